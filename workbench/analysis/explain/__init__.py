@@ -1,0 +1,1 @@
+"""Says of every octet what it is, what it means and in which clause that stands."""

@@ -1,0 +1,159 @@
+"""What the analyser says of a capture. Frozen values that views, expectations and JSON are made from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class Place(msgspec.Struct, frozen=True, order=True):
+    """Who: a transport address, and the name of the node there as the capture gives it or as behaviour tells."""
+
+    address: str
+    port: int
+    node: str
+
+    def __str__(self) -> str:
+        at = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{self.node} ({at}:{self.port})"
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One message of one protocol, as sent once on one wire.
+
+    Args:
+        index: position in `Report.messages`, counted from 0, in order of completion.
+        frames: numbers (from 1, as in Wireshark) of the frames that carry it; the last one completes it.
+        time: seconds from the capture's first frame to the last of `frames`.
+        wire: name of the capture interface.
+        protocol: `SIP`, `H.248`, `TCP` (SYN, FIN, RST and failures), `TLS`, `MSRP`, `ICMP`, `UDP` or `unknown`.
+        source, destination: who sent it to whom on this wire.
+        summary: one line, such as `INVITE sip:bob@ims.example` or `ClientHello`.
+        session: id of the session it belongs to, or None.
+        value: the room's decoded value; None where it did not decode. Not part of JSON.
+        octets: the message itself, decrypted if it was protected. Not part of JSON.
+        protected: it was inside TLS and has been decrypted with the key log.
+        repeated: a retransmission of an earlier message (same octets, same direction).
+        error: why it did not decode, with octet and clause; empty if it did.
+        comment: the frame comment that the capture holds for its first frame, if any. Never used for judging.
+    """
+
+    index: int
+    frames: tuple[int, ...]
+    time: float
+    wire: str
+    protocol: str
+    source: Place
+    destination: Place
+    summary: str
+    session: str | None = None
+    value: Any = None
+    octets: bytes = b""
+    protected: bool = False
+    repeated: bool = False
+    error: str = ""
+    comment: str = ""
+
+
+class Certificate(msgspec.Struct, frozen=True):
+    """A certificate seen in a TLS handshake, held against the `a=fingerprint` that announced it.
+
+    `matches` is None where no SDP of the same leg gave a fingerprint, or no certificate could be read.
+    """
+
+    owner: str
+    announced: str
+    seen: str
+    matches: bool | None
+    frames: tuple[int, ...] = ()
+
+
+class Leg(msgspec.Struct, frozen=True):
+    """One connection of a session as the wire shows it. Times are seconds since the first frame.
+
+    Args:
+        name: `access` or `core`; `end to end` where no gateway is in between.
+        wire: capture interface.
+        transport: the SDP transport of this leg, such as `TCP/TLS/MSRP`.
+        termination: H.248 TerminationID, empty if there is none.
+        bearer: `<proto>` of the m= line given to the gateway over H.248, such as `TCP/TLS`; empty if none.
+        tcp_client, tcp_server: nodes that opened and accepted; empty if no connection was seen.
+        tls_client, tls_server: nodes; empty on a leg without TLS.
+        opened, established, closed: when SYN, the third handshake segment and the last FIN or RST passed.
+        tls_version, cipher_suite: as negotiated; empty without TLS.
+        decrypted: protected octets of this leg could be read.
+        certificates: one for each side that presented one.
+        frames: every frame of the connection.
+    """
+
+    name: str
+    wire: str
+    transport: str = ""
+    termination: str = ""
+    bearer: str = ""
+    tcp_client: str = ""
+    tcp_server: str = ""
+    tls_client: str = ""
+    tls_server: str = ""
+    opened: float | None = None
+    established: float | None = None
+    closed: float | None = None
+    tls_version: str = ""
+    cipher_suite: str = ""
+    decrypted: bool = False
+    certificates: tuple[Certificate, ...] = ()
+    frames: tuple[int, ...] = ()
+
+
+class Session(msgspec.Struct, frozen=True):
+    """A call: the SIP dialogs, the H.248 context and the connections that belong together.
+
+    Args:
+        id: stable within the report, such as `call-1`.
+        kind: `registration`, `msrp`, `bfcp`, `t38` or `control` (H.248 outside any context).
+        legs: media connections, access first.
+        security: `e2ae`, `e2e`, `none` or empty where it can't be told.
+        roles: node name to the roles it was seen in, such as `("TCP client", "TLS client")`.
+        frames: every frame that belongs to it.
+        dialogs: Call-IDs.
+        context: H.248 ContextID, or None.
+    """
+
+    id: str
+    kind: str
+    legs: tuple[Leg, ...] = ()
+    security: str = ""
+    roles: dict[str, tuple[str, ...]] = {}
+    frames: tuple[int, ...] = ()
+    dialogs: tuple[str, ...] = ()
+    context: int | None = None
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """A rule that the capture breaks: which, where it stands, in which frames, and what to do about it."""
+
+    rule: str
+    clause: str
+    severity: str  # "error", "warning" or "note"
+    title: str
+    frames: tuple[int, ...]
+    explanation: str
+    provisional: bool = False
+
+
+class ScenarioMatch(msgspec.Struct, frozen=True):
+    """Which scenario of the catalogue the capture shows, how surely (0..1), and where it deviates."""
+
+    id: str
+    score: float
+    deviations: tuple[str, ...] = ()
+
+
+class Node(msgspec.Struct, frozen=True):
+    """A node seen in the capture. `named` tells whether the capture names it or we guessed from behaviour."""
+
+    name: str
+    addresses: tuple[str, ...]
+    kind: str = ""  # "UE", "IMS-ALG", "IMS-AGW", "NAT", "peer" or ""
+    named: bool = False

@@ -1,0 +1,1 @@
+"""Runs scenarios: topology, script, the only loop, trace, judgement."""

@@ -1,0 +1,1 @@
+"""Networks, and the values in which nodes and networks meet."""

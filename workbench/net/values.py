@@ -1,0 +1,283 @@
+"""What a node hears (happenings) and what it orders (commands). Nodes and networks meet in these values only.
+
+A stream has no number: it is named by its two endpoints as its host sees them (`Stream`), which is what a
+capture shows too. Octets, times and addresses are the only things a node learns of the world.
+"""
+
+from __future__ import annotations
+
+import enum
+import ipaddress
+from typing import Any
+
+import msgspec
+
+
+class Endpoint(msgspec.Struct, frozen=True, order=True):
+    """A transport address: an IPv4 or IPv6 address in its canonical text form, and a port."""
+
+    host: str
+    port: int
+
+    @property
+    def version(self) -> int:
+        """4 or 6."""
+        return ipaddress.ip_address(self.host).version
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class Stream(msgspec.Struct, frozen=True, order=True):
+    """A TCP connection, named as its host sees it. At most one is open between two endpoints at a time."""
+
+    local: Endpoint
+    remote: Endpoint
+
+    def __str__(self) -> str:
+        return f"{self.local} - {self.remote}"
+
+
+class Failure(enum.StrEnum):
+    """Why a stream did not open, or ended other than by both sides' FIN."""
+
+    REFUSED = "refused"          # RST answered our SYN
+    RESET = "reset"              # RST on an open connection
+    TIMED_OUT = "timed out"      # retransmissions were given up
+    UNREACHABLE = "unreachable"  # ICMP said so, or there is no route
+    IN_USE = "in use"            # we already have a stream or listener there
+
+
+# Happenings: what a network tells a node.
+
+class Started(msgspec.Struct, frozen=True):
+    """The node's first happening: the network is up and time runs."""
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A person (the scenario's script) asks the node to do something, such as `Call` or `HangUp`."""
+
+    order: Any
+
+
+class Woke(msgspec.Struct, frozen=True):
+    """The moment named by `next_wakeup` has come."""
+
+
+class DatagramReceived(msgspec.Struct, frozen=True):
+    """A UDP datagram reached a bound endpoint."""
+
+    local: Endpoint
+    remote: Endpoint
+    data: bytes
+
+
+class DatagramFailed(msgspec.Struct, frozen=True):
+    """ICMP said that a datagram sent from `local` to `remote` did not arrive."""
+
+    local: Endpoint
+    remote: Endpoint
+    reason: str
+
+
+class StreamOffered(msgspec.Struct, frozen=True):
+    """A SYN for an endpoint we listen on. Nothing is answered until `AcceptStream` or `RefuseStream`."""
+
+    stream: Stream
+
+
+class StreamOpened(msgspec.Struct, frozen=True):
+    """A stream is established: ours (`OpenStream`), theirs (`AcceptStream`), or both (simultaneous open)."""
+
+    stream: Stream
+
+
+class StreamFailed(msgspec.Struct, frozen=True):
+    """A stream that we opened or accepted was not established."""
+
+    stream: Stream
+    reason: Failure
+
+
+class StreamData(msgspec.Struct, frozen=True):
+    """The next octets of a stream, in order."""
+
+    stream: Stream
+    data: bytes
+
+
+class StreamWritable(msgspec.Struct, frozen=True):
+    """A stream whose send queue was above the network's limit takes octets again (back-pressure ends)."""
+
+    stream: Stream
+
+
+class StreamEnded(msgspec.Struct, frozen=True):
+    """The peer's FIN arrived behind all its octets; our direction is still open (half-close)."""
+
+    stream: Stream
+
+
+class StreamClosed(msgspec.Struct, frozen=True):
+    """Nothing more happens on this stream. `reason` is None after an orderly close of both directions."""
+
+    stream: Stream
+    reason: Failure | None = None
+
+
+class PacketArrived(msgspec.Struct, frozen=True):
+    """A whole IP packet for an endpoint or foot that the node claimed; `wire` is the wire it came from."""
+
+    wire: str
+    packet: bytes
+
+
+Happening = (
+    Started | Asked | Woke | DatagramReceived | DatagramFailed | StreamOffered | StreamOpened | StreamFailed
+    | StreamData | StreamWritable | StreamEnded | StreamClosed | PacketArrived
+)
+
+
+# Commands: what a node orders. `why` is one line for the frame comment: scenario step and clause.
+
+class BindDatagrams(msgspec.Struct, frozen=True):
+    """Receive UDP datagrams at this endpoint from now on."""
+
+    local: Endpoint
+
+
+class UnbindDatagrams(msgspec.Struct, frozen=True):
+    """Receive no more datagrams there; a later one is answered with ICMP port unreachable."""
+
+    local: Endpoint
+
+
+class SendDatagram(msgspec.Struct, frozen=True):
+    """Send one UDP datagram."""
+
+    local: Endpoint
+    remote: Endpoint
+    data: bytes
+    why: str = ""
+
+
+class Listen(msgspec.Struct, frozen=True):
+    """Have SYNs to this endpoint offered to us instead of answered with RST."""
+
+    local: Endpoint
+
+
+class Unlisten(msgspec.Struct, frozen=True):
+    """Answer SYNs to this endpoint with RST again. Streams that are open stay open."""
+
+    local: Endpoint
+
+
+class AcceptStream(msgspec.Struct, frozen=True):
+    """Answer an offered SYN with SYN-ACK."""
+
+    stream: Stream
+    why: str = ""
+
+
+class RefuseStream(msgspec.Struct, frozen=True):
+    """Answer an offered SYN with RST."""
+
+    stream: Stream
+    why: str = ""
+
+
+class OpenStream(msgspec.Struct, frozen=True):
+    """Send a SYN from `stream.local` to `stream.remote`."""
+
+    stream: Stream
+    why: str = ""
+
+
+class SendStream(msgspec.Struct, frozen=True):
+    """Queue octets on a stream; they leave as window and congestion allow."""
+
+    stream: Stream
+    data: bytes
+    why: str = ""
+
+
+class PauseStream(msgspec.Struct, frozen=True):
+    """Read no more octets for now; the receive window closes as they pile up. `paused=False` goes on."""
+
+    stream: Stream
+    paused: bool = True
+
+
+class EndStream(msgspec.Struct, frozen=True):
+    """Send FIN behind all queued octets; keep receiving (half-close)."""
+
+    stream: Stream
+    why: str = ""
+
+
+class AbortStream(msgspec.Struct, frozen=True):
+    """Send RST now and forget the stream. No happening follows."""
+
+    stream: Stream
+    why: str = ""
+
+
+class ClaimPackets(msgspec.Struct, frozen=True):
+    """Get whole IP packets for `local` (port 0: every port) as `PacketArrived` instead of the host's UDP and TCP.
+
+    `local=None` claims all that reaches the host on any of its feet, also packets addressed elsewhere (a NAT).
+    """
+
+    local: Endpoint | None = None
+
+
+class SendPacket(msgspec.Struct, frozen=True):
+    """Put one complete IP packet on a wire that the host has a foot on."""
+
+    wire: str
+    packet: bytes
+    why: str = ""
+
+
+class Splice(msgspec.Struct, frozen=True):
+    """Join two open streams: the network copies octets, FIN and RST both ways and tells the node of the end only."""
+
+    a: Stream
+    b: Stream
+
+
+class Relay(msgspec.Struct, frozen=True):
+    """Join two datagram endpoints with their remote sides; the network copies datagrams both ways."""
+
+    a: Stream
+    b: Stream
+
+
+class Drop(msgspec.Struct, frozen=True):
+    """A happening was refused. Nothing leaves; the trace says why."""
+
+    what: Any
+    reason: str
+
+
+class Note(msgspec.Struct, frozen=True):
+    """A remark for the trace, such as the state a node has reached. Never judged."""
+
+    text: str
+
+
+class LogKeys(msgspec.Struct, frozen=True):
+    """One line in key log form (RFC 9850) for the capture's secrets block."""
+
+    line: str
+
+    def __repr__(self) -> str:
+        return "LogKeys(...)"
+
+
+Command = (
+    BindDatagrams | UnbindDatagrams | SendDatagram | Listen | Unlisten | AcceptStream | RefuseStream | OpenStream
+    | SendStream | PauseStream | EndStream | AbortStream | ClaimPackets | SendPacket | Splice | Relay | Drop
+    | Note | LogKeys
+)

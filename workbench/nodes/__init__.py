@@ -1,0 +1,1 @@
+"""UE, IMS-ALG, IMS-AGW, NAT and peers: happenings in, commands out."""

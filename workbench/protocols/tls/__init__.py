@@ -1,0 +1,1 @@
+"""TLS records, handshakes and alerts, for reading and explaining; never for protecting."""

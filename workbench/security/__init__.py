@@ -1,0 +1,1 @@
+"""Identities, fingerprints, TLS sessions over memory, key log."""

@@ -1,0 +1,1 @@
+"""Pictures of finished values: ladder, octets, roles. Each has a text form."""
