@@ -1,1 +1,30 @@
-"""The catalogue: one file a scenario, values only."""
+"""The catalogue: one file a scenario, values only. `get` and `all` find them."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from workbench.errors import ScenarioError
+
+if TYPE_CHECKING:
+    from workbench.lab.scenario import Scenario
+
+# In teaching order. Each id is a module here with its hyphens as underscores, holding one value `scenario`.
+IDS = ("e2ae-msrp-originating", "e2ae-msrp-terminating")
+
+
+@cache
+def get(id: str) -> Scenario:
+    """The scenario of that id. Raises ScenarioError with the ids that exist."""
+    from importlib import import_module
+
+    if id not in IDS:
+        raise ScenarioError(f"no scenario {id!r}; there are {', '.join(IDS)}")
+    scenario: Scenario = import_module(f"workbench.scenarios.{id.replace('-', '_')}").scenario
+    return scenario
+
+
+def all() -> list[Scenario]:
+    """Every scenario, in teaching order."""
+    return [get(id) for id in IDS]

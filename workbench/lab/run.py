@@ -1,0 +1,223 @@
+"""The only loop: wait, hand over what happened, carry what is commanded, write both to the trace.
+
+A run writes its capture when it is finished, and is judged by reading that file back.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time as clock
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workbench.errors import LocalProtocolError, ScenarioError
+from workbench.lab.expect import PASS, Verdict
+from workbench.lab.topology import build
+from workbench.lab.trace import Entry, Trace
+from workbench.net.interface import Network
+from workbench.net.values import Asked, Command, Happening, LogKeys, Started, Woke
+from workbench.nodes.node import Node
+
+if TYPE_CHECKING:
+    from workbench.analysis.report import Report
+    from workbench.lab.scenario import Scenario
+
+# Virtual time starts here (2026-03-01 10:15:00 UTC), so that equal seeds give equal time stamps.
+EPOCH = 1_772_360_100
+
+_MOST_PACKETS = 1_000_000
+
+
+class LiveRun:
+    """A run that can be stepped. Made by `Scenario.start`; arguments and errors as there."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        network: str,
+        seed: int,
+        out: Path | str | None,
+        weakened: str | None,
+        impair: dict[str, float],
+        knobs: dict[str, str],
+    ) -> None:
+        if network != "virtual":
+            raise ScenarioError(f"network {network!r} is not there; this version has: virtual")
+        from workbench.net.virtual import VirtualNetwork
+
+        began = clock.perf_counter()
+        self.scenario = scenario
+        self.seed = seed
+        self.weakened = weakened
+        self.knobs = scenario.settings(knobs)
+        self.trace = Trace()
+        self.now = 0.0
+        self._topology = scenario.changed(knobs, weakened)
+        if impair:
+            self._topology = self._topology.impaired(**impair)
+        self._out = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="workbench-"))
+        self._packets: list[tuple[float, str, bytes, str]] = []
+        self._keys: dict[str, None] = {}
+        self._nodes: dict[str, Node] = build(self._topology, seed, EPOCH)
+        self._network: Network = VirtualNetwork(self._topology.plan(), seed, taps=[self._tap])
+        self._due: list[tuple[float, str, Happening]] = [(0.0, name, Started()) for name in self._nodes]
+        self._due += [(order.time, order.node, Asked(order.order)) for order in scenario.script]
+        self._due.sort(key=lambda due: due[0])
+        self._seconds = clock.perf_counter() - began
+        self._finished = False
+
+    def step(self) -> list[Entry]:
+        """Let the next thing happen to one node; the trace entries that it made. Empty: the run is quiet or over."""
+        began = clock.perf_counter()
+        try:
+            return self._step()
+        finally:
+            self._seconds += clock.perf_counter() - began
+
+    def until(self, predicate: Callable[[Entry], bool]) -> Entry | None:
+        """Step until a trace entry satisfies the predicate; that entry, or None if the run became quiet first."""
+        while entries := self.step():
+            for entry in entries:
+                if predicate(entry):
+                    return entry
+        return None
+
+    def inject(self, node: str, command: Command) -> None:
+        """Have a node's host carry a command that the node itself did not order: a learner takes its place."""
+        if node not in self._nodes:
+            raise ScenarioError(f"no node {node!r} here; there are {', '.join(self._nodes)}")
+        self.trace.add(self.now, node, command, heard=False)
+        self._carry(node, command)
+
+    def ask(self, node: str, order: object) -> None:
+        """Ask a node for something now, as a script line would."""
+        if node not in self._nodes:
+            raise ScenarioError(f"no node {node!r} here; there are {', '.join(self._nodes)}")
+        self._due.append((self.now, node, Asked(order)))
+        self._due.sort(key=lambda due: due[0])
+
+    def finish(self) -> Run:
+        """Run on until nothing is left to happen, write the capture, and give the result."""
+        if self._finished:
+            raise LocalProtocolError("this run is finished")
+        while self.step():
+            pass
+        self._finished = True
+        self._network.close()
+        capture = self._write()
+        return Run(self, capture, self._seconds)
+
+    def _step(self) -> list[Entry]:
+        if self._finished:
+            return []
+        wakeups = {name: moment for name, node in self._nodes.items() if (moment := node.next_wakeup()) is not None}
+        sleeper = min(wakeups, key=lambda name: wakeups[name], default=None)
+        deadline = self.scenario.until
+        if self._due:
+            deadline = min(deadline, self._due[0][0])
+        if sleeper is not None:
+            deadline = min(deadline, wakeups[sleeper])
+        arrival = self._network.wait(max(deadline, self.now))
+        if arrival is not None:
+            self.now = max(self.now, arrival.time)
+            return self._hand(arrival.node, arrival.happened)
+        self.now = max(self.now, deadline)
+        if self.now >= self.scenario.until:
+            return []
+        if self._due and self._due[0][0] <= self.now:
+            _, name, happened = self._due.pop(0)
+            return self._hand(name, happened)
+        if sleeper is not None:
+            return self._hand(sleeper, Woke())
+        return []
+
+    def _hand(self, name: str, happened: Happening) -> list[Entry]:
+        before = len(self.trace.entries)
+        self.trace.add(self.now, name, happened, heard=True)
+        for command in self._nodes[name].handle(happened, self.now):
+            self.trace.add(self.now, name, command, heard=False)
+            self._carry(name, command)
+        return self.trace.entries[before:] or [Entry(self.now, name, happened, heard=True)]
+
+    def _carry(self, name: str, command: Command) -> None:
+        if isinstance(command, LogKeys):
+            self._keys[command.line.strip()] = None
+        else:
+            self._network.carry(name, command, self.now)
+
+    def _tap(self, time: float, wire: str, packet: bytes, comment: str) -> None:
+        if len(self._packets) >= _MOST_PACKETS:
+            raise ScenarioError(f"{self.scenario.id} put over {_MOST_PACKETS} packets on its wires")
+        self._packets.append((time, wire, packet, comment))
+
+    def _write(self) -> Path:
+        from workbench.analysis.pcapng import Writer
+
+        self._out.mkdir(parents=True, exist_ok=True)
+        suffix = "" if self.weakened is None else "-" + self.weakened.replace(" ", "-")
+        path = self._out / f"{self.scenario.id}{suffix}.pcapng"
+        with Writer(path) as writer:
+            wires = {wire.name: writer.interface(wire.name) for wire in self._topology.plan().wires}
+            writer.names(self._topology.names())
+            writer.secrets("".join(f"{line}\n" for line in self._keys))
+            # A tap hears a packet when it is put on the wire; equal times keep that order.
+            for time, wire, packet, comment in self._packets:
+                writer.packet(wires[wire], EPOCH * 10**9 + round(time * 1e9), packet, comment)
+        return path
+
+
+class Run:
+    """A finished run. Everything it says comes from reading its capture back."""
+
+    def __init__(self, live: LiveRun, capture: Path, seconds: float) -> None:
+        self.scenario = live.scenario
+        self.network = "virtual"
+        self.seed = live.seed
+        self.knobs = live.knobs
+        self.weakened = live.weakened
+        self.trace = live.trace
+        self.capture = capture
+        self.seconds = seconds
+
+    @cached_property
+    def report(self) -> Report:
+        """The analyser's report of the capture."""
+        from workbench.analysis.report import analyze
+
+        return analyze(self.capture)
+
+    @cached_property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """One for each expectation, in the scenario's order."""
+        return tuple(expectation.judge(self.report) for expectation in self.scenario.expect)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every expectation passed (an inconclusive one did not)."""
+        return all(verdict.verdict == PASS for verdict in self.verdicts)
+
+    @property
+    def broken(self) -> list[str]:
+        """Names of the expectations that failed (inconclusive ones are not counted)."""
+        return [verdict.name for verdict in self.verdicts if verdict.verdict == "fail"]
+
+    @property
+    def as_declared(self) -> bool:
+        """For a weakened run: it broke exactly what its variant names. Otherwise the same as `passed`."""
+        if self.weakened is None:
+            return self.passed
+        return set(self.broken) == set(self.scenario.variant(self.weakened).breaks)
+
+    @cached_property
+    def twin(self) -> Path:
+        """The decrypted twin of the capture, written when first asked for."""
+        from workbench.analysis.twin import write_twin
+
+        path = self.capture.with_name(self.capture.stem + "-decrypted.pcapng")
+        write_twin(self.report, path)
+        return path
+
+    def __repr__(self) -> str:
+        return f"<Run {self.scenario.id} seed {self.seed}: {'passed' if self.passed else 'not passed'}, {self.capture.name}>"

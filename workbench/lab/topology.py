@@ -1,0 +1,220 @@
+"""Who is there, as values: what a node is set up with, on which wires, behind which NAT.
+
+`Topology.changed` is how knobs and weakened variants act: they replace settings, nothing else.
+`build` makes the plan for a network and the nodes that live on it.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from workbench.errors import ScenarioError
+from workbench.net.interface import Foot, Host, Plan, Wire
+from workbench.net.values import Endpoint
+
+if TYPE_CHECKING:
+    from workbench.nodes.node import Node
+
+Changes = Mapping[str, Mapping[str, Any]]
+
+
+class NatBehaviour(enum.StrEnum):
+    """How far a mapping or a filter depends on the remote side (RFC 4787 §4.1 and §5)."""
+
+    ENDPOINT_INDEPENDENT = "endpoint-independent"
+    ADDRESS_DEPENDENT = "address-dependent"
+    ADDRESS_AND_PORT_DEPENDENT = "address-and-port-dependent"
+
+
+class Behind(msgspec.Struct, frozen=True):
+    """The NAT that a UE sits behind, with the UE's address in there."""
+
+    name: str
+    wire: str
+    address: str
+    inside: str
+    mapping: NatBehaviour = NatBehaviour.ENDPOINT_INDEPENDENT
+    filtering: NatBehaviour = NatBehaviour.ADDRESS_AND_PORT_DEPENDENT
+
+
+class Ue(msgspec.Struct, frozen=True):
+    """A UE, or a peer beyond the core that speaks the same protocols.
+
+    Args:
+        name: of the node; changes and scripts use it.
+        uri: its public SIP identity.
+        wire, address: where it is attached; behind a NAT this becomes the NAT's outside.
+        proxy: where it sends SIP to.
+        registers: it registers first (a UE); a core peer does not.
+        media_security: it asks for and accepts e2ae security (3GPP TS 33.328).
+        offers, answers: `a=setup` in its offers, and in its answers to `actpass`.
+        tls_versions: what it speaks.
+        presents: `announced`, or `another` certificate than the one its SDP announces.
+        behind: the NAT it sits behind.
+        chunk: octets in a SEND before it is cut.
+    """
+
+    name: str
+    uri: str
+    wire: str
+    address: str
+    proxy: Endpoint
+    registers: bool = True
+    media_security: bool = True
+    offers: str = "active"
+    answers: str = "passive"
+    tls_versions: tuple[str, ...] = ("1.2", "1.3")
+    presents: str = "announced"
+    behind: Behind | None = None
+    chunk: int = 2048
+
+
+class Alg(msgspec.Struct, frozen=True):
+    """An IMS-ALG (P-CSCF).
+
+    Args:
+        access, core, control: its SIP endpoints towards UEs and core, and its H.248 endpoint.
+        gateway: the IMS-AGW's H.248 endpoint.
+        routes: SIP domains beyond the core, and where their traffic goes.
+        bearer: `agnostic` (TCP/TLS, TCP) or `msrp` (TCP/TLS/MSRP, TCP/MSRP) in the m= lines for the gateway.
+        strips: security attributes are taken out of SDP for the core (R-24.229-3); False weakens.
+        style: H.248 text tokens, `pretty` (long) or `compact` (short).
+    """
+
+    name: str
+    access: Endpoint
+    access_wire: str
+    core: Endpoint
+    core_wire: str
+    control: Endpoint
+    control_wire: str
+    gateway: Endpoint
+    routes: Mapping[str, Endpoint]
+    bearer: str = "agnostic"
+    strips: bool = True
+    style: str = "pretty"
+
+
+class Agw(msgspec.Struct, frozen=True):
+    """An IMS-AGW.
+
+    Args:
+        control, controller: its H.248 endpoint and its IMS-ALG's.
+        access, core: its media addresses.
+        tls_versions: what it speaks.
+        verifies: it checks certificates against announced fingerprints; False weakens.
+        waits: an outgoing connection waits for the incoming one (interlinkage); False weakens.
+        closes_tls: it sends close_notify before it closes TCP; False weakens.
+    """
+
+    name: str
+    control: Endpoint
+    control_wire: str
+    controller: Endpoint
+    access: str
+    access_wire: str
+    core: str
+    core_wire: str
+    tls_versions: tuple[str, ...] = ("1.2", "1.3")
+    verifies: bool = True
+    waits: bool = True
+    closes_tls: bool = True
+
+
+Setup = Ue | Alg | Agw
+
+
+class Topology(msgspec.Struct, frozen=True):
+    """All nodes and wires of a scenario."""
+
+    wires: tuple[Wire, ...]
+    nodes: tuple[Setup, ...]
+
+    def changed(self, changes: Changes) -> Topology:
+        """With other settings for the nodes named. Raises ScenarioError for an unknown node or setting."""
+        nodes = list(self.nodes)
+        for name, settings in changes.items():
+            index = next((i for i, node in enumerate(nodes) if node.name == name), None)
+            if index is None:
+                raise ScenarioError(f"no node {name!r} in this topology")
+            unknown = set(settings) - set(nodes[index].__struct_fields__)
+            if unknown:
+                raise ScenarioError(f"{name} has no setting {', '.join(sorted(unknown))}")
+            nodes[index] = msgspec.structs.replace(nodes[index], **settings)
+        return Topology(self.wires, tuple(nodes))
+
+    def impaired(self, **impairments: float) -> Topology:
+        """With every wire replaced by one of these qualities (`loss`, `reorder`, `duplicate`, `jitter`, `delay`)."""
+        return Topology(tuple(msgspec.structs.replace(wire, **impairments) for wire in self.wires), self.nodes)
+
+    def plan(self) -> Plan:
+        """Hosts and wires for a network."""
+        hosts: list[Host] = []
+        wires = list(self.wires)
+        for node in self.nodes:
+            match node:
+                case Ue(behind=None):
+                    hosts.append(Host(node.name, (Foot(node.wire, node.address),)))
+                case Ue(behind=nat) if nat is not None:
+                    like = next((w for w in self.wires if w.name == node.wire), Wire(node.wire))
+                    wires.insert(0, msgspec.structs.replace(like, name=nat.wire))
+                    hosts.append(Host(node.name, (Foot(nat.wire, nat.address, next_hop=nat.inside),)))
+                    hosts.append(Host(nat.name, (Foot(nat.wire, nat.inside), Foot(node.wire, node.address))))
+                case Alg():
+                    hosts.append(Host(node.name, (
+                        Foot(node.access_wire, node.access.host), Foot(node.control_wire, node.control.host),
+                        Foot(node.core_wire, node.core.host))))
+                case Agw():
+                    hosts.append(Host(node.name, (
+                        Foot(node.access_wire, node.access), Foot(node.control_wire, node.control.host),
+                        Foot(node.core_wire, node.core))))
+        return Plan(tuple(hosts), tuple(wires))
+
+    def names(self) -> dict[str, str]:
+        """Address to node name, for the capture's name resolution block."""
+        return {foot.address: host.name for host in self.plan().hosts for foot in host.feet}
+
+
+def build(topology: Topology, seed: int, epoch: float) -> dict[str, Node]:
+    """The nodes of a topology, each with its own seeded source. `epoch` is the run's start in Unix seconds."""
+    from workbench.nodes.ims_agw import ImsAgw, Interlinkage
+    from workbench.nodes.ims_alg import Bearer, ImsAlg
+    from workbench.nodes.nat import Nat
+    from workbench.nodes.ue import UserEquipment
+    from workbench.security.identities import Identity
+    from workbench.security.source import Source
+
+    nodes: dict[str, Node] = {}
+    for node in topology.nodes:
+        source = Source(seed, node.name)
+        match node:
+            case Ue():
+                identity = Identity.self_signed(node.uri, source)
+                nodes[node.name] = UserEquipment(
+                    node.name, uri=node.uri, address=node.behind.address if node.behind else node.address,
+                    proxy=node.proxy, source=source, identity=identity,
+                    presents=identity if node.presents == "announced" else Identity.self_signed(node.uri, source),
+                    registers=node.registers, media_security=node.media_security, offers=node.offers,
+                    answers=node.answers, tls_versions=node.tls_versions, chunk=node.chunk)
+                if node.behind is not None:
+                    nat = node.behind
+                    nodes[nat.name] = Nat(
+                        nat.name, inside_wire=nat.wire, inside=nat.inside, outside_wire=node.wire, outside=node.address,
+                        mapping=nat.mapping, filtering=nat.filtering, source=Source(seed, nat.name))
+            case Alg():
+                nodes[node.name] = ImsAlg(
+                    node.name, access=node.access, core=node.core, control=node.control, gateway=node.gateway,
+                    routes=node.routes, source=source, bearer=Bearer(node.bearer), strips=node.strips, style=node.style)
+            case Agw():
+                nodes[node.name] = ImsAgw(
+                    node.name, control=node.control, controller=node.controller,
+                    addresses={"access": node.access, "core": node.core}, source=source,
+                    identity=Identity.self_signed(node.name, source), tls_versions=node.tls_versions,
+                    verify_fingerprints=node.verifies,
+                    interlinkage=Interlinkage.ON_OFFER if node.waits else Interlinkage.EAGER,
+                    close_tls=node.closes_tls, log_keys=True, epoch=epoch)
+    return nodes
