@@ -7,6 +7,7 @@ What a sentence needs and the capture does not show makes it `inconclusive`, nev
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -38,7 +39,7 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 class Fact(msgspec.Struct, frozen=True):
-    """Something that holds or not: `check` gives None where the capture can't tell, else the answer with its evidence."""
+    """Something that holds or not: `check` gives None where the capture can't tell, else answer, frames and reason."""
 
     what: str
     check: Callable[[Report], tuple[bool, Frames, str] | None]
@@ -84,18 +85,16 @@ class InOrder(msgspec.Struct, frozen=True):
 
     def judge(self, report: Report) -> Verdict:
         """See the class."""
-        firsts: list[int] = []
-        frames: list[int] = []
+        firsts: list[tuple[int, str]] = []
         for seen in self.seen:
             found = seen.find(report)
             if not found:
-                return Verdict(self.name, INCONCLUSIVE, tuple(frames), f"never seen: {seen.what}")
-            firsts.append(found[0][0])
-            frames.append(found[0][0])
-        for earlier, later, (a, b) in zip(self.seen, self.seen[1:], zip(firsts, firsts[1:], strict=False), strict=False):
+                return Verdict(self.name, INCONCLUSIVE, tuple(f for f, _ in firsts), f"never seen: {seen.what}")
+            firsts.append((found[0][0], seen.what))
+        for (a, earlier), (b, later) in pairwise(firsts):
             if b < a:
-                return Verdict(self.name, FAIL, (b, a), f"{later.what} (frame {b}) came before {earlier.what} (frame {a})")
-        return Verdict(self.name, PASS, tuple(frames))
+                return Verdict(self.name, FAIL, (b, a), f"{later} (frame {b}) came before {earlier} (frame {a})")
+        return Verdict(self.name, PASS, tuple(frame for frame, _ in firsts))
 
 
 class Holds(msgspec.Struct, frozen=True):

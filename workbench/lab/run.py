@@ -220,4 +220,5 @@ class Run:
         return path
 
     def __repr__(self) -> str:
-        return f"<Run {self.scenario.id} seed {self.seed}: {'passed' if self.passed else 'not passed'}, {self.capture.name}>"
+        passed = "passed" if self.passed else "not passed"
+        return f"<Run {self.scenario.id} seed {self.seed}: {passed}, {self.capture.name}>"

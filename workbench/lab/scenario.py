@@ -111,7 +111,8 @@ class Scenario(msgspec.Struct, frozen=True):
                 known = ", ".join(f"{knob.name}={'|'.join(knob.allowed)}" for knob in self.knobs.values())
                 raise ScenarioError(f"{self.id} has no knob {name!r}; it has {known}")
             if value not in self.knobs[name].choices:
-                raise ScenarioError(f"{name}={value} is not allowed; {name} takes {', '.join(self.knobs[name].allowed)}")
+                allowed = ", ".join(self.knobs[name].allowed)
+                raise ScenarioError(f"{name}={value} is not allowed; {name} takes {allowed}")
         chosen = {name: knob.default for name, knob in self.knobs.items()}
         for name, value in knobs.items():
             chosen.update(self.knobs[name].implies.get(value, {}))
@@ -136,7 +137,8 @@ class Scenario(msgspec.Struct, frozen=True):
         for weakened in self.weakened:
             if weakened.name == name:
                 return weakened
-        raise ScenarioError(f"{self.id} has no weakened variant {name!r}; it has {', '.join(w.name for w in self.weakened)}")
+        known = ", ".join(weakened.name for weakened in self.weakened)
+        raise ScenarioError(f"{self.id} has no weakened variant {name!r}; it has {known}")
 
     def run(
         self,

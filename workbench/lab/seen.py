@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from workbench.errors import PeerError
 from workbench.analysis.values import Leg, Message, Session
+from workbench.errors import PeerError
 from workbench.lab.expect import Fact, Frames, Seen
 from workbench.protocols.h248 import message as h248
 from workbench.protocols.sdp import SessionDescription

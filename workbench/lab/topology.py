@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -15,19 +14,12 @@ import msgspec
 from workbench.errors import ScenarioError
 from workbench.net.interface import Foot, Host, Plan, Wire
 from workbench.net.values import Endpoint
+from workbench.nodes.nat import Behaviour
 
 if TYPE_CHECKING:
     from workbench.nodes.node import Node
 
 Changes = Mapping[str, Mapping[str, Any]]
-
-
-class NatBehaviour(enum.StrEnum):
-    """How far a mapping or a filter depends on the remote side (RFC 4787 §4.1 and §5)."""
-
-    ENDPOINT_INDEPENDENT = "endpoint-independent"
-    ADDRESS_DEPENDENT = "address-dependent"
-    ADDRESS_AND_PORT_DEPENDENT = "address-and-port-dependent"
 
 
 class Behind(msgspec.Struct, frozen=True):
@@ -37,8 +29,8 @@ class Behind(msgspec.Struct, frozen=True):
     wire: str
     address: str
     inside: str
-    mapping: NatBehaviour = NatBehaviour.ENDPOINT_INDEPENDENT
-    filtering: NatBehaviour = NatBehaviour.ADDRESS_AND_PORT_DEPENDENT
+    mapping: Behaviour = Behaviour.ENDPOINT_INDEPENDENT
+    filtering: Behaviour = Behaviour.ADDRESS_AND_PORT_DEPENDENT
 
 
 class Ue(msgspec.Struct, frozen=True):
