@@ -492,12 +492,18 @@ _D = TypeVar("_D", bound=Descriptor)
 
 
 class Topology(_Value, frozen=True):
-    """Flow between two terminations of a context (H.248.1 §7.1.18); the stream from version 2 on."""
+    """Flow between two terminations of a context (H.248.1 §7.1.18).
+
+    Args:
+        stream: from version 2 on.
+        extension: version 3: a second direction token after the first, which older peers then understand.
+    """
 
     first: str
     second: str
     direction: TopologyDirection
     stream: int | None = None
+    extension: TopologyDirection | None = None
 
 
 class ContextProperties(_Value, frozen=True):
