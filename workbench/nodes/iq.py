@@ -58,7 +58,7 @@ class ConnectionPoint(msgspec.Struct, frozen=True):
 
 
 class Reserved(msgspec.Struct, frozen=True):
-    """What the gateway gave: context, TerminationID, its address and the fingerprint of its certificate (`hash hex`)."""
+    """What the gateway gave: context, TerminationID, its address and its certificate's fingerprint (`hash hex`)."""
 
     context: int
     termination: str

@@ -1,0 +1,660 @@
+"""An IMS-ALG: the P-CSCF's function that rewrites SDP and orders the IMS-AGW over Iq.
+
+It is a B2BUA between the access side (Gm) and the core side, and the controller (MGC) of one gateway. Each call
+is one procedure that reads like the numbered steps of TS 23.334 §6.2.10.3. It also answers REGISTER in place
+of the registrar behind it (a simplification of this workbench: there is no S-CSCF here).
+
+Source: TS 23.334 §5.11, §6.2.10.3; TS 24.229 §6.7.2 (IMS-ALG), §7.5.2 (3ge2ae); TS 33.328.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from workbench.errors import PeerError
+from workbench.net.values import (
+    BindDatagrams,
+    Command,
+    DatagramReceived,
+    Drop,
+    Endpoint,
+    Happening,
+    Note,
+    SendDatagram,
+    Started,
+    Woke,
+)
+from workbench.nodes import iq
+from workbench.nodes.procedure import Await, Procedures, Steps, earliest
+from workbench.protocols import sdp, sip
+from workbench.protocols.h248 import machine as h248
+from workbench.protocols.h248 import message as tree
+from workbench.protocols.h248.packages import registry
+from workbench.security.source import Source
+
+ACCESS = "access"
+CORE = "core"
+MECHANISM = "msrp-tls"
+SECURITY_ATTRIBUTES = ("3ge2ae", "fingerprint", "tls-id")
+
+ACCESS_REALM = "access.example.net"
+CORE_REALM = "core.example.net"
+
+
+class Bearer(enum.StrEnum):
+    """How m= lines on Iq name the bearer: without the application (TS 23.334 §5.19.2, CEMA), or with it."""
+
+    AGNOSTIC = "agnostic"
+    MSRP = "msrp"
+
+
+class Treatment(enum.StrEnum):
+    """What an m= line gets (decision table R-24.229-4 of the stage-2 digest)."""
+
+    E2AE = "e2ae"
+    E2E = "e2e"
+    PLAIN = "plain"
+
+
+class Registration(msgspec.Struct, frozen=True):
+    """A registered UE: where its packets come from, what its Contact says, and its media plane security."""
+
+    uri: str
+    contact: str
+    flow: sip.Address
+    mechanisms: tuple[str, ...]
+
+    @property
+    def behind_nat(self) -> bool:
+        """Packets come from another address than the Contact names (RFC 3581 §4)."""
+        return sip.host_of(self.contact) != self.flow[0]
+
+
+class _Leg(msgspec.Struct):
+    """One half of a call: its dialog, and where its requests go."""
+
+    side: str
+    target: sip.Address
+    dialog: sip.Dialog | None = None
+
+
+class _Call(msgspec.Struct):
+    """A call that runs or is being set up."""
+
+    access: _Leg
+    core: _Leg
+    treatment: Treatment
+    context: int | None = None
+    over: bool = False
+
+    def other(self, leg: _Leg) -> _Leg:
+        return self.core if leg is self.access else self.access
+
+
+class _Rejected(Exception):
+    """A call can't go on: what the caller is told. Stays inside this module."""
+
+    def __init__(self, status: int, reason: str, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+        self.reason = reason
+        self.why = why
+
+
+class ImsAlg:
+    """A P-CSCF with IMS-ALG function and one IMS-AGW.
+
+    Args:
+        access, core: SIP endpoints towards UEs and towards the core.
+        control, gateway: H.248 endpoints of this controller and of its gateway.
+        routes: SIP domain to the next hop beyond the core.
+        bearer: see `Bearer`.
+        strips: security attributes are taken out of SDP for the core; False shows what that is for.
+        style: H.248 text tokens, `pretty` or `compact`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        access: Endpoint,
+        core: Endpoint,
+        control: Endpoint,
+        gateway: Endpoint,
+        routes: Mapping[str, Endpoint],
+        source: Source,
+        bearer: Bearer = Bearer.AGNOSTIC,
+        strips: bool = True,
+        style: str = "pretty",
+    ) -> None:
+        self.name = name
+        self._locals = {ACCESS: access, CORE: core}
+        self._control = control
+        self._gateway = gateway
+        self._routes = dict(routes)
+        self._source = source
+        self._bearer = bearer
+        self._strips = strips
+        self._sip = {side: sip.Transactions(str(local), source.token) for side, local in self._locals.items()}
+        self._h248 = h248.Transactions(f"[{control.host}]:{control.port}", style=style, first_id=1001)
+        self._procedures = Procedures()
+        self._registrations: dict[str, Registration] = {}
+        self._registrar = sip.registration.Registrar(
+            realm="home.example", mechanisms=(MECHANISM,), token=source.token, password=lambda uri: f"secret of {uri}")
+        self._calls: list[_Call] = []
+        self._gateway_up = False
+        self._events_id = 2000
+        self._now = 0.0
+
+    # The node
+
+    def handle(self, happened: Happening, now: float) -> list[Command]:
+        """Answer a happening."""
+        self._now = now
+        match happened:
+            case Started():
+                return [BindDatagrams(local) for local in (*self._locals.values(), self._control)]
+            case DatagramReceived(local=local, remote=remote, data=data):
+                if local == self._control:
+                    if remote != self._gateway:
+                        return [Drop(happened, "not from our gateway")]
+                    return self._controlled(self._h248.receive_data(data, now))
+                for side, own in self._locals.items():
+                    if local == own:
+                        return self._signalled(side, self._sip[side].receive_data(data, (remote.host, remote.port), now))
+            case Woke():
+                commands = self._controlled(self._h248.wake(now))
+                for side, transactions in self._sip.items():
+                    commands += self._signalled(side, transactions.wake(now))
+                return commands + self._procedures.wake(now)
+        return [Drop(happened, "nothing here is concerned")]
+
+    def next_wakeup(self) -> float | None:
+        """The first timer of SIP, H.248 or a procedure."""
+        return earliest([
+            self._h248.next_wakeup(), self._procedures.next_wakeup(), *(t.next_wakeup() for t in self._sip.values())])
+
+    # Calls
+
+    def _invited(self, side: str, key: str, invite: sip.Request, source: sip.Address) -> Steps:
+        """A new INVITE: find both ends, decide the treatment, run the call flow, and undo it where it fails."""
+        call: _Call | None = None
+        tag = self._source.token(10)
+        try:
+            offer, media = self._usable(invite.body)
+            if not self._gateway_up:
+                raise _Rejected(503, "Service Unavailable", "the gateway has not registered")
+            if side == ACCESS:
+                call = _Call(_Leg(ACCESS, source), _Leg(CORE, self._route(invite)), self._from_ue(invite, media))
+                self._calls.append(call)
+                yield from self._originating(call, key, invite, offer, media, tag)
+            else:
+                registration = self._registrations.get(sip.uri_key(invite.uri))
+                if registration is None:
+                    raise _Rejected(404, "Not Found", "no such UE is registered")
+                call = _Call(_Leg(ACCESS, registration.flow), _Leg(CORE, source), self._from_core(media, registration))
+                self._calls.append(call)
+                yield from self._terminating(call, key, invite, offer, media, tag, registration)
+        except _Rejected as rejected:
+            refusal = sip.response(invite, rejected.status, rejected.reason, tag)
+            yield from self._reply(side, key, refusal, f"the call can't go on: {rejected.why}")
+            if call is not None:
+                yield from self._undo(call)
+
+    def _originating(
+        self, call: _Call, key: str, invite: sip.Request, offer: sdp.SessionDescription, media: sdp.Media, tag: str,
+    ) -> Steps:
+        """TS 23.334 §6.2.10.3.1.1.1: the served UE calls, the gateway's access side ends TLS."""
+        clause = "[TS 23.334 §6.2.10.3.1.1.1]"
+        offered = sdp.setup_of_offer(media)
+
+        # Steps 2-4: Reserve AGW Connection Point towards the core; the gateway stands there for the UE.
+        outer = self._point(CORE, media, self._plain_bearer(media), offered)
+        core = yield from self._reserve(call, tree.CHOOSE, outer, f"steps 2-4: Reserve AGW Connection Point T_core {clause}")
+
+        # Steps 5-6: the offer, in the clear, with the gateway's core address.
+        forwarded = self._for_core(offer, media, core.local, call.treatment)
+        response, onward = yield from self._invite_onwards(
+            call.core, invite, sdp.encode(forwarded), key, tag, f"steps 5-6: offer to the core, security removed {clause}")
+
+        # Step 7: the answer settles the roles.
+        answer, theirs = self._usable_answer(response, forwarded.media[0])
+        settled = sdp.setup_of_answer(theirs)
+        call.core.dialog = sip.Dialog.of_caller(onward, response)
+
+        # Steps 8-10: Configure AGW Connection Point towards the core.
+        remote = _address(answer, theirs)
+        outer = msgspec.structs.replace(
+            outer, setup=sdp.complement(settled), local=core.local, remote=remote, remote_setup=settled, open=True)
+        yield from self._configure(core, outer, f"steps 8-10: Configure AGW Connection Point T_core {clause}")
+
+        # Steps 11-13: Reserve and Configure AGW Connection Point towards the UE.
+        inner = self._protected(self._point(ACCESS, media, self._access_bearer(media, call), settled), call, settled)
+        inner = msgspec.structs.replace(
+            inner, remote=_address(offer, media), remote_setup=sdp.complement(settled), open=True,
+            latch=self._behind_nat(call.access.target, offer, media),
+            remote_fingerprints=_fingerprints(media) if call.treatment is Treatment.E2AE else ())
+        access = yield from self._reserve(
+            call, core.context, inner, f"steps 11-13: Reserve and Configure AGW Connection Point T_acc {clause}")
+
+        # Steps 14-15: the answer, with the gateway's access address and fingerprint.
+        back = self._for_ue(answer, theirs, access, call.treatment, media.proto, None)
+        accepted = sip.response(invite, 200, "OK", tag, contact=self._contact(ACCESS), body=sdp.encode(back))
+        call.access.dialog = sip.Dialog.of_callee(invite, accepted)
+        yield from self._reply(ACCESS, key, accepted, f"steps 14-15: answer with the gateway's fingerprint {clause}")
+        yield from self._acknowledged(call, key, call.core)
+
+    def _terminating(
+        self, call: _Call, key: str, invite: sip.Request, offer: sdp.SessionDescription, media: sdp.Media, tag: str,
+        registration: Registration,
+    ) -> Steps:
+        """TS 23.334 §6.2.10.3.1.2.1: the served UE is called, its access edge applies TLS."""
+        clause = "[TS 23.334 §6.2.10.3.1.2.1]"
+        offered = sdp.setup_of_offer(media)
+
+        # Steps 2-4: Reserve AGW Connection Point towards the UE; the gateway stands there for the caller.
+        inner = self._point(ACCESS, media, self._access_bearer(media, call), offered)
+        inner = msgspec.structs.replace(
+            inner, ask_fingerprint=call.treatment is Treatment.E2AE, watch_tls=call.treatment is Treatment.E2AE,
+            latch=registration.behind_nat)
+        access = yield from self._reserve(call, tree.CHOOSE, inner, f"steps 2-4: Reserve AGW Connection Point T_acc {clause}")
+
+        # Steps 5-6: the offer, protected, with the gateway's access address and fingerprint.
+        transport = _protected_transport(media.proto) if call.treatment is Treatment.E2AE else media.proto
+        forwarded = self._for_ue(offer, media, access, call.treatment, transport, "applied")
+        response, onward = yield from self._invite_onwards(
+            call.access, invite, sdp.encode(forwarded), key, tag, f"steps 5-6: offer with e2ae applied {clause}",
+            uri=registration.contact)
+
+        # Step 7: the UE's answer; without TLS and fingerprint there is no call (F10, F11).
+        answer, theirs = self._usable_answer(response, forwarded.media[0])
+        call.access.dialog = sip.Dialog.of_caller(onward, response)
+        settled = sdp.setup_of_answer(theirs)
+
+        # Steps 8-10: Configure AGW Connection Point towards the UE.
+        role = sdp.complement(settled)
+        inner = msgspec.structs.replace(
+            self._protected(inner, call, role), setup=role, local=access.local, ask_fingerprint=False,
+            fingerprint=access.fingerprint, remote=_address(answer, theirs), remote_setup=settled, open=True,
+            remote_fingerprints=_fingerprints(theirs) if call.treatment is Treatment.E2AE else ())
+        yield from self._configure(access, inner, f"steps 8-10: Configure AGW Connection Point T_acc {clause}")
+
+        # Steps 11-13: Reserve and Configure AGW Connection Point towards the core.
+        outer = msgspec.structs.replace(
+            self._point(CORE, media, self._plain_bearer(media), settled),
+            remote=_address(offer, media), remote_setup=role, open=True)
+        core = yield from self._reserve(
+            call, access.context, outer, f"steps 11-13: Reserve and Configure AGW Connection Point T_core {clause}")
+
+        # Step 14: the answer to the core shows nothing of it.
+        back = self._for_core(answer, theirs, core.local, call.treatment, media.proto)
+        accepted = sip.response(invite, 200, "OK", tag, contact=self._contact(CORE), body=sdp.encode(back))
+        call.core.dialog = sip.Dialog.of_callee(invite, accepted)
+        yield from self._reply(CORE, key, accepted, f"step 14: answer without security {clause}")
+        yield from self._acknowledged(call, key, call.access)
+
+    # Decisions
+
+    def _from_ue(self, invite: sip.Request, media: sdp.Media) -> Treatment:
+        """Rows 1, 3, 4 and 5 of the decision table: what a UE's offer gets. Never a silent downgrade."""
+        transport = sdp.transport_of(media.proto)
+        secured = transport is not None and transport.security is not None
+        if media.attribute("3ge2ae") == "requested" and secured:
+            registration = self._registrations.get(sip.uri_key(sip.address_uri(invite.headers.get("From") or "")))
+            if registration is None or MECHANISM not in registration.mechanisms:
+                raise _Rejected(488, "Not Acceptable Here", "e2ae was requested without agreement at registration")
+            if not _fingerprints(media):
+                raise _Rejected(488, "Not Acceptable Here", "e2ae was requested without a fingerprint")
+            return Treatment.E2AE
+        return Treatment.E2E if secured else Treatment.PLAIN
+
+    def _from_core(self, media: sdp.Media, registration: Registration) -> Treatment:
+        """Rows 2, 3 and 5: what an offer from the core gets."""
+        transport = sdp.transport_of(media.proto)
+        if transport is not None and transport.security is not None:
+            return Treatment.E2E
+        return Treatment.E2AE if MECHANISM in registration.mechanisms else Treatment.PLAIN
+
+    def _plain_bearer(self, media: sdp.Media) -> str:
+        """Bearer type of a leg on which the gateway ends no TLS."""
+        transport = sdp.transport_of(media.proto)
+        known = self._bearer is Bearer.MSRP and transport is not None and transport.security is None
+        return "TCP/MSRP" if known or (self._bearer is Bearer.MSRP and _is_msrp(media)) else "TCP"
+
+    def _access_bearer(self, media: sdp.Media, call: _Call) -> str:
+        if call.treatment is not Treatment.E2AE:
+            return "TCP"
+        return "TCP/TLS/MSRP" if self._bearer is Bearer.MSRP else "TCP/TLS"
+
+    def _behind_nat(self, source: sip.Address, offer: sdp.SessionDescription, media: sdp.Media) -> bool:
+        """The UE's packets come from another address than its SDP names."""
+        return _address(offer, media).host != source[0]
+
+    def _usable(self, body: bytes) -> tuple[sdp.SessionDescription, sdp.Media]:
+        try:
+            described = sdp.decode(body)
+        except PeerError as error:
+            raise _Rejected(488, "Not Acceptable Here", f"SDP: {error}") from error
+        if len(described.media) != 1 or not _is_msrp(described.media[0]):
+            raise _Rejected(488, "Not Acceptable Here", "one MSRP stream is what can be handled here")
+        _address(described, described.media[0])
+        return described, described.media[0]
+
+    def _usable_answer(
+        self, response: sip.Response, offered: sdp.Media,
+    ) -> tuple[sdp.SessionDescription, sdp.Media]:
+        """The answer, held against our offer: transport kept, setup legal, fingerprint there (F10, F11)."""
+        answer, media = self._usable(response.body)
+        violations = sdp.check_answer(offered, media)
+        if violations:
+            raise _Rejected(502, "Bad Gateway", f"the answer is not legal: {violations[0].what}")
+        if offered.attribute("fingerprint") is not None and not _fingerprints(media):
+            raise _Rejected(502, "Bad Gateway", "no fingerprint in the answer to an offer with TLS")
+        return answer, media
+
+    # SDP
+
+    def _for_core(
+        self, described: sdp.SessionDescription, media: sdp.Media, local: Endpoint, treatment: Treatment,
+        transport: str | None = None,
+    ) -> sdp.SessionDescription:
+        """SDP as the core sees it: the gateway's core address, no security attribute (R-24.229-3)."""
+        if treatment is Treatment.E2AE:
+            if self._strips:
+                for name in SECURITY_ATTRIBUTES:
+                    media = media.without_attribute(name)
+            media = media.with_proto(transport or _plain_transport(media.proto))
+        return _anchored(described, media, local)
+
+    def _for_ue(
+        self, described: sdp.SessionDescription, media: sdp.Media, access: iq.Reserved, treatment: Treatment,
+        transport: str, e2ae: str | None,
+    ) -> sdp.SessionDescription:
+        """SDP as the UE sees it: the gateway's access address, and with e2ae its fingerprint."""
+        if treatment is Treatment.E2AE:
+            media = media.with_proto(transport)
+            if e2ae is not None:
+                media = media.with_attribute("3ge2ae", e2ae)
+            media = media.with_attribute("fingerprint", access.fingerprint)
+        return _anchored(described, media, access.local)
+
+    # Iq
+
+    def _point(self, side: str, media: sdp.Media, transport: str, setup: sdp.Setup) -> iq.ConnectionPoint:
+        realm = ACCESS_REALM if side == ACCESS else CORE_REALM
+        return iq.ConnectionPoint(side, realm, media.media, transport, setup=setup)
+
+    def _protected(self, point: iq.ConnectionPoint, call: _Call, role: sdp.Setup) -> iq.ConnectionPoint:
+        """Add what e2ae asks for: own fingerprint, failure event, and TLS establishment where the gateway is client."""
+        if call.treatment is not Treatment.E2AE:
+            return point
+        return msgspec.structs.replace(
+            point, ask_fingerprint=True, watch_tls=True, establish_tls=role is sdp.Setup.ACTIVE)
+
+    def _reserve(
+        self, call: _Call, context: int, point: iq.ConnectionPoint, why: str,
+    ) -> Generator[Command | Await, Any, iq.Reserved]:
+        reply = yield from self._order(iq.reserve(context, point, self._next_events_id()), why)
+        try:
+            given = iq.reserved(reply)
+        except PeerError as error:
+            raise _Rejected(500, "Server Internal Error", str(error)) from error
+        if isinstance(given, iq.Refused):
+            raise _Rejected(503, "Service Unavailable", f"the gateway refused: {given.code} {given.text}")
+        call.context = given.context
+        return given
+
+    def _configure(
+        self, reserved: iq.Reserved, point: iq.ConnectionPoint, why: str,
+    ) -> Generator[Command | Await, Any, None]:
+        action = iq.configure(reserved.context, reserved.termination, point, self._next_events_id())
+        refused = iq.refusal((yield from self._order(action, why)))
+        if refused is not None:
+            raise _Rejected(503, "Service Unavailable", f"the gateway refused: {refused.code} {refused.text}")
+
+    def _order(self, action: tree.Action, why: str) -> Generator[Command | Await, Any, tree.Reply]:
+        """One transaction request and its reply."""
+        number, events = self._h248.request((action,), self._now)
+        yield from self._controlled(events, why)
+        reply = yield Await((("h248", number),))
+        if not isinstance(reply, tree.Reply):
+            raise _Rejected(503, "Service Unavailable", "the gateway does not answer")
+        return reply
+
+    def _next_events_id(self) -> int:
+        self._events_id += 1
+        return self._events_id
+
+    def _controlled(self, events: Sequence[h248.Event], why: str = "") -> list[Command]:
+        """What H.248 events mean."""
+        commands: list[Command] = []
+        for event in events:
+            match event:
+                case h248.Transmit(octets=octets):
+                    commands.append(SendDatagram(self._control, self._gateway, octets, why))
+                case h248.ReplyReceived(id=number, reply=reply):
+                    commands += self._procedures.post(("h248", number), reply, self._now)
+                case h248.TimedOut(id=number):
+                    commands += self._procedures.post(("h248", number), None, self._now)
+                case h248.RequestReceived(id=number, actions=actions):
+                    commands += self._ordered(number, actions)
+                case h248.PeerViolation(error=error):
+                    commands.append(Note(f"H.248: {error}"))
+        return commands
+
+    def _ordered(self, number: int, actions: Sequence[tree.Action]) -> list[Command]:
+        """A request of the gateway: ServiceChange when it comes into service, Notify when something happened."""
+        replies: list[tree.ActionReply] = []
+        happened: list[tuple[int, tree.ObservedEvent]] = []
+        for action in actions:
+            answered: list[tree.CommandReply] = []
+            for command in action.commands:
+                descriptors: tuple[tree.Descriptor, ...] = ()
+                services = command.descriptor(tree.Services)
+                observed = command.descriptor(tree.ObservedEvents)
+                if command.kind is tree.Kind.SERVICE_CHANGE and services is not None:
+                    self._gateway_up = services.method in (tree.Method.RESTART, tree.Method.DISCONNECTED)
+                    descriptors = (tree.Services(version=services.version, profile=services.profile),)
+                elif command.kind is tree.Kind.NOTIFY and observed is not None:
+                    if not any(call.context == action.context for call in self._calls):
+                        descriptors = (tree.ErrorDescriptor(411, "unknown ContextID"),)
+                    happened += [(action.context, event) for event in observed.events]
+                else:
+                    descriptors = (tree.ErrorDescriptor(443, "not for a controller"),)
+                answered.append(tree.CommandReply(command.kind, command.terminations, descriptors))
+            replies.append(tree.ActionReply(action.context, tuple(answered)))
+        commands = self._controlled(self._h248.reply(number, tuple(replies), self._now), "controller's reply")
+        for context, event in happened:
+            call = next((c for c in self._calls if c.context == context), None)
+            if call is not None and _ends_bearer(event):
+                commands += self._procedures.start(self._bearer_lost(call), self._now)
+        return commands
+
+    # Release
+
+    def _bearer_lost(self, call: _Call) -> Steps:
+        """F5 to F9: the gateway reported a failure or a released bearer; the session ends on both sides."""
+        if call.over:
+            return
+        call.over = True
+        for leg in (call.access, call.core):
+            yield from self._bye(leg, "the bearer is gone: the session is released")
+        yield from self._subtract(call)
+
+    def _released(self, call: _Call, leg: _Leg, key: str, bye: sip.Request) -> Steps:
+        """BYE from one side: answer it, tell the other side, release the gateway's terminations."""
+        yield from self._reply(leg.side, key, sip.response(bye, 200, "OK"), "the call is released")
+        leg.dialog = None
+        if call.over:
+            return
+        call.over = True
+        yield from self._bye(call.other(leg), "the call is released: BYE onwards [RFC 3261 §15]")
+        yield from self._subtract(call)
+
+    def _bye(self, leg: _Leg, why: str) -> Steps:
+        if leg.dialog is None:
+            return
+        dialog, leg.dialog = leg.dialog, None
+        _, bye = dialog.request("BYE", self._source.token)
+        _, events = self._sip[leg.side].request(bye, leg.target, self._now)
+        yield from self._signalled(leg.side, events, why)
+
+    def _undo(self, call: _Call) -> Steps:
+        """Take back what a call that failed has reserved; a side that already answered gets BYE."""
+        call.over = True
+        for leg in (call.access, call.core):
+            yield from self._bye(leg, "the call could not be completed")
+        yield from self._subtract(call)
+
+    def _subtract(self, call: _Call) -> Steps:
+        if call.context is not None:
+            context, call.context = call.context, None
+            try:
+                yield from self._order(iq.release(context), "Release AGW Termination, all of the context [TS 23.334 §8.5]")
+            except _Rejected as rejected:
+                yield Note(f"context {context} could not be released: {rejected.why}")
+        if call in self._calls:
+            self._calls.remove(call)
+
+    # SIP
+
+    def _contact(self, side: str) -> str:
+        return f"<sip:{self._locals[side]}>"
+
+    def _route(self, invite: sip.Request) -> sip.Address:
+        domain = sip.host_of(invite.uri)
+        if domain not in self._routes:
+            raise _Rejected(404, "Not Found", f"no route to {domain}")
+        hop = self._routes[domain]
+        return (hop.host, hop.port)
+
+    def _invite_onwards(
+        self, leg: _Leg, invite: sip.Request, body: bytes, key: str, tag: str, why: str, uri: str | None = None,
+    ) -> Generator[Command | Await, Any, tuple[sip.Response, sip.Request]]:
+        """The other half's INVITE; provisional answers go back to the caller, a refusal ends the call."""
+        onward = sip.invite_onwards(invite, uri=uri, contact=self._contact(leg.side), token=self._source.token, body=body)
+        onward_key, events = self._sip[leg.side].request(onward, leg.target, self._now)
+        yield from self._signalled(leg.side, events, why)
+        while True:
+            response = yield Await((("sip", onward_key),))
+            if not isinstance(response, sip.Response):
+                raise _Rejected(408, "Request Timeout", "nobody answered")
+            if response.status >= 300:
+                raise _Rejected(response.status, response.reason, "the other end refused")
+            if response.status >= 200:
+                return response, onward
+            if response.status > 100:
+                back = CORE if leg.side == ACCESS else ACCESS
+                ringing = sip.response(invite, response.status, response.reason, tag, contact=self._contact(back))
+                yield from self._reply(back, key, ringing, "provisional response passed on")
+
+    def _acknowledged(self, call: _Call, key: str, onward: _Leg) -> Steps:
+        """The caller's ACK is followed by ours to the called side; without one the call is over (RFC 3261 §13.3.1.4)."""
+        acknowledged = yield Await((("ack", key),))
+        if call.over or onward.dialog is None:
+            return
+        ack = onward.dialog.ack()
+        yield from self._signalled(
+            onward.side, self._sip[onward.side].ack(ack, onward.target, self._now), "ACK passed on")
+        if acknowledged is None:
+            yield from self._bearer_lost(call)
+
+    def _reply(self, side: str, key: str, response: sip.Response, why: str) -> Steps:
+        yield from self._signalled(side, self._sip[side].respond(key, response, self._now), why)
+
+    def _signalled(self, side: str, events: Sequence[sip.Event], why: str = "") -> list[Command]:
+        """What SIP events on one side mean."""
+        commands: list[Command] = []
+        for event in events:
+            match event:
+                case sip.Transmit(data=data, to=to):
+                    commands.append(SendDatagram(self._locals[side], Endpoint(*to), data, why))
+                case sip.ResponseReceived(key=key, response=response):
+                    commands += self._procedures.post(("sip", key), response, self._now)
+                case sip.AckReceived(key=key) if key is not None:
+                    commands += self._procedures.post(("ack", key), True, self._now)
+                case sip.TimedOut(key=key):
+                    commands += self._procedures.post(("sip", key), None, self._now)
+                    commands += self._procedures.post(("ack", key), None, self._now)
+                case sip.RequestReceived(key=key, request=request, source=source):
+                    commands += self._procedures.start(self._obey(side, key, request, source), self._now)
+                case sip.PeerViolation(error=error):
+                    commands.append(Note(f"SIP: {error}"))
+        return commands
+
+    def _obey(self, side: str, key: str, request: sip.Request, source: sip.Address) -> Steps:
+        if request.method == "REGISTER" and side == ACCESS:
+            yield from self._register(key, request, source)
+            return
+        if request.method == "INVITE" and not request.to_tag:
+            yield from self._invited(side, key, request, source)
+            return
+        for call in list(self._calls):
+            for leg in (call.access, call.core):
+                if leg.side == side and leg.dialog is not None and leg.dialog.matches(request):
+                    if request.method == "BYE":
+                        yield from self._released(call, leg, key, request)
+                        return
+                    yield from self._reply(side, key, sip.response(
+                        request, 488, "Not Acceptable Here"), f"{request.method} inside a call is not handled yet")
+                    return
+        yield from self._reply(side, key, sip.response(
+            request, 481, "Call/Transaction Does Not Exist", self._source.token(10)), "no such call")
+
+    def _register(self, key: str, request: sip.Request, source: sip.Address) -> Steps:
+        """REGISTER: challenge with what the network can do, then accept what both sides can (RFC 3329, `mediasec`)."""
+        response, accepted = self._registrar.answer(request, source)
+        if accepted is not None:
+            self._registrations[sip.uri_key(accepted.uri)] = Registration(
+                accepted.uri, accepted.contact, source, accepted.mechanisms)
+        yield from self._reply(ACCESS, key, response, "registration [TS 24.229 §5.2.2, RFC 3329]")
+
+
+def _address(described: sdp.SessionDescription, media: sdp.Media) -> Endpoint:
+    connection = described.connection_of(media)
+    if connection is None or media.port is None:
+        raise _Rejected(488, "Not Acceptable Here", "SDP without an address")
+    return Endpoint(connection.address, media.port)
+
+
+def _anchored(described: sdp.SessionDescription, media: sdp.Media, local: Endpoint) -> sdp.SessionDescription:
+    """The description with the gateway's address in place of the sender's (R-5.2-6)."""
+    return described.with_connection(local.host).with_media(0, media.without_connection().with_port(local.port))
+
+
+def _fingerprints(media: sdp.Media) -> tuple[sdp.Fingerprint, ...]:
+    found = []
+    for text in media.attributes("fingerprint"):
+        try:
+            found.append(sdp.Fingerprint.decode(text))
+        except PeerError:
+            continue
+    return tuple(found)
+
+
+def _is_msrp(media: sdp.Media) -> bool:
+    transport = sdp.transport_of(media.proto)
+    return transport is not None and transport.application == "msrp"
+
+
+def _plain_transport(transport: str) -> str:
+    return transport.replace("/TLS/", "/")
+
+
+def _protected_transport(transport: str) -> str:
+    return transport.replace("TCP/", "TCP/TLS/", 1)
+
+
+def _ends_bearer(event: tree.ObservedEvent) -> bool:
+    """Whether an event says that a bearer failed or is gone."""
+    if event.name.casefold() == "g/cause":
+        return True
+    if event.name.casefold() not in {registry().wire_name(role).casefold() for role in ("tcp-change", "tls-change")}:
+        return False
+    change = event.parameter(registry().wire_name("change-type"))
+    return change is not None and change.value.casefold() in (
+        registry().wire_name("change-failed").casefold(), registry().wire_name("change-released").casefold())
