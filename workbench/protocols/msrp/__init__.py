@@ -1,1 +1,1 @@
-"""MSRP (RFC 4975, 6135, 6714): messages, framing, sessions."""
+"""MSRP (RFC 4975): URIs, messages on the wire, one end of a session."""

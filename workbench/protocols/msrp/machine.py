@@ -1,0 +1,623 @@
+"""One end of an MSRP session on one connection (RFC 4975 §5.4, §7): octets in, events out."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from workbench.errors import LocalProtocolError, MalformedMessageError, PeerError
+from workbench.protocols.msrp import uri as uris
+from workbench.protocols.msrp import wire
+from workbench.protocols.msrp.messages import (
+    Broken,
+    ByteRange,
+    Flag,
+    Header,
+    Headers,
+    Method,
+    Request,
+    Response,
+    Status,
+    get,
+)
+from workbench.protocols.msrp.uri import Matching, Path
+
+RESPONSE_SECONDS = 30.0
+"""How long a SEND waits for its response (RFC 4975 §7.1.1)."""
+INTERRUPTIBLE_ABOVE = 2048
+"""A chunk with more octets has to leave its range end open (RFC 4975 §7.1.1)."""
+OTHER_BODY_OCTETS = 10240
+"""The longest body of a request that is not SEND (RFC 4975 §7.1)."""
+_QUIET_LIMIT = 256
+_TOKEN_LETTERS = 12  # 71 bits of letters and digits; 64 are asked for (RFC 4975 §7.1)
+
+_REASONS = {
+    400: "Bad Request", 413: "Stop Sending Message", 415: "Media Type Not Supported",
+    481: "No Such Session", 501: "Unknown Method", 506: "Session Already In Use",
+}
+
+
+class Transmit(msgspec.Struct, frozen=True):
+    """Octets for the connection, in this order."""
+
+    octets: bytes
+
+
+class Bound(msgspec.Struct, frozen=True):
+    """Connection and session belong together now: the peer's first request or response said so."""
+
+
+class MessageReceived(msgspec.Struct, frozen=True):
+    """A message has arrived completely."""
+
+    message_id: str
+    content_type: str
+    body: bytes
+
+
+class MessageDropped(msgspec.Struct, frozen=True):
+    """The peer gave a message up before its end (`#`); what we held of it is forgotten."""
+
+    message_id: str
+
+
+class Delivered(msgspec.Struct, frozen=True):
+    """The peer reported that it has all of a message of ours."""
+
+    message_id: str
+
+
+class MessageFailed(msgspec.Struct, frozen=True):
+    """A message of ours did not arrive: so said a response or REPORT, or none came (408), or the connection ended (0)."""
+
+    message_id: str
+    status: int
+    reason: str
+
+
+class RequestRefused(msgspec.Struct, frozen=True):
+    """We did not do what a request asked; `status` is what we answered, or would have if an answer were allowed."""
+
+    method: str
+    status: int
+    reason: str
+
+
+class PeerViolation(msgspec.Struct, frozen=True):
+    """The stream can't be read any further; the connection is of no more use."""
+
+    error: PeerError
+
+
+Event = Transmit | Bound | MessageReceived | MessageDropped | Delivered | MessageFailed | RequestRefused | PeerViolation
+
+
+class State(enum.Enum):
+    """Where the session stands (spec: RFC 4975 §5.4)."""
+
+    WAITING = enum.auto()  # no connection yet
+    UNBOUND = enum.auto()  # passive, connected, no request for our session yet
+    OPEN = enum.auto()
+    FAILED = enum.auto()   # 481 or 506, lost framing
+    CLOSED = enum.auto()
+
+
+class Bindings:
+    """Which connection each session of an endpoint is tied to, for sessions that share a listener (RFC 4975 §7.3)."""
+
+    def __init__(self) -> None:
+        self._owners: dict[str, object] = {}
+
+    def claim(self, session_id: str, owner: object) -> bool:
+        """Tie a session to `owner`; False where another one has it."""
+        return self._owners.setdefault(session_id, owner) is owner
+
+    def release(self, owner: object) -> None:
+        """Forget what `owner` holds."""
+        self._owners = {key: value for key, value in self._owners.items() if value is not owner}
+
+
+class _Outgoing:
+    """A message of ours on its way."""
+
+    def __init__(self, message_id: str, body: bytes, content_type: str, reports: Headers, now: float) -> None:
+        self.message_id = message_id
+        self.body = body
+        self.content_type = content_type
+        self.reports = reports
+        self.sent = 0           # octets that have left
+        self.finished = False   # nothing more will leave
+        self.waiting = 0        # chunks without response
+        self.reported = _Coverage()
+
+    @property
+    def wants_report(self) -> bool:
+        return any(header.name == "Success-Report" for header in self.reports)
+
+
+class _Incoming:
+    """A message of the peer's, as far as it has arrived."""
+
+    def __init__(self) -> None:
+        self.octets = bytearray()
+        self.covered = _Coverage()
+        self.total: int | None = None
+        self.content_type = ""
+
+
+class _Coverage:
+    """Octet ranges that are there, merged and in order."""
+
+    LIMIT = 1024
+
+    def __init__(self) -> None:
+        self.ranges: list[tuple[int, int]] = []
+
+    def add(self, start: int, end: int) -> None:
+        """Take `start` to `end` (excluded)."""
+        if self.ranges and self.ranges[-1][0] <= start <= self.ranges[-1][1]:  # the usual case: in order
+            self.ranges[-1] = (self.ranges[-1][0], max(end, self.ranges[-1][1]))
+            return
+        merged: list[tuple[int, int]] = []
+        for low, high in sorted([*self.ranges, (start, end)]):
+            if merged and low <= merged[-1][1]:
+                merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
+            else:
+                merged.append((low, high))
+        self.ranges = merged
+
+    def whole(self, total: int) -> bool:
+        """Whether 1..total is there."""
+        return total == 0 or (bool(self.ranges) and self.ranges[0][0] <= 1 and self.ranges[0][1] > total)
+
+    @property
+    def last(self) -> int:
+        return self.ranges[-1][1] - 1 if self.ranges else 0
+
+
+class Session:
+    """One end of an MSRP session, for as long as its connection lasts.
+
+    Args:
+        local_path: our own `a=path`, as text or URIs; the last URI is ours.
+        remote_path: the peer's `a=path`.
+        active: we opened the connection, so we send first.
+        accept_types: media types that we take (`a=accept-types`); `*` for any, `text/*` for a group.
+        token: makes that many unpredictable letters and digits.
+        matching: how the To-Path of a request is compared with our URI.
+        chunk_octets: the most body octets in one chunk.
+        max_octets: the longest message that we take (`a=max-size`).
+        max_messages: the most messages that we hold unfinished, and our own that wait.
+        window: the most chunks without response; more leave as responses come.
+        bindings: shared by the sessions of one endpoint; None where this connection serves one session only.
+
+    Raises:
+        MalformedMessageError: a path given as text that is not one.
+    """
+
+    def __init__(
+        self,
+        local_path: str | Sequence[uris.Uri],
+        remote_path: str | Sequence[uris.Uri],
+        *,
+        active: bool,
+        accept_types: Sequence[str],
+        token: Callable[[int], str],
+        matching: Matching = Matching.EXACT,
+        chunk_octets: int = INTERRUPTIBLE_ABOVE,
+        max_octets: int = 1 << 20,
+        max_messages: int = 64,
+        window: int = 16,
+        bindings: Bindings | None = None,
+    ) -> None:
+        self.local_path: Path = _path(local_path)
+        self.remote_path: Path = _path(remote_path)
+        self.active = active
+        self.state = State.WAITING
+        self._accept = tuple(kind.lower() for kind in accept_types)
+        self._token = token
+        self._matching = matching
+        self._chunk = max(1, chunk_octets)
+        self._max_octets = max_octets
+        self._max_messages = max_messages
+        self._window = max(1, window)
+        self._bindings = bindings if bindings is not None else Bindings()
+        self._reader = wire.Reader(max_octets)
+        self._stopped: str | None = None   # transaction of the overlong chunk that has its 413 already
+        self._incoming: dict[str, _Incoming] = {}
+        self._outgoing: dict[str, _Outgoing] = {}
+        self._waiting: dict[str, tuple[str, float]] = {}  # transaction -> Message-ID, when it is too late
+        self._quiet: dict[str, str] = {}  # transactions that are answered on failure only -> Message-ID
+        self._answered = False
+
+    def opened(self, now: float) -> list[Event]:
+        """The connection (and TLS above it) is up. The active end sends a SEND without body at once (RFC 4975 §5.4)."""
+        if self.state is not State.WAITING:
+            raise LocalProtocolError(f"opened while {self.state.name}")
+        if not self.active:
+            self.state = State.UNBOUND
+            return []
+        self.state = State.OPEN
+        self._bindings.claim(self._own_id, self)
+        message_id = self._token(_TOKEN_LETTERS)
+        transaction = self._token(_TOKEN_LETTERS)
+        self._waiting[transaction] = ("", now + RESPONSE_SECONDS)
+        headers = (Header("Message-ID", message_id),)
+        hello = Request(transaction, Method.SEND, self.remote_path, self.local_path, headers)
+        return [Transmit(wire.encode(hello))]
+
+    def send(
+        self, body: bytes, content_type: str, now: float, success_report: bool = True, failure_report: str = "yes"
+    ) -> tuple[str, list[Event]]:
+        """Send a message. It is cut into chunks; those above the window leave later, as responses come.
+
+        Args:
+            body: what to say; no encoding is applied.
+            content_type: its media type.
+            now: seconds on the caller's clock.
+            success_report: ask the peer to report when it has all of it (`Delivered`).
+            failure_report: `yes`, `partial` or `no` (RFC 4975 §7.1.1).
+
+        Returns:
+            The Message-ID, and what leaves now. A passive end that is not bound yet keeps the message until it is.
+
+        Raises:
+            LocalProtocolError: there is no connection, too many messages wait, or an argument is not for MSRP.
+        """
+        if self.state not in (State.UNBOUND, State.OPEN):
+            raise LocalProtocolError(f"send while {self.state.name}")
+        if failure_report not in ("yes", "partial", "no"):
+            raise LocalProtocolError(f"Failure-Report {failure_report!r}")
+        if len(self._outgoing) >= self._max_messages:
+            raise LocalProtocolError(f"{self._max_messages} messages are waiting already")
+        message_id = self._token(_TOKEN_LETTERS)
+        reports: Headers = (Header("Success-Report", "yes"),) if success_report else ()
+        reports += (Header("Failure-Report", failure_report),)
+        self._outgoing[message_id] = _Outgoing(message_id, body, content_type, reports, now)
+        return message_id, self._push(now)
+
+    def receive_data(self, data: bytes, now: float) -> list[Event]:
+        """Take octets in any portions; return what they mean, oldest first.
+
+        A message that is wrong inside is refused (400) and the session goes on. Where the stream can't be cut into
+        messages any more, the list ends with `PeerViolation` and the session is FAILED.
+        """
+        if self.state not in (State.UNBOUND, State.OPEN):
+            return []
+        events: list[Event] = []
+        for framed in self._reader.receive_data(data):
+            if self.state not in (State.UNBOUND, State.OPEN):
+                break
+            match framed.message:
+                case Response() as response:
+                    events += self._response(response, now)
+                case Request() as request:
+                    events += self._request(request, now)
+                case Broken() as broken:
+                    events += self._broken(broken, framed.error)
+                case None:
+                    assert framed.error is not None
+                    events += [*self._fail("the stream can't be read", 0), PeerViolation(framed.error)]
+        if self.state in (State.UNBOUND, State.OPEN):
+            events += self._stop_overlong()
+        return events
+
+    def ended(self, now: float) -> list[Event]:
+        """The connection is gone: unfinished messages fail, in both directions (RFC 4975 §5.4)."""
+        if self.state in (State.FAILED, State.CLOSED):
+            return []
+        events = self._fail("the connection ended", 0)
+        self.state = State.CLOSED
+        return events
+
+    def next_wakeup(self) -> float | None:
+        """When a response will be overdue."""
+        return min((late for _, late in self._waiting.values()), default=None)
+
+    def wake(self, now: float) -> list[Event]:
+        """Give up waiting for responses that are overdue (RFC 4975 §7.1.1)."""
+        overdue = [key for key, (_, late) in self._waiting.items() if late <= now]
+        events: list[Event] = []
+        for transaction in overdue:
+            message_id, _ = self._waiting.pop(transaction, ("", 0.0))
+            events += self._give_up(message_id, 408, f"no response within {RESPONSE_SECONDS:.0f} s")
+        return events
+
+    # Sending
+
+    @property
+    def _own_id(self) -> str:
+        return self.local_path[-1].session_id or ""
+
+    def _push(self, now: float) -> list[Event]:
+        """Send what the window allows, oldest message first."""
+        events: list[Event] = []
+        if self.state is not State.OPEN:
+            return events
+        for message in list(self._outgoing.values()):
+            while not message.finished and len(self._waiting) < self._window:
+                events.append(self._next_chunk(message, now))
+            if not message.finished:
+                break
+            self._settle(message)
+        return events
+
+    def _next_chunk(self, message: _Outgoing, now: float) -> Event:
+        part = message.body[message.sent : message.sent + self._chunk]
+        total = len(message.body)
+        start, end = message.sent + 1, message.sent + len(part)
+        message.sent = end
+        message.finished = end == total
+        # An open end lets the chunk be interrupted; one above 2048 octets must have it (RFC 4975 §7.1.1).
+        open_end = not message.finished or len(part) > INTERRUPTIBLE_ABOVE
+        span = ByteRange(start, None if open_end else end, total)
+        return self._chunk_of(message, span, part, Flag.COMPLETE if message.finished else Flag.MORE, now)
+
+    def _chunk_of(self, message: _Outgoing, span: ByteRange, part: bytes, flag: Flag, now: float) -> Event:
+        headers = (
+            Header("Message-ID", message.message_id), Header("Byte-Range", str(span)), *message.reports,
+            Header("Content-Type", message.content_type),
+        )
+        transaction = self._transaction_for(part)
+        if message.reports[-1].value == "yes":
+            self._waiting[transaction] = (message.message_id, now + RESPONSE_SECONDS)
+            message.waiting += 1
+        elif message.reports[-1].value == "partial":
+            self._quiet[transaction] = message.message_id
+            if len(self._quiet) > _QUIET_LIMIT:
+                del self._quiet[next(iter(self._quiet))]
+        request = Request(transaction, Method.SEND, self.remote_path, self.local_path, headers, part, flag)
+        return Transmit(wire.encode(request))
+
+    def _transaction_for(self, body: bytes) -> str:
+        """A transaction id that the body does not hold (RFC 4975 §7.1)."""
+        for _ in range(16):
+            transaction = self._token(_TOKEN_LETTERS)
+            if transaction.encode() not in body:
+                return transaction
+        raise LocalProtocolError("no transaction id was found that is not in the body")
+
+    def _settle(self, message: _Outgoing) -> None:
+        """Forget a message of which nothing more can be heard."""
+        if message.finished and message.waiting == 0 and not message.wants_report:
+            self._outgoing.pop(message.message_id, None)
+
+    def _give_up(self, message_id: str, status: int, reason: str) -> list[Event]:
+        message = self._outgoing.pop(message_id, None)
+        self._waiting = {key: value for key, value in self._waiting.items() if value[0] != message_id or not message_id}
+        if message is None and message_id:
+            return []
+        return [MessageFailed(message_id, status, reason)]
+
+    def _fail(self, reason: str, status: int) -> list[Event]:
+        self.state = State.FAILED
+        self._bindings.release(self)
+        events: list[Event] = [MessageFailed(message_id, status, reason) for message_id in self._outgoing]
+        events += [MessageDropped(message_id) for message_id in self._incoming]
+        self._outgoing.clear()
+        self._incoming.clear()
+        self._waiting.clear()
+        return events
+
+    # Receiving
+
+    def _response(self, response: Response, now: float) -> list[Event]:
+        known = self._waiting.pop(response.transaction, None)
+        quiet = self._quiet.pop(response.transaction, None)
+        if known is None and quiet is None:
+            return []  # late, or never ours
+        message_id = known[0] if known is not None else quiet or ""
+        message = self._outgoing.get(message_id)
+        if message is not None and known is not None:
+            message.waiting -= 1
+        if response.status == 200:
+            events: list[Event] = []
+            if not self._answered and self.active:
+                self._answered = True
+                events.append(Bound())
+            if message is not None:
+                self._settle(message)
+            return events + self._push(now)
+        reason = response.comment or _REASONS.get(response.status, "")
+        if response.status in (481, 506):
+            events = self._fail(reason, response.status)
+            return events or [MessageFailed(message_id, response.status, reason)]
+        events = []
+        if response.status == 413 and message is not None and not message.finished and message.sent:
+            events.append(self._interrupt(message, now))
+        events += self._give_up(message_id, response.status, reason)
+        return events + self._push(now)
+
+    def _interrupt(self, message: _Outgoing, now: float) -> Event:
+        """Tell the receiver that no more will come: a chunk of no octets that ends with `#` (RFC 4975 §7.1.1)."""
+        message.finished = True
+        span = ByteRange(message.sent + 1, None, len(message.body))
+        return self._chunk_of(message, span, b"", Flag.ABORTED, now)
+
+    def _request(self, request: Request, now: float) -> list[Event]:
+        if request.method not in (Method.SEND, Method.REPORT):
+            return self._refuse(request, 501)
+        if len(request.to_path) != 1 or not uris.equal(request.to_path[0], self.local_path[-1], self._matching):
+            return self._refuse(request, 481)
+        if not self._bindings.claim(self._own_id, self):
+            return self._refuse(request, 506)
+        events: list[Event] = []
+        if self.state is State.UNBOUND:
+            self.state = State.OPEN
+            events.append(Bound())
+        events += self._report(request) if request.method == Method.REPORT else self._take(request)
+        return events + self._push(now)
+
+    def _report(self, request: Request) -> list[Event]:
+        """A REPORT is never answered (RFC 4975 §7.1.2)."""
+        message_id = request.get("Message-ID") or ""
+        message = self._outgoing.get(message_id)
+        try:
+            status = wire.decode_status(request.get("Status") or "")
+            span = wire.decode_byte_range(request.get("Byte-Range") or f"1-*/{len(message.body) if message else '*'}")
+        except MalformedMessageError as error:
+            return [RequestRefused(request.method, 400, error.what)]
+        if message is None or status.namespace != 0:
+            return []
+        if status.code != 200:
+            return self._give_up(message_id, status.code, status.comment or _REASONS.get(status.code, ""))
+        end = span.end if span.end is not None else len(message.body)
+        if end > len(message.body):
+            return [RequestRefused(request.method, 400, f"report on octet {end} of {len(message.body)}")]
+        message.reported.add(span.start, end + 1)
+        if len(message.reported.ranges) > _Coverage.LIMIT or not message.reported.whole(len(message.body)):
+            return []
+        self._outgoing.pop(message_id)
+        return [Delivered(message_id)]
+
+    def _take(self, request: Request) -> list[Event]:
+        """A SEND for our session."""
+        message_id = request.get("Message-ID") or ""
+        if request.body is None:
+            return self._accepted(request) + self._reports(request, message_id, 0)
+        try:
+            message = self._store(request, message_id)
+        except _Refusal as refusal:
+            self._incoming.pop(message_id, None)
+            return self._refuse(request, refusal.status, refusal.reason)
+        if request.flag is Flag.ABORTED:
+            self._incoming.pop(message_id, None)
+            return [*self._accepted(request), MessageDropped(message_id)]
+        events = self._accepted(request)
+        if message.total is not None and message.covered.whole(message.total):
+            self._incoming.pop(message_id, None)
+            body = bytes(message.octets[: message.total])
+            events += self._reports(request, message_id, message.total)
+            events.append(MessageReceived(message_id, message.content_type, body))
+        return events
+
+    def _store(self, request: Request, message_id: str) -> _Incoming:
+        assert request.body is not None
+        if wire.IDENT_PATTERN.fullmatch(message_id) is None:
+            raise _Refusal(400, "no Message-ID")
+        content_type = request.get("Content-Type") or ""
+        if not self._accepts(content_type):
+            raise _Refusal(415, f"{content_type.split(';')[0]} is not among the accepted types")
+        try:
+            span = wire.decode_byte_range(request.get("Byte-Range") or "1-*/*")
+        except MalformedMessageError as error:
+            raise _Refusal(400, error.what) from None
+        end = span.start - 1 + len(request.body)
+        if span.end is not None and span.end != end and request.flag is not Flag.ABORTED:
+            raise _Refusal(400, f"byte range ends at {span.end}, the body at {end}")
+        if span.end is not None and len(request.body) > INTERRUPTIBLE_ABOVE:
+            raise _Refusal(400, f"{len(request.body)} octets in a chunk that can't be interrupted")
+        if span.total is not None and end > span.total:
+            raise _Refusal(400, f"body ends at octet {end} of {span.total}")
+        if max(end, span.total or 0) > self._max_octets:
+            raise _Refusal(413, f"message of more than {self._max_octets} octets")
+        message = self._incoming.get(message_id)
+        if message is None:
+            if len(self._incoming) >= self._max_messages:
+                raise _Refusal(413, f"{self._max_messages} unfinished messages")
+            message = self._incoming[message_id] = _Incoming()
+        if request.flag is Flag.ABORTED:
+            return message
+        if request.flag is Flag.COMPLETE:
+            if message.total not in (None, end) or message.covered.last > end:
+                raise _Refusal(400, "two lengths for one message")
+            message.total = end
+        elif message.total is not None and end > message.total:
+            raise _Refusal(400, "octets behind the end of the message")
+        if len(message.octets) < end:
+            message.octets.extend(bytes(end - len(message.octets)))
+        message.octets[span.start - 1 : end] = request.body  # where chunks overlap, the later one wins (§7.3.1)
+        if request.body:
+            message.covered.add(span.start, end + 1)
+        if len(message.covered.ranges) > _Coverage.LIMIT:
+            raise _Refusal(413, "too many gaps in one message")
+        message.content_type = content_type
+        return message
+
+    def _accepts(self, content_type: str) -> bool:
+        kind = content_type.split(";")[0].strip().lower()
+        return any(one in ("*", kind, f"{kind.partition('/')[0]}/*") for one in self._accept)
+
+    def _accepted(self, request: Request) -> list[Event]:
+        if _failure_report(request.headers) != "yes":
+            return []
+        return [Transmit(_answer(request, 200, "OK"))]
+
+    def _reports(self, request: Request, message_id: str, total: int) -> list[Event]:
+        if (request.get("Success-Report") or "no").lower() != "yes" or not message_id:
+            return []
+        headers = (
+            Header("Message-ID", message_id), Header("Byte-Range", str(ByteRange(1, total, total))),
+            Header("Status", str(Status(0, 200, "OK"))),
+        )
+        transaction = self._token(_TOKEN_LETTERS)
+        report = Request(transaction, Method.REPORT, request.from_path, self.local_path, headers)
+        return [Transmit(wire.encode(report))]
+
+    def _refuse(self, request: Request, status: int, reason: str = "") -> list[Event]:
+        events: list[Event] = [RequestRefused(request.method, status, reason or _REASONS[status])]
+        silent = request.method == Method.REPORT or _failure_report(request.headers) == "no"
+        if not silent and not (request.method == Method.SEND and self._stopped == request.transaction):
+            events.insert(0, Transmit(_answer(request, status, _REASONS[status])))
+        return events
+
+    def _broken(self, broken: Broken, error: MalformedMessageError | None) -> list[Event]:
+        """Refuse a message that has both ends and is wrong in between, as far as its paths can be read."""
+        overlong = error is not None and error.clause == "RFC 4975 §10.5"
+        status = 413 if overlong else 400
+        events: list[Event] = [RequestRefused(broken.what, status, "" if error is None else str(error))]
+        if broken.what.isdigit():
+            return events
+        if self._stopped != broken.transaction:
+            events = _refusal_of(broken, status) + events
+        self._stopped = None
+        message_id = get(broken.headers, "Message-ID") or ""
+        if self._incoming.pop(message_id, None) is not None:
+            events.append(MessageDropped(message_id))
+        return events
+
+    def _stop_overlong(self) -> list[Event]:
+        """Say 413 while an overlong chunk is still arriving, once."""
+        overlong = self._reader.overflowing
+        if overlong is None or overlong.transaction == self._stopped:
+            return []
+        self._stopped = overlong.transaction
+        return _refusal_of(overlong, 413)
+
+
+class _Refusal(Exception):
+    """Why a SEND is not taken, and the response code that says so. Never leaves this module."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+def _path(path: str | Sequence[uris.Uri]) -> Path:
+    return uris.decode_path(path) if isinstance(path, str) else tuple(path)
+
+
+def _failure_report(headers: Headers) -> str:
+    return (get(headers, "Failure-Report") or "yes").lower()
+
+
+def _answer(request: Request, status: int, comment: str) -> bytes:
+    """The response to a request: one hop back for SEND, all the way for other methods (RFC 4975 §7.2)."""
+    to_path = request.from_path[:1] if request.method == Method.SEND else request.from_path
+    return wire.encode(Response(request.transaction, status, comment, to_path, request.to_path[:1]))
+
+
+def _refusal_of(broken: Broken, status: int) -> list[Event]:
+    """The response to a message whose headers may be wrong; none where it can't be addressed."""
+    if broken.what == Method.REPORT or _failure_report(broken.headers) == "no":
+        return []
+    try:
+        back = uris.decode_path(get(broken.headers, "From-Path") or "")
+        own = uris.decode_path(get(broken.headers, "To-Path") or "")
+    except MalformedMessageError:
+        return []
+    to_path = back[:1] if broken.what == Method.SEND else back
+    return [Transmit(wire.encode(Response(broken.transaction, status, _REASONS[status], to_path, own[:1])))]
