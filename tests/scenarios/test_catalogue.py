@@ -1,0 +1,126 @@
+"""Every scenario, plain, weakened, with every knob turned, and over bad wires."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from workbench import scenarios
+from workbench.errors import ScenarioError
+from workbench.lab.expect import Eventually, Holds, InOrder, Never
+from workbench.lab.scenario import Scenario
+
+ALL = scenarios.all()
+IDS = [scenario.id for scenario in ALL]
+
+BAD_WIRES = {"loss": 0.05, "reorder": 0.05}
+SEEDS = 200
+SEEDS_A_TEST = 10
+
+
+def settings_of(scenario: Scenario) -> list[dict[str, str]]:
+    """Every combination of knobs that the scenario does not refuse."""
+    found = []
+    for values in itertools.product(*(knob.allowed for knob in scenario.knobs.values())):
+        chosen = dict(zip(scenario.knobs, values, strict=True))
+        try:
+            scenario.settings(chosen)
+        except ScenarioError:
+            continue
+        found.append(chosen)
+    return found
+
+
+COMBINATIONS = [(scenario, chosen) for scenario in ALL for chosen in settings_of(scenario)]
+
+
+def sequence(run):
+    """What was said, by whom, to whom, in which order."""
+    return [(m.protocol, m.wire, m.source, m.destination, m.summary) for m in run.report.messages]
+
+
+@pytest.mark.parametrize("scenario", ALL, ids=IDS)
+def test_a_scenario_passes(scenario, tmp_path):
+    """Every expectation holds in the capture, and each is borne out by frames."""
+    run = scenario.run(seed=1, out=tmp_path)
+    assert [(v.name, v.reason) for v in run.verdicts if v.verdict != "pass"] == []
+    assert all(verdict.frames for verdict in run.verdicts)
+    assert run.passed
+
+
+@pytest.mark.parametrize("variant", [(s, w) for s in ALL for w in s.weakened], ids=lambda v: f"{v[0].id}: {v[1].name}")
+def test_a_weakened_variant_breaks_what_it_names(variant, tmp_path):
+    """The control: with the change, exactly the named expectations fail."""
+    scenario, weakened = variant
+    run = scenario.run(seed=1, out=tmp_path, weakened=weakened.name)
+    assert sorted(run.broken) == sorted(weakened.breaks)
+    assert not run.passed
+    assert run.as_declared
+
+
+@pytest.mark.parametrize("case", COMBINATIONS, ids=lambda c: f"{c[0].id} " + " ".join(f"{k}={v}" for k, v in c[1].items()))
+def test_every_combination_of_knobs_holds(case, tmp_path):
+    """Whatever a user sets, the verdicts hold."""
+    scenario, chosen = case
+    run = scenario.run(seed=2, out=tmp_path, **chosen)
+    assert [(v.name, v.reason) for v in run.verdicts if v.verdict != "pass"] == []
+
+
+@pytest.mark.parametrize("scenario", ALL, ids=IDS)
+def test_a_knob_turned_alone_holds(scenario, tmp_path):
+    """`--set KNOB=VALUE` with one knob never ends in a conflict: a choice implies what it needs."""
+    for knob in scenario.knobs.values():
+        for value in knob.allowed:
+            assert scenario.settings({knob.name: value})[knob.name] == value
+
+
+@pytest.mark.parametrize("scenario", ALL, ids=IDS)
+def test_one_seed_gives_one_message_sequence(scenario, tmp_path):
+    """Two runs of one seed say the same; another seed has other ports and tags."""
+    first = sequence(scenario.run(seed=7, out=tmp_path / "a"))
+    again = sequence(scenario.run(seed=7, out=tmp_path / "b"))
+    other = sequence(scenario.run(seed=8, out=tmp_path / "c"))
+    assert first == again
+    assert [said[:2] for said in first] == [said[:2] for said in other]
+    assert first != other
+
+
+@pytest.mark.parametrize("start", range(1, SEEDS + 1, SEEDS_A_TEST))
+@pytest.mark.parametrize("scenario", ALL, ids=IDS)
+def test_bad_wires_change_nothing(scenario, start, tmp_path):
+    """5 % loss and reordering on every wire: retransmission and ordering bring everything through."""
+    for seed in range(start, start + SEEDS_A_TEST):
+        run = scenario.run(seed=seed, out=tmp_path, impair=BAD_WIRES)
+        assert [(seed, v.name, v.reason) for v in run.verdicts if v.verdict != "pass"] == []
+
+
+@pytest.mark.parametrize("scenario", ALL, ids=IDS)
+def test_names_of_variants_and_expectations_fit(scenario):
+    """A weakened variant names expectations that exist; names are unique; every knob's changes apply."""
+    names = [expectation.name for expectation in scenario.expect]
+    assert len(set(names)) == len(names)
+    for weakened in scenario.weakened:
+        assert set(weakened.breaks) <= set(names)
+        assert weakened.breaks
+        scenario.topology.changed(weakened.changes)
+    for knob in scenario.knobs.values():
+        assert knob.default in knob.choices
+    assert all(isinstance(e, Eventually | Never | Holds | InOrder) for e in scenario.expect)
+
+
+def test_an_unknown_knob_says_which_there_are():
+    """A wrong setting is refused with what would be right."""
+    scenario = ALL[0]
+    with pytest.raises(ScenarioError, match="it has tcp_active="):
+        scenario.settings({"colour": "red"})
+    with pytest.raises(ScenarioError, match=r"tls takes 1\.3, 1\.2"):
+        scenario.settings({"tls": "1.1"})
+    with pytest.raises(ScenarioError, match="R-5.4-5"):
+        scenario.settings({"nat": "behind", "tcp_active": "peer"})
+    with pytest.raises(ScenarioError, match="there are e2ae-msrp-originating"):
+        scenarios.get("nothing")
+    with pytest.raises(ScenarioError, match="no weakened variant"):
+        scenario.run(weakened="nothing")
+    with pytest.raises(ScenarioError, match="network"):
+        scenario.run(network="carrier pigeon")
