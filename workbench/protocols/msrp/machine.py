@@ -70,7 +70,7 @@ class Delivered(msgspec.Struct, frozen=True):
 
 
 class MessageFailed(msgspec.Struct, frozen=True):
-    """A message of ours did not arrive: so said a response or REPORT, or none came (408), or the connection ended (0)."""
+    """A message of ours failed: a response or REPORT said so, none came in time (408), or the connection ended (0)."""
 
     message_id: str
     status: int
