@@ -1,1 +1,36 @@
-"""Pictures of finished values: ladder, octets, roles. Each has a text form."""
+"""Pictures of finished values: ladder, octets, roles, steps, one HTML file. Each has a text form.
+
+Everything here is a pure function over a `Report`; a `Run` is accepted wherever a report is. Text from a capture is
+escaped. Heavy libraries (anywidget, ipywidgets, plotly) are imported by the functions in `widgets` that need them.
+
+Text, for terminals:
+
+    from workbench import analyze
+    from workbench.analysis.explain import explain_frame
+    from workbench import views
+
+    report = analyze("e2ae-msrp-originating.pcapng")
+    print(views.ladder_text(report, between=["UE A", "IMS-AGW"]))
+    print(views.octets_text(explain_frame(report, 12)))     # one frame, field by field
+    print(views.roles_text(report))                         # TCP and TLS roles of each leg
+
+HTML:
+
+    views.ladder_svg(report)                                # accessible SVG element
+    views.octets_html(explain_frame(report, 12))
+    views.report_html([report])                             # one self-contained page; for runs pass the runs
+
+Notebooks (each returns something that shows itself, and prints as text):
+
+    from workbench.views import widgets
+
+    ladder = widgets.ladder(run)        # ladder.selected: index of the message that was clicked
+    widgets.stepper(run)                # next message, its explanation, every node's roles so far
+    widgets.octets(run, frame=12)
+    widgets.roles(run)
+    widgets.timeline(run)
+    widgets.knobs(scenario)             # change a knob, run again; .run is the newest run
+    widgets.exercise("Which node is the TLS server?", check=lambda answer: answer == "IMS-AGW", solution="...")
+"""
+
+from __future__ import annotations

@@ -1,1 +1,8 @@
 """Says of every octet what it is, what it means and in which clause that stands."""
+
+from __future__ import annotations
+
+from workbench.analysis.explain.fields import Coverage, Explained, Field, Layer, coverage
+from workbench.analysis.explain.meanings import Catalogue, Entry, catalogue
+
+__all__ = ["Catalogue", "Coverage", "Entry", "Explained", "Field", "Layer", "catalogue", "coverage"]

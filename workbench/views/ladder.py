@@ -1,0 +1,324 @@
+"""The ladder: who sends what to whom, in time. Rows from a report; from the rows text and accessible SVG."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from workbench.views.palette import COLOURS, colour_of, escape, plain, themed
+
+if TYPE_CHECKING:
+    from workbench.analysis.report import Report
+    from workbench.analysis.values import Message
+
+
+class Lane(msgspec.Struct, frozen=True):
+    """A node's vertical line: its name, the addresses it was seen with, and its kind."""
+
+    name: str
+    addresses: tuple[str, ...] = ()
+    kind: str = ""
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One message as a ladder shows it.
+
+    Args:
+        message: index in `Report.messages`.
+        frames: numbers of the frames that carry it.
+        time: seconds since the first frame.
+        wire: name of the capture interface.
+        source, destination: lanes, by name.
+        ports: source and destination port.
+        protocol, summary, session, protected, repeated, error, comment: as in `Message`.
+    """
+
+    message: int
+    frames: tuple[int, ...]
+    time: float
+    wire: str
+    source: str
+    destination: str
+    ports: tuple[int, int]
+    protocol: str
+    summary: str
+    session: str | None = None
+    protected: bool = False
+    repeated: bool = False
+    error: str = ""
+    comment: str = ""
+
+    @property
+    def spoken(self) -> str:
+        """The row as one sentence, for people who hear the ladder."""
+        notes = [", encrypted on the wire" if self.protected else "", ", sent again" if self.repeated else "",
+                 f", not decoded: {self.error}" if self.error else ""]
+        frames = ", ".join(map(str, self.frames[:4])) + (" and more" if len(self.frames) > 4 else "")
+        word = "frame" if len(self.frames) == 1 else "frames"
+        return (f"{self.time:.3f} s, {self.protocol} from {self.source} to {self.destination}: {self.summary}"
+                f"{''.join(notes)}; {word} {frames} on {self.wire}")
+
+
+# From the served user to the far end, as call flows are drawn.
+_ORDER = {"UE": 0, "NAT": 1, "IMS-ALG": 2, "IMS-AGW": 3, "": 4, "peer": 5}
+
+
+def ladder_rows(
+    report: Report, between: Iterable[str] | None = None, session: str | None = None,
+) -> list[Row]:
+    """The rows of a report's ladder, in order of time.
+
+    Args:
+        report: what `workbench.analyze` gives.
+        between: only messages whose two ends are both among these nodes (one name: that node at either end).
+        session: only messages of the session with this id.
+    """
+    names = set(between) if between is not None else None
+    rows = [_row(message) for message in report.messages if session is None or message.session == session]
+    if names is None:
+        return rows
+    if len(names) == 1:
+        return [row for row in rows if names & {row.source, row.destination}]
+    return [row for row in rows if {row.source, row.destination} <= names]
+
+
+def ladder_lanes(report: Report, rows: Sequence[Row]) -> list[Lane]:
+    """The lanes that rows need: UE, NAT, IMS-ALG, IMS-AGW, peer from left to right; else in order of appearance."""
+    seen: dict[str, dict[str, None]] = {}
+    used = {row.message for row in rows}
+    for message in report.messages:
+        if message.index in used:
+            for place in (message.source, message.destination):
+                seen.setdefault(place.node, {})[place.address] = None
+    kinds = {node.name: node.kind for node in report.nodes}
+    addresses = {node.name: node.addresses for node in report.nodes}
+    order = list(seen)
+    lanes = [Lane(name, tuple(addresses.get(name) or seen[name]), kinds.get(name, "")) for name in order]
+    lanes.sort(key=lambda lane: (_ORDER.get(lane.kind, 4), order.index(lane.name)))
+    ues = [lane for lane in lanes if lane.kind == "UE"]
+    if len(ues) > 1 and not any(lane.kind == "peer" for lane in lanes):
+        # Two UEs stand at the two ends, the one that spoke first on the left.
+        lanes.remove(ues[-1])
+        lanes.append(ues[-1])
+    return lanes
+
+
+def ladder_text(
+    report: Report, between: Iterable[str] | None = None, session: str | None = None, width: int = 120,
+) -> str:
+    """The ladder as lines of text: time, frame, an arrow between the lanes, and the message.
+
+    `width` is a number of columns that lines keep to where they can. A padlock, `[tls]`, marks messages that were
+    encrypted on the wire; `(again)` marks retransmissions.
+    """
+    rows = ladder_rows(report, between, session)
+    lanes = ladder_lanes(report, rows)
+    if not rows:
+        return "no messages"
+    # Lanes get what room is left next to the longest texts, within reason.
+    gap = max(8, min(18, (width - 60) // max(1, len(lanes))))
+    head = " " * 18 + "".join(plain(lane.name)[:gap - 2].center(gap) for lane in lanes)
+    under = " " * 18 + "".join(plain(lane.addresses[0] if lane.addresses else "")[:gap].center(gap) for lane in lanes)
+    lines = [head.rstrip(), under.rstrip()]
+    at = {lane.name: index * gap + gap // 2 for index, lane in enumerate(lanes)}
+    for row in rows:
+        canvas = [" "] * (gap * len(lanes))
+        for place in at.values():
+            canvas[place] = "|"
+        _arrow(canvas, at[row.source], at[row.destination], row)
+        frame = str(row.frames[-1]) if row.frames else ""
+        marks = "".join((" [tls]" * row.protected, " (again)" * row.repeated, " (!)" * bool(row.error)))
+        line = f"{row.time:10.6f} {frame:>6} {''.join(canvas)} {row.protocol}{marks} {plain(row.summary)}"
+        lines.append(line.rstrip())
+    return "\n".join(lines)
+
+
+def _arrow(canvas: list[str], start: int, end: int, row: Row) -> None:
+    stroke = "=" if row.protected else "." if row.repeated else "-"
+    if start == end:
+        canvas[start] = "o"
+        return
+    left, right = sorted((start, end))
+    for place in range(left + 1, right):
+        canvas[place] = stroke
+    canvas[end - 1 if end > start else end + 1] = ">" if end > start else "<"
+
+
+def _row(message: Message) -> Row:
+    return Row(
+        message.index, message.frames, message.time, message.wire, message.source.node, message.destination.node,
+        (message.source.port, message.destination.port), message.protocol, message.summary, message.session,
+        message.protected, message.repeated, message.error, message.comment)
+
+
+# SVG. Sizes are in CSS pixels.
+
+_TIME = 92          # column of times
+_LANE = 210         # distance between lanes
+_HEAD = 64
+_STEP = 40          # height of a row
+_SIDE = 118         # room outside the outermost lanes
+
+SVG_STYLE = themed(".wb-ladder") + """
+.wb-ladder{background:var(--wb-paper);font:13px/1.3 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
+.wb-ladder text{fill:var(--wb-ink)}
+.wb-ladder .quiet{fill:var(--wb-quiet);font-size:11px}
+.wb-ladder .mono{font-family:ui-monospace,"SF Mono",Menlo,Consolas,monospace;font-size:11px}
+.wb-ladder .name{font-weight:600}
+.wb-ladder .life{stroke:var(--wb-line)}
+.wb-ladder .head{fill:var(--wb-panel);stroke:var(--wb-line)}
+.wb-ladder .hit{fill:transparent}
+.wb-ladder .wb-m{cursor:pointer;outline:none}
+.wb-ladder .wb-m:hover .hit{fill:var(--wb-panel)}
+.wb-ladder .wb-m[aria-pressed=true] .hit,.wb-ladder .wb-m.chosen .hit{fill:var(--wb-chosen)}
+.wb-ladder .wb-m:focus-visible .hit{stroke:var(--wb-accent);stroke-width:2}
+.wb-ladder .bad{fill:var(--wb-bad)}
+.wb-ladder .again line,.wb-ladder .again path.arrow{stroke-dasharray:2 4}
+.wb-ladder .again .what{fill:var(--wb-quiet);font-style:italic}
+.wb-ladder .tube{stroke-width:5;stroke-opacity:.28}
+@media print{.wb-ladder .hit{fill:none!important}}
+""" + "".join(
+    f".wb-ladder .p-{name}{{stroke:var(--wb-{name})}}.wb-ladder text.t-{name}{{fill:var(--wb-{name})}}"
+    f".wb-ladder .f-{name}{{fill:var(--wb-{name})}}"
+    for name in ("sip", "h248", "tcp", "tls", "msrp", "other") if name in COLOURS
+)
+
+
+def ladder_svg(
+    report: Report,
+    between: Iterable[str] | None = None,
+    session: str | None = None,
+    *,
+    link: Callable[[Row], str] | None = None,
+    selected: int | None = None,
+    title: str = "",
+    style: bool = True,
+) -> str:
+    """The ladder as an SVG element that keyboard and screen reader can walk.
+
+    Args:
+        report, between, session: as in `ladder_rows`.
+        link: gives each row the address of its explanation; rows are links then, else buttons for a widget.
+        selected: index in `Report.messages` of the row that is shown as chosen.
+        title: what the picture is of.
+        style: whether the style sheet comes with it; leave it out for the second ladder of one page.
+    """
+    rows = ladder_rows(report, between, session)
+    lanes = ladder_lanes(report, rows)
+    return draw(rows, lanes, link=link, selected=selected, title=title, style=style)
+
+
+def draw(
+    rows: Sequence[Row],
+    lanes: Sequence[Lane],
+    *,
+    link: Callable[[Row], str] | None = None,
+    selected: int | None = None,
+    title: str = "",
+    style: bool = True,
+) -> str:
+    """What `ladder_svg` gives, of rows and lanes that are already there."""
+    at = {lane.name: _TIME + _SIDE + index * _LANE for index, lane in enumerate(lanes)}
+    width = _TIME + 2 * _SIDE + max(0, len(lanes) - 1) * _LANE
+    height = _HEAD + _STEP * len(rows) + 24
+    name = escape(title or "Message ladder")
+    nodes = ", ".join(lane.name for lane in lanes)
+    parts = [
+        f'<svg class="wb-ladder" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
+        f'height="{height}" role="group" aria-label="{name}">',
+        f"<title>{name}</title>",
+        f"<desc>{len(rows)} messages in order of time between {escape(nodes)}. Each is one item of the list; "
+        "messages that were encrypted on the wire carry a padlock and a double line.</desc>",
+        f"<style>{SVG_STYLE}</style>" if style else "",
+        f'<text class="quiet" x="{_TIME - 14}" y="{_HEAD - 18}" text-anchor="end">seconds</text>',
+    ]
+    for lane in lanes:
+        x = at[lane.name]
+        where = ", ".join(lane.addresses)
+        parts.append(
+            f'<g><line class="life" x1="{x}" x2="{x}" y1="{_HEAD - 8}" y2="{height - 10}"/>'
+            f'<rect class="head" x="{x - 88}" y="8" width="176" height="44" rx="6"/>'
+            f'<text class="name" x="{x}" y="27" text-anchor="middle">{escape(_short(lane.name, 24))}</text>'
+            f'<text class="quiet mono" x="{x}" y="43" text-anchor="middle">{escape(_short(where, 26))}'
+            f"<title>{escape(where)}</title></text></g>")
+    parts.append(f'<g role="list" aria-label="{name}">')
+    before: float | None = None
+    for index, row in enumerate(rows):
+        parts.append(_svg_row(row, _HEAD + _STEP * index, at, width, link, row.message == selected, before))
+        before = row.time
+    parts.append("</g></svg>")
+    return "".join(parts)
+
+
+def _svg_row(
+    row: Row, y: int, at: dict[str, int], width: int, link: Callable[[Row], str] | None, chosen: bool,
+    before: float | None,
+) -> str:
+    colour = colour_of(row.protocol)
+    start, end = at[row.source], at[row.destination]
+    line = y + 27
+    label = escape(row.spoken)
+    classes = "wb-m" + (" again" if row.repeated else "") + (" chosen" if chosen and link else "")
+    if link is None:
+        opening = (f'<g class="{classes}" role="button" tabindex="0" aria-pressed="{"true" if chosen else "false"}" '
+                   f'aria-label="{label}" data-message="{row.message}">')
+        closing = "</g>"
+    else:
+        opening = (f'<a class="{classes}" href="{escape(link(row))}" aria-label="{label}" '
+                   f'data-message="{row.message}">')
+        closing = "</a>"
+    moment = f"{row.time:.4f}"
+    since = "" if before is None else f"+{(row.time - before) * 1000:.1f} ms"
+    return (
+        f'<g role="listitem">{opening}'
+        f'<rect class="hit" x="2" y="{y + 1}" width="{width - 4}" height="{_STEP - 2}" rx="5"/>'
+        f'<text class="mono" x="{_TIME - 14}" y="{y + 20}" text-anchor="end">{moment}</text>'
+        f'<text class="quiet mono" x="{_TIME - 14}" y="{y + 33}" text-anchor="end">{since}</text>'
+        f"{_words(row, start, end, y, colour)}{_stroke(row, start, end, line, colour)}{closing}</g>")
+
+
+def _words(row: Row, start: int, end: int, y: int, colour: str) -> str:
+    middle = (start + end) // 2
+    # About 6.4 px a character; what does not fit is in the label and in the explanation.
+    room = max(150, abs(end - start) - 12)
+    error = " ⚠" if row.error else ""
+    again = " (again)" if row.repeated else ""
+    text = _short(row.summary, int(room / 6.4) - len(again) - (3 if row.protected else 0)) + again + error
+    anchor, x = ("middle", middle) if start != end else ("start", start + 12)
+    lock = ""
+    if row.protected:
+        left = x - len(text) * 3.2 - 14 if anchor == "middle" else x
+        x += 6 if anchor == "middle" else 14
+        lock = _padlock(left, y + 8, colour)
+    frames = f"{row.protocol} · {row.wire} · frame {row.frames[-1]}" if row.frames else row.protocol
+    return (f'{lock}<text class="what t-{colour}" x="{x}" y="{y + 18}" text-anchor="{anchor}">{escape(text)}</text>'
+            f'<text class="quiet" style="font-size:10px" x="{middle if start != end else start + 12}" y="{y + 37}" '
+            f'text-anchor="{anchor}">{escape(_short(frames, int(room / 5)))}</text>')
+
+
+def _stroke(row: Row, start: int, end: int, y: int, colour: str) -> str:
+    y -= 4
+    if start == end:
+        return (f'<path class="arrow p-{colour}" fill="none" stroke-width="1.6" '
+                f'd="M{start} {y - 8}h-16v12h12"/>{_tip(start - 2, y + 4, 1, colour)}')
+    sense = 1 if end > start else -1
+    tube = f'<line class="p-{colour} tube" x1="{start}" x2="{end}" y1="{y}" y2="{y}"/>' if row.protected else ""
+    return (f'{tube}<line class="p-{colour}" stroke-width="1.6" x1="{start}" x2="{end - sense * 6}" y1="{y}" y2="{y}"/>'
+            f"{_tip(end, y, sense, colour)}")
+
+
+def _tip(x: int, y: int, sense: int, colour: str) -> str:
+    return f'<path class="f-{colour}" d="M{x} {y}l{-9 * sense} -4.5v9z"/>'
+
+
+def _padlock(x: float, y: float, colour: str) -> str:
+    return (f'<g aria-hidden="true" transform="translate({x:.1f} {y})">'
+            f'<rect class="f-{colour}" x="0" y="4.5" width="9" height="7" rx="1.2"/>'
+            f'<path class="p-{colour}" fill="none" stroke-width="1.5" '
+            'd="M1.8 5V3.2a2.7 2.7 0 0 1 5.4 0V5"/></g>')
+
+
+def _short(text: str, room: int) -> str:
+    return text if len(text) <= room else text[:max(1, room - 1)].rstrip() + "…"
