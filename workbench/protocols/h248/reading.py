@@ -1393,3 +1393,10 @@ _IN_REPLY: dict[Kind, Callable[[list[str], int], _Read[Descriptor]]] = {
     Kind.NOTIFY: _error_only,
     Kind.SERVICE_CHANGE: _descriptors("Services", "Error"),
 }
+
+
+def is_error_message(octets: bytes) -> bool:
+    """Whether a message that may be broken starts as one that only reports an error, or does not start as any."""
+    text = bytes(octets[:1024]).decode("latin-1")
+    header = _HEADER.match(text)
+    return header is None or cut(text, header.end())[0].lower() in _ERROR

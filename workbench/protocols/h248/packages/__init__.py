@@ -303,3 +303,8 @@ def _check_roles(registry: Registry, override: Path | None) -> None:
     for role, wire in registry.roles().items():
         if "/" in wire and registry.lookup(wire) is None:
             raise ScenarioError(f"{override or HERE}: role {role!r} is given to {wire!r}, which no package defines")
+
+
+def registry() -> Registry:
+    """The registry without anybody's changes."""
+    return Registry.load()
