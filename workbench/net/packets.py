@@ -24,7 +24,8 @@ UDP = 17
 ICMP_V6 = 58
 
 _PROTOCOL_NAMES = {ICMP: "ICMP", TCP: "TCP", UDP: "UDP", ICMP_V6: "ICMPv6", 0: "hop-by-hop options", 2: "IGMP",
-                   43: "routing", 44: "fragment", 50: "ESP", 51: "AH", 59: "no next header", 60: "destination options", 132: "SCTP"}
+                   43: "routing", 44: "fragment", 50: "ESP", 51: "AH", 59: "no next header",
+                   60: "destination options", 132: "SCTP"}
 
 _IPV4 = struct.Struct("!BBHHHBBH4s4s")
 _IPV6 = struct.Struct("!IHBB16s16s")
@@ -330,7 +331,8 @@ def decode_tcp(ip: Ip) -> Tcp:
     source, destination, sequence, acknowledgment, offset, flags, window, _, urgent = _TCP.unpack_from(payload)
     header = (offset >> 4) * 4
     if not 20 <= header <= len(payload):
-        raise MalformedMessageError(f"data offset of {header} octets in {len(payload)}", clause="RFC 9293 §3.1", offset=12)
+        what = f"data offset of {header} octets in {len(payload)}"
+        raise MalformedMessageError(what, clause="RFC 9293 §3.1", offset=12)
     right = checksum(payload, _pseudo(ip.source, ip.destination, TCP) + len(payload)) == 0
     return Tcp(_endpoint(ip.source, source), _endpoint(ip.destination, destination), sequence, acknowledgment, flags,
                window, payload[header:], payload[20:header], urgent, right)

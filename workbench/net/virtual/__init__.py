@@ -1,1 +1,8 @@
-"""A network in virtual time: real IP packets on wires that can be captured, no privilege needed."""
+"""The virtual network: hosts with a real stack on wires that delay, lose, reorder and duplicate, in virtual time."""
+
+from __future__ import annotations
+
+from workbench.net.virtual.network import VirtualNetwork
+from workbench.net.virtual.tcp import Settings
+
+__all__ = ["Settings", "VirtualNetwork"]
