@@ -653,8 +653,10 @@ def _ends_bearer(event: tree.ObservedEvent) -> bool:
     """Whether an event says that a bearer failed or is gone."""
     if event.name.casefold() == "g/cause":
         return True
-    if event.name.casefold() not in {registry().wire_name(role).casefold() for role in ("tcp-change", "tls-change")}:
-        return False
-    change = event.parameter(registry().wire_name("change-type"))
-    return change is not None and change.value.casefold() in (
-        registry().wire_name("change-failed").casefold(), registry().wire_name("change-released").casefold())
+    names = registry()
+    for layer in ("tcp", "tls"):
+        if event.name.casefold() == names.wire_name(f"{layer}-change").casefold():
+            change = event.parameter(names.wire_name(f"{layer}-change-type"))
+            return change is not None and change.value.casefold() in (
+                names.wire_name(f"{layer}-failed").casefold(), names.wire_name(f"{layer}-released").casefold())
+    return False

@@ -39,6 +39,9 @@ from workbench.protocols.sdp.model import Fingerprint
 from workbench.security import tls
 
 
+_MOST_EARLY = 65_536
+
+
 class Heard(msgspec.Struct, frozen=True):
     """The other end said something, complete."""
 
@@ -91,6 +94,8 @@ class MsrpEndpoint:
         self._session: msrp.Session | None = None
         self._stream: Stream | None = None
         self._listening = False
+        self._connected = False
+        self._early = b""
         self._announced: Sequence[Fingerprint] | None = None
         self._closing = False
 
@@ -111,10 +116,15 @@ class MsrpEndpoint:
         commands.append(OpenStream(self._stream, "a=setup:active: the TCP client opens the connection [RFC 4145 §4]"))
         return commands
 
-    def announce(self, fingerprints: Sequence[Fingerprint], now: float) -> list[Command]:
-        """What the peer's SDP says of its certificate, as soon as it is known."""
+    def agree(self, fingerprints: Sequence[Fingerprint], now: float) -> list[Command]:
+        """Offer and answer are complete: what the peer's SDP says of its certificate.
+
+        A connection may be here before the answer is; until now nothing of it was handed up.
+        """
         self._announced = tuple(fingerprints)
-        return self._protected(self._tls.announce(self._announced), now) if self._tls is not None else []
+        if self._tls is not None:
+            return self._protected(self._tls.announce(self._announced), now)
+        return self._rise(now) if self._connected and self._make_tls is None else []
 
     def send(self, text: str, now: float) -> tuple[str, list[Command]]:
         """Say something; the id of the message and what leaves."""
@@ -184,9 +194,9 @@ class MsrpEndpoint:
         return not self._listening
 
     def _opened(self, now: float) -> list[Command]:
-        self._session = self._make_session(self._opener)
+        self._connected = True
         if self._make_tls is None:
-            return self._rise(now)
+            return self._rise(now) if self._announced is not None else []
         # MSRP: the TCP client is the TLS client (RFC 4975 §14.4, RFC 8122 §4).
         self._tls = self._make_tls(self._opener)
         commands = self._protected(self._tls.start(), now)
@@ -195,10 +205,12 @@ class MsrpEndpoint:
         return commands
 
     def _rise(self, now: float) -> list[Command]:
-        assert self._session is not None
+        self._session = self._make_session(self._opener)
         self.up = True
         self.news.append(Up())
-        return self._spoken(self._session.opened(now), now)
+        commands = self._spoken(self._session.opened(now), now)
+        early, self._early = self._early, b""
+        return commands + (self._heard(early, now) if early else [])
 
     def _protected(self, events: Sequence[tls.Event], now: float) -> list[Command]:
         """What TLS events mean for the connection and for MSRP."""
@@ -223,7 +235,12 @@ class MsrpEndpoint:
         return commands
 
     def _heard(self, octets: bytes, now: float) -> list[Command]:
-        if self._session is None or self.over:
+        if self.over or self._stream is None:
+            return []
+        if self._session is None:
+            self._early += octets
+            if len(self._early) > _MOST_EARLY:
+                return [AbortStream(self._stream, "too much before the answer"), *self._down("too much before the answer")]
             return []
         return self._spoken(self._session.receive_data(octets, now), now)
 

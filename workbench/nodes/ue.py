@@ -30,7 +30,6 @@ from workbench.nodes.orders import Call, HangUp, Order, Register, SendText
 from workbench.nodes.procedure import Await, Procedures, Steps, earliest
 from workbench.protocols import sdp, sip
 from workbench.protocols.msrp import machine as msrp
-from workbench.protocols.msrp.uri import Uri
 from workbench.security.identities import Identity
 from workbench.security.source import Source
 from workbench.security.tls import TlsSession
@@ -48,12 +47,12 @@ Answer = Generator[Command | Await, object, sip.Response | None]
 class _Session:
     """The running call: its dialog, what was agreed in SDP, and the media session."""
 
-    def __init__(self, media: MsrpEndpoint, path: Uri, offered: str) -> None:
+    def __init__(self, media: MsrpEndpoint, path: str, offered: str) -> None:
         self.media = media
         self.path = path
         self.offered = offered
         self.dialog: sip.Dialog | None = None
-        self.peer_path: tuple[Uri, ...] = ()
+        self.peer_path = ""
         self.heard: list[str] = []
         self.told: set[str] = set()
         self.over = False
@@ -263,9 +262,9 @@ class UserEquipment:
         self, session: _Session, theirs: sdp.Media, described: sdp.SessionDescription, ours: sdp.Setup | None,
     ) -> Steps:
         """Offer and answer are known on both sides: fingerprints first, then the connection."""
-        session.peer_path = tuple(Uri.decode(uri) for uri in (theirs.attribute("path") or "").split())
+        session.peer_path = theirs.attribute("path") or ""
         prints = [sdp.Fingerprint.decode(text) for text in theirs.attributes("fingerprint")]
-        yield from session.media.announce(prints, self._now)
+        yield from session.media.agree(prints, self._now)
         role = ours if ours is not None else sdp.complement(sdp.setup_of_answer(theirs))
         if role is not sdp.Setup.ACTIVE:
             return
@@ -280,12 +279,11 @@ class UserEquipment:
         """A media session with its own port and path URI. `protected` None: as our offer will say."""
         secure = self._secured if protected is None else protected
         port = self._source.number(20000, 29999)
-        path = Uri.decode(
-            f"{'msrps' if secure else 'msrp'}://{_bracketed(self._local.host)}:{port}/{self._source.token(16)};tcp")
+        path = f"{'msrps' if secure else 'msrp'}://{_bracketed(self._local.host)}:{port}/{self._source.token(16)};tcp"
         holder: list[_Session] = []
 
         def session_for(active: bool) -> msrp.Session:
-            return msrp.Session((path,), holder[0].peer_path, active=active, accept_types=("text/plain",),
+            return msrp.Session(path, holder[0].peer_path, active=active, accept_types=("text/plain",),
                                 token=self._source.token, chunk_octets=self._chunk)
 
         def tls_for(client: bool) -> TlsSession:
@@ -306,7 +304,7 @@ class UserEquipment:
         lines = [
             "v=0", f"o=- {number} {number} IN IP{version} {host}", "s=-", f"c=IN IP{version} {host}", "t=0 0",
             f"m=message {port} {'TCP/TLS/MSRP' if protected else 'TCP/MSRP'} *",
-            f"a=setup:{role}", "a=accept-types:text/plain", f"a=path:{session.path.encode()}", "a=msrp-cema",
+            f"a=setup:{role}", "a=accept-types:text/plain", f"a=path:{session.path}", "a=msrp-cema",
         ]
         if protected:
             lines += [f"a=3ge2ae:{e2ae}"] if e2ae else []
