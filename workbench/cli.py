@@ -1,0 +1,452 @@
+"""The `workbench` command. Exit status: 0 all held, 1 something did not, 2 wrong usage or input.
+
+With `--json` a command prints exactly one JSON document on stdout and nothing else. Everything that came from a
+capture is printed with its control characters made visible.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from workbench import __version__
+from workbench.errors import ScenarioError, WorkbenchError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from workbench.analysis.report import Report
+    from workbench.lab.run import Run
+    from workbench.lab.scenario import Scenario
+
+HELD = 0
+BROKEN = 1
+WRONG_INPUT = 2
+
+app = typer.Typer(
+    name="workbench", add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False,
+    help="IMS media plane security (3GPP eMediasec): built live, captured, decoded and explained.")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+KeyLog = Annotated[
+    Path | None, typer.Option("--keylog", help="TLS key log (SSLKEYLOGFILE format), if the capture holds no secrets.")]
+Captures = Annotated[list[Path], typer.Argument(help="pcapng or pcap files.", show_default=False)]
+
+
+def main() -> None:
+    """Run the command line; errors made on purpose become one line on stderr and exit status 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        app()
+    except WorkbenchError as error:
+        _fail(str(error))
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; keep the interpreter from flushing into the closed pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(HELD)
+    except OSError as error:
+        _fail(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    if version:
+        print(f"workbench {__version__}")  # noqa: T201 - this is the command line
+        raise typer.Exit
+
+
+@app.command("list")
+def list_(json: Json = False) -> None:
+    """The catalogue: scenarios with their knobs."""
+    from workbench import scenarios
+
+    found = scenarios.all()
+    if json:
+        _print_json([_catalogue_entry(scenario) for scenario in found])
+        return
+    family = ""
+    for scenario in found:
+        if scenario.family != family:
+            family = scenario.family
+            _say(family)
+        _say(f"  {scenario.id}")
+        _say(f"      {scenario.title}")
+        _say(f"      {'; '.join(scenario.clauses)}")
+        for knob in scenario.knobs.values():
+            choices = "|".join(f"[{value}]" if value == knob.default else value for value in knob.allowed)
+            _say(f"      --set {knob.name}={choices}  {knob.meaning}")
+
+
+@app.command()
+def run(
+    ids: Annotated[list[str] | None, typer.Argument(metavar="ID...", help="Scenarios, as in `workbench list`.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Run the whole catalogue.")] = False,
+    network: Annotated[str, typer.Option(help="What carries the packets: virtual.")] = "virtual",
+    seed: Annotated[int, typer.Option(help="What ports, tags, keys, losses and delays follow from.")] = 1,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KNOB=VALUE", help="Turn a knob; may be repeated.")] = None,
+    weakened: Annotated[
+        bool, typer.Option("--weakened", help="Run the controls: each must break just what it names.")] = False,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where captures go.")] = Path("out"),
+    json: Json = False,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write one report of all runs.")] = None,
+) -> None:
+    """Run scenarios live, write DIR/ID.pcapng, and judge each expectation on that capture."""
+    from workbench import scenarios
+
+    if every == bool(ids):
+        raise typer.BadParameter("name scenarios, or --all; `workbench list` shows them")
+    chosen = scenarios.all() if every else [scenarios.get(id) for id in dict.fromkeys(ids or ())]
+    knobs = _knobs(settings or ())
+    for scenario in chosen:
+        scenario.settings(knobs)  # an impossible wish ends here, before anything has run
+    jobs = [
+        (scenario, variant)
+        for scenario in chosen
+        for variant in ([weak.name for weak in scenario.weakened] if weakened else [None])
+    ]
+    runs: list[Run] = []
+    with _progress(len(jobs), quiet=json) as advance:
+        for scenario, variant in jobs:
+            advance(scenario.id if variant is None else f"{scenario.id}: {variant}")
+            done = scenario.run(network, seed, out, variant, None, **knobs)
+            runs.append(done)
+            if not json:
+                _print_run(done)
+    if html is not None:
+        _write_html(html, runs)
+    if json:
+        _print_json([_run_entry(done) for done in runs])
+    else:
+        held = sum(done.as_declared for done in runs)
+        what = "controls broke exactly what they name" if weakened else "scenarios passed"
+        _say(f"{held} of {len(runs)} {what}")
+        if html is not None:
+            _say(f"report: {html}")
+    raise typer.Exit(HELD if all(done.as_declared for done in runs) else BROKEN)
+
+
+@app.command()
+def analyze(
+    captures: Captures,
+    keylog: KeyLog = None,
+    json: Json = False,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write one report of all captures.")] = None,
+) -> None:
+    """Read captures: who talked to whom, in which sessions and roles, and which rules they break.
+
+    Exit status 1 says that a capture breaks a rule.
+    """
+    reports: list[Report] = []
+    with _progress(len(captures), quiet=json) as advance:
+        for capture in captures:
+            advance(capture.name)
+            reports.append(_analyze(capture, keylog))
+    if html is not None:
+        _write_html(html, reports)
+    if json:
+        documents = [_plain(report.to_json()) for report in reports]
+        _print_json(documents[0] if len(documents) == 1 else documents)
+    else:
+        for report in reports:
+            _print_report(report)
+        if html is not None:
+            _say(f"report: {html}")
+    broken = any(finding.severity == "error" for report in reports for finding in report.findings)
+    raise typer.Exit(BROKEN if broken else HELD)
+
+
+@app.command()
+def show(
+    capture: Annotated[Path, typer.Argument(help="A pcapng or pcap file.", show_default=False)],
+    frame: Annotated[
+        int | None, typer.Option(min=1, help="Explain this frame octet by octet; counted as in Wireshark.")] = None,
+    between: Annotated[
+        list[str] | None, typer.Option(metavar="NODE", help="Only these nodes in the ladder; may be repeated.")] = None,
+    keylog: KeyLog = None,
+    text: Annotated[bool, typer.Option("--text", help="Plain text, as into a file.")] = False,
+) -> None:
+    """A capture as a ladder of messages, or one of its frames octet by octet."""
+    from workbench import views
+
+    report = _analyze(capture, keylog)
+    if frame is not None:
+        from workbench.analysis.explain import explain_frame
+
+        if frame > report.packets:
+            raise typer.BadParameter(f"{capture} has {report.packets} frames", param_hint="--frame")
+        shown = views.octets_text(explain_frame(report, frame))
+    else:
+        if between:
+            known = {node.name for node in report.nodes}
+            unknown = [name for name in between if name not in known]
+            if unknown:
+                raise typer.BadParameter(
+                    f"no node {', '.join(unknown)} in {capture}; there are {', '.join(sorted(known))}",
+                    param_hint="--between")
+        shown = views.ladder_text(report, between=between or None)
+    # On a terminal a long view goes through the pager that people know from git.
+    if not text and sys.stdout.isatty() and shown.count("\n") > _lines():
+        import pydoc
+
+        pydoc.pager(_visible(shown))
+    else:
+        _say(shown)
+    for note in report.notes:
+        _complain(note)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def lab(context: typer.Context) -> None:
+    """JupyterLab on notebooks/. Further options go to JupyterLab, such as --no-browser."""
+    import importlib.util
+
+    root = Path(__file__).parents[1]
+    pages = root / "notebooks"
+    if not pages.is_dir():
+        raise WorkbenchError(f"no notebooks in {root}: run this from a clone of the repository")
+    if importlib.util.find_spec("jupyterlab") is None:
+        raise WorkbenchError("JupyterLab is not installed here: make lab installs it")
+    # Settings of the project (no news pop-up) come before the user's own.
+    paths = [str(root / "binder"), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(paths)
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={pages}"]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")  # Jupyter refuses root unless told; the container you are in is yours
+    command += context.args
+    if sys.platform == "win32":
+        import subprocess
+
+        raise typer.Exit(subprocess.run(command, check=False).returncode)
+    os.execv(sys.executable, command)
+
+
+@app.command()
+def doctor(json: Json = False) -> None:
+    """What this machine can do, what is missing, and the command that installs it.
+
+    Exit status 1 says that something is missing without which no scenario runs.
+    """
+    import msgspec
+
+    from workbench.doctor import examine
+
+    checks = examine()
+    if json:
+        _print_json([msgspec.to_builtins(check) for check in checks])
+    else:
+        width = max(len(check.name) for check in checks)
+        for check in checks:
+            mark = "yes " if check.here else "NO  " if check.required else "no  "
+            _say(f"{mark}{check.name:{width}}  {check.found}")
+            if not check.here:
+                _say(f"{'':{width + 6}}for {check.purpose}" + (f": {check.remedy}" if check.remedy else ""))
+    raise typer.Exit(HELD if all(check.here for check in checks if check.required) else BROKEN)
+
+
+def _knobs(settings: Sequence[str]) -> dict[str, str]:
+    """`KNOB=VALUE` words as a mapping. Raises ScenarioError."""
+    knobs: dict[str, str] = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals or not name:
+            raise ScenarioError(f"--set {setting}: write KNOB=VALUE")
+        if knobs.setdefault(name, value) != value:
+            raise ScenarioError(f"--set {name} is given twice, as {knobs[name]} and as {value}")
+    return knobs
+
+
+def _analyze(capture: Path, keylog: Path | None) -> Report:
+    from workbench.analysis.report import analyze
+
+    return analyze(capture, keylog=keylog)
+
+
+def _catalogue_entry(scenario: Scenario) -> dict[str, Any]:
+    return {
+        "id": scenario.id,
+        "title": scenario.title,
+        "family": scenario.family,
+        "clauses": list(scenario.clauses),
+        "workplan": list(scenario.workplan),
+        "knobs": [
+            {"name": knob.name, "allowed": list(knob.allowed), "default": knob.default, "meaning": knob.meaning}
+            for knob in scenario.knobs.values()
+        ],
+        "expectations": [expectation.name for expectation in scenario.expect],
+        "weakened": [{"name": weak.name, "breaks": list(weak.breaks)} for weak in scenario.weakened],
+        "provisional": scenario.provisional,
+    }
+
+
+def _run_entry(run: Run) -> dict[str, Any]:
+    entry = {
+        "id": run.scenario.id,
+        "network": run.network,
+        "seed": run.seed,
+        "knobs": dict(run.knobs),
+        "passed": run.as_declared,
+        "capture": str(run.capture),
+        "twin": str(run.twin),
+        "expectations": [
+            {"name": verdict.name, "verdict": verdict.verdict, "frames": list(verdict.frames), "reason": verdict.reason}
+            for verdict in run.verdicts
+        ],
+        "seconds": round(run.seconds, 3),
+    }
+    if run.weakened is not None:
+        entry["weakened"] = run.weakened
+        entry["breaks"] = list(run.scenario.variant(run.weakened).breaks)
+        entry["broken"] = list(run.broken)
+    return entry
+
+
+def _print_run(run: Run) -> None:
+    breaks = () if run.weakened is None else run.scenario.variant(run.weakened).breaks
+    _say(run.scenario.id + (f"  weakened: {run.weakened}" if run.weakened else ""))
+    for verdict in run.verdicts:
+        expected = "  (as the control says)" if verdict.verdict == "fail" and verdict.name in breaks else ""
+        frames = _frames(verdict.frames)
+        _say(f"  {_word(verdict.verdict):12}  {verdict.name}{frames}{expected}", verdict.verdict)
+        if verdict.reason:
+            _say(f"                  {verdict.reason}")
+    if run.weakened is not None and not run.as_declared:
+        missed = [name for name in breaks if name not in run.broken]
+        extra = [name for name in run.broken if name not in breaks]
+        if missed:
+            _say(f"  the control did not break: {'; '.join(missed)}", "fail")
+        if extra:
+            _say(f"  the control broke more than it names: {'; '.join(extra)}", "fail")
+    _say(f"  capture {run.capture}, decrypted twin {run.twin.name}, {run.seconds:.2f} s")
+
+
+def _print_report(report: Report) -> None:
+    _say(f"{report.capture}: {report.packets} frames, {len(report.messages)} messages")
+    for node in report.nodes:
+        guess = "" if node.named else " (name from behaviour)"
+        _say(f"  {node.name}: {', '.join(node.addresses)}{' ' + node.kind if node.kind else ''}{guess}")
+    for session in report.sessions:
+        context = "" if session.context is None else f", H.248 context {session.context}"
+        security = f", {session.security}" if session.security else ""
+        _say(f"  {session.id}: {session.kind}{security}{context}, {len(session.frames)} frames")
+        for leg in session.legs:
+            roles = [f"TCP client {leg.tcp_client}" if leg.tcp_client else "no TCP connection"]
+            if leg.tls_client:
+                roles.append(f"TLS client {leg.tls_client}, {leg.tls_version} {leg.cipher_suite}".rstrip())
+            _say(f"    {leg.name} on {leg.wire}: {leg.transport}, {'; '.join(roles)}")
+    if report.scenario is not None:
+        _say(f"  looks like {report.scenario.id} ({report.scenario.score:.0%})")
+        for deviation in report.scenario.deviations:
+            _say(f"    but {deviation}")
+    for finding in report.findings:
+        _say(f"  {finding.severity}: {finding.title}{_frames(finding.frames)} [{finding.clause}]",
+             "fail" if finding.severity == "error" else "")
+        _say(f"    {finding.explanation}")
+    for note in report.notes:
+        _complain(note)
+
+
+def _write_html(path: Path, shown: Sequence[Run] | Sequence[Report]) -> None:
+    from workbench import views
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(views.report_html(shown), encoding="utf-8")
+
+
+def _frames(frames: Sequence[int]) -> str:
+    if not frames:
+        return ""
+    few = ", ".join(map(str, frames[:6])) + (", ..." if len(frames) > 6 else "")
+    return f"  (frame{'s' if len(frames) > 1 else ''} {few})"
+
+
+def _word(verdict: str) -> str:
+    return "FAIL" if verdict == "fail" else verdict
+
+
+_COLOUR = {"pass": "32", "fail": "1;31", "inconclusive": "33"}
+
+
+def _say(line: str, verdict: str = "") -> None:
+    """One line for people, coloured on a terminal that wants colour."""
+    line = _visible(line)
+    if verdict in _COLOUR and sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb":
+        line = f"\x1b[{_COLOUR[verdict]}m{line}\x1b[0m"
+    print(line)  # noqa: T201 - this is the command line
+
+
+def _complain(line: str) -> None:
+    print(f"workbench: {_visible(line)}", file=sys.stderr)  # noqa: T201 - this is the command line
+
+
+def _fail(line: str) -> None:
+    _complain(" ".join(line.split()))
+    sys.exit(WRONG_INPUT)
+
+
+# What steers a terminal or turns text around: C0 but tab and newline, DEL, C1, and the bidirectional controls.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def _visible(text: str) -> str:
+    """Text from a capture with its control characters written out, so that it can't steer a terminal."""
+    return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+def _print_json(document: Any) -> None:
+    import msgspec
+
+    octets = msgspec.json.format(msgspec.json.encode(document), indent=2)
+    print(octets.decode())  # noqa: T201 - this is the command line
+
+
+def _plain(document: Any) -> Any:
+    """What `Report.to_json` gives, be it text, octets or values, as values."""
+    import msgspec
+
+    return msgspec.json.decode(document) if isinstance(document, str | bytes) else document
+
+
+def _lines() -> int:
+    import shutil
+
+    return shutil.get_terminal_size().lines
+
+
+@contextmanager
+def _progress(jobs: int, *, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """A progress bar on stderr where somebody watches; gives a function that names the next job."""
+    if quiet or jobs < 2 or not sys.stderr.isatty():
+        yield lambda name: None
+        return
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=jobs)
+        begun = 0
+
+        def advance(name: str) -> None:
+            nonlocal begun
+            progress.update(task, description=escape(name), completed=begun)
+            begun += 1
+
+        yield advance
+
+
+if __name__ == "__main__":
+    main()
