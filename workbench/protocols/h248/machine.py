@@ -345,7 +345,7 @@ class Transactions:
         Average and deviation of the delay are kept as TCP does (RFC 6298 §2). With each repetition the average counts
         double, and a random part of up to half of it is left out (Annex D.1.4).
         """
-        average = self._average * 2 ** min(repeated, 16)
+        average = self._average * float(1 << min(repeated, 16))
         interval = average * (0.5 + 0.5 * self._jitter()) + 4 * self._deviation
         return min(max(interval, self.timers.least), self.timers.most)
 

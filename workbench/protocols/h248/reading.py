@@ -75,7 +75,7 @@ from workbench.protocols.h248.message import (
     named,
 )
 from workbench.protocols.h248.tokens import BLANK, SAFE, cut, place, spellings, words
-from workbench.protocols.sdp import SessionDescription, decode_groups
+from workbench.protocols.sdp import Line, SessionDescription, decode_groups
 
 CLAUSE = "H.248.1 Annex B.2"
 
@@ -100,7 +100,8 @@ _HEADER = re.compile(
 _TIME = re.compile(r"\d{8}T\d{8}", re.I)
 _TIMER = re.compile(rf"{BLANK}([TSLZ])[ \t\r\n]*:[ \t\r\n]*(\d{{1,4}})[ \t\r\n]*,", re.I)
 _WORD = re.compile(SAFE)
-_HEX = re.compile(r"[0-9A-Fa-f]{2,8}")
+_LINE = re.compile(r"([A-Za-z])=([^\r\n]*)([\r\n]+)")
+_LINES = re.compile(r"(?:[A-Za-z]=[^\r\n]*[\r\n]++)*+")
 
 
 class _Unexpected(Exception):
@@ -285,11 +286,22 @@ def _packaged(t: list[str], i: int, production: str) -> _Read[str]:
 def _value(t: list[str], i: int) -> _Read[str]:
     """`VALUE = quotedString / 1*(SafeChar)`."""
     word = t[i]
-    if word[:1] == '"' and len(word) > 1:
-        return Quoted(word[1:-1]), i + 1
+    if word[:1] == '"':
+        return Quoted(_unquoted(t, i)), i + 1
     if not _WORD.match(word) or "{" in word:
         raise _Unexpected(i, "a value", "VALUE")
     return word, i + 1
+
+
+def _unquoted(t: list[str], i: int) -> str:
+    """What stands between the quotation marks. The grammar has ASCII there; texts in UTF-8 are let through."""
+    word = t[i]
+    if len(word) > 1:
+        try:
+            return word[1:-1] if word.isascii() else word[1:-1].encode("latin-1").decode("utf-8")
+        except UnicodeDecodeError:
+            pass
+    raise _Unexpected(i, "a quoted string of printable characters", "quotedString")
 
 
 _RELATIONS = {">": Form.GREATER, "<": Form.LESS, "#": Form.DIFFERENT}
@@ -683,8 +695,8 @@ def _error(t: list[str], i: int) -> _Read[ErrorDescriptor]:
     code, i = _set_number(t, i + 1, "errorDescriptor", 9999)
     i = _expect(t, i, "{", "errorDescriptor")
     text: str | None = None
-    if t[i][:1] == '"' and len(t[i]) > 1:
-        text = t[i][1:-1]
+    if t[i][:1] == '"':
+        text = _unquoted(t, i)
         i += 1
     return ErrorDescriptor(code, text), _expect(t, i, "}", "errorDescriptor")
 
@@ -766,10 +778,28 @@ def _description(t: list[str], i: int) -> tuple[SessionDescription, ...]:
         return ()
     offset = opening + len(text) - len(body)
     body = body.rstrip(" \t\r\n") + ("\r\n" if "\r\n" in body else "\n")
+    octets = body.replace("\\}", "}").encode("latin-1")
     try:
-        return decode_groups(body.replace("\\}", "}").encode("latin-1"))
+        return decode_groups(octets)
     except PeerError as error:
-        raise _Broken(i, offset, error) from None
+        lines = _LINES.fullmatch(body)
+        if lines is None:
+            raise _Broken(i, offset, error) from None
+        return _unread(octets)
+
+
+def _unread(octets: bytes) -> tuple[SessionDescription, ...]:
+    """Session descriptions that are lines of the right shape but break a rule of SDP, such as a bad m= line.
+
+    They are kept as lines without media, so that whoever executes the command can refuse it alone, and not the whole
+    message (error 449 or 474).
+    """
+    groups: list[list[Line]] = []
+    for kind, value, ending in _LINE.findall(octets.decode("utf-8", "surrogateescape")):
+        if kind == "v" or not groups:
+            groups.append([])
+        groups[-1].append(Line(kind, value, ending))
+    return tuple(SessionDescription(tuple(lines), ()) for lines in groups)
 
 
 _LOCAL_CONTROL = words(("Mode", "ReservedValue", "ReservedGroup"))

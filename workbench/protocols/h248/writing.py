@@ -69,10 +69,12 @@ Style = Literal["pretty", "compact"]
 
 _SAFE = re.compile(rf"{SAFE}+")
 _QUOTABLE = re.compile(r'[^"\x00-\x08\x0a-\x1f\x7f]*')
+_PATTERN = re.compile(r"[^};\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\uffff]+")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _BODY_END = re.compile(r"(?<!\\)\}")
 
-# Marks for line ends: one level in, one level out, same level.
-_IN, _OUT, _SAME = "\x01", "\x02", "\x03"
+# Marks for line ends: one level in, one level out, same level. Octets become characters up to 255, so no text has them.
+_IN, _OUT, _SAME = "\ue000", "\ue001", "\ue002"
 _MARK = re.compile(f"([{_IN}{_OUT}{_SAME}])")
 _ONE_LINE = 76
 _ONE_LINE_ITEMS = 2
@@ -466,8 +468,8 @@ class _Writer:
             ("Z", digit_map.duration_timer),
         )
         items = [f"{letter}:{timer}" for letter, timer in timers if timer is not None]
-        if "}" in digit_map.pattern or _MARK.search(digit_map.pattern):
-            raise LocalProtocolError("a digit map holds no closing brace")
+        if not _PATTERN.fullmatch(digit_map.pattern):
+            raise LocalProtocolError(f"{digit_map.pattern!r} is no digit map in the text encoding")
         return self.block(head.rstrip(), [*items, digit_map.pattern])
 
     def mux(self, mux: Mux) -> str:
@@ -601,6 +603,6 @@ def value(text: str) -> str:
 
 def quoted(text: str) -> str:
     """A quoted string."""
-    if not _QUOTABLE.fullmatch(text):
+    if not _QUOTABLE.fullmatch(text) or _SURROGATE.search(text):
         raise LocalProtocolError(f"{text!r} can't stand in a quoted string")
-    return f'"{text}"'
+    return f'"{text}"' if text.isascii() else f'"{text.encode().decode("latin-1")}"'

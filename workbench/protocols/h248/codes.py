@@ -1,0 +1,123 @@
+"""Error codes and ServiceChange reasons with what they mean, in our own short words.
+
+Source: H.248.8 (error and service change reason codes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+ERRORS: Mapping[int, str] = {
+    400: "syntax error in message",
+    401: "protocol error",
+    402: "unauthorized",
+    403: "syntax error in transaction",
+    406: "version not supported",
+    410: "incorrect identifier",
+    411: "unknown ContextID",
+    412: "no ContextID free",
+    413: "too many transactions in message",
+    421: "unknown action, or illegal combination of actions",
+    422: "syntax error in action",
+    430: "unknown TerminationID",
+    431: "nothing matched the wildcard",
+    432: "no TerminationID free",
+    433: "termination is in a context already",
+    434: "too many terminations in context",
+    435: "termination is not in that context",
+    440: "package unsupported or unknown",
+    441: "Remote or Local missing",
+    442: "syntax error in command",
+    443: "command unsupported or unknown",
+    444: "descriptor unsupported or unknown",
+    445: "property unsupported or unknown",
+    446: "parameter unsupported or unknown",
+    447: "descriptor not legal in this command",
+    448: "descriptor twice in command",
+    449: "parameter or property value unsupported or unknown",
+    450: "no such property in package",
+    451: "no such event in package",
+    452: "no such signal in package",
+    453: "no such statistic in package",
+    454: "no such parameter value in package",
+    455: "property illegal in this descriptor",
+    456: "property twice in descriptor",
+    457: "parameter missing in signal or event",
+    458: "unexpected event or request id",
+    459: "profile unsupported or unknown",
+    460: "statistic can't be set on stream",
+    471: "implied Add for multiplex failed",
+    472: "required information missing",
+    473: "conflicting property values",
+    474: "invalid SDP syntax",
+    475: "playout control of H.248.66",
+    476: "playout control of H.248.66",
+    477: "playout control of H.248.66",
+    478: "contradicts resource rule",
+    500: "internal software failure",
+    501: "not implemented",
+    502: "not ready",
+    503: "service unavailable",
+    504: "command from unauthorized entity",
+    505: "request before the reply to ServiceChange",
+    506: "too many pendings",
+    510: "insufficient resources",
+    511: "temporarily busy",
+    512: "cannot detect the event",
+    513: "cannot generate the signal",
+    514: "cannot send the announcement",
+    515: "media type unsupported",
+    517: "mode unsupported or invalid",
+    518: "event buffer full",
+    519: "no room for digit map",
+    520: "digit map undefined",
+    521: "termination is changing service state",
+    522: "topology triple unsupported",
+    526: "insufficient bandwidth",
+    529: "internal hardware failure",
+    530: "temporary network failure",
+    531: "permanent network failure",
+    532: "audited item does not exist",
+    533: "response exceeds what the transport carries",
+    534: "illegal write, or read-only property",
+    540: "unexpected initial hook state",
+    542: "command not allowed on termination",
+    543: "event detection time stamp unsupported",
+    581: "does not exist",
+    700: "Sieve syntax error",
+    701: "required Sieve extension unsupported",
+    702: "Sieve action limit exceeded",
+}
+"""Error code to meaning; 600 to 629 belong to the announcement and audio packages."""
+
+REASONS: Mapping[int, str] = {
+    900: "service restored",
+    901: "cold boot",
+    902: "warm boot",
+    903: "MGC directed change",
+    904: "termination malfunctioning",
+    905: "termination taken out of service",
+    906: "loss of lower layer connectivity",
+    907: "transmission failure",
+    908: "MG impending failure",
+    909: "MGC impending failure",
+    910: "media capability failure",
+    911: "modem capability failure",
+    912: "mux capability failure",
+    913: "signal capability failure",
+    914: "event capability failure",
+    915: "state loss",
+    916: "packages change",
+    917: "capabilities change",
+    918: "cancel graceful",
+    919: "warm failover",
+    920: "cold failover",
+}
+"""ServiceChange reason to meaning."""
+
+
+def error_meaning(code: int) -> str:
+    """What an error code means; empty for one that nobody here knows."""
+    if 600 <= code <= 629:
+        return "announcement and audio packages"
+    return ERRORS.get(code, "")
