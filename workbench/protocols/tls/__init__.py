@@ -1,1 +1,1 @@
-"""TLS records, handshakes and alerts, for reading and explaining; never for protecting."""
+"""TLS reading: records, handshake messages and alerts of TLS 1.2 and 1.3, for explaining, never for protecting."""

@@ -1,0 +1,474 @@
+"""A TLS connection as a probe sees it: records and handshake of both directions, decrypted where a key log allows.
+
+Nothing is verified here but what decrypts; the probe holds no keys of its own (RFC 8446 §5.2, §7, RFC 5246 §6).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from typing import Any
+
+import msgspec
+
+from workbench.errors import MalformedMessageError
+from workbench.protocols.tls import wire
+from workbench.protocols.tls.messages import (
+    AlertMessage,
+    Certificate,
+    ChangeCipherSpec,
+    ClientHello,
+    Finished,
+    Handshake,
+    KeyUpdate,
+    ServerHello,
+    extension,
+)
+from workbench.protocols.tls.registry import VERSIONS, ContentType, ExtensionType, suite_name
+from workbench.protocols.tls.suites import CIPHER_SUITES
+from workbench.protocols.tls.wire import Record, Records
+
+TLS_1_2 = 0x0303
+TLS_1_3 = 0x0304
+
+Content = Handshake | AlertMessage | ChangeCipherSpec
+
+
+class RecordRead(msgspec.Struct, frozen=True):
+    """A record, and what was in it.
+
+    Args:
+        direction: 0 or 1, as fed.
+        start, end: octets counted from the beginning of this direction's stream; `end` is one past the last.
+        outer_type: content type in the record header.
+        content_type: the same, or what TLS 1.3 hid inside; None where the record could not be decrypted.
+        version: of the record layer.
+        plaintext: the content without padding; None where the record could not be decrypted.
+        messages: handshake messages that this record completes, the alert or the ChangeCipherSpec in it.
+        begun: where in the stream the record starts in which the first of `messages` began.
+        protected: the record was encrypted.
+        padding: zero octets behind the content (TLS 1.3).
+        problem: why it was not decrypted, or why its content does not decode; empty mostly.
+    """
+
+    direction: int
+    start: int
+    end: int
+    outer_type: int
+    content_type: int | None
+    version: int
+    plaintext: bytes | None
+    messages: tuple[Content, ...] = ()
+    begun: int = 0
+    protected: bool = False
+    padding: int = 0
+    problem: str = ""
+
+
+class KeyLog:
+    """Secrets by label and client random (RFC 9850). They show in no repr."""
+
+    # label SP client random (64 hexadecimal digits) SP secret
+    _LINE = re.compile(r"([A-Z][A-Z0-9_]*)[ \t]+([0-9A-Fa-f]{64})[ \t]+((?:[0-9A-Fa-f]{2}){1,128})")
+
+    def __init__(self, secrets: dict[tuple[str, bytes], bytes] | None = None) -> None:
+        self._secrets = dict(secrets or {})
+
+    @classmethod
+    def parse(cls, text: str) -> KeyLog:
+        """Read a key log. Comments, empty lines and lines that are not in key log form are passed over."""
+        found: dict[tuple[str, bytes], bytes] = {}
+        for line in text.splitlines():
+            match = cls._LINE.fullmatch(line.strip())
+            if match is not None:
+                found[match[1], bytes.fromhex(match[2])] = bytes.fromhex(match[3])
+        return cls(found)
+
+    def secret(self, label: str, client_random: bytes) -> bytes | None:
+        """The secret of this label for the connection with this client random."""
+        return self._secrets.get((label, client_random))
+
+    def __len__(self) -> int:
+        return len(self._secrets)
+
+    def __or__(self, other: KeyLog) -> KeyLog:
+        """Both logs' secrets."""
+        return KeyLog(self._secrets | other._secrets)
+
+    def __repr__(self) -> str:
+        return f"KeyLog({len(self)} secrets)"
+
+
+class TlsObserver:
+    """Reads both directions of one connection, in the order in which a capture shows them.
+
+    Feed any portions; memory is bounded by one record and one handshake message a direction.
+    """
+
+    def __init__(self, keylog: KeyLog | None = None) -> None:
+        self.version: int | None = None
+        self.cipher_suite: int | None = None
+        self.client_direction: int | None = None
+        self.certificates: tuple[tuple[bytes, ...], tuple[bytes, ...]] = ((), ())
+        self.decrypted = 0
+        self.undecrypted = 0
+        self._keylog = keylog if keylog is not None else KeyLog()
+        self._client_random = b""
+        self._server_random = b""
+        self._encrypt_then_mac = False
+        self._sides = (_Side(), _Side())
+
+    @property
+    def version_name(self) -> str:
+        """`TLS 1.3`; empty before a ServerHello."""
+        return "" if self.version is None else VERSIONS.get(self.version, f"0x{self.version:04X}")
+
+    @property
+    def cipher_suite_name(self) -> str:
+        """`TLS_AES_128_GCM_SHA256`; empty before a ServerHello."""
+        return "" if self.cipher_suite is None else suite_name(self.cipher_suite)
+
+    def error(self, direction: int) -> MalformedMessageError | None:
+        """Why a direction can't be cut into records any more, with its offset; None while it can."""
+        return self._sides[direction].records.error
+
+    def feed(self, direction: int, data: bytes) -> list[RecordRead]:
+        """Take the next octets of a direction (0 or 1); return the records that they complete, oldest first."""
+        return [self._read(direction, record) for record in self._sides[direction].records.receive_data(data)]
+
+    def _read(self, direction: int, record: Record) -> RecordRead:
+        side = self._sides[direction]
+        if not self._is_protected(side, record):
+            return self._content(direction, record, record.type, record.fragment)
+        if self.version == TLS_1_3:
+            opened = self._open_modern(direction, record)
+        else:
+            opened = None if side.protection is None else side.protection.open(record)
+        if opened is None:
+            self.undecrypted += 1
+            known = side.protection is not None or bool(side.epochs)
+            problem = "does not decrypt with the key log" if known else "no key for it"
+            return RecordRead(direction, record.start, record.end, record.type, None, record.version, None,
+                              protected=True, problem=problem, begun=record.start)
+        self.decrypted += 1
+        if self.version == TLS_1_3:
+            # TLSInnerPlaintext: content, its type, zeros (RFC 8446 §5.2).
+            content = opened.rstrip(b"\0")
+            padding = len(opened) - len(content)
+            if not content:
+                return RecordRead(direction, record.start, record.end, record.type, None, record.version, b"",
+                                  protected=True, padding=padding, problem="no content type", begun=record.start)
+            return self._content(direction, record, content[-1], content[:-1], protected=True, padding=padding)
+        return self._content(direction, record, record.type, opened, protected=True)
+
+    def _is_protected(self, side: _Side, record: Record) -> bool:
+        if record.type == ContentType.CHANGE_CIPHER_SPEC:
+            return side.sealed and self.version != TLS_1_3
+        if record.type == ContentType.APPLICATION_DATA:
+            return True
+        if self.version == TLS_1_3:
+            # Until its first protected record a side may still send an alert in clear (RFC 8446 §5, §6).
+            return False
+        return side.sealed
+
+    def _content(
+        self, direction: int, record: Record, kind: int, octets: bytes, *, protected: bool = False, padding: int = 0
+    ) -> RecordRead:
+        side = self._sides[direction]
+        messages: tuple[Content, ...] = ()
+        begun = record.start
+        problem = ""
+        try:
+            match kind:
+                case ContentType.HANDSHAKE:
+                    if side.messages.pending:
+                        begun = side.begun
+                    found = side.messages.receive_data(octets)
+                    messages = tuple(self._handshake(direction, one) for one in found)
+                    if side.messages.pending and (found or begun == record.start):
+                        side.begun = record.start
+                case ContentType.ALERT:
+                    messages = (wire.decode_alert(octets),)
+                case ContentType.CHANGE_CIPHER_SPEC:
+                    messages = (wire.decode_change_cipher_spec(octets),)
+                    if self.version != TLS_1_3:
+                        self._seal(direction)
+        except MalformedMessageError as error:
+            problem = str(error)
+        return RecordRead(direction, record.start, record.end, record.type, kind, record.version, octets, messages,
+                          begun, protected, padding, problem)
+
+    def _handshake(self, direction: int, octets: bytes) -> Handshake:
+        message = wire.decode_handshake(octets, self.version, self.cipher_suite)
+        match message.body:
+            case ClientHello() as hello:
+                if self.client_direction is None:
+                    self.client_direction = direction
+                if self.client_direction == direction:
+                    self._client_random = hello.random
+                    self._offer_early_data(direction, hello)
+            case ServerHello() as hello:
+                self.version, self.cipher_suite = hello.selected_version, hello.cipher_suite
+                if self.client_direction is None:
+                    self.client_direction = 1 - direction
+                if not hello.retry:
+                    self._server_random = hello.random
+                    self._encrypt_then_mac = extension(hello.extensions, ExtensionType.ENCRYPT_THEN_MAC) is not None
+                    if self.version == TLS_1_3:
+                        self._schedule()
+            case Certificate() as certificate:
+                chain = tuple(entry.der for entry in certificate.certificates)
+                both = list(self.certificates)
+                both[direction] = chain
+                self.certificates = (both[0], both[1])
+            case Finished() if self.version == TLS_1_3:
+                self._sides[direction].next_epoch("application")
+            case KeyUpdate() if self.version == TLS_1_3:
+                self._sides[direction].update()
+        return message
+
+    # TLS 1.3
+
+    def _offer_early_data(self, direction: int, hello: ClientHello) -> None:
+        if extension(hello.extensions, ExtensionType.EARLY_DATA) is None:
+            return
+        # The suite is that of the ticket; nobody says it before the ServerHello, so it is taken from the secret's size.
+        secret = self._keylog.secret("CLIENT_EARLY_TRAFFIC_SECRET", hello.random)
+        if secret is not None and hello.cipher_suites:
+            for suite in hello.cipher_suites:
+                made = _Epoch.make("early", suite, secret)
+                if made is not None:
+                    self._sides[direction].epochs.append(made)
+
+    def _schedule(self) -> None:
+        """The traffic keys of both directions, as far as the key log has them (RFC 8446 §7.1, §7.3)."""
+        assert self.cipher_suite is not None and self.client_direction is not None
+        for direction, side in enumerate(self._sides):
+            who = "CLIENT" if direction == self.client_direction else "SERVER"
+            labels = (("handshake", f"{who}_HANDSHAKE_TRAFFIC_SECRET"), ("application", f"{who}_TRAFFIC_SECRET_0"))
+            for name, label in labels:
+                secret = self._keylog.secret(label, self._client_random)
+                epoch = None if secret is None else _Epoch.make(name, self.cipher_suite, secret)
+                if epoch is not None:
+                    side.epochs.append(epoch)
+
+    def _open_modern(self, direction: int, record: Record) -> bytes | None:
+        """Open with the current keys; where they fail, with later ones (the key log may lack an epoch)."""
+        side = self._sides[direction]
+        for index, epoch in enumerate(side.epochs):
+            opened = epoch.protection.open(record)
+            if opened is not None:
+                del side.epochs[:index]
+                return opened
+        return None
+
+    # TLS 1.2
+
+    def _seal(self, direction: int) -> None:
+        """A ChangeCipherSpec: this direction is protected with the keys of the last handshake (RFC 5246 §6.3)."""
+        side = self._sides[direction]
+        side.sealed = True
+        side.protection = None
+        master = self._keylog.secret("CLIENT_RANDOM", self._client_random)
+        if master is None or self.cipher_suite is None or self.client_direction is None:
+            return
+        shape = _Shape.of(self.cipher_suite)
+        if shape is None or self.version is None or self.version > TLS_1_2:
+            return
+        seed = b"key expansion" + self._server_random + self._client_random
+        sizes = (shape.mac, shape.mac, shape.key, shape.key, shape.salt, shape.salt)
+        block = _prf(shape.hash, master, seed, sum(sizes))
+        parts: list[bytes] = []
+        for size in sizes:
+            parts.append(block[:size])
+            block = block[size:]
+        mine = 0 if direction == self.client_direction else 1
+        if shape.cipher == "CBC":
+            side.protection = _Cbc(parts[2 + mine], parts[mine], shape.mac_hash, self._encrypt_then_mac)
+        else:
+            side.protection = _Aead(shape, parts[2 + mine], parts[4 + mine], modern=False)
+
+
+class _Side:
+    """What a probe holds of one direction."""
+
+    def __init__(self) -> None:
+        self.records = Records()
+        self.messages = wire.Messages()
+        self.begun = 0
+        self.sealed = False
+        self.protection: _Aead | _Cbc | None = None
+        self.epochs: list[_Epoch] = []
+
+    def next_epoch(self, name: str) -> None:
+        """Later records use the keys of this name."""
+        while self.epochs and self.epochs[0].name != name:
+            del self.epochs[0]
+
+    def update(self) -> None:
+        """The next generation of application keys (RFC 8446 §7.2)."""
+        if self.epochs:
+            self.epochs[0] = self.epochs[0].updated()
+
+
+class _Shape(msgspec.Struct, frozen=True):
+    """What a cipher suite needs. Sizes in octets."""
+
+    cipher: str
+    hash: str
+    key: int
+    salt: int
+    tag: int = 16
+    mac: int = 0
+    mac_hash: str = ""
+
+    @classmethod
+    def of(cls, suite: int) -> _Shape | None:
+        """The shape of a suite; None for one that is not read."""
+        name = CIPHER_SUITES.get(suite, "")
+        hash_name = "sha384" if name.endswith("SHA384") else "sha256"
+        if "CHACHA20_POLY1305" in name:
+            return cls("CHACHA20", hash_name, 32, 12)
+        key = 32 if "AES_256" in name else 16 if "AES_128" in name else 0
+        if not key:
+            return None
+        if "_GCM_" in name:
+            return cls("GCM", hash_name, key, 4)
+        if "_CCM" in name:
+            return cls("CCM", hash_name, key, 4, tag=8 if "CCM_8" in name else 16)
+        if "_CBC_" in name:
+            mac_hash = {"SHA": "sha1", "SHA256": "sha256", "SHA384": "sha384"}[name.rpartition("_")[2]]
+            return cls("CBC", hash_name, key, 0, mac=hashlib.new(mac_hash).digest_size, mac_hash=mac_hash)
+        return None
+
+
+class _Aead:
+    """One direction's protection with an AEAD (RFC 8446 §5.2, §5.3; RFC 5288 §3; RFC 6655 §3; RFC 7905 §2)."""
+
+    def __init__(self, shape: _Shape, key: bytes, salt: bytes, *, modern: bool) -> None:
+        self._cipher = _aead(shape, key)
+        self._salt = salt
+        self._tag = shape.tag
+        self._modern = modern
+        self._explicit = not modern and shape.cipher != "CHACHA20"
+        self._sequence = 0
+
+    def open(self, record: Record) -> bytes | None:
+        """The octets that were protected, or None where they do not decrypt."""
+        from cryptography.exceptions import InvalidTag
+
+        sealed = record.fragment
+        if self._explicit:
+            nonce, sealed = self._salt + sealed[:8], sealed[8:]
+        else:
+            nonce = (int.from_bytes(self._salt) ^ self._sequence).to_bytes(12)
+        size = len(sealed) - self._tag
+        if size < 0 or len(nonce) != 12:
+            return None
+        extra = record.header
+        if not self._modern:
+            extra = self._sequence.to_bytes(8) + record.header[:3] + size.to_bytes(2)
+        try:
+            opened: bytes = self._cipher.decrypt(nonce, sealed, extra)
+        except (InvalidTag, ValueError):
+            return None
+        self._sequence += 1
+        return opened
+
+
+class _Cbc:
+    """One direction's protection with a block cipher and a MAC (RFC 5246 §6.2.3.2, RFC 7366 §3)."""
+
+    def __init__(self, key: bytes, mac_key: bytes, mac_hash: str, encrypt_then_mac: bool) -> None:
+        self._key = key
+        self._mac_key = mac_key
+        self._hash = mac_hash
+        self._size = hashlib.new(mac_hash).digest_size
+        self._etm = encrypt_then_mac
+        self._sequence = 0
+
+    def open(self, record: Record) -> bytes | None:
+        """The octets that were protected, or None where they do not decrypt."""
+        from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+        sealed = record.fragment
+        if self._etm:
+            sealed, seen = sealed[: -self._size], sealed[-self._size :]
+            if not hmac.compare_digest(seen, self._mac(record, sealed)):
+                return None
+        if len(sealed) < 32 or len(sealed) % 16:
+            return None
+        decryptor = Cipher(algorithms.AES(self._key), modes.CBC(sealed[:16])).decryptor()
+        padded = decryptor.update(sealed[16:]) + decryptor.finalize()
+        surplus = padded[-1] + 1
+        behind = surplus + (0 if self._etm else self._size)
+        if behind > len(padded) or padded[-surplus:] != bytes([surplus - 1]) * surplus:
+            return None
+        content = padded[: len(padded) - behind]
+        if not self._etm:
+            seen = padded[len(content) : len(content) + self._size]
+            if not hmac.compare_digest(seen, self._mac(record, content)):
+                return None
+        self._sequence += 1
+        return content
+
+    def _mac(self, record: Record, octets: bytes) -> bytes:
+        head = self._sequence.to_bytes(8) + record.header[:3] + len(octets).to_bytes(2)
+        return hmac.digest(self._mac_key, head + octets, self._hash)
+
+
+class _Epoch:
+    """A traffic secret of TLS 1.3 and the protection made from it (RFC 8446 §7.3)."""
+
+    def __init__(self, name: str, shape: _Shape, secret: bytes) -> None:
+        self.name = name
+        self._shape = shape
+        self._secret = secret
+        key = _expand_label(shape.hash, secret, b"key", shape.key)
+        salt = _expand_label(shape.hash, secret, b"iv", 12)
+        self.protection = _Aead(shape, key, salt, modern=True)
+
+    @classmethod
+    def make(cls, name: str, suite: int, secret: bytes) -> _Epoch | None:
+        """None where the suite is not one of TLS 1.3, or the secret has another size than its hash."""
+        shape = _Shape.of(suite)
+        if shape is None or suite >> 8 != 0x13 or len(secret) != hashlib.new(shape.hash).digest_size:
+            return None
+        return cls(name, shape, secret)
+
+    def updated(self) -> _Epoch:
+        """The epoch that a KeyUpdate begins (RFC 8446 §7.2)."""
+        secret = _expand_label(self._shape.hash, self._secret, b"traffic upd", len(self._secret))
+        return _Epoch(self.name, self._shape, secret)
+
+
+def _aead(shape: _Shape, key: bytes) -> Any:
+    from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20Poly1305
+
+    if shape.cipher == "GCM":
+        return AESGCM(key)
+    if shape.cipher == "CCM":
+        return AESCCM(key, tag_length=shape.tag)
+    return ChaCha20Poly1305(key)
+
+
+def _expand_label(hash_name: str, secret: bytes, label: bytes, size: int) -> bytes:
+    """HKDF-Expand-Label with an empty context (RFC 8446 §7.1, RFC 5869 §2.3)."""
+    full = b"tls13 " + label
+    info = size.to_bytes(2) + bytes([len(full)]) + full + b"\0"
+    octets, block, count = b"", b"", 0
+    while len(octets) < size:
+        count += 1
+        block = hmac.digest(secret, block + info + bytes([count]), hash_name)
+        octets += block
+    return octets[:size]
+
+
+def _prf(hash_name: str, secret: bytes, seed: bytes, size: int) -> bytes:
+    """P_hash of TLS 1.2 (RFC 5246 §5); `seed` starts with the label."""
+    octets, link = b"", seed
+    while len(octets) < size:
+        link = hmac.digest(secret, link, hash_name)
+        octets += hmac.digest(secret, link + seed, hash_name)
+    return octets[:size]
