@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -88,7 +88,7 @@ class Alg(msgspec.Struct, frozen=True):
     routes: Mapping[str, Endpoint]
     bearer: str = "agnostic"
     strips: bool = True
-    style: str = "pretty"
+    style: Literal["pretty", "compact"] = "pretty"
 
 
 class Agw(msgspec.Struct, frozen=True):

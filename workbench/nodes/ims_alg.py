@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Generator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -129,7 +129,7 @@ class ImsAlg:
         source: Source,
         bearer: Bearer = Bearer.AGNOSTIC,
         strips: bool = True,
-        style: str = "pretty",
+        style: Literal["pretty", "compact"] = "pretty",
     ) -> None:
         self.name = name
         self._locals = {ACCESS: access, CORE: core}
@@ -165,7 +165,8 @@ class ImsAlg:
                     return self._controlled(self._h248.receive_data(data, now))
                 for side, own in self._locals.items():
                     if local == own:
-                        return self._signalled(side, self._sip[side].receive_data(data, (remote.host, remote.port), now))
+                        events = self._sip[side].receive_data(data, (remote.host, remote.port), now)
+                        return self._signalled(side, events)
             case Woke():
                 commands = self._controlled(self._h248.wake(now))
                 for side, transactions in self._sip.items():
@@ -214,12 +215,13 @@ class ImsAlg:
 
         # Steps 2-4: Reserve AGW Connection Point towards the core; the gateway stands there for the UE.
         outer = self._point(CORE, media, self._plain_bearer(media), offered)
-        core = yield from self._reserve(call, tree.CHOOSE, outer, f"steps 2-4: Reserve AGW Connection Point T_core {clause}")
+        core = yield from self._reserve(
+            call, tree.CHOOSE, outer, f"steps 2-4: Reserve AGW Connection Point T_core {clause}")
 
         # Steps 5-6: the offer, in the clear, with the gateway's core address.
         forwarded = self._for_core(offer, media, core.local, call.treatment)
         response, onward = yield from self._invite_onwards(
-            call.core, invite, sdp.encode(forwarded), key, tag, f"steps 5-6: offer to the core, security removed {clause}")
+            call.core, invite, sdp.encode(forwarded), key, tag, f"steps 5-6: offer without security {clause}")
 
         # Step 7: the answer settles the roles.
         answer, theirs = self._usable_answer(response, forwarded.media[0])
@@ -261,7 +263,8 @@ class ImsAlg:
         inner = msgspec.structs.replace(
             inner, ask_fingerprint=call.treatment is Treatment.E2AE, watch_tls=call.treatment is Treatment.E2AE,
             latch=registration.behind_nat)
-        access = yield from self._reserve(call, tree.CHOOSE, inner, f"steps 2-4: Reserve AGW Connection Point T_acc {clause}")
+        access = yield from self._reserve(
+            call, tree.CHOOSE, inner, f"steps 2-4: Reserve AGW Connection Point T_acc {clause}")
 
         # Steps 5-6: the offer, protected, with the gateway's access address and fingerprint.
         transport = _protected_transport(media.proto) if call.treatment is Treatment.E2AE else media.proto
@@ -499,7 +502,7 @@ class ImsAlg:
         if leg.dialog is None:
             return
         dialog, leg.dialog = leg.dialog, None
-        _, bye = dialog.request("BYE", self._source.token)
+        _, bye = dialog.request("BYE")
         _, events = self._sip[leg.side].request(bye, leg.target, self._now)
         yield from self._signalled(leg.side, events, why)
 
@@ -514,7 +517,7 @@ class ImsAlg:
         if call.context is not None:
             context, call.context = call.context, None
             try:
-                yield from self._order(iq.release(context), "Release AGW Termination, all of the context [TS 23.334 §8.5]")
+                yield from self._order(iq.release(context), "Release AGW Termination, the whole context [TS 23.334 §8.5]")
             except _Rejected as rejected:
                 yield Note(f"context {context} could not be released: {rejected.why}")
         if call in self._calls:
@@ -536,7 +539,8 @@ class ImsAlg:
         self, leg: _Leg, invite: sip.Request, body: bytes, key: str, tag: str, why: str, uri: str | None = None,
     ) -> Generator[Command | Await, Any, tuple[sip.Response, sip.Request]]:
         """The other half's INVITE; provisional answers go back to the caller, a refusal ends the call."""
-        onward = sip.invite_onwards(invite, uri=uri, contact=self._contact(leg.side), token=self._source.token, body=body)
+        onward = sip.invite_onwards(
+            invite, uri=uri, contact=self._contact(leg.side), token=self._source.token, body=body)
         onward_key, events = self._sip[leg.side].request(onward, leg.target, self._now)
         yield from self._signalled(leg.side, events, why)
         while True:
@@ -553,7 +557,7 @@ class ImsAlg:
                 yield from self._reply(back, key, ringing, "provisional response passed on")
 
     def _acknowledged(self, call: _Call, key: str, onward: _Leg) -> Steps:
-        """The caller's ACK is followed by ours to the called side; without one the call is over (RFC 3261 §13.3.1.4)."""
+        """The caller's ACK is followed by ours to the called side; without one the call is over (RFC 3261 §13.3.1)."""
         acknowledged = yield Await((("ack", key),))
         if call.over or onward.dialog is None:
             return
@@ -607,7 +611,7 @@ class ImsAlg:
 
     def _register(self, key: str, request: sip.Request, source: sip.Address) -> Steps:
         """REGISTER: challenge with what the network can do, then accept what both sides can (RFC 3329, `mediasec`)."""
-        response, accepted = self._registrar.answer(request, source)
+        response, accepted = self._registrar.answer(request)
         if accepted is not None:
             self._registrations[sip.uri_key(accepted.uri)] = Registration(
                 accepted.uri, accepted.contact, source, accepted.mechanisms)

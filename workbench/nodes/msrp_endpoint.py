@@ -38,7 +38,6 @@ from workbench.protocols.msrp import machine as msrp
 from workbench.protocols.sdp.model import Fingerprint
 from workbench.security import tls
 
-
 _MOST_EARLY = 65_536
 
 
@@ -240,7 +239,8 @@ class MsrpEndpoint:
         if self._session is None:
             self._early += octets
             if len(self._early) > _MOST_EARLY:
-                return [AbortStream(self._stream, "too much before the answer"), *self._down("too much before the answer")]
+                reason = "too much before the answer"
+                return [AbortStream(self._stream, reason), *self._down(reason)]
             return []
         return self._spoken(self._session.receive_data(octets, now), now)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Sequence
 
-
 from workbench.errors import PeerError
 from workbench.net.values import (
     Asked,
@@ -178,7 +177,7 @@ class UserEquipment:
         yield from session.media.close(self._now)
         dialog, session.dialog = session.dialog, None
         session.over = True
-        _, bye = dialog.request("BYE", self._source.token)
+        _, bye = dialog.request("BYE")
         yield from self._ask(bye, "the call is released: BYE [RFC 3261 §15]")
 
     # Registration
@@ -242,7 +241,7 @@ class UserEquipment:
             return
         protected = transport is not None and transport.security == "tls"
         if transport is None or transport.application != "msrp" or (protected and not self._secured):
-            yield from self._reply(key, sip.response(invite, 488, "Not Acceptable Here", tag), "not MSRP as we can do it")
+            yield from self._reply(key, sip.response(invite, 488, "Not Acceptable Here", tag), "not MSRP as we do it")
             return
         yield from self._reply(key, sip.response(invite, 180, "Ringing", tag, contact=self._contact), "ringing")
         offered = sdp.setup_of_offer(media)
