@@ -1,24 +1,48 @@
 """SDP (RFC 8866) without loss, and the offer/answer rules of TCP and TLS media."""
 
-from workbench.protocols.sdp.model import CHOOSE, Connection, Fingerprint, Line, Media, SessionDescription, Setup
+from __future__ import annotations
+
+from workbench.protocols.sdp.model import (
+    CHOOSE,
+    Connection,
+    E2ae,
+    Fingerprint,
+    Line,
+    Media,
+    Origin,
+    Reuse,
+    SessionDescription,
+    Setup,
+    fingerprint_choice,
+)
 from workbench.protocols.sdp.offer_answer import (
-    LEGAL_ANSWERS,
-    TRANSPORTS,
-    Transport,
+    BfcpClient,
+    Roles,
+    Side,
     Violation,
     check_answer,
+    check_answers,
+    check_later,
+    check_offer,
     complement,
+    is_msrp,
+    keeps_connection,
     legal_answers,
+    reuse_of,
+    roles,
     setup_of_answer,
     setup_of_offer,
-    tcp_client,
+    tcp_roles,
     tls_client,
-    transport_of,
+    valid_tls_id,
 )
 from workbench.protocols.sdp.text import decode, decode_groups, encode
+from workbench.protocols.sdp.transports import TRANSPORTS, Transport, transport_of
 
 __all__ = [
-    "CHOOSE", "LEGAL_ANSWERS", "TRANSPORTS", "Connection", "Fingerprint", "Line", "Media", "SessionDescription",
-    "Setup", "Transport", "Violation", "check_answer", "complement", "decode", "decode_groups", "encode", "legal_answers",
-    "setup_of_answer", "setup_of_offer", "tcp_client", "tls_client", "transport_of",
+    "CHOOSE", "TRANSPORTS", "BfcpClient", "Connection", "E2ae", "Fingerprint", "Line", "Media", "Origin", "Reuse",
+    "Roles", "SessionDescription", "Setup", "Side", "Transport", "Violation", "check_answer", "check_answers",
+    "check_later", "check_offer", "complement", "decode", "decode_groups", "encode", "fingerprint_choice", "is_msrp",
+    "keeps_connection", "legal_answers", "reuse_of", "roles", "setup_of_answer", "setup_of_offer", "tcp_roles",
+    "tls_client", "transport_of", "valid_tls_id",
 ]
