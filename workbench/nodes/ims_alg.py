@@ -517,7 +517,7 @@ class ImsAlg:
         if call.context is not None:
             context, call.context = call.context, None
             try:
-                yield from self._order(iq.release(context), "Release AGW Termination, the whole context [TS 23.334 §8.5]")
+                yield from self._order(iq.release(context), "Release AGW Termination, all of it [TS 23.334 §8.5]")
             except _Rejected as rejected:
                 yield Note(f"context {context} could not be released: {rejected.why}")
         if call in self._calls:
