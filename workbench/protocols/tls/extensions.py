@@ -28,7 +28,7 @@ def read(cursor: Cursor, message: int, *, retry: bool = False) -> Extensions:
     with cursor.vector("tls.extensions", 2) as inside:
         while inside.left:
             found.append(_one(inside, message, retry))
-        inside.value = f"{len(found)} extensions"
+        inside.value = registry.counted(len(found), "extension")
     return tuple(found)
 
 
@@ -156,7 +156,7 @@ def _renegotiation(cursor: Cursor, message: int) -> None:
 
 
 def _record_size(cursor: Cursor, message: int) -> None:
-    cursor.number(f"{_PREFIX}.record_size_limit.limit", 2, lambda size: f"{size} octets")
+    cursor.number(f"{_PREFIX}.record_size_limit.limit", 2, lambda size: registry.counted(size, "octet"))
 
 
 def _fragment_length(cursor: Cursor, message: int) -> None:
@@ -165,11 +165,11 @@ def _fragment_length(cursor: Cursor, message: int) -> None:
 
 
 def _ticket(cursor: Cursor, message: int) -> None:
-    cursor.rest(f"{_PREFIX}.session_ticket.ticket", f"{cursor.left} octets")
+    cursor.rest(f"{_PREFIX}.session_ticket.ticket", registry.counted(cursor.left, "octet"))
 
 
 def _padding(cursor: Cursor, message: int) -> None:
-    cursor.rest(f"{_PREFIX}.padding.zeros", f"{cursor.left} octets")
+    cursor.rest(f"{_PREFIX}.padding.zeros", registry.counted(cursor.left, "octet"))
 
 
 def _ascii(octets: bytes) -> str:

@@ -94,7 +94,7 @@ def _client_hello(cursor: Cursor, version: int | None, suite: int | None) -> Cli
     with cursor.vector("tls.client_hello.cipher_suites", 2) as inside:
         while inside.left:
             suites.append(inside.number("tls.client_hello.cipher_suite", 2, registry.suite_text))
-        inside.value = f"{len(suites)} cipher suites"
+        inside.value = registry.counted(len(suites), "cipher suite")
     methods: list[int] = []
     with cursor.vector("tls.client_hello.compression_methods", 1) as inside:
         while inside.left:
@@ -131,7 +131,7 @@ def _certificate(cursor: Cursor, version: int | None, suite: int | None) -> Cert
     with cursor.vector("tls.certificate.list", 3) as inside:
         while inside.left:
             entries.append(_entry(inside, modern))
-        inside.value = f"{len(entries)} certificates" if len(entries) != 1 else "1 certificate"
+        inside.value = registry.counted(len(entries), "certificate")
     return Certificate(tuple(entries), context)
 
 

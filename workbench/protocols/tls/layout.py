@@ -56,7 +56,7 @@ def plaintext_spans(
         case ContentType.CHANGE_CIPHER_SPEC if octets == b"\x01":
             return (Span("tls.change_cipher_spec", 0, 1),)
         case ContentType.APPLICATION_DATA | ContentType.HEARTBEAT if octets:
-            return (Span("tls.plaintext", 0, len(octets), f"{len(octets)} octets"),)
+            return (Span("tls.plaintext", 0, len(octets), registry.counted(len(octets), "octet")),)
     return (Span(UNDECODED, 0, len(octets)),) if octets else ()
 
 
@@ -90,7 +90,7 @@ class _Run:
         header = (
             Span("tls.record.type", at, at + 1, name),
             Span("tls.record.version", at + 1, at + 3, registry.version_text(version)),
-            Span("tls.record.length", at + 3, start, f"{size} octets"),
+            Span("tls.record.length", at + 3, start, registry.counted(size, "octet")),
         )
         if end - start < size:
             content: tuple[Span, ...] = (Span("tls.record.cut", start, end, f"{end - start} of {size} octets"),)
@@ -119,10 +119,10 @@ class _Run:
         """Protected octets: nonce, ciphertext and tag, as far as the suite is known."""
         nonce, tag = self._shape()
         if end - start <= nonce + tag:
-            return (Span("tls.record.protected", start, end, f"{end - start} octets"),)
+            return (Span("tls.record.protected", start, end, registry.counted(end - start, "octet")),)
         parts = [Span("tls.record.nonce", start, start + nonce)] if nonce else []
         size = end - start - nonce - tag
-        parts.append(Span("tls.record.protected", start + nonce, end - tag, f"{size} octets"))
+        parts.append(Span("tls.record.protected", start + nonce, end - tag, registry.counted(size, "octet")))
         if tag:
             parts.append(Span("tls.record.tag", end - tag, end))
         return tuple(parts)
@@ -142,7 +142,7 @@ class _Run:
         if self.inside:
             at = min(end, start + self.inside)
             self.inside -= at - start
-            found.append(Span("tls.handshake.fragment", start, at, f"{at - start} octets of a message begun before"))
+            found.append(Span("tls.handshake.fragment", start, at, _rest_text(at - start)))
         while at < end:
             size = 4 + int.from_bytes(self.octets[at + 1 : at + 4])
             if end - at < 4 or size > end - at:
@@ -174,6 +174,10 @@ class _Run:
             told = f"{end - at - 4} of {size - 4} octets"
             parts.append(Span("tls.handshake.fragment", at + 4, end, told))
         return (Span("tls.handshake", at, end, registry.handshake_name(kind), tuple(parts)),)
+
+
+def _rest_text(size: int) -> str:
+    return f"{registry.counted(size, 'octet')} of a message begun before"
 
 
 def _alert(octets: bytes, at: int) -> Span:

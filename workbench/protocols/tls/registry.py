@@ -139,6 +139,7 @@ GROUPS: dict[int, str] = {
     41: "curveSM2", 256: "ffdhe2048", 257: "ffdhe3072", 258: "ffdhe4096", 259: "ffdhe6144", 260: "ffdhe8192",
     512: "MLKEM512", 513: "MLKEM768", 514: "MLKEM1024",
     4587: "SecP256r1MLKEM768", 4588: "X25519MLKEM768", 4589: "SecP384r1MLKEM1024",
+    4590: "curveSM2MLKEM768",
 }
 """Key agreement groups (IANA "TLS Supported Groups")."""
 
@@ -185,6 +186,11 @@ CERTIFICATE_COMPRESSIONS: dict[int, str] = {1: "zlib", 2: "brotli", 3: "zstd"}
 def grease(number: int) -> bool:
     """Whether a 16-bit number is one that means nothing on purpose (RFC 8701 §2)."""
     return number & 0x0F0F == 0x0A0A and number >> 8 == number & 0xFF
+
+
+def counted(number: int, what: str) -> str:
+    """`1 octet`, `2 octets`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def named(number: int, names: dict[int, str]) -> str:
