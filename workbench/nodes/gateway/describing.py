@@ -1,0 +1,222 @@
+"""SDP of Local and Remote descriptors: read as settings, and filled in where the controller wrote `$`.
+
+Source: H.248.1 §7.1.8; TS 29.334 §5.15, §5.17; RFC 4145 (setup, connection), RFC 8122 (fingerprint).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from workbench.errors import PeerError
+from workbench.net.values import Endpoint
+from workbench.nodes.gateway.settings import Refused, Role
+from workbench.protocols import sdp
+from workbench.security.fingerprints import STRENGTH
+from workbench.security.identities import Identity
+
+CHOOSE = "$"
+_DEFAULT_HASH = "SHA-256"
+_OPPOSITE = {Role.ACTIVE: Role.PASSIVE, Role.PASSIVE: Role.ACTIVE}
+
+
+class Local(msgspec.Struct, frozen=True):
+    """What a Local descriptor asks for.
+
+    Args:
+        proto, tls: bearer type indication, and whether TLS ends here.
+        version: of IP: 4 or 6.
+        host, port: what the controller fixed; None where the gateway has to choose.
+        role: see `Role`.
+        hash_name: of the fingerprint that the gateway has to give; None where none was asked for.
+        renew: `a=connection:new`.
+    """
+
+    proto: str
+    tls: bool
+    version: int
+    host: str | None
+    port: int | None
+    role: Role
+    hash_name: str | None
+    renew: bool
+
+    @property
+    def underspecified(self) -> bool:
+        """Something was left to the gateway, so the reply has to say what it chose."""
+        return self.host is None or self.port is None or self.hash_name is not None
+
+
+class Remote(msgspec.Struct, frozen=True):
+    """What a Remote descriptor says of the peer; None where it says nothing."""
+
+    address: Endpoint | None
+    role: Role | None
+    fingerprints: tuple[sdp.Fingerprint, ...] | None
+
+
+def read_local(described: sdp.SessionDescription, transports: Mapping[str, bool], identity: Identity) -> Local:
+    """Read a Local descriptor.
+
+    Args:
+        transports: what the gateway can do: m= proto in lower case, and whether TLS ends here.
+        identity: whose fingerprint a Local that is sent again has to show.
+
+    Raises:
+        Refused: 449 for a value that can't be, 515 for a transport that the gateway lacks, 441 without m= or c=.
+    """
+    media = _only_media(described)
+    if media.proto.lower() not in transports:
+        raise Refused(515, f"{media.media} {media.proto}")
+    connection = described.connection_of(media)
+    if connection is None:
+        raise Refused(441, "c=")
+    host = None if connection.address == CHOOSE else _address(connection.address)
+    version = _version(connection.addr_type) if host is None else ipaddress.ip_address(host).version
+    port = _port(media)
+    tls = transports[media.proto.lower()]
+    return Local(
+        media.proto, tls, version, host, port, _role(described, media) or Role.NONE,
+        _hash(described, media, identity, tls), _one(described, media, "connection") == "new",
+    )
+
+
+def read_remote(described: sdp.SessionDescription) -> Remote:
+    """Read a Remote descriptor.
+
+    Raises:
+        Refused: 449 for a value that can't be, 441 without an m= line.
+    """
+    media = _only_media(described)
+    connection = described.connection_of(media)
+    port = _port(media)
+    host = None if connection is None or connection.address == CHOOSE else _address(connection.address)
+    address = None if host is None or not port else Endpoint(host, port)
+    return Remote(address, _role(described, media), _fingerprints(described, media))
+
+
+def filled(
+    described: sdp.SessionDescription, local: Endpoint, identity: Identity, hash_name: str | None
+) -> sdp.SessionDescription:
+    """The description with every `$` replaced by what the gateway chose; all other lines as they came."""
+    lines = sdp.encode(described).decode("utf-8", "surrogateescape").splitlines(keepends=True)
+    return sdp.decode("".join(_fill(line, local, identity, hash_name) for line in lines).encode(
+        "utf-8", "surrogateescape"))
+
+
+def settled(role: Role, peer: Role | None) -> Role:
+    """The role where Local gives none but Remote gives the peer's; and a check that they go together.
+
+    Raises:
+        Refused: 473, both ends would open, or both would wait.
+    """
+    if peer is None:
+        return role
+    if role is Role.NONE:
+        return _OPPOSITE.get(peer, role)
+    if role is peer and role in _OPPOSITE:
+        raise Refused(473, f"a=setup:{role} in Local and in Remote")
+    return role
+
+
+def _fill(line: str, local: Endpoint, identity: Identity, hash_name: str | None) -> str:
+    text = line.rstrip("\r\n")
+    end = line[len(text):]
+    if text.startswith("c="):
+        words = text.split(" ")
+        if len(words) > 2 and words[2] == CHOOSE:
+            words[1:3] = [f"IP{ipaddress.ip_address(local.host).version}", local.host]
+        text = " ".join(words)
+    elif text.startswith("m="):
+        words = text.split(" ")
+        if len(words) > 1 and words[1] == CHOOSE:
+            words[1] = str(local.port)
+        text = " ".join(words)
+    elif text.lower().startswith("a=fingerprint:") and CHOOSE in text and hash_name is not None:
+        text = f"a=fingerprint:{identity.fingerprint(hash_name).encode()}"
+    return text + end
+
+
+def _only_media(described: sdp.SessionDescription) -> sdp.Media:
+    if not described.media:
+        raise Refused(441, "m=")
+    if len(described.media) > 1:
+        raise Refused(449, f"{len(described.media)} m= lines for one stream")
+    return described.media[0]
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise Refused(449, f"c= {text}") from None
+
+
+def _version(addr_type: str) -> int:
+    versions = {"IP4": 4, "IP6": 6}
+    if addr_type.upper() not in versions:
+        raise Refused(449, f"c=IN {addr_type}")
+    return versions[addr_type.upper()]
+
+
+def _port(media: sdp.Media) -> int | None:
+    if media.port is None:
+        return None
+    if not 0 < media.port < 65_536:
+        raise Refused(449, f"m={media.media} {media.port}")
+    return media.port
+
+
+def _one(described: sdp.SessionDescription, media: sdp.Media, name: str) -> str:
+    return (described.attribute_of(media, name) or "").strip().lower()
+
+
+def _role(described: sdp.SessionDescription, media: sdp.Media) -> Role | None:
+    value = _one(described, media, "setup")
+    if not value:
+        return None
+    if value not in (Role.ACTIVE, Role.PASSIVE, Role.ACTPASS):
+        raise Refused(449, f"a=setup:{value}")
+    return Role(value)
+
+
+def _hash(
+    described: sdp.SessionDescription, media: sdp.Media, identity: Identity, tls: bool
+) -> str | None:
+    """The hash function of a fingerprint to give: `SHA-256 $`, `$` or `$ $`; a concrete one has to be ours."""
+    wanted = None
+    for value in _all(described, media):
+        if not tls:
+            raise Refused(473, f"a=fingerprint with {media.proto}")
+        words = value.split()
+        if words and words[-1] == CHOOSE and len(words) <= 2:
+            name = _DEFAULT_HASH if words[0] == CHOOSE else words[0]
+            if name.lower() not in STRENGTH:
+                raise Refused(449, f"a=fingerprint:{value}")
+            wanted = name
+            continue
+        given = _decoded(value)
+        if given.hash_name.lower() not in STRENGTH or identity.fingerprint(given.hash_name).value != given.value:
+            raise Refused(449, f"a=fingerprint:{value}")
+    return wanted
+
+
+def _fingerprints(
+    described: sdp.SessionDescription, media: sdp.Media
+) -> tuple[sdp.Fingerprint, ...] | None:
+    values: Sequence[str] = _all(described, media)
+    return tuple(_decoded(value) for value in values) or None
+
+
+def _all(described: sdp.SessionDescription, media: sdp.Media) -> tuple[str, ...]:
+    # Media level replaces session level (RFC 8122 §5).
+    return media.attributes("fingerprint") or described.attributes("fingerprint")
+
+
+def _decoded(value: str) -> sdp.Fingerprint:
+    try:
+        return sdp.Fingerprint.decode(value)
+    except PeerError:
+        raise Refused(449, f"a=fingerprint:{value}") from None

@@ -1,0 +1,117 @@
+"""An IMS-AGW: the media gateway between access and core, told over Iq what to do (TS 23.334, TS 29.334).
+
+The gateway itself is `nodes.gateway`; here stands what makes it an IMS-AGW: profile, packages and bearer types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from workbench.net.values import Endpoint
+from workbench.nodes.gateway.core import Gateway
+from workbench.nodes.gateway.settings import Interlinkage, Limits, Policy, Profile
+from workbench.protocols.h248 import text
+from workbench.protocols.h248.packages import Registry
+from workbench.security.identities import Identity
+from workbench.security.source import Source
+
+__all__ = ["ImsAgw", "Interlinkage", "iq_profile"]
+
+# TS 29.334 §5.14.1 (mandatory), §5.14.2 (those optional ones that this gateway has), and nt for statistics.
+_PACKAGES = {
+    "ipnapt": 1, "g": 1, "root": 2, "gm": 2, "tman": 1, "ipdc": 1, "hangterm": 1, "ds": 2, "rtcph": 1,
+    "it": 1, "ipra": 1, "tcpbcc": 1, "tlsbsc": 1, "nt": 1,
+}  # fmt: skip
+
+# Bearer type indications (m= proto, TS 23.334 §5.16, §5.19, §6.2.10.3), and whether TLS ends here.
+_TRANSPORTS = {
+    "tcp": False, "tcp/msrp": False, "tcp/bfcp": False,
+    "tcp/tls": True, "tcp/tls/msrp": True, "tcp/tls/bfcp": True,
+}  # fmt: skip
+
+
+def iq_profile(registry: Registry, name: str | None = None) -> Profile:
+    """What an IMS-AGW knows. `name` is the profile's name and version (`name/1`), the registry's by default."""
+    signals = ("tcp-establish", "tcp-release", "tls-establish", "tls-release")
+    return Profile(
+        name=name or registry.profile("iq").wire_name,
+        packages=_PACKAGES,
+        transports=_TRANSPORTS,
+        events=frozenset({"g/cause", "hangterm/thb", "it/ito", "ipra/arc",
+                          *(registry.wire_name(role).lower() for role in ("tcp-change", "tls-change"))}),
+        signals=frozenset({"ipnapt/latch", *(registry.wire_name(role).lower() for role in signals)}),
+    )
+
+
+class ImsAgw(Gateway):
+    """An IMS-AGW.
+
+    Args:
+        name: of the node.
+        control: its H.248 endpoint.
+        controller: its IMS-ALG's; nobody else is obeyed.
+        addresses: realm, or the first label of its name (`access` for `access.example.net`), to the address there.
+        source: where its key comes from if no `identity` is given.
+        identity: certificate and key for TLS, one for all terminations.
+        tls_versions: `1.2`, `1.3` or both.
+        verify_fingerprints: False accepts any certificate; for showing what then goes wrong.
+        interlinkage: when outgoing connections are opened; `EAGER` likewise.
+        close_tls: close_notify before FIN; False likewise.
+        release_linked: the end at one endpoint releases the other; False likewise.
+        hold_incoming: an incoming connection is answered when the outgoing one is up (delayed establishment).
+        log_keys: TLS keys go to the capture.
+        tcp_guard, tls_guard, linger: seconds; see `Policy`.
+        held: octets of payload that may wait for the other endpoint; see `Policy`.
+        limits: see `Limits`.
+        ports: first and last local port for media.
+        profile: `name/version` for ServiceChange; the registry's by default.
+        style: long (`pretty`) or short (`compact`) H.248 text tokens.
+        epoch: Unix seconds at which `now` is 0, for time stamps.
+        registry: names of packages' items; the built-in one by default.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        control: Endpoint,
+        controller: Endpoint,
+        addresses: Mapping[str, str],
+        source: Source,
+        identity: Identity | None = None,
+        tls_versions: tuple[str, ...] = ("1.2", "1.3"),
+        verify_fingerprints: bool = True,
+        interlinkage: Interlinkage = Interlinkage.ON_OFFER,
+        close_tls: bool = True,
+        release_linked: bool = True,
+        hold_incoming: bool = False,
+        log_keys: bool = False,
+        tcp_guard: float = 30.0,
+        tls_guard: float = 10.0,
+        linger: float = 5.0,
+        held: int = 65_536,
+        limits: Limits | None = None,
+        ports: tuple[int, int] = (40_000, 49_998),
+        profile: str | None = None,
+        style: text.Style = "pretty",
+        epoch: float = 0.0,
+        registry: Registry | None = None,
+    ) -> None:
+        names = registry or Registry.load()
+        super().__init__(
+            name,
+            profile=iq_profile(names, profile),
+            control=control,
+            controller=controller,
+            addresses=addresses,
+            identity=identity or Identity.self_signed(name, source),
+            registry=names,
+            policy=Policy(
+                verify_fingerprints=verify_fingerprints, interlinkage=interlinkage, hold_incoming=hold_incoming,
+                close_tls=close_tls, release_linked=release_linked, tls_versions=tls_versions, log_keys=log_keys,
+                tcp_guard=tcp_guard, tls_guard=tls_guard, linger=linger, held=held),
+            limits=limits or Limits(),
+            ports=ports,
+            epoch=epoch,
+            style=style,
+        )
