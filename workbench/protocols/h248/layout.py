@@ -7,6 +7,7 @@ words in front of it) is one span with its parts as children, so that a view can
 
 Names of leaves: `h248.token.<long form>`, `h248.mode.<mode>`, `h248.property.<package/item>`, likewise `event`,
 `signal` and `statistic`, `h248.parameter.<name>`, `h248.value`, `h248.termination`, `h248.context`, ids and marks.
+An item whose name on the wire is provisional is named by its role in the registry: `h248.event.tcp-change`.
 
 Source: H.248.1 Annex B.2.
 """
@@ -328,7 +329,7 @@ class _Walk:
     def _packaged(self, token: Token, kind: str) -> None:
         item = registry().lookup(token.text)
         name = item.wire_name if item is not None else token.text
-        self._put(f"h248.{kind}.{name}", token.start, token.end)
+        self._put(f"h248.{kind}.{registry().role(name) or name}", token.start, token.end)
         self.word = kind
         self.item = token.text
 
@@ -341,7 +342,8 @@ class _Walk:
             self.word = long
             return
         name = parameter.name if parameter is not None else token.text
-        self._put(f"h248.parameter.{name}", token.start, token.end)
+        role = registry().role_of_parameter(self.blocks[-1].item, name)
+        self._put(f"h248.parameter.{role or name}", token.start, token.end)
         self.word = "parameter"
         self.item = token.text
 

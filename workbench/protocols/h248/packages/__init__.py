@@ -158,6 +158,7 @@ class Registry:
             for item in package.items:
                 self._items.setdefault(item.wire_name.lower(), []).append(item)
             self._roles.update(package.roles)
+        self._played = {wire.lower(): role for role, wire in self._roles.items() if "/" in wire}
 
     @staticmethod
     def load(override: Path | None = None) -> Registry:
@@ -205,9 +206,16 @@ class Registry:
             raise LocalProtocolError(f"no package plays the role {role!r}") from None
 
     def role(self, name: str) -> str | None:
-        """The role that a name on the wire plays, or None: `tcp-change` for `tcpbcc/BNCChange`."""
-        lowered = name.lower()
-        return next((role for role, wire in self._roles.items() if wire.lower() == lowered and "/" in wire), None)
+        """The role that `package/item` plays, or None: `tcp-change` for the event of TCP control."""
+        return self._played.get(name.lower())
+
+    def role_of_parameter(self, item: str, name: str) -> str | None:
+        """The role that a parameter of `package/item` plays, or None; it begins with the item's role."""
+        role = self.role(item)
+        if role is None:
+            return None
+        own = (one for one, wire in self._roles.items() if wire.lower() == name.lower() and "/" not in wire)
+        return next((one for one in own if one.startswith(role)), None)
 
     def roles(self) -> Mapping[str, str]:
         """All roles with what is written for them."""
