@@ -204,7 +204,7 @@ def build(topology: Topology, seed: int, epoch: float) -> dict[str, Node]:
             case Agw():
                 nodes[node.name] = ImsAgw(
                     node.name, control=node.control, controller=node.controller,
-                    addresses={"access": node.access, "core": node.core}, source=source,
+                    addresses={"access.example.net": node.access, "core.example.net": node.core}, source=source,
                     identity=Identity.self_signed(node.name, source), tls_versions=node.tls_versions,
                     verify_fingerprints=node.verifies,
                     interlinkage=Interlinkage.ON_OFFER if node.waits else Interlinkage.EAGER,

@@ -10,6 +10,7 @@ Source: TS 23.334 §5.11, §6.2.10.3; TS 24.229 §6.7.2 (IMS-ALG), §7.5.2 (3ge2
 from __future__ import annotations
 
 import enum
+from collections import deque
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any, Literal
 
@@ -146,6 +147,7 @@ class ImsAlg:
         self._registrar = sip.registration.Registrar(
             realm="home.example", mechanisms=(MECHANISM,), token=source.token, password=lambda uri: f"secret of {uri}")
         self._calls: list[_Call] = []
+        self._released_contexts: deque[int] = deque(maxlen=1024)
         self._gateway_up = False
         self._events_id = 2000
         self._now = 0.0
@@ -463,7 +465,8 @@ class ImsAlg:
                     self._gateway_up = services.method in (tree.Method.RESTART, tree.Method.DISCONNECTED)
                     descriptors = (tree.Services(version=services.version, profile=services.profile),)
                 elif command.kind is tree.Kind.NOTIFY and observed is not None:
-                    if not any(call.context == action.context for call in self._calls):
+                    known = action.context in self._released_contexts
+                    if not known and not any(call.context == action.context for call in self._calls):
                         descriptors = (tree.ErrorDescriptor(411, "unknown ContextID"),)
                     happened += [(action.context, event) for event in observed.events]
                 else:
@@ -515,7 +518,9 @@ class ImsAlg:
 
     def _subtract(self, call: _Call) -> Steps:
         if call.context is not None:
+            # What the gateway notified while the order was under way is still answered as known.
             context, call.context = call.context, None
+            self._released_contexts.append(context)
             try:
                 yield from self._order(iq.release(context), "Release AGW Termination, all of it [TS 23.334 §8.5]")
             except _Rejected as rejected:

@@ -133,8 +133,10 @@ class MsrpEndpoint:
 
     def close(self, now: float) -> list[Command]:
         """Release: close_notify first where there is TLS, then FIN (RFC 8446 §6.1)."""
-        self._closing = True
         commands: list[Command] = []
+        if self._closing:
+            return commands
+        self._closing = True
         if self._listening:
             self._listening = False
             commands.append(Unlisten(self.local))

@@ -174,11 +174,11 @@ class UserEquipment:
             yield Await((("media",),))
         if session is None or session.dialog is None:
             return
-        yield from session.media.close(self._now)
         dialog, session.dialog = session.dialog, None
         session.over = True
         _, bye = dialog.request("BYE")
         yield from self._ask(bye, "the call is released: BYE [RFC 3261 §15]")
+        yield from session.media.close(self._now)
 
     # Registration
 
