@@ -138,9 +138,13 @@ class _Writer:
             parts_of_body = [self.transaction(transaction) for transaction in message.body]
         if not parts_of_body:
             raise LocalProtocolError("a message carries at least one transaction, or an error")
-        if not self.pretty:
-            return (head + "".join(parts_of_body)).encode("latin-1")
-        return (head + "".join(_indented(part) + "\n" for part in parts_of_body)).encode("latin-1")
+        # segmentReply is the one item that does not end with a brace, around which blanks are free: where another item
+        # follows a blank has to keep them apart, and at the end of the message the grammar has no place for one.
+        segments = any(isinstance(transaction, Segment) for transaction in message.body)
+        between = end if self.pretty or segments else ""
+        last = end if self.pretty and not segments else ""
+        items = [_indented(part) for part in parts_of_body] if self.pretty else parts_of_body
+        return (head + between.join(items) + last).encode("latin-1")
 
     def transaction(self, transaction: Transaction) -> str:
         """One item of the message body."""
