@@ -275,7 +275,8 @@ class Media(_Lines, frozen=True, kw_only=True):
 
     def with_connection(self, address: str | Connection) -> Media:
         """The same with its own `c=` line."""
-        return msgspec.structs.replace(self, lines=_placed(self.lines, "c", _connection(address), _MEDIA_ORDER, self.end))
+        return msgspec.structs.replace(
+            self, lines=_placed(self.lines, "c", _connection(address), _MEDIA_ORDER, self.end))
 
     def without_connection(self) -> Media:
         """The same without a `c=` line of its own: the session's holds."""

@@ -163,7 +163,8 @@ def decode_media(line: Line, at: int = 0) -> Media:
     port = _PORT.fullmatch(words[1]) if len(words) > 1 else None
     if (len(words) < 3 or port is None or not _TOKEN.fullmatch(words[0]) or not _PROTO.fullmatch(words[2])
             or not line.value.isprintable()):
-        raise MalformedMessageError("m= is not media, port, protocol and format", clause="RFC 8866 §5.14", offset=at + 2)
+        raise MalformedMessageError(
+            "m= is not media, port, protocol and format", clause="RFC 8866 §5.14", offset=at + 2)
     number = None if port[1] == CHOOSE else int(port[1])
     if number is not None and number > 65_535:
         raise MalformedMessageError(
