@@ -34,3 +34,16 @@ Notebooks (each returns something that shows itself, and prints as text):
 """
 
 from __future__ import annotations
+
+from workbench.views.html import report_html
+from workbench.views.ladder import Lane, Row, ladder_lanes, ladder_rows, ladder_svg, ladder_text
+from workbench.views.octets import octets_html, octets_text
+from workbench.views.roles import LegRoles, role_rows, roles_figure, roles_html, roles_text
+from workbench.views.steps import Step, state_html, step_text, steps
+from workbench.views.timeline import timeline_figure, timeline_text
+
+__all__ = [
+    "Lane", "LegRoles", "Row", "Step", "ladder_lanes", "ladder_rows", "ladder_svg", "ladder_text", "octets_html",
+    "octets_text", "report_html", "role_rows", "roles_figure", "roles_html", "roles_text", "state_html", "step_text",
+    "steps", "timeline_figure", "timeline_text",
+]

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from workbench.analysis.explain.fields import Coverage, Explained, Field, Layer, coverage
+from workbench.analysis.explain.frame import explain_frame, explain_message
 from workbench.analysis.explain.meanings import Catalogue, Entry, catalogue
 
-__all__ = ["Catalogue", "Coverage", "Entry", "Explained", "Field", "Layer", "catalogue", "coverage"]
+__all__ = [
+    "Catalogue", "Coverage", "Entry", "Explained", "Field", "Layer", "catalogue", "coverage", "explain_frame",
+    "explain_message",
+]

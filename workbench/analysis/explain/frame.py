@@ -1,0 +1,244 @@
+"""A frame, or a message, of a report explained octet by octet: what is in it, and what stands behind it."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from workbench.analysis.explain.connection import Connection, Side, connect, protocol_of
+from workbench.analysis.explain.fields import Explained, Field, Layer
+from workbench.analysis.explain.meanings import catalogue
+from workbench.analysis.explain.octets import fields_between, fields_of, spans_of
+from workbench.analysis.pcapng import ETHERNET, LINUX_SLL, LINUX_SLL2, NULL, Packet, Reader
+from workbench.analysis.tls_stream import KeyLog
+from workbench.errors import CaptureError, MalformedMessageError
+from workbench.net import packets_layout
+from workbench.net.packets import TCP, Tcp, decode_ip, decode_tcp
+from workbench.protocols.layout import Span
+from workbench.protocols.tls import layout as tls_layout
+from workbench.protocols.tls.messages import AlertMessage, ChangeCipherSpec
+from workbench.protocols.tls.registry import ContentType
+
+if TYPE_CHECKING:
+    from workbench.analysis.report import Report
+    from workbench.analysis.values import Message
+
+_LINKS = {ETHERNET: "ethernet", LINUX_SLL: "sll", LINUX_SLL2: "sll2", NULL: "null"}
+_PAYLOADS = ("udp.payload", "tcp.payload")
+_REPORTS_KEPT = 4
+_CONNECTIONS_KEPT = 16
+
+
+def explain_frame(report: Report, number: int) -> Explained:
+    """Explain one frame, and what stands behind its octets.
+
+    Args:
+        report: of the capture.
+        number: of the frame, from 1 as in Wireshark.
+
+    Returns:
+        Fields from the first header to the last octet. A payload that holds a part of a message shows that part,
+        field by field. Layers follow for what the frame does not show literally: the plaintext of protected
+        records, and each message that needed several frames.
+
+    Raises:
+        CaptureError: the capture has no such frame.
+    """
+    tap = _tap(report)
+    packet = tap.packet(number)
+    spans = _frame_spans(packet)
+    messages = tuple(message for message in report.messages if number in message.frames)
+    payload = next((span for span in spans if span.name in _PAYLOADS), None)
+    layers: list[Layer] = []
+    inside: tuple[Field, ...] | None = None
+    if payload is not None:
+        octets = packet.octets[payload.start:payload.end]
+        if payload.name == "udp.payload":
+            protocol = protocol_of(octets) or next((m.protocol for m in messages if m.octets == octets), "")
+            if protocol:
+                inside = fields_of(tuple(span.moved(payload.start) for span in spans_of(protocol, octets)))
+        else:
+            inside, layers = _of_stream(tap, number, payload)
+    layers += [
+        _message_layer(message, tap) for message in messages
+        if len(message.frames) > 1 and message.octets and message.protocol in ("SIP", "H.248", "MSRP", "TLS")
+    ]
+    words = catalogue()
+    fields = []
+    for span in spans:
+        if span is payload:
+            field = words.field(span, inside or ())
+            # A payload that nothing could be said of is not explained by being called payload.
+            fields.append(field if inside else msgspec.structs.replace(field, known=False))
+        else:
+            fields.append(words.field(span, fields_of(span.children, words)))
+    return Explained(number, packet.octets, tuple(fields), tuple(layers), _title(tap, packet, messages),
+                     tuple(message.index for message in messages))
+
+
+def explain_message(report: Report, message: Message) -> Layer:
+    """Explain one message of a report: its own octets, decrypted if they were protected, without frames around them.
+
+    A TCP segment or ICMP message, which has no octets of its own, is explained as the frame that carries it.
+    """
+    tap = _tap(report)
+    if message.octets and message.protocol in ("SIP", "H.248", "MSRP", "TLS"):
+        return _message_layer(message, tap)
+    if not message.frames:
+        return Layer(message.summary, message.protocol, b"", (), message.index)
+    packet = tap.packet(message.frames[0])
+    return Layer(message.summary, message.protocol, packet.octets, fields_of(_frame_spans(packet)), message.index,
+                 message.frames)
+
+
+def _message_layer(message: Message, tap: _Tap) -> Layer:
+    frames = ", ".join(map(str, message.frames[:12])) + (" …" if len(message.frames) > 12 else "")
+    title = f"{message.protocol} {message.summary}: the whole message, {len(message.octets)} octets"
+    if message.protected:
+        title += ", decrypted"
+    title += f" (frame{'s' if len(message.frames) > 1 else ''} {frames})"
+    tls = message.protocol == "TLS"
+    spans = _tls_spans(message, tap) if tls else spans_of(message.protocol, message.octets)
+    return Layer(title, message.protocol, message.octets, fields_of(spans), message.index, message.frames,
+                 message.protected)
+
+
+def _tls_spans(message: Message, tap: _Tap) -> tuple[Span, ...]:
+    """A handshake message, an alert or a ChangeCipherSpec, with or without its record header."""
+    octets = message.octets
+    connection = tap.connection(message.frames[-1]) if message.frames else None
+    version = connection.version if connection is not None else None
+    suite = connection.suite if connection is not None else None
+    if protocol_of(octets) == "TLS":
+        return tls_layout.spans(octets, version=version, suite=suite)
+    if isinstance(message.value, AlertMessage):
+        return tls_layout.plaintext_spans(octets, ContentType.ALERT, version, suite)
+    if isinstance(message.value, ChangeCipherSpec):
+        return tls_layout.plaintext_spans(octets, ContentType.CHANGE_CIPHER_SPEC, version, suite)
+    return tls_layout.handshake_spans(octets, version, suite)
+
+
+def _of_stream(tap: _Tap, number: int, payload: Span) -> tuple[tuple[Field, ...] | None, list[Layer]]:
+    """What a TCP payload holds of its stream, and the plaintext of the records in it."""
+    connection = tap.connection(number)
+    side = next((s for s in connection.sides if number in s.direction.places), None) if connection else None
+    if side is None or not side.spans:
+        return None, []
+    start, end = side.direction.places[number]
+    end = min(end, len(side.direction.octets), start + payload.end - payload.start)
+    fields = fields_between(side.spans, start, end, payload.start - start)
+    return fields, _plaintexts(side, start, end)
+
+
+def _plaintexts(side: Side, start: int, end: int) -> list[Layer]:
+    """A layer for each protected record that lies, wholly or in part, in these octets of a direction."""
+    layers: list[Layer] = []
+    for record in side.records:
+        if record.end <= start or record.start >= end:
+            continue
+        for run in side.runs:
+            if record.start not in run.places:
+                continue
+            first, last = run.places[record.start]
+            octets = run.octets[first:last]
+            kind = {ContentType.HANDSHAKE: "handshake", ContentType.ALERT: "alert",
+                    ContentType.APPLICATION_DATA: "application data"}.get(ContentType(record.content_type or 0), "")
+            frames = side.direction.frames(record.start, record.end)
+            title = (f"Plaintext of the {kind} record at octets {record.start} to {record.end - 1} of the stream "
+                     f"(frame{'s' if len(frames) > 1 else ''} {', '.join(map(str, frames))}), {len(octets)} octets")
+            layers.append(Layer(title, run.protocol or "TLS", octets, fields_between(run.spans, first, last, -first),
+                                None, frames, True))
+    return layers
+
+
+def _frame_spans(packet: Packet) -> tuple[Span, ...]:
+    return packets_layout.spans(packet.octets, _LINKS.get(packet.link, "ip"))
+
+
+def _title(tap: _Tap, packet: Packet, messages: tuple[Message, ...]) -> str:
+    carried = "; ".join(f"{message.protocol} {message.summary}" for message in messages[:4])
+    return (f"Frame {packet.number}: {tap.seconds(packet):.6f} s on {packet.wire}, {len(packet.octets)} octets"
+            + (f": {carried}" if carried else ""))
+
+
+class _Tap:
+    """The frames of one capture, by number and by connection."""
+
+    def __init__(self, report: Report) -> None:
+        with Reader(report.capture) as reader:
+            self._packets = {packet.number: packet for packet in reader}
+            secrets = reader.secrets
+        self.report = report
+        self._keylog = KeyLog.parse(secrets)
+        self._first = next(iter(self._packets.values())).time_ns if self._packets else 0
+        self._ends: dict[tuple[str, frozenset[object]], list[tuple[int, Tcp]]] | None = None
+        self._connections: OrderedDict[int, Connection] = OrderedDict()
+        self._of_frame: dict[int, int] = {}
+
+    def packet(self, number: int) -> Packet:
+        if number not in self._packets:
+            raise CaptureError(f"no frame {number} in this capture; it has {len(self._packets)}")
+        return self._packets[number]
+
+    def seconds(self, packet: Packet) -> float:
+        return (packet.time_ns - self._first) / 1e9
+
+    def connection(self, number: int) -> Connection | None:
+        """The TCP connection that a frame belongs to, or None."""
+        first = self._of_frame.get(number)
+        if first is not None and first in self._connections:
+            self._connections.move_to_end(first)
+            return self._connections[first]
+        segments = self._segments(number)
+        if segments is None:
+            return None
+        found = connect(segments, number, self._keylog)
+        self._connections[number] = found
+        for side in found.sides:
+            self._of_frame.update(dict.fromkeys(side.direction.places, number))
+        self._of_frame[number] = number
+        while len(self._connections) > _CONNECTIONS_KEPT:
+            self._connections.popitem(last=False)
+        return found
+
+    def _segments(self, number: int) -> list[tuple[int, Tcp]] | None:
+        if self._ends is None:
+            self._ends = {}
+            for packet in self._packets.values():
+                tcp = _tcp_of(packet)
+                if tcp is not None:
+                    key = (packet.wire, frozenset((tcp.source, tcp.destination)))
+                    self._ends.setdefault(key, []).append((packet.number, tcp))
+        tcp = _tcp_of(self.packet(number))
+        return None if tcp is None else self._ends[self.packet(number).wire, frozenset((tcp.source, tcp.destination))]
+
+
+def _tcp_of(packet: Packet) -> Tcp | None:
+    link = _LINKS.get(packet.link)
+    start = 0
+    if link is not None:
+        header = _frame_spans(packet)[0] if packet.octets else None
+        if header is None or header.name != link:
+            return None
+        start = header.end
+    try:
+        ip = decode_ip(packet.octets[start:], whole=False)
+        return decode_tcp(ip) if ip.protocol == TCP and not ip.is_fragment else None
+    except MalformedMessageError:
+        return None
+
+
+_TAPS: OrderedDict[int, _Tap] = OrderedDict()
+
+
+def _tap(report: Report) -> _Tap:
+    """The frames of a report, read once and kept for the reports used last."""
+    tap = _TAPS.get(id(report))
+    if tap is None or tap.report is not report:
+        tap = _TAPS[id(report)] = _Tap(report)
+        while len(_TAPS) > _REPORTS_KEPT:
+            _TAPS.popitem(last=False)
+    _TAPS.move_to_end(id(report))
+    return tap
