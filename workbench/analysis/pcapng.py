@@ -231,7 +231,8 @@ class Reader:
                 raise _BreakError(f"block at octet {start} claims a length of {total} octets")
             if kind in (ENHANCED_PACKET, SIMPLE_PACKET, PACKET, INTERFACE, NAMES, SECRETS):
                 if total > MAX_BLOCK:
-                    raise _BreakError(f"block at octet {start} claims a length of {total} octets, {MAX_BLOCK} are allowed")
+                    raise _BreakError(
+                        f"block at octet {start} claims a length of {total} octets, {MAX_BLOCK} are allowed")
                 body = self._read(total - 12, "block")
             else:
                 self._skip(total - 12, f"block of type {kind:#x}")
@@ -262,7 +263,8 @@ class Reader:
         body = self._read(total - 16, "section header")
         (again,) = struct.unpack(order + "I", self._read(4, "section header"))
         if again != total:
-            raise _BreakError(f"section header at octet {start} claims {total} octets at its start and {again} at its end")
+            raise _BreakError(
+                f"section header at octet {start} claims {total} octets at its start and {again} at its end")
         (major,) = struct.unpack_from(order + "H", body)
         if major != 1:
             raise _BreakError(f"section header at octet {start} has version {major}; 1 is known")

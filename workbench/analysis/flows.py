@@ -1,0 +1,207 @@
+"""From frames to flows: what a link carries, IP fragments, and TCP connections with their two directions."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+
+import msgspec
+
+from workbench.analysis import pcapng
+from workbench.analysis.reassembly import HalfStream, Piece
+from workbench.errors import MalformedMessageError
+from workbench.net.packets import ACK, FIN, RST, SYN, Ip, Tcp, decode_ip, encode_ip
+from workbench.net.values import Endpoint
+
+_MOST_FRAGMENTED = 256
+_MOST_FRAGMENTS = 128
+_ETHER_IP, _ETHER_IP6 = 0x0800, 0x86DD
+_ETHER_TAGS = (0x8100, 0x88A8, 0x9100)
+# Address families that BSD systems write for IPv6 in front of a packet (link type NULL).
+_FAMILY_IP6 = (10, 23, 24, 28, 30)
+
+
+def network_packet(link: int, octets: bytes) -> bytes | None:
+    """The IP packet in a captured frame; None where the link carries something else, or is not known."""
+    if link in (pcapng.RAW, pcapng.IPV4, pcapng.IPV6, 12, 14):
+        return octets if octets and octets[0] >> 4 in (4, 6) else None
+    if link == pcapng.ETHERNET:
+        return _tagged(octets, 12)
+    if link == pcapng.NULL:
+        family = octets[:4]
+        numbers = (int.from_bytes(family, "little"), int.from_bytes(family, "big"))
+        known = 2 in numbers or any(number in _FAMILY_IP6 for number in numbers)
+        return octets[4:] if known else None
+    if link == pcapng.LINUX_SLL:
+        return _tagged(octets, 14)
+    if link == pcapng.LINUX_SLL2:
+        kind = int.from_bytes(octets[:2], "big")
+        return octets[20:] if kind in (_ETHER_IP, _ETHER_IP6) and len(octets) > 20 else None
+    return None
+
+
+def _tagged(octets: bytes, at: int) -> bytes | None:
+    """Behind an EtherType at `at`, and up to four VLAN tags."""
+    for _ in range(5):
+        kind = int.from_bytes(octets[at : at + 2], "big")
+        if kind in (_ETHER_IP, _ETHER_IP6):
+            return octets[at + 2 :] or None
+        if kind not in _ETHER_TAGS:
+            return None
+        at += 4
+    return None
+
+
+class Fragments:
+    """Puts IP fragments together. The oldest unfinished packets go when there are too many (`lost`)."""
+
+    def __init__(self) -> None:
+        self.lost = 0
+        self._parts: OrderedDict[tuple[str, str, str, int, int], dict[int, tuple[Ip, int]]] = OrderedDict()
+
+    def add(self, wire: str, ip: Ip, frame: int) -> tuple[Ip, tuple[int, ...]] | None:
+        """Take a fragment; the whole packet and its frames once all parts are there."""
+        key = (wire, ip.source, ip.destination, ip.protocol, ip.ident)
+        parts = self._parts.setdefault(key, {})
+        if len(parts) < _MOST_FRAGMENTS:
+            parts.setdefault(ip.fragment_offset, (ip, frame))
+        if len(self._parts) > _MOST_FRAGMENTED:
+            self._parts.popitem(last=False)
+            self.lost += 1
+        payload = b""
+        frames: list[int] = []
+        for offset in sorted(parts):
+            part, number = parts[offset]
+            if offset > len(payload):
+                return None
+            payload += part.payload[len(payload) - offset :]
+            frames.append(number)
+            if not part.more_fragments:
+                del self._parts[key]
+                if len(payload) > 65535 - 20:
+                    self.lost += 1
+                    return None
+                whole = decode_ip(encode_ip(ip.source, ip.destination, ip.protocol, payload, ttl=ip.ttl))
+                return whole, tuple(sorted(frames))
+        return None
+
+
+class Happened(msgspec.Struct, frozen=True):
+    """What one segment showed of its connection.
+
+    Args:
+        direction: 0: from the side that opened the connection (or was seen first); 1: the other one.
+        pieces: octets that are in order now, with the frames that brought them.
+        mark: `SYN`, `SYN, ACK`, `FIN`, `RST`, or empty.
+        repeated: `mark` was seen before with the same sequence number.
+    """
+
+    direction: int
+    pieces: tuple[Piece, ...] = ()
+    mark: str = ""
+    repeated: bool = False
+
+
+class Connection:
+    """A TCP connection on one wire. Times are in seconds since the first frame."""
+
+    def __init__(self, number: int, wire: str, first: Endpoint, second: Endpoint) -> None:
+        self.number = number
+        self.wire = wire
+        self.sides = (first, second)
+        self.streams = (HalfStream(), HalfStream())
+        self.frames: list[int] = []
+        self.first_frame_of: list[int | None] = [None, None]
+        self.seen: list[float] = [0.0, 0.0]         # times of first and last frame
+        self.opened: float | None = None
+        self.established: float | None = None
+        self.closed: float | None = None
+        self.refused = False
+        self.reset = False
+        self.client: int | None = None              # direction of the side that opened it
+        self.protocol = ""
+        self._fins: list[int | None] = [None, None]
+        self._answered = False
+
+    @property
+    def ended(self) -> bool:
+        """Nothing more belongs to it but retransmissions."""
+        return self.reset or None not in self._fins
+
+    @property
+    def finished(self) -> tuple[bool, bool]:
+        """Which side has sent FIN."""
+        return self._fins[0] is not None, self._fins[1] is not None
+
+    def reopens(self, segment: Tcp) -> bool:
+        """A SYN that can't belong to this connection any more: the ports are used again."""
+        if not segment.flags & SYN or segment.flags & ACK:
+            return False
+        direction = 0 if segment.source == self.sides[0] else 1
+        known = self.streams[direction].initial
+        return known != segment.sequence and (
+            known is not None or self.ended or (bool(self.frames) and self.client is None))
+
+    def take(self, segment: Tcp, frame: int, time: float) -> Happened:
+        """Take one segment."""
+        direction = 0 if segment.source == self.sides[0] else 1
+        if not self.frames:
+            self.seen[0] = time
+        self.seen[1] = time
+        self.frames.append(frame)
+        if self.first_frame_of[direction] is None:
+            self.first_frame_of[direction] = frame
+        stream = self.streams[direction]
+        flags, mark, repeated = segment.flags, "", False
+        sequence = segment.sequence
+        if flags & SYN:
+            mark = "SYN, ACK" if flags & ACK else "SYN"
+            repeated = stream.initial == segment.sequence
+            if not repeated:
+                stream.syn(segment.sequence)
+                if flags & ACK:
+                    self._answered = True
+                    if self.client is None:
+                        self.client = 1 - direction
+                elif self.client is None:
+                    self.client, self.opened = direction, time
+            sequence = (sequence + 1) & 0xFFFFFFFF
+        elif self._answered and self.established is None and direction == self.client and not flags & RST:
+            self.established = time
+        pieces = tuple(stream.add(sequence, segment.payload, frame)) if segment.payload else ()
+        if flags & RST:
+            mark = "RST"
+            repeated = self.reset
+            self.refused = self.refused or (not self._answered and self.client == 1 - direction)
+            self.reset = True
+            self.closed = time if self.closed is None else self.closed
+        elif flags & FIN:
+            mark = "FIN"
+            end = (sequence + len(segment.payload)) & 0xFFFFFFFF
+            repeated = self._fins[direction] is not None
+            self._fins[direction] = end
+            if None not in self._fins and not repeated:
+                self.closed = time
+        return Happened(direction, pieces, mark, repeated)
+
+    def close(self) -> Iterator[tuple[int, Piece]]:
+        """The capture is over: what is held behind holes, with its direction."""
+        for direction, stream in enumerate(self.streams):
+            for piece in stream.flush():
+                yield direction, piece
+
+
+def payload_of(packet: pcapng.Packet) -> Ip | None:
+    """The IP packet of a frame; None where it carries none.
+
+    Raises:
+        MalformedMessageError: it should, and does not decode.
+    """
+    octets = network_packet(packet.link, packet.octets)
+    if octets is None:
+        return None
+    cut = packet.length > len(packet.octets)
+    try:
+        return decode_ip(octets, whole=not cut)
+    except MalformedMessageError as error:
+        raise MalformedMessageError(error.what, clause=error.clause, offset=error.offset) from None
