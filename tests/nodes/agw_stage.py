@@ -22,7 +22,6 @@ from workbench.net.values import (
     SendStream,
     Started,
     Stream,
-    StreamClosed,
     StreamData,
     StreamEnded,
     StreamOffered,
@@ -47,7 +46,8 @@ PEER = Endpoint("203.0.113.7", 7394)
 AGW_IDENTITY = Identity.self_signed("agw.example.net", Source(1, "agw"))
 UE_IDENTITY = Identity.self_signed("ue.example.net", Source(1, "ue"))
 OTHER_IDENTITY = Identity.self_signed("other.example.net", Source(1, "other"))
-UE_PRINT = UE_IDENTITY.fingerprint().encode()
+UE_PRINT, AGW_PRINT, OTHER_PRINT = (
+    one.fingerprint().encode() for one in (UE_IDENTITY, AGW_IDENTITY, OTHER_IDENTITY))
 EPOCH = 1_772_360_132.0  # 2026-03-01 10:15:32 UTC
 
 
@@ -123,8 +123,9 @@ class Stage(Play):
         return command.terminations[0], event.name, {one.name: one.value for one in event.parameters}
 
 
-def local(proto: str, setup: str | None, *lines: str, host: str = "$", port: object = "$", media: str = "message") -> str:
-    body = ["v=0", f"c=IN IP4 {host}", f"m={media} {port} {proto} *"]
+def local(proto: str, setup: str | None, *lines: str, host: str = "$", port: object = "$") -> str:
+    version = 6 if ":" in host else 4
+    body = ["v=0", f"c=IN IP{version} {host}", f"m=message {port} {proto} *"]
     body += [] if setup is None else [f"a=setup:{setup}"]
     return "Local {\n" + "\n".join([*body, *lines]) + "\n}"
 
@@ -235,7 +236,8 @@ class Peer:
     def reads(self) -> Peer:
         """Take what the gateway has ordered for this connection, until nothing is left."""
         while True:
-            own = [c for c in self.stage.open if getattr(c, "stream", None) == self.stream and not isinstance(c, OpenStream)]
+            own = [c for c in self.stage.open
+                   if getattr(c, "stream", None) == self.stream and not isinstance(c, OpenStream)]
             if not own:
                 return self
             self.stage.open = [c for c in self.stage.open if c not in own]
@@ -269,7 +271,9 @@ class Peer:
                     self.secured.append(event)
 
 
-def ue_session(client: bool, version: str = "1.3", identity: Identity = UE_IDENTITY, **settings: object) -> tls.TlsSession:
+def ue_session(
+    client: bool, version: str = "1.3", identity: Identity | None = UE_IDENTITY, **settings: object
+) -> tls.TlsSession:
     settings.setdefault("announced", [AGW_IDENTITY.fingerprint()])
     return tls.TlsSession(identity, client, versions=[version], **settings)  # type: ignore[arg-type]
 
@@ -285,5 +289,47 @@ def settle(*peers: Peer) -> None:
     raise AssertionError("no end")
 
 
-def closed(stream: Stream) -> StreamClosed:
-    return StreamClosed(stream)
+A = "access.example.net"
+C = "core.example.net"
+
+
+def originating(stage: Stage) -> tuple[Endpoint, Endpoint]:
+    """C1 steps 2 to 13: T_core (ip/1/core/1) active, T_acc (ip/1/access/2) passive with TLS; their addresses."""
+    core = given(stage.orders(add("core", stream(local("TCP", "active"), mode="Inactive", realm=C), EVENTS.format(1))))
+    stage.orders(modify("ip/1/core/1", stream(
+        local("TCP", "active", host=core.host, port=core.port), remote("TCP", "passive", PEER))))
+    access = given(stage.orders(add("access", stream(
+        local("TCP/TLS", "passive", "a=fingerprint:SHA-256 $"),
+        remote("TCP/TLS", "active", UE, f"a=fingerprint:{UE_PRINT}"), realm=A), EVENTS.format(2), context=1)))
+    return access, core
+
+
+def established(stage: Stage, version: str = "1.3", **settings: object) -> tuple[Peer, Peer]:
+    """C1 up to the point where payload may pass: the UE's and the core peer's end."""
+    access, core = originating(stage)
+    session = ue_session(True, version, **settings)  # type: ignore[arg-type]
+    ue = Peer(stage, Stream(access, Endpoint(UE.host, 5555)), session).connects()
+    stage.does(OpenStream(Stream(core, PEER)))
+    peer = Peer(stage, Stream(core, PEER)).up()
+    ue.up()
+    settle(ue, peer)
+    return ue, peer
+
+
+def plain(stage: Stage, mode: str = "SendReceive") -> tuple[Endpoint, Endpoint]:
+    """Two plain TCP endpoints: ip/1/access/1 passive for the UE, ip/1/core/2 active towards the peer."""
+    inside = given(stage.orders(add("access", stream(
+        local("TCP", "passive"), remote("TCP", "active", UE), realm=A, mode=mode), EVENTS.format(1))))
+    outside = given(stage.orders(add("core", stream(
+        local("TCP", "active"), remote("TCP", "passive", PEER), realm=C), EVENTS.format(2), context=1)))
+    return inside, outside
+
+
+def plain_up(stage: Stage, mode: str = "SendReceive") -> tuple[Peer, Peer]:
+    """Both plain connections established."""
+    inside, outside = plain(stage, mode)
+    ue = Peer(stage, Stream(inside, Endpoint(UE.host, 5555))).connects()
+    stage.does(OpenStream(Stream(outside, PEER)))
+    peer = Peer(stage, Stream(outside, PEER)).up()
+    ue.up()
+    return ue, peer

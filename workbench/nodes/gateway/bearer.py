@@ -190,6 +190,7 @@ class Bearer:
 
     def failed(self, reason: Failure, now: float) -> None:
         """The connection was not established: reported, and the other endpoint is released (F2)."""
+        self.stream = None
         self._fail_tcp(f"TCP was not established: {reason}", now)
 
     def arrived(self, data: bytes, now: float) -> None:
