@@ -127,7 +127,9 @@ class Reader:
                 self._check_beginning()
                 return None
             flag = self._read_line(at)
-            self._line = self._scanned = at + 2
+            self._line = at + 2
+            # A body of no octets may lack its own CRLF; then that of the blank line stands before the end-line.
+            self._scanned = at + 2 if self._body is None else at
             if flag is not None:
                 return self._finish(at + 2, None, flag)
         return self._take_body()
@@ -161,10 +163,9 @@ class Reader:
 
     def _take_body(self) -> Framed | None:
         assert self._body is not None
-        # A body of no octets may lack its own CRLF; then that of the blank line stands before the end-line.
         mark = b"\r\n" + self._mark
         tail = len(mark) + 3
-        at = max(self._scanned, self._body - 2)
+        at = self._scanned
         while (at := self._buffer.find(mark, at)) >= 0:
             rest = bytes(self._buffer[at + len(mark) : at + tail])
             if len(rest) < 3 and not _may_become_end(rest):
