@@ -18,7 +18,8 @@ VECTORS = Path(__file__).parent.parent / "vectors" / "msrp"
 OCTETS = [bytes.fromhex(path.read_text()) for path in sorted(VECTORS.glob("*.hex"))]
 ODD = b"\r\n".join([
     b"MSRP abcd SEND", b"To-Path: msrp://u@[2001:db8::1]:1/a/b;tcp;x=y msrps://relay;tcp", b"From-Path: nonsense",
-    b"Byte-Range: 1-*/*", b"Status: 000 200", b"byte-range: x", b"X-Own:", b"Use-Nickname: \xff", b"Content-Type: a/b", b"",
+    b"Byte-Range: 1-*/*", b"Status: 000 200", b"byte-range: x", b"X-Own:", b"Use-Nickname: \xff",
+    b"Content-Type: a/b", b"",
     b"\r\n-------abce$\r\n", b"-------abcd#", b"",
 ])
 CATALOGUE = Path(next(iter(workbench.analysis.explain.__path__))) / "catalogue" / "msrp.toml"
@@ -57,14 +58,15 @@ def test_messages_are_laid_out_completely(octets: bytes) -> None:
 
 
 def test_parts_say_what_they_are() -> None:
-    octets = OCTETS[1]
+    octets = next(one for one in OCTETS if b"Conference" in one)
     leaves = [(leaf.name, octets[leaf.start : leaf.end]) for span in layout.spans(octets) for leaf in span.leaves()]
     for expected in (
-        ("msrp.method", b"SEND"), ("msrp.uri.scheme", b"msrps"), ("msrp.uri.host", b"203.0.113.20"), ("msrp.uri.port", b"28551"),
+        ("msrp.method", b"SEND"), ("msrp.uri.scheme", b"msrps"), ("msrp.uri.host", b"203.0.113.20"),
+        ("msrp.uri.port", b"28551"),
         ("msrp.uri.session_id", b"mP8vC2xLs6GdJ1eN"), ("msrp.uri.transport", b"tcp"), ("msrp.byte_range.total", b"46"),
         ("msrp.header.value", b"text/plain"), ("msrp.body", b"Conference floor ope"), ("msrp.end_line.flag", b"+"),
     ):
-        assert expected in leaves or (expected[0] == "msrp.method" and expected[1] == b"SEND")
+        assert expected in leaves
 
 
 def test_every_name_has_its_entry() -> None:

@@ -101,7 +101,6 @@ def test_the_active_end_sends_at_once_and_both_learn_that_they_are_bound() -> No
     one = session(True)
     first = sent(one.opened(0.0))
     assert [(message.method, message.body) for message in first] == [("SEND", None)]
-    assert one.opened != []
     joined()
 
 
@@ -114,7 +113,6 @@ def test_a_message_arrives_whole_and_is_reported(chunk: int) -> None:
         ("other", MessageReceived(message_id, "text/plain", body)), ("one", Delivered(message_id)),
     ]
     message_id, events = other.send(b"thanks", "text/plain", 0.0)
-    assert told(converse_events := events) == [] or converse_events
     assert converse(other, one, events) == [
         ("other", MessageReceived(message_id, "text/plain", b"thanks")), ("one", Delivered(message_id)),
     ]
@@ -427,7 +425,7 @@ def test_a_transaction_id_that_stands_in_the_body_is_not_taken() -> None:
 
 def test_a_failure_report_fails_the_message() -> None:
     one, _ = joined()
-    message_id, events = one.send(b"hi", "text/plain", 0.0)
+    message_id, _ = one.send(b"hi", "text/plain", 0.0)
     report = send(None, "Byte-Range: 1-2/2", "Status: 000 408 late", method="REPORT", to=A, source=B,
                   message_id=message_id)
     assert told(one.receive_data(report, 1.0)) == [MessageFailed(message_id, 408, "late")]
@@ -466,7 +464,8 @@ def test_portions_do_not_matter(size: int) -> None:
     st.builds(send, st.none() | st.binary(max_size=30), st.sampled_from([
         "Byte-Range: 1-*/*", "Byte-Range: 5-9/9", "Byte-Range: 1-0/0", "Byte-Range: x", "Success-Report: yes",
         "Failure-Report: no", "Status: 000 200", "Status: 001 999 x", "Content-Type: a/b",
-    ]), to=st.sampled_from([A, B]), flag=st.sampled_from(list(Flag)), method=st.sampled_from(["SEND", "REPORT", "AUTH"])),
+    ]), to=st.sampled_from([A, B]), flag=st.sampled_from(list(Flag)),
+        method=st.sampled_from(["SEND", "REPORT", "AUTH"])),
     st.builds(lambda status, tid: wire.encode(Response(tid, status, "", uris.decode_path(B), uris.decode_path(A))),
               st.integers(0, 999), st.sampled_from(["b00000000002", "b00000000003", "xxxx"])),
 ), max_size=12), st.integers(1, 400))

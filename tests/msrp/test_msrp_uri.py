@@ -27,7 +27,8 @@ def test_uris_come_back_as_written(text: str, value: Uri) -> None:
 
 @pytest.mark.parametrize("text", [
     "", "sip:a@b", "msrp://host/x", "msrp://;tcp", "msrp://host:0/x;tcp", "msrp://host:65536/x;tcp", "msrp://[zz]/x;tcp",
-    "msrp://host/;tcp", "msrp://host/x y;tcp", "msrp://host/x;tcp ", "msrp://[::1/x;tcp", "msrp://h/" + "x" * 2000 + ";tcp",
+    "msrp://host/;tcp", "msrp://host/x y;tcp", "msrp://host/x;tcp ", "msrp://[::1/x;tcp",
+    "msrp://h/" + "x" * 2000 + ";tcp",
 ])
 def test_other_texts_are_refused(text: str) -> None:
     with pytest.raises(MalformedMessageError):

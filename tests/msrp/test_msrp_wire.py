@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from pathlib import Path
@@ -116,7 +117,8 @@ def test_any_body_comes_back(body: bytes, flag: Flag, cuts: list[int]) -> None:
     (b"MSRP abc SEND\r\n", "RFC 4975 §9"),  # M1: an id of three octets
     (b"MSRP " + b"a" * 33 + b" SEND\r\n", "RFC 4975 §9"),
     (b"msrp abcd SEND\r\n", "RFC 4975 §9"), (b"MSRP abcd  SEND\r\n", "RFC 4975 §9"),
-    (b"MSRP abcd send\r\n", "RFC 4975 §9"), (b"MSRP abcd 20 OK\r\n", "RFC 4975 §9"), (b"GET / HTTP/1.1\r\n", "RFC 4975 §9"),
+    (b"MSRP abcd send\r\n", "RFC 4975 §9"), (b"MSRP abcd 20 OK\r\n", "RFC 4975 §9"),
+    (b"GET / HTTP/1.1\r\n", "RFC 4975 §9"),
     (b"\r\n", "RFC 4975 §9"), (b"MSRP abcd SEND\nTo-Path: x\n" + b"x" * 9000, "RFC 4975 §9"),
 ])
 def test_a_stream_that_is_not_msrp_is_given_up(octets: bytes, clause: str) -> None:
@@ -196,14 +198,11 @@ def test_time_is_linear_in_the_octets() -> None:
     message = send(b"\r\n-------t1Kq8Zp4Vx2" * 10_000)
     octets = wire.encode(message)
 
-    def seconds(size: int) -> float:
-        reader = wire.Reader()
-        start = time.process_time()
-        found = [one for at in range(0, len(octets), size) for one in reader.receive_data(octets[at : at + size])]
-        assert [one.message for one in found] == [message]
-        return time.process_time() - start
-
-    assert min(seconds(20) for _ in range(3)) < 1.0  # 10 000 portions; rescanning would touch 10^9 octets
+    reader = wire.Reader()
+    start = time.process_time()
+    found = [one for at in range(0, len(octets), 2) for one in reader.receive_data(octets[at : at + 2])]
+    assert [one.message for one in found] == [message]
+    assert time.process_time() - start < 4.0  # 100 000 portions; scanning again each time would touch 10^10 octets
 
 
 @pytest.mark.parametrize(("text", "value"), [
@@ -216,7 +215,8 @@ def test_byte_ranges(text: str, value: ByteRange) -> None:
 
 
 @pytest.mark.parametrize("text", [
-    "", "0-1/1", "5-3/9", "1-5/4", "1-5", "a-b/c", "1-18446744073709551616/*", "-1-5/6", "1 - 5/6", "99999999999999999999-*/*",
+    "", "0-1/1", "5-3/9", "1-5/4", "1-5", "a-b/c", "1-18446744073709551616/*", "-1-5/6",
+    "1 - 5/6", "99999999999999999999-*/*",
     "9223372036854775808-*/*",
 ])
 def test_wrong_byte_ranges(text: str) -> None:
@@ -254,8 +254,8 @@ def test_garbage_never_escapes(data: bytes, size: int) -> None:
 
 
 @given(st.lists(st.one_of(st.sampled_from([
-    b"MSRP abcd1234 SEND\r\n", b"MSRP abcd1234 200 OK\r\n", f"To-Path: {B}\r\n".encode(), f"From-Path: {A}\r\n".encode(),
-    b"\r\n", b"-------abcd1234$\r\n", b"-------abcd1234", b"Content-Type: a/b\r\n", b"Byte-Range: 1-5/5\r\n", b"+\r\n",
+    b"MSRP abcd1234 SEND\r\n", b"MSRP abcd1234 200 OK\r\n", f"To-Path: {B}\r\n".encode(),
+    f"From-Path: {A}\r\n".encode(), b"\r\n", b"-------abcd1234$\r\n", b"-------abcd1234", b"Content-Type: a/b\r\n", b"Byte-Range: 1-5/5\r\n", b"+\r\n",
 ]), st.binary(max_size=20)), max_size=30), st.integers(1, 50))
 @settings(max_examples=300)
 def test_almost_messages_never_escape_and_framing_does_not_depend_on_portions(parts: list[bytes], size: int) -> None:
@@ -265,7 +265,5 @@ def test_almost_messages_never_escape_and_framing_does_not_depend_on_portions(pa
     found = [one for at in range(0, len(data), size) for one in reader.receive_data(data[at : at + size])]
     kept = [(one.start, one.end, type(one.message)) for one in whole if one.message is not None]
     assert [(one.start, one.end, type(one.message)) for one in found if one.message is not None] == kept
-    try:
+    with contextlib.suppress(MalformedMessageError):
         wire.decode(data)
-    except MalformedMessageError:
-        pass
