@@ -318,11 +318,12 @@ def established(stage: Stage, version: str = "1.3", **settings: object) -> tuple
 
 def plain(stage: Stage, mode: str = "SendReceive") -> tuple[Endpoint, Endpoint]:
     """Two plain TCP endpoints: ip/1/access/1 passive for the UE, ip/1/core/2 active towards the peer."""
-    inside = given(stage.orders(add("access", stream(
-        local("TCP", "passive"), remote("TCP", "active", UE), realm=A, mode=mode), EVENTS.format(1))))
+    first = stage.orders(add("access", stream(
+        local("TCP", "passive"), remote("TCP", "active", UE), realm=A, mode=mode), EVENTS.format(1)))
     outside = given(stage.orders(add("core", stream(
-        local("TCP", "active"), remote("TCP", "passive", PEER), realm=C), EVENTS.format(2), context=1)))
-    return inside, outside
+        local("TCP", "active"), remote("TCP", "passive", PEER), realm=C), EVENTS.format(2),
+        context=first.actions[0].context)))
+    return given(first), outside
 
 
 def plain_up(stage: Stage, mode: str = "SendReceive") -> tuple[Peer, Peer]:

@@ -602,7 +602,7 @@ class Control:
             self.restart_ordered = True
         else:
             raise Refused(501, f"ServiceChange {services.method}")
-        return [h248.Services()]
+        return []
 
     def _audited(self, termination: Termination, audit: h248.Audit, now: float) -> list[h248.Descriptor]:
         """What the termination's descriptors say now; an empty Audit asks for nothing."""
