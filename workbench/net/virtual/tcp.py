@@ -48,7 +48,7 @@ class Settings(msgspec.Struct, frozen=True):
         syn_retries, retries: how often a SYN, and anything later, is repeated before we give up.
         ack_delay: how long an acknowledgment waits for data to travel with (RFC 9293 §3.8.6.3: below 0.5).
         msl: maximum segment lifetime. TIME-WAIT lasts twice as long. RFC 9293 says 120; a virtual wire holds no
-            packet that long, and 1 lets runs end.
+            packet for a second, but a peer whose last octets are lost again and again must still find us there.
         offer_limit: how long an offered SYN waits for the node's answer.
         keep_alive: idle time after which the peer is probed; None: never (RFC 9293 §3.8.4).
         keep_alive_probes: unanswered probes before we give up.
@@ -66,7 +66,7 @@ class Settings(msgspec.Struct, frozen=True):
     syn_retries: int = 6
     retries: int = 12
     ack_delay: float = 0.04
-    msl: float = 1.0
+    msl: float = 15.0
     offer_limit: float = 60.0
     keep_alive: float | None = None
     keep_alive_probes: int = 9
