@@ -90,9 +90,9 @@ class Dialog(msgspec.Struct, frozen=True):
         if request.method not in ("ACK", "CANCEL") and self.remote_cseq is not None and number <= self.remote_cseq:
             raise UnexpectedMessageError(
                 f"CSeq {number} behind {self.remote_cseq}", clause="RFC 3261 §12.2.2")
-        refreshes = request.method in ("INVITE", "UPDATE") and request.contact_uri
+        contact = request.contact_uri if request.method in ("INVITE", "UPDATE") else ""
         return msgspec.structs.replace(
-            self, remote_cseq=max(number, self.remote_cseq or 0), target=request.contact_uri if refreshes else self.target)
+            self, remote_cseq=max(number, self.remote_cseq or 0), target=contact or self.target)
 
     def answered(self, response: Response) -> Dialog:
         """The dialog after a 2xx to our re-INVITE or UPDATE: its Contact is the target from now on (§12.2.1.2)."""

@@ -149,6 +149,10 @@ class _Transaction(msgspec.Struct):
     def moments(self) -> Iterable[float | None]:
         return (self.repeat, self.ends)
 
+    def due(self, now: float) -> bool:
+        """A repetition is due, and not after the transaction's end."""
+        return self.repeat is not None and self.repeat <= now and (self.ends is None or self.repeat < self.ends)
+
 
 class _Client(_Transaction):
     acks: dict[str, tuple[bytes, Address]] = {}
@@ -330,7 +334,8 @@ class Transactions:
         return [*events, ResponseReceived(client.key, response, source)]
 
     def _wake_client(self, client: _Client, now: float, events: list[tuple[float, Event]]) -> None:
-        while client.repeat is not None and client.repeat <= now and (client.ends is None or client.repeat < client.ends):
+        while client.due(now):
+            assert client.repeat is not None
             events.append((client.repeat, Transmit(client.octets, client.to)))
             if client.kind == "INVITE":
                 client.interval *= 2                                                    # timer A
@@ -383,7 +388,8 @@ class Transactions:
             events.append((server.trying, Transmit(server.octets, server.to)))
             server.trying = None
         waits = server.repeat is not None
-        while server.repeat is not None and server.repeat <= now and (server.ends is None or server.repeat < server.ends):
+        while server.due(now):
+            assert server.repeat is not None
             events.append((server.repeat, Transmit(server.octets, server.to)))
             server.interval = min(2 * server.interval, T2)                              # timer G, §13.3.1.4
             server.repeat += server.interval

@@ -266,11 +266,12 @@ class Registrar:
         challenge = Credentials("Digest", (
             ("realm", self._realm), ("nonce", nonce), ("algorithm", _ALGORITHM), ("qop", "auth")))
         more = self._server.fields("Security-Server") if offered else ()
-        return response(request, 401, REASONS[401], self._token(10), extra=(("WWW-Authenticate", str(challenge)), *more))
+        return self._refused(request, 401, (("WWW-Authenticate", str(challenge)), *more))
 
     def _proves(self, credentials: Credentials, request: Request, uri: str) -> bool:
         """The digest is the one that whoever knows RES makes for this request."""
-        said = {name: credentials.get(name) or "" for name in ("username", "realm", "uri", "nonce", "qop", "nc", "cnonce")}
+        names = ("username", "realm", "uri", "nonce", "qop", "nc", "cnonce")
+        said = {name: credentials.get(name) or "" for name in names}
         wanted = digest(
             said["username"], said["realm"], self._password(uri), request.method, said["uri"], said["nonce"],
             said["qop"], said["nc"], said["cnonce"])
