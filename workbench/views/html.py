@@ -239,7 +239,7 @@ border-bottom:1px solid var(--wb-line)}
 .wb-page .findings{padding-left:1.2em}
 .wb-page .tag{font:600 .8em ui-monospace,Menlo,Consolas,monospace;border:1px solid var(--wb-line);border-radius:4px;
 padding:.1em .4em}
-.wb-page .panel{border-top:1px solid var(--wb-line);padding:.8rem 0;outline-offset:-2px}
+.wb-page .panel{border-top:1px solid var(--wb-line);padding:.8rem .6rem;outline-offset:-2px}
 .wb-page .panel h4{margin:.2em 0;overflow-wrap:anywhere}
 .wb-page .panel p{margin:.3em 0}
 .wb-page .comment{border-left:3px solid var(--wb-line);padding-left:.7em}

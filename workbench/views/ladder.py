@@ -156,10 +156,10 @@ def _row(message: Message) -> Row:
 # SVG. Sizes are in CSS pixels.
 
 _TIME = 92          # column of times
-_LANE = 210         # distance between lanes
+_LANE = 240         # distance between lanes
 _HEAD = 64
 _STEP = 40          # height of a row
-_SIDE = 118         # room outside the outermost lanes
+_SIDE = 104         # room outside the outermost lanes
 
 SVG_STYLE = themed(".wb-ladder") + """
 .wb-ladder{background:var(--wb-paper);font:13px/1.3 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
@@ -241,7 +241,7 @@ def draw(
             f'<g><line class="life" x1="{x}" x2="{x}" y1="{_HEAD - 8}" y2="{height - 10}"/>'
             f'<rect class="head" x="{x - 88}" y="8" width="176" height="44" rx="6"/>'
             f'<text class="name" x="{x}" y="27" text-anchor="middle">{escape(_short(lane.name, 24))}</text>'
-            f'<text class="quiet mono" x="{x}" y="43" text-anchor="middle">{escape(_short(where, 26))}'
+            f'<text class="quiet mono" x="{x}" y="43" text-anchor="middle">{escape(_addresses(lane.addresses))}'
             f"<title>{escape(where)}</title></text></g>")
     parts.append(f'<g role="list" aria-label="{name}">')
     before: float | None = None
@@ -281,15 +281,15 @@ def _svg_row(
 
 def _words(row: Row, start: int, end: int, y: int, colour: str) -> str:
     middle = (start + end) // 2
-    # About 6.4 px a character; what does not fit is in the label and in the explanation.
-    room = max(150, abs(end - start) - 12)
+    # About 7 px a character; what does not fit is in the label and in the explanation.
+    room = max(150, abs(end - start) - 14)
     error = " ⚠" if row.error else ""
     again = " (again)" if row.repeated else ""
-    text = _short(row.summary, int(room / 6.4) - len(again) - (3 if row.protected else 0)) + again + error
+    text = _short(row.summary, int(room / 6.9) - len(again) - (3 if row.protected else 0)) + again + error
     anchor, x = ("middle", middle) if start != end else ("start", start + 12)
     lock = ""
     if row.protected:
-        left = x - len(text) * 3.2 - 14 if anchor == "middle" else x
+        left = x - len(text) * 3.35 - 14 if anchor == "middle" else x
         x += 6 if anchor == "middle" else 14
         lock = _padlock(left, y + 8, colour)
     frames = f"{row.protocol} · {row.wire} · frame {row.frames[-1]}" if row.frames else row.protocol
@@ -318,6 +318,12 @@ def _padlock(x: float, y: float, colour: str) -> str:
             f'<rect class="f-{colour}" x="0" y="4.5" width="9" height="7" rx="1.2"/>'
             f'<path class="p-{colour}" fill="none" stroke-width="1.5" '
             'd="M1.8 5V3.2a2.7 2.7 0 0 1 5.4 0V5"/></g>')
+
+
+def _addresses(addresses: Sequence[str]) -> str:
+    """What fits under a name: the first address, and how many more there are."""
+    more = f" and {len(addresses) - 1} more" if len(addresses) > 1 else ""
+    return _short(addresses[0], 26 - len(more)) + more if addresses else ""
 
 
 def _short(text: str, room: int) -> str:

@@ -80,7 +80,7 @@ OCTETS_STYLE = themed(".wb-octets") + """
 .wb-octets h4{font-size:14px;margin:1em 0 .4em}
 .wb-octets .wb-dump{font:12.5px/1.6 ui-monospace,"SF Mono",Menlo,Consolas,monospace;background:var(--wb-panel);
 color:var(--wb-ink);border:1px solid var(--wb-line);border-radius:6px;padding:.6em .8em;white-space:pre-wrap;
-overflow-wrap:anywhere;max-height:22em;overflow:auto}
+overflow-wrap:anywhere;max-height:22em;overflow:auto;margin:.4em 0 .8em}
 .wb-octets .wb-dump>div{white-space:pre-wrap}
 .wb-octets .o{border-radius:2px;cursor:help}
 .wb-octets .o.x{letter-spacing:.02em}
@@ -195,10 +195,14 @@ def _dump(field: Field, octets: bytes, count: list[int]) -> str:
         return ""
     if is_text(field, octets):
         text = octets[field.start:field.end].decode("utf-8", "replace")
-        lines = text.replace("\r\n", "\n").split("\n")
-        inside = '<span class="ctl">␍␊</span>\n'.join(escape(line) for line in lines)
-        return f'<span class="o" data-f="{number}">{inside}</span>'
+        return f'<span class="o" data-f="{number}">{_lines(text)}</span>'
     return f'<span class="o x" data-f="{number}">{_hex(octets, field, 4096)}</span> '
+
+
+def _lines(text: str) -> str:
+    """Text with its line ends both shown (↵ for CRLF, ↓ for LF alone) and obeyed."""
+    return '<span class="ctl">↵</span>\n'.join(
+        '<span class="ctl">↓</span>\n'.join(escape(part) for part in line.split("\n")) for line in text.split("\r\n"))
 
 
 def _hex(octets: bytes, field: Field, most: int) -> str:

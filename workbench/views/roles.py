@@ -17,6 +17,10 @@ COLUMNS = ("session", "leg", "wire", "transport", "bearer on Iq", "TCP client", 
            "TLS server", "TLS", "certificates", "a=setup")
 
 
+_RIGHT = "matches the announced fingerprint"
+_WRONG = "does NOT match the announced fingerprint"
+
+
 class LegRoles(msgspec.Struct, frozen=True):
     """One row of the role table. Fields are texts for people, `-` where there is nothing; see `Leg` for their sense.
 
@@ -147,13 +151,14 @@ def _certificate(held: Certificate) -> str:
     if held.matches is None:
         told = "shown, not announced on this wire" if held.seen and not held.announced else "can't be compared"
         return f"{held.owner}: {told}"
-    return f"{held.owner}: {'matches' if held.matches else 'does NOT match'} the announced fingerprint"
+    return f"{held.owner}: {_RIGHT if held.matches else _WRONG}"
 
 
 def _cell(row: LegRoles, index: int) -> str:
     if COLUMNS[index] == "certificates" and row.certificates:
-        kind = {True: "good", False: "bad", None: "none"}[row.matches]
-        return "<br>".join(f'<span class="{kind}">{escape(text)}</span>' for text in row.certificates)
+        kinds = ["bad" if _WRONG in text else "good" if _RIGHT in text else "none" for text in row.certificates]
+        return "<br>".join(f'<span class="{kind}">{escape(text)}</span>'
+                           for kind, text in zip(kinds, row.certificates, strict=True))
     if COLUMNS[index] == "a=setup" and row.setup:
         return "<br>".join(map(escape, row.setup))
     return escape(row.cells()[index])
