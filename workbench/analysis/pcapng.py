@@ -25,6 +25,8 @@ NULL, ETHERNET, RAW, LINUX_SLL, IPV4, IPV6, LINUX_SLL2 = 0, 1, 101, 113, 228, 22
 
 SECTION, INTERFACE, PACKET, SIMPLE_PACKET, NAMES, STATISTICS, ENHANCED_PACKET, SECRETS = (
     0x0A0D0D0A, 1, 2, 3, 4, 5, 6, 0x0000000A)
+_PACKETS = (PACKET, SIMPLE_PACKET, ENHANCED_PACKET)
+_READ = (*_PACKETS, INTERFACE, NAMES, SECRETS)
 _SECTION_OCTETS = SECTION.to_bytes(4, "big")  # reads the same in both byte orders
 _BYTE_ORDER_MAGIC = 0x1A2B3C4D
 _TLS_KEY_LOG = 0x544C534B
@@ -101,6 +103,7 @@ class Reader:
         self.notes: list[str] = []
         self.interfaces: list[Interface] = []
         self.packets = 0
+        self.skips_packets = False
         self._mine = isinstance(source, str | os.PathLike)
         if isinstance(source, str | os.PathLike):
             self.label = Path(source).name
@@ -229,7 +232,7 @@ class Reader:
             kind, total = struct.unpack(self._order + "II", head)
             if total < 12 or total % 4:
                 raise _BreakError(f"block at octet {start} claims a length of {total} octets")
-            if kind in (ENHANCED_PACKET, SIMPLE_PACKET, PACKET, INTERFACE, NAMES, SECRETS):
+            if kind in _READ and not (self.skips_packets and kind in _PACKETS):
                 if total > MAX_BLOCK:
                     raise _BreakError(
                         f"block at octet {start} claims a length of {total} octets, {MAX_BLOCK} are allowed")
@@ -240,7 +243,9 @@ class Reader:
             (again,) = struct.unpack(self._order + "I", self._read(4, "block"))
             if again != total:
                 raise _BreakError(f"block at octet {start} claims {total} octets at its start and {again} at its end")
-            if kind in (ENHANCED_PACKET, SIMPLE_PACKET, PACKET):
+            if kind in _PACKETS:
+                if self.skips_packets:
+                    continue
                 yield self._packet(kind, body, start)
             elif kind == INTERFACE:
                 self._interface(body, start)
@@ -447,3 +452,17 @@ def _padded(octets: bytes) -> bytes:
 
 def _option(code: int, value: bytes) -> bytes:
     return struct.pack("<HH", code, len(value)) + _padded(value)
+
+
+def scan(path: str | os.PathLike[str]) -> tuple[dict[str, str], str]:
+    """Names and TLS secrets of a capture, wherever in the file they stand: packets are passed over.
+
+    Raises:
+        CaptureError: as `Reader`.
+    """
+    with Reader(path) as reader:
+        if reader.format == "pcapng":
+            reader.skips_packets = True
+            for _ in reader:
+                pass
+        return reader.names, reader.secrets

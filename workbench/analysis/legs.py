@@ -1,0 +1,290 @@
+"""Legs of a call with their roles, certificates and times, and the session that they make."""
+
+from __future__ import annotations
+
+import hashlib
+
+from workbench.analysis.dissect import Draft
+from workbench.analysis.naming import Names
+from workbench.analysis.sessions import Call, Span
+from workbench.analysis.signalling import Described, Signalling, TerminationSeen
+from workbench.analysis.values import Certificate, Leg, Session
+from workbench.errors import PeerError
+from workbench.protocols.sdp import Fingerprint, transport_of
+from workbench.protocols.tls import messages as tls
+
+_HASHES = {"sha-1": "sha1", "sha-224": "sha224", "sha-256": "sha256", "sha-384": "sha384", "sha-512": "sha512",
+           "md5": "md5"}
+_LEG_ORDER = {"access": 0, "end to end": 1, "core": 2}
+
+
+def make_sessions(calls: list[Call], signalling: Signalling, drafts: list[Draft], names: Names) -> list[Session]:
+    """The sessions of a report, calls in order of their beginning, control associations last.
+
+    Fills `Call.session`, `Call.legs` and `Draft.session`.
+    """
+    by_connection: dict[int, list[Draft]] = {}
+    for draft in drafts:
+        if draft.connection is not None:
+            by_connection.setdefault(draft.connection.number, []).append(draft)
+    counts = {"call": 0, "registration": 0}
+    sessions: list[Session] = []
+    for call in calls:
+        kind = _kind(call)
+        word = "registration" if kind == "registration" else "call"
+        counts[word] += 1
+        call.legs = _legs(call, by_connection, names)
+        session = _session(f"{word}-{counts[word]}", kind, call, by_connection, names)
+        call.session = session
+        sessions.append(session)
+        for draft in _drafts(call, by_connection):
+            draft.session = session.id
+    for number, ((gateway, controller), held) in enumerate(signalling.control.items(), 1):
+        loose = [draft for draft in held if draft.session is None]
+        if not loose:
+            continue
+        roles: dict[str, tuple[str, ...]] = {}
+        _role(roles, names(controller.host), "MGC")
+        _role(roles, names(gateway.host), "MG")
+        sessions.append(Session(f"control-{number}", "control", roles=roles, frames=_frames(loose)))
+        for draft in loose:
+            draft.session = f"control-{number}"
+    return sessions
+
+
+def _drafts(call: Call, by_connection: dict[int, list[Draft]]) -> list[Draft]:
+    found = [draft for dialog in call.dialogs for draft in dialog.drafts]
+    found += [draft for context in call.contexts for draft in context.drafts]
+    for span in call.spans:
+        for content in span.contents:
+            found += by_connection.get(content.connection.number, [])
+    return found
+
+
+def _frames(drafts: list[Draft]) -> tuple[int, ...]:
+    return tuple(sorted({frame for draft in drafts for frame in draft.frames}))
+
+
+def _media(call: Call) -> list[Described]:
+    found = [one for dialog in call.dialogs for one in dialog.described]
+    for context in call.contexts:
+        for termination in context.terminations.values():
+            found += termination.locals
+    return found
+
+
+def _kind(call: Call) -> str:
+    if call.dialogs and all("REGISTER" in dialog.methods and "INVITE" not in dialog.methods for dialog in call.dialogs):
+        return "registration"
+    for one in _media(call):
+        transport = transport_of(one.media.proto)
+        application = transport.application if transport is not None else None
+        kind = {"msrp": "msrp", "bfcp": "bfcp", "udptl": "t38"}.get(application or "")
+        if kind:
+            return kind
+    if any(content.connection.protocol.endswith("MSRP") for span in call.spans for content in span.contents):
+        return "msrp"
+    return "media"
+
+
+def _session(id: str, kind: str, call: Call, by_connection: dict[int, list[Draft]], names: Names) -> Session:
+    frames = set(_frames(_drafts(call, by_connection)))
+    for span in call.spans:
+        for content in span.contents:
+            frames.update(content.connection.frames)
+    roles: dict[str, tuple[str, ...]] = {}
+    legs = tuple(leg for leg, _, _ in call.legs)
+    for context in call.contexts:
+        _role(roles, names(context.controller.host), "MGC")
+        _role(roles, names(context.gateway.host), "MG")
+    for leg in legs:
+        _role(roles, leg.tcp_client, "TCP client")
+        _role(roles, leg.tcp_server, "TCP server")
+        _role(roles, leg.tls_client, "TLS client")
+        _role(roles, leg.tls_server, "TLS server")
+    return Session(id, kind, legs, _security(call), roles, tuple(sorted(frames)),
+                   tuple(dialog.call_id for dialog in call.dialogs),
+                   call.contexts[0].number if call.contexts else None)
+
+
+def _role(roles: dict[str, tuple[str, ...]], node: str, role: str) -> None:
+    if node and role not in roles.get(node, ()):
+        roles[node] = (*roles.get(node, ()), role)
+
+
+def _security(call: Call) -> str:
+    """As the connections show it; where there is none, as the bearers ordered or the SDP say."""
+    shown = [(leg, termination) for leg, span, termination in call.legs if span is not None]
+    if shown:
+        protected = [(leg, termination) for leg, termination in shown if leg.tls_client or leg.tls_version]
+        if not protected:
+            return "none"
+        ends_here = any(_is_tls(termination.bearer) for _, termination in protected if termination is not None)
+        return "e2ae" if ends_here or len(protected) < len(shown) else "e2e"
+    bearers = [termination.bearer for context in call.contexts for termination in context.terminations.values()]
+    if bearers:
+        if any(_is_tls(bearer) for bearer in bearers):
+            return "e2ae"
+        said = [one for dialog in call.dialogs for one in dialog.described]
+        return "e2e" if any(_is_tls(one.media.proto) for one in said) else "none"
+    return ""
+
+
+def _is_tls(proto: str) -> bool:
+    transport = transport_of(proto)
+    return transport is not None and transport.security is not None
+
+
+def _legs(call: Call, by_connection: dict[int, list[Draft]],
+          names: Names) -> list[tuple[Leg, Span | None, TerminationSeen | None]]:
+    found: list[tuple[Leg, Span | None, TerminationSeen | None]] = []
+    for span in call.spans:
+        found.append((_leg(call, span, by_connection, names), span, span.termination))
+    with_connection = {id(span.termination) for span in call.spans}
+    for context in call.contexts:
+        for termination in context.terminations.values():
+            if id(termination) not in with_connection and termination.locals:
+                found.append((_silent_leg(call, termination), None, termination))
+    return sorted(found, key=lambda item: (_LEG_ORDER.get(item[0].name, 3), item[0].opened or 0.0))
+
+
+def _silent_leg(call: Call, termination: TerminationSeen) -> Leg:
+    """A termination on which no connection was seen."""
+    ours, theirs = _said(call, termination, None)
+    said = ours or theirs
+    return Leg(_name(call, None, termination), said[-1].draft.wire if said else "",
+               said[-1].media.proto if said else termination.bearer, termination.name, termination.bearer)
+
+
+def _name(call: Call, span: Span | None, termination: TerminationSeen | None) -> str:
+    if termination is not None:
+        if termination.side:
+            return termination.side
+        return "access" if _is_tls(termination.bearer) else "core"
+    if span is not None:
+        wire = span.content().connection.wire.casefold()
+        if len(call.spans) > 1:
+            for side in ("access", "core"):
+                if side in wire:
+                    return side
+        if any(one.media.attribute("3ge2ae") is not None for one in _said(call, None, span)[0]):
+            return "access"
+    return "end to end"
+
+
+def _leg(call: Call, span: Span, by_connection: dict[int, list[Draft]], names: Names) -> Leg:
+    content, termination = span.content(), span.termination
+    connection, observer = content.connection, content.observer
+    client, server = (names(host) for host in span.ends())
+    tcp_known = connection.client is not None
+    flip = connection.client == 1       # direction 1 is the client's
+    who = {0: server if flip else client, 1: client if flip else server}
+    tls_client = tls_server = version = suite = ""
+    if observer is not None:
+        version, suite = observer.version_name, observer.cipher_suite_name
+        if observer.client_direction is not None:
+            tls_client, tls_server = who[observer.client_direction], who[1 - observer.client_direction]
+    ours, theirs = _said(call, termination, span)
+    transport = (ours or theirs)[-1].media.proto if ours or theirs else (
+        termination.bearer if termination is not None else "")
+    frames = sorted({frame for other in span.contents for frame in other.connection.frames})
+    return Leg(
+        _name(call, span, termination), connection.wire, transport,
+        termination.name if termination is not None else "", termination.bearer if termination is not None else "",
+        client if tcp_known else "", server if tcp_known and not connection.refused else "", tls_client, tls_server,
+        connection.opened, connection.established, connection.closed, version, suite,
+        observer is not None and observer.decrypted > 0,
+        _certificates(call, span, by_connection.get(connection.number, []), who), tuple(frames))
+
+
+def _said(call: Call, termination: TerminationSeen | None,
+          span: Span | None) -> tuple[list[Described], list[Described]]:
+    """SDP sent on a leg in SIP: by the gateway's side, and by the other side.
+
+    Without a gateway: by the TCP server's side and by the client's.
+    """
+    mine = set()
+    if termination is not None:
+        mine = {one.endpoint for one in termination.locals if one.endpoint is not None}
+    elif span is not None:
+        mine = {side for content in span.contents for side in content.connection.sides}
+    ours: list[Described] = []
+    theirs: list[Described] = []
+    for dialog in call.dialogs:
+        held = [one for one in dialog.described if one.endpoint in mine]
+        if not held:
+            continue
+        roles = {(one.draft.source.host, one.index) for one in held}
+        ours += held
+        theirs += [one for one in dialog.described if (one.draft.source.host, one.index) not in roles
+                   and one.index in {other.index for other in held} and one not in held]
+    if not theirs and termination is not None:
+        # The gateway's address was never told in SIP: the peer's SDP is what the controller passed on as Remote.
+        remotes = {one.endpoint for one in termination.remotes if one.endpoint is not None}
+        theirs = [one for dialog in call.dialogs for one in dialog.described if one.endpoint in remotes]
+    return ours, theirs
+
+
+def _certificates(call: Call, span: Span, drafts: list[Draft], who: dict[int, str]) -> tuple[Certificate, ...]:
+    content, termination = span.content(), span.termination
+    observer = content.observer
+    if observer is None:
+        return ()
+    ours, theirs = _said(call, termination, span)
+    local = termination.local if termination is not None else None
+    found: list[Certificate] = []
+    for direction, chain in enumerate(observer.certificates):
+        frames = next((draft.frames for draft in drafts if draft.direction == direction and _is_certificate(draft)), ())
+        if not chain:
+            continue
+        if local is not None:
+            gateway = content.connection.sides[direction] == local
+            said = ours if gateway else theirs
+            told = (termination.locals if gateway else termination.remotes) if termination is not None else []
+            announced = _announced(said) or _announced(told)
+        else:
+            side = content.connection.sides[direction]
+            mine = [one for one in ours if one.endpoint == side]
+            peer = content.connection.sides[1 - direction]
+            others = [one for one in (*ours, *theirs) if one.endpoint != peer]
+            announced = _announced(mine) or _announced(others)
+        found.append(held_against(who[direction], chain[0], announced, frames))
+    return tuple(found)
+
+
+def _is_certificate(draft: Draft) -> bool:
+    return isinstance(draft.value, tls.Handshake) and isinstance(draft.value.body, tls.Certificate)
+
+
+def _announced(said: list[Described]) -> tuple[str, ...]:
+    """The fingerprints of the last description that has any."""
+    return next((one.fingerprints for one in reversed(said) if one.fingerprints), ())
+
+
+def held_against(owner: str, der: bytes, announced: tuple[str, ...], frames: tuple[int, ...] = ()) -> Certificate:
+    """A certificate beside its announced fingerprints; it matches if it fits one of them (RFC 8122 §5)."""
+    shown = _fingerprint("sha-256", der)
+    readable: list[tuple[str, str]] = []
+    for text in announced:
+        try:
+            wanted = Fingerprint.decode(text)
+        except PeerError:
+            continue
+        seen = _fingerprint(wanted.hash_name, der)
+        if seen:
+            readable.append((text, seen))
+            if Fingerprint.decode(seen).matches(wanted):
+                return Certificate(owner, text, seen, True, frames)
+    if readable:
+        return Certificate(owner, *readable[0], False, frames)
+    return Certificate(owner, announced[0] if announced else "", shown, None, frames)
+
+
+def _fingerprint(hash_name: str, der: bytes) -> str:
+    known = _HASHES.get(hash_name.casefold())
+    if known is None:
+        return ""
+    digest = hashlib.new(known, der, usedforsecurity=False).digest()
+    return f"{hash_name.upper()} {digest.hex(':').upper()}"
+
+

@@ -1,0 +1,294 @@
+"""The report of a capture: what `workbench.analyze` gives.
+
+Everything in it comes from the file alone: names from its name block or from behaviour, secrets from its secrets
+block or a key log file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from workbench.analysis.dissect import Content, Dissector, Draft
+from workbench.analysis.legs import make_sessions
+from workbench.analysis.naming import Names
+from workbench.analysis.pcapng import Packet, Reader, scan
+from workbench.analysis.sessions import Call, Span, find_calls, find_twins
+from workbench.analysis.signalling import Signalling
+from workbench.analysis.tls_stream import KeyLog
+from workbench.analysis.values import Finding, Leg, Message, Node, Place, ScenarioMatch, Session
+from workbench.errors import CaptureError
+
+if TYPE_CHECKING:
+    import polars
+
+# Frames are kept in memory up to this many octets, so that `frame` need not read the file again.
+_MOST_FRAME_OCTETS = 32 * 2**20
+_MOST_KEYLOG_OCTETS = 64 * 2**20
+
+
+class FrameView(msgspec.Struct, frozen=True):
+    """One frame, for explaining.
+
+    Args:
+        number: from 1.
+        time: seconds since the first frame.
+        wire: capture interface.
+        link: LINKTYPE_ number of the first octet.
+        octets: as captured.
+        length: octets that the frame had on the wire.
+        comment: frame comment.
+        messages: those that this frame carries or helps to carry.
+    """
+
+    number: int
+    time: float
+    wire: str
+    link: int
+    octets: bytes
+    length: int
+    comment: str
+    messages: tuple[Message, ...]
+
+
+class Report:
+    """What a capture shows. Made by `analyze`.
+
+    Attributes:
+        capture: path of the file.
+        packets: number of frames.
+        nodes: who was seen.
+        sessions: calls, registrations, control associations.
+        messages: every message of every protocol, in order of completion.
+        findings: rules that the capture breaks.
+        scenario: the scenario of the catalogue that it shows, or None.
+        notes: what could not be read, and why.
+    """
+
+    def __init__(self, capture: str, dissector: Dissector, given: dict[str, str], packets: int,
+                 notes: Iterable[str], frames: dict[int, Packet] | None) -> None:
+        self.capture = capture
+        self.packets = packets
+        self.notes: list[str] = list(notes)
+        self.signalling = Signalling()
+        for draft in dissector.drafts:
+            self.signalling.take(draft)
+        self.signalling.finish()
+        self.contents = dissector.contents
+        self.start_ns = dissector.first_ns or 0
+        twins = find_twins(dissector.contents)
+        self.names = Names(given, self.signalling, dissector.drafts, twins)
+        self.calls: list[Call] = find_calls(self.signalling, twins)
+        self.nodes: tuple[Node, ...] = self.names.nodes
+        self.sessions: tuple[Session, ...] = tuple(
+            make_sessions(self.calls, self.signalling, dissector.drafts, self.names))
+        self.messages: tuple[Message, ...] = self._messages(dissector.drafts)
+        self._frames = frames
+        self._of_frame: dict[int, list[int]] | None = None
+        self.findings: tuple[Finding, ...] = ()
+        self.scenario: ScenarioMatch | None = None
+
+    def _messages(self, drafts: list[Draft]) -> tuple[Message, ...]:
+        places: dict[Any, Place] = {}
+
+        def place(endpoint: Any) -> Place:
+            known = places.get(endpoint)
+            if known is None:
+                known = places[endpoint] = Place(endpoint.host, endpoint.port, self.names(endpoint.host))
+            return known
+
+        return tuple(
+            Message(index, draft.frames, draft.time, draft.wire, draft.protocol, place(draft.source),
+                    place(draft.destination), draft.summary, draft.session, draft.value, draft.octets,
+                    draft.protected, draft.repeated, draft.error, draft.comment)
+            for index, draft in enumerate(drafts))
+
+    # --- asking
+
+    def select(self, protocol: str | None = None, *, wire: str | None = None, source: str | None = None,
+               destination: str | None = None, session: str | None = None, summary: str | None = None,
+               protected: bool | None = None, repeated: bool | None = None) -> list[Message]:
+        """Messages that fit everything given. `source`, `destination`: node names; `summary`: how it begins."""
+        return [
+            message for message in self.messages
+            if (protocol is None or message.protocol == protocol)
+            and (wire is None or message.wire == wire)
+            and (source is None or message.source.node == source)
+            and (destination is None or message.destination.node == destination)
+            and (session is None or message.session == session)
+            and (summary is None or message.summary.startswith(summary))
+            and (protected is None or message.protected == protected)
+            and (repeated is None or message.repeated == repeated)
+        ]
+
+    def content(self, leg: Leg) -> Content | None:
+        """What the connection of a leg carried; None for a leg without connection."""
+        span = self.span(leg)
+        return span.content() if span is not None else None
+
+    def span(self, leg: Leg) -> Span | None:
+        """The connection of a leg with all its appearances; None for a leg without connection."""
+        for call in self.calls:
+            for own, span, _ in call.legs:
+                if own is leg or own == leg:
+                    return span
+        return None
+
+    def payload(self, leg: Leg, direction: str = "", *, sender: str = "") -> bytes:
+        """Application octets that one side of a leg sent, reassembled, decrypted if TLS protected them.
+
+        Args:
+            leg: a leg of one of the sessions.
+            direction: `client` or `server`: which TCP side sent them.
+            sender: the node that sent them, instead of `direction`.
+
+        Returns:
+            The octets; empty where there is no connection, no such sender, or nothing that could be read.
+        """
+        span = self.span(leg)
+        if span is None:
+            return b""
+        content = span.content()
+        connection = content.connection
+        client = connection.client or 0
+        if sender:
+            if sender == leg.tcp_client:
+                direction = "client"
+            elif sender == leg.tcp_server:
+                direction = "server"
+            else:
+                hosts = [self.names(side.host) for side in connection.sides]
+                if sender not in hosts:
+                    return b""
+                direction = "client" if hosts.index(sender) == client else "server"
+        return content.payload(client if direction == "client" else 1 - client)
+
+    def frame(self, number: int) -> FrameView:
+        """One frame and the messages that it carries.
+
+        Raises:
+            CaptureError: no such frame, or the file can't be read any more.
+        """
+        if not 1 <= number <= self.packets:
+            raise CaptureError(f"{self.capture} has {self.packets} frames, not {number}")
+        packet = self._packet(number)
+        if self._of_frame is None:
+            self._of_frame = {}
+            for message in self.messages:
+                for frame in message.frames:
+                    self._of_frame.setdefault(frame, []).append(message.index)
+        messages = tuple(self.messages[index] for index in self._of_frame.get(number, ()))
+        return FrameView(number, (packet.time_ns - self.start_ns) / 1e9, packet.wire, packet.link, packet.octets,
+                         packet.length, packet.comment, messages)
+
+    def _packet(self, number: int) -> Packet:
+        if self._frames is not None and number in self._frames:
+            return self._frames[number]
+        with Reader(self.capture) as reader:
+            for packet in reader:
+                if packet.number == number:
+                    return packet
+        raise CaptureError(f"{self.capture}: frame {number} is not there any more")
+
+    # --- giving
+
+    def frames(self) -> polars.DataFrame:
+        """The messages as a data frame, one row each, with the columns of the JSON form and some more."""
+        import polars
+
+        rows = [{**one, "address": message.source.address, "port": message.source.port,
+                 "to_address": message.destination.address, "to_port": message.destination.port,
+                 "wire": message.wire, "protected": message.protected, "repeated": message.repeated,
+                 "error": message.error, "octets": len(message.octets)}
+                for one, message in zip(self.to_json()["messages"], self.messages, strict=True)]
+        text, number = polars.String, polars.Int64
+        schema = {"frame": number, "time": polars.Float64, "protocol": text, "source": text, "destination": text,
+                  "summary": text, "session": text, "address": text, "port": number, "to_address": text,
+                  "to_port": number, "wire": text, "protected": polars.Boolean, "repeated": polars.Boolean,
+                  "error": text, "octets": number}
+        return polars.DataFrame(rows, schema=schema)
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as plain values; the form is the contract of `workbench analyze --json`."""
+        return {
+            "capture": self.capture,
+            "packets": self.packets,
+            "nodes": [msgspec.to_builtins(node) for node in self.nodes],
+            "sessions": [
+                {"id": session.id, "kind": session.kind, "legs": [msgspec.to_builtins(leg) for leg in session.legs],
+                 "security": session.security, "roles": {node: list(told) for node, told in session.roles.items()},
+                 "frames": list(session.frames), "dialogs": list(session.dialogs), "context": session.context}
+                for session in self.sessions
+            ],
+            "messages": [
+                {"frame": message.frames[-1] if message.frames else 0, "time": message.time,
+                 "protocol": message.protocol, "source": message.source.node,
+                 "destination": message.destination.node, "summary": message.summary, "session": message.session}
+                for message in self.messages
+            ],
+            "findings": [msgspec.to_builtins(finding) for finding in self.findings],
+            "scenario": None if self.scenario is None else msgspec.to_builtins(self.scenario),
+            "notes": list(self.notes),
+        }
+
+    def __repr__(self) -> str:
+        return (f"<Report {Path(self.capture).name}: {self.packets} frames, {len(self.messages)} messages, "
+                f"{len(self.sessions)} sessions, {len(self.findings)} findings>")
+
+
+def analyze(path: str | os.PathLike[str], keylog: str | os.PathLike[str] | None = None, *,
+            watch: Callable[[int], None] | None = None) -> Report:
+    """Read a capture and say what it shows.
+
+    Args:
+        path: a pcapng or pcap file.
+        keylog: a TLS key log file, used beside the secrets in the capture.
+        watch: called now and then with the number of frames read so far.
+
+    Raises:
+        CaptureError: the file can't be read, or is no capture. One that breaks off is read up to there, and
+            `Report.notes` says so.
+    """
+    capture = os.fspath(path)
+    given, secrets = scan(capture)
+    keys = KeyLog.parse(secrets)
+    if keylog is not None:
+        keys = keys | _keylog(keylog)
+    dissector = Dissector(keys)
+    frames: dict[int, Packet] | None = {}
+    held = 0
+    with Reader(capture) as reader:
+        for packet in reader:
+            dissector.take(packet)
+            if frames is not None:
+                held += len(packet.octets) + 200
+                frames[packet.number] = packet
+                if held > _MOST_FRAME_OCTETS:
+                    frames = None
+            if watch is not None and packet.number % 10_000 == 0:
+                watch(packet.number)
+    dissector.finish()
+    report = Report(capture, dissector, given, reader.packets, [*reader.notes, *dissector.notes], frames)
+    if not reader.packets:
+        report.notes.append(f"{reader.label}: no packets")
+    from workbench.analysis.matching import match
+    from workbench.analysis.rules import check
+
+    report.findings = check(report)
+    report.scenario = match(report)
+    return report
+
+
+def _keylog(path: str | os.PathLike[str]) -> KeyLog:
+    try:
+        with Path(path).open("rb") as file:
+            octets = file.read(_MOST_KEYLOG_OCTETS + 1)
+    except OSError as error:
+        raise CaptureError(f"{os.fspath(path)}: {error.strerror or error}") from None
+    if len(octets) > _MOST_KEYLOG_OCTETS:
+        raise CaptureError(f"{os.fspath(path)}: over {_MOST_KEYLOG_OCTETS} octets")
+    return KeyLog.parse(octets.decode("ascii", "replace"))

@@ -1,0 +1,181 @@
+"""Calls: the SIP dialogs, the H.248 context and the connections that belong together, and the roles on each leg.
+
+Dialogs of a back-to-back user agent have nothing in common but this: the SDP sent on each of them carries the
+address and port that the gateway gave to a termination, and both terminations are in one context.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import TypeVar
+
+from workbench.analysis.dissect import Content
+from workbench.analysis.signalling import ContextSeen, DialogSeen, Signalling, TerminationSeen
+from workbench.analysis.values import Leg, Session
+from workbench.net.values import Endpoint
+
+_T = TypeVar("_T")
+_DISCARD = 9
+
+
+def find_twins(contents: list[Content]) -> list[list[Content]]:
+    """Connections seen on several wires: sequence numbers survive a NAT and a stateless relay. Earliest first."""
+    known: dict[tuple[object, ...], list[Content]] = {}
+    for content in contents:
+        connection = content.connection
+        client = connection.client
+        key: tuple[object, ...]
+        if client is not None and None not in (connection.streams[0].initial, connection.streams[1].initial):
+            key = (connection.streams[client].initial, connection.streams[1 - client].initial)
+        else:
+            start = content.payload(0)[:64], content.payload(1)[:64]
+            key = start if min(map(len, start)) >= 16 else (connection.number,)
+        group = known.setdefault(key, [])
+        if any(other.connection.wire == connection.wire and other.connection.sides == connection.sides
+               for other in group):
+            known[(*key, connection.number)] = [content]
+        else:
+            group.append(content)
+    return list(known.values())
+
+
+class Span:
+    """One connection of a call, from the far end through any NAT to the gateway: its appearances, and what it is."""
+
+    def __init__(self, twins: list[Content]) -> None:
+        self.contents = twins
+        self.termination: TerminationSeen | None = None
+
+    def content(self) -> Content:
+        """The appearance nearest to the gateway; the first one where no gateway is known."""
+        local = self.termination.local if self.termination is not None else None
+        found = [(content.connection.first_frame_of[content.connection.sides.index(local)] or 1 << 62, index, content)
+                 for index, content in enumerate(self.contents)
+                 if local is not None and local in content.connection.sides]
+        return min(found)[2] if found else self.contents[0]
+
+    def ends(self) -> tuple[str, str]:
+        """Hosts of TCP client and server (or of the two sides as first seen), each where it is itself."""
+        content = self.content()
+        client = content.connection.client or 0
+        hosts = [content.connection.sides[client].host, content.connection.sides[1 - client].host]
+        for other in self.contents:
+            if other is content:
+                continue
+            theirs = other.connection.client or 0
+            sides = [other.connection.sides[theirs].host, other.connection.sides[1 - theirs].host]
+            for place in (0, 1):
+                if sides[place] != hosts[place] and sides[1 - place] == hosts[1 - place]:
+                    hosts[place] = sides[place]
+        return hosts[0], hosts[1]
+
+
+class _Groups:
+    """Which things belong together."""
+
+    def __init__(self) -> None:
+        self._parent: dict[object, object] = {}
+
+    def find(self, item: object) -> object:
+        """The representative of the group that holds this item."""
+        self._parent.setdefault(item, item)
+        root = item
+        while self._parent[root] is not root:
+            root = self._parent[root]
+        while self._parent[item] is not root:
+            self._parent[item], item = root, self._parent[item]
+        return root
+
+    def join(self, a: object, b: object) -> None:
+        """Both items are of one group."""
+        self._parent[self.find(a)] = self.find(b)
+
+
+class Call:
+    """What a session was made from; for rules and matching, which need more than the session's values say."""
+
+    def __init__(self) -> None:
+        self.dialogs: list[DialogSeen] = []
+        self.contexts: list[ContextSeen] = []
+        self.spans: list[Span] = []
+        self.session = Session("", "")
+        self.legs: list[tuple[Leg, Span | None, TerminationSeen | None]] = []
+
+    def first(self) -> float:
+        """When it began."""
+        times = [draft.time for dialog in self.dialogs for draft in dialog.drafts[:1]]
+        times += [context.since for context in self.contexts]
+        times += [content.connection.seen[0] for span in self.spans for content in span.contents]
+        return min(times, default=0.0)
+
+
+def find_calls(signalling: Signalling, twins: list[list[Content]]) -> list[Call]:
+    """Join dialogs, contexts and connections; in order of their beginning."""
+    groups = _Groups()
+    locals_at: dict[Endpoint, list[tuple[float, TerminationSeen]]] = defaultdict(list)
+    for context in signalling.contexts:
+        groups.find(context)
+        for termination in context.terminations.values():
+            for one in termination.locals:
+                if one.endpoint is not None and not any(t is termination for _, t in locals_at[one.endpoint]):
+                    locals_at[one.endpoint].append((context.since, termination))
+    dialogs = [d for d in signalling.dialogs.values() if d.methods & {"INVITE", "REGISTER"}]
+    said_at: dict[Endpoint, list[tuple[float, DialogSeen]]] = defaultdict(list)
+    for dialog in dialogs:
+        groups.find(dialog)
+        for one in dialog.described:
+            if one.endpoint is None or one.endpoint.port == _DISCARD:
+                continue
+            said_at[one.endpoint].append((one.draft.time, dialog))
+            termination = _latest(locals_at.get(one.endpoint, ()), one.draft.time)
+            if termination is not None:
+                groups.join(dialog, termination.context)
+    for context in signalling.contexts:
+        for termination in context.terminations.values():
+            for one in termination.remotes:
+                if one.endpoint is not None and one.endpoint.port != _DISCARD:
+                    said = _latest(said_at.get(one.endpoint, ()), one.draft.time)
+                    if said is not None:
+                        groups.join(said, context)
+    spans = [Span(group) for group in twins]
+    for span in spans:
+        _place(span, groups, locals_at, said_at)
+    calls: dict[object, Call] = defaultdict(Call)
+    for dialog in dialogs:
+        calls[groups.find(dialog)].dialogs.append(dialog)
+    for context in signalling.contexts:
+        calls[groups.find(context)].contexts.append(context)
+    for span in spans:
+        call = calls.get(groups.find(span))
+        if call is not None:
+            call.spans.append(span)
+        elif any(content.connection.protocol.partition("/")[0] in ("TLS", "MSRP") for content in span.contents):
+            calls[span].spans.append(span)
+    return sorted(calls.values(), key=Call.first)
+
+
+def _place(span: Span, groups: _Groups, locals_at: dict[Endpoint, list[tuple[float, TerminationSeen]]],
+           said_at: dict[Endpoint, list[tuple[float, DialogSeen]]]) -> None:
+    for content in span.contents:
+        for side in content.connection.sides:
+            termination = _latest(locals_at.get(side, ()), content.connection.seen[0])
+            if termination is not None:
+                span.termination = termination
+                groups.join(span, termination.context)
+                return
+    for content in span.contents:
+        for side in content.connection.sides:
+            dialog = _latest(said_at.get(side, ()), content.connection.seen[0])
+            if dialog is not None:
+                groups.join(span, dialog)
+                return
+
+
+def _latest(found: Iterable[tuple[float, _T]], time: float) -> _T | None:
+    """The last one that is not later than `time`."""
+    best: _T | None = None
+    for since, item in found:
+        if since <= time:
+            best = item
+    return best

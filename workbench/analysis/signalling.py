@@ -1,0 +1,284 @@
+"""What SIP and H.248 say in a capture: dialogs with their descriptions, contexts with their terminations.
+
+Reads drafts in order and remembers what joins them: Call-IDs, transaction ids, context ids, addresses and ports.
+"""
+
+from __future__ import annotations
+
+from workbench.analysis import summaries
+from workbench.analysis.dissect import Draft
+from workbench.errors import PeerError
+from workbench.net.values import Endpoint
+from workbench.protocols import sip
+from workbench.protocols.h248 import message as h248
+from workbench.protocols.sdp import Media, SessionDescription
+
+_WITH_SDP = ("INVITE", "UPDATE", "PRACK", "ACK")
+
+
+class Described:
+    """One m= line that was sent: in SIP by a dialog's party, in H.248 for a termination."""
+
+    def __init__(self, draft: Draft, description: SessionDescription, media: Media, index: int, role: str) -> None:
+        self.draft = draft
+        self.description = description
+        self.media = media
+        self.index = index
+        self.role = role            # "offer" or "answer" in SIP, "Local" or "Remote" in H.248
+        self.endpoint = endpoint_of(description, media)
+
+    @property
+    def fingerprints(self) -> tuple[str, ...]:
+        """Values of a=fingerprint that hold for this stream, as written; those that ask the gateway (`$`) left out."""
+        found = self.media.attributes("fingerprint") or self.description.attributes("fingerprint")
+        return tuple(value for value in found if "$" not in value)
+
+    @property
+    def setup(self) -> str:
+        """The value of a=setup, empty where there is none."""
+        return self.description.attribute_of(self.media, "setup") or ""
+
+
+def endpoint_of(description: SessionDescription, media: Media) -> Endpoint | None:
+    """Where a stream is received: address and port; None where they are to be chosen, or the stream is refused."""
+    try:
+        connection = description.connection_of(media)
+    except PeerError:
+        return None
+    if connection is None or not media.port or "$" in connection.address:
+        return None
+    return Endpoint(connection.address.partition("/")[0], media.port)
+
+
+class DialogSeen:
+    """All messages with one Call-ID, on whatever wire."""
+
+    def __init__(self, call_id: str) -> None:
+        self.call_id = call_id
+        self.drafts: list[Draft] = []
+        self.methods: set[str] = set()
+        self.described: list[Described] = []
+        self._offers: dict[tuple[str, int], bool] = {}
+
+    def take(self, draft: Draft, message: sip.Request | sip.Response) -> None:
+        """Add a message of this dialog; the summary of one with SDP learns whether it is offer or answer."""
+        self.drafts.append(draft)
+        number, method = message.cseq
+        if isinstance(message, sip.Request):
+            self.methods.add(message.method)
+            method = message.method
+        if method not in _WITH_SDP:
+            return
+        description = summaries.described(message)
+        key = ("INVITE" if method == "ACK" else method, number)
+        if isinstance(message, sip.Request) and method != "ACK":
+            # A request without SDP asks the other side to make the offer (RFC 3261 §13.2.1).
+            self._offers[key] = description is not None
+        if description is None:
+            return
+        asked = self._offers.get(key, True)
+        if isinstance(message, sip.Request):
+            role = "offer" if method != "ACK" else "answer"
+        else:
+            role = "answer" if asked else "offer"
+        draft.summary = summaries.of_sip(message, role=role)
+        self.described += [Described(draft, description, media, index, role)
+                           for index, media in enumerate(description.media[:16])]
+
+
+class TerminationSeen:
+    """An ephemeral termination as its controller and gateway describe it."""
+
+    def __init__(self, name: str, context: ContextSeen) -> None:
+        self.name = name
+        self.context = context
+        self.realm = ""
+        self.locals: list[Described] = []
+        self.remotes: list[Described] = []
+        self.subtracted: float | None = None
+
+    @property
+    def local(self) -> Endpoint | None:
+        """The gateway's address and port; None while nobody has said it."""
+        return next((one.endpoint for one in reversed(self.locals) if one.endpoint is not None), None)
+
+    @property
+    def bearer(self) -> str:
+        """`<proto>` of the last Local that was given."""
+        return self.locals[-1].media.proto if self.locals else ""
+
+    @property
+    def side(self) -> str:
+        """`access` or `core` as name or realm say; empty if they do not."""
+        for text in (self.name, self.realm):
+            for side in ("access", "core"):
+                if side in text.casefold():
+                    return side
+        return ""
+
+
+class ContextSeen:
+    """A context from the Add that made it; the same ContextID may come again for another one."""
+
+    def __init__(self, gateway: Endpoint, controller: Endpoint, number: int, since: float) -> None:
+        self.gateway = gateway
+        self.controller = controller
+        self.number = number
+        self.since = since
+        self.drafts: list[Draft] = []
+        self.terminations: dict[str, TerminationSeen] = {}
+
+
+class Order:
+    """A transaction request and what became of it."""
+
+    def __init__(self, draft: Draft, request: h248.Request, gateway: Endpoint, controller: Endpoint) -> None:
+        self.draft = draft
+        self.request = request
+        self.gateway = gateway
+        self.controller = controller
+        self.reply: h248.Reply | None = None
+        self.replied: Draft | None = None
+        self.drafts: list[Draft] = [draft]
+
+
+_FROM_GATEWAY = (h248.Kind.NOTIFY, h248.Kind.SERVICE_CHANGE)
+
+
+class Signalling:
+    """Everything that SIP and H.248 say, joined by their own identifiers only."""
+
+    def __init__(self) -> None:
+        self.dialogs: dict[str, DialogSeen] = {}
+        self.contexts: list[ContextSeen] = []
+        self.orders: list[Order] = []
+        self.control: dict[tuple[Endpoint, Endpoint], list[Draft]] = {}   # gateway, controller: null context
+        self._current: dict[tuple[Endpoint, int], ContextSeen] = {}
+        self._open: dict[tuple[Endpoint, Endpoint, int], Order] = {}
+
+    def take(self, draft: Draft) -> None:
+        """Take the next draft; others than SIP and H.248 are passed over."""
+        value = draft.value
+        if isinstance(value, sip.Request | sip.Response):
+            if value.call_id:
+                dialog = self.dialogs.setdefault(value.call_id, DialogSeen(value.call_id))
+                dialog.take(draft, value)
+        elif isinstance(value, h248.Message):
+            for transaction in value.body:
+                if isinstance(transaction, h248.Request):
+                    self._request(draft, transaction)
+                elif isinstance(transaction, h248.Reply):
+                    self._reply(draft, transaction)
+                elif isinstance(transaction, h248.Pending):
+                    order = self._open.get((draft.destination, draft.source, transaction.id))
+                    if order is not None:
+                        order.drafts.append(draft)
+
+    def finish(self) -> None:
+        """Requests that were never answered still belong to their contexts."""
+        for order in self.orders:
+            if order.reply is None:
+                self._assign(order, [action.context for action in order.request.actions])
+
+    def _request(self, draft: Draft, request: h248.Request) -> None:
+        key = (draft.source, draft.destination, request.id)
+        known = self._open.get(key)
+        if known is not None and known.request == request:
+            known.drafts.append(draft)
+            return
+        kinds = [command.kind for action in request.actions for command in action.commands]
+        upwards = bool(kinds) and all(kind in _FROM_GATEWAY for kind in kinds)
+        gateway, controller = (draft.source, draft.destination) if upwards else (draft.destination, draft.source)
+        order = Order(draft, request, gateway, controller)
+        self.orders.append(order)
+        self._open[key] = order
+        for action in request.actions:
+            if action.context not in (h248.CHOOSE, h248.NULL, h248.ALL):
+                context = self._context(gateway, controller, action.context, draft.time)
+                for command in action.commands:
+                    self._described(context, command, draft)
+
+    def _reply(self, draft: Draft, reply: h248.Reply) -> None:
+        order = self._open.get((draft.destination, draft.source, reply.id))
+        if order is None:
+            return
+        order.drafts.append(draft)
+        if order.reply is not None:
+            self._assign(order, [])
+            return
+        order.reply, order.replied = reply, draft
+        numbers: list[int] = []
+        for index, answer in enumerate(reply.actions):
+            asked = order.request.actions[index] if index < len(order.request.actions) else None
+            number = answer.context
+            numbers.append(number)
+            if number in (h248.CHOOSE, h248.NULL, h248.ALL):
+                continue
+            if asked is not None and asked.context == h248.CHOOSE:
+                context = ContextSeen(order.gateway, order.controller, number, order.draft.time)
+                self.contexts.append(context)
+                self._current[order.gateway, number] = context
+            context = self._context(order.gateway, order.controller, number, draft.time)
+            if asked is not None and asked.context == h248.CHOOSE:
+                for command, given in zip(asked.commands, answer.commands, strict=False):
+                    self._described(context, command, order.draft, given.terminations)
+            elif asked is not None:
+                for command, given in zip(asked.commands, answer.commands, strict=False):
+                    if any("$" in name for name in command.terminations):
+                        self._described(context, command, order.draft, given.terminations)
+            for given in answer.commands:
+                if given.error is None:
+                    self._described(context, given, draft)
+                if given.kind is h248.Kind.SUBTRACT and given.error is None:
+                    for name, termination in context.terminations.items():
+                        if name in given.terminations or "*" in given.terminations:
+                            termination.subtracted = draft.time
+        numbers = numbers or [action.context for action in order.request.actions]
+        self._assign(order, numbers)
+
+    def _assign(self, order: Order, numbers: list[int]) -> None:
+        """Give the order's messages to their contexts, or to the control association."""
+        if not numbers:
+            targets = [context for context in self.contexts if order.draft in context.drafts[-64:]]
+        else:
+            targets = []
+            for number in dict.fromkeys(numbers):
+                if number in (h248.NULL, h248.CHOOSE, h248.ALL):
+                    continue
+                targets.append(self._context(order.gateway, order.controller, number, order.draft.time))
+        if not targets:
+            held = self.control.setdefault((order.gateway, order.controller), [])
+            held += [draft for draft in order.drafts if draft not in held[-64:]]
+        for context in targets:
+            context.drafts += [draft for draft in order.drafts if draft not in context.drafts[-64:]]
+
+    def _context(self, gateway: Endpoint, controller: Endpoint, number: int, time: float) -> ContextSeen:
+        context = self._current.get((gateway, number))
+        if context is None:
+            context = ContextSeen(gateway, controller, number, time)
+            self.contexts.append(context)
+            self._current[gateway, number] = context
+        return context
+
+    def _described(self, context: ContextSeen, command: h248.Command | h248.CommandReply, draft: Draft,
+                   names: tuple[str, ...] | None = None) -> None:
+        for name in names if names is not None else command.terminations:
+            if "$" in name or "*" in name or name == h248.ROOT:
+                continue
+            termination = context.terminations.get(name)
+            if termination is None:
+                if len(context.terminations) > 1000:
+                    return
+                termination = context.terminations[name] = TerminationSeen(name, context)
+            for descriptor in command.descriptors:
+                if not isinstance(descriptor, h248.Media):
+                    continue
+                for stream in descriptor.streams:
+                    realm = stream.local_control.property("ipdc/realm") if stream.local_control is not None else None
+                    if realm is not None:
+                        termination.realm = realm.value
+                    for place, role, given in ((termination.locals, "Local", stream.local),
+                                               (termination.remotes, "Remote", stream.remote)):
+                        place += [Described(draft, description, media, index, role)
+                                  for description in given or ()
+                                  for index, media in enumerate(description.media[:16])]
