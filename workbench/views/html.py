@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.analysis.explain import explain_message
 from workbench.analysis.explain.fields import Field
-from workbench.views.ladder import SVG_STYLE, Row, draw, ladder_lanes, ladder_rows
+from workbench.views.ladder import HEAD_SCRIPT, HEAD_STYLE, SVG_STYLE, Row, draw, head_html, ladder_lanes, ladder_rows
 from workbench.views.octets import OCTETS_SCRIPT, OCTETS_STYLE, octets_html
 from workbench.views.palette import escape, themed
 from workbench.views.roles import ROLES_STYLE, roles_html
@@ -73,7 +73,7 @@ def report_html(shown: Sequence[Any], title: str = "eMediasec workbench") -> str
         f'<section id="meanings" class="meanings"><h2>Meanings</h2><p>What the fields above are for, and where that is '
         "specified. Entries marked provisional rest on knowledge that could not be checked against the text of the "
         f"specification.</p>{glossary.html()}</section></main>"
-        f"<script>{OCTETS_SCRIPT}{_SCRIPT}</script></body></html>")
+        f"<script>{OCTETS_SCRIPT}{HEAD_SCRIPT}{_SCRIPT}</script></body></html>")
 
 
 def _report(one: Any) -> Report:
@@ -184,7 +184,7 @@ def _ladder(number: int, report: Report, rows: Sequence[Row], glossary: _Glossar
     for position, row in enumerate(rows):
         explained = position < MOST_EXPLAINED
         panels.append(_panel(number, report, report.messages[row.message], row, glossary, explained))
-    return (f'<h3>Messages</h3><div class="stage"><div class="picture scroll">{picture}</div>'
+    return (f'<h3>Messages</h3><div class="stage"><div class="picture scroll">{head_html(lanes)}{picture}</div>'
             f'<div class="panels" aria-live="polite"><p class="hint quiet">Choose a message to see what it says.</p>'
             f"{''.join(panels)}</div></div>")
 
@@ -208,7 +208,7 @@ def _panel(number: int, report: Report, message: Message, row: Row, glossary: _G
             f'<p class="quiet">{escape(" · ".join(facts))}</p>{marks}{comment}{body}</article>')
 
 
-_STYLE = themed(".wb-page") + SVG_STYLE + OCTETS_STYLE + ROLES_STYLE + """
+_STYLE = themed(".wb-page") + HEAD_STYLE + SVG_STYLE + OCTETS_STYLE + ROLES_STYLE + """
 *{box-sizing:border-box}
 .wb-page{margin:0;background:var(--wb-paper);color:var(--wb-ink);
 font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
@@ -273,7 +273,7 @@ document.documentElement.classList.add('js');
     m.append(dd.firstElementChild.textContent+' ');
     const rest=dd.querySelector('em');if(rest){const e=document.createElement('span');e.className='p';
       e.textContent=rest.textContent;m.append(e);}
-    a.after(m);});}
+    a.before(m);});}
   function show(id,focus){const panel=document.getElementById(id);
     if(!panel||!panel.classList.contains('panel'))return false;
     const stage=panel.closest('.stage');
@@ -293,6 +293,7 @@ document.documentElement.classList.add('js');
     const all=[...a.closest('svg').querySelectorAll('a.wb-m')];
     const next=all[all.indexOf(a)+(e.key==='ArrowDown'?1:-1)];
     if(next){e.preventDefault();next.focus();show(next.getAttribute('href').slice(1),false);}});
+  document.querySelectorAll('.picture').forEach(wbHead);
   document.querySelectorAll('.stage').forEach(stage=>{const first=stage.querySelector('.panel');
     if(first)show(first.id,false);});
   if(location.hash)show(location.hash.slice(1),false);

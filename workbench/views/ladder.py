@@ -252,6 +252,30 @@ def draw(
     return "".join(parts)
 
 
+HEAD_STYLE = """
+.wb-head{position:sticky;top:0;z-index:1;height:0}
+.wb-head>div{position:relative;height:30px;background:var(--wb-paper);border-bottom:1px solid var(--wb-line);opacity:0}
+.wb-head.stuck>div{opacity:1}
+.wb-head span{position:absolute;top:5px;transform:translateX(-50%);font:600 13px/1.4 system-ui,sans-serif;
+white-space:nowrap;color:var(--wb-ink)}
+@media print{.wb-head{display:none}}
+"""
+
+# Shows the strip of names once the ladder's own head has been scrolled away. `box` scrolls, `head` is the strip.
+HEAD_SCRIPT = """
+function wbHead(box){const head=box.querySelector('.wb-head');if(!head)return;
+  box.addEventListener('scroll',()=>head.classList.toggle('stuck',box.scrollTop>50),{passive:true});}
+"""
+
+
+def head_html(lanes: Sequence[Lane]) -> str:
+    """A strip with the lanes' names that stays in sight while a ladder scrolls; for eyes only."""
+    width = _TIME + 2 * _SIDE + max(0, len(lanes) - 1) * _LANE
+    names = "".join(f'<span style="left:{_TIME + _SIDE + index * _LANE}px">{escape(_short(lane.name, 24))}</span>'
+                    for index, lane in enumerate(lanes))
+    return f'<div class="wb-head" aria-hidden="true"><div style="width:{width}px">{names}</div></div>'
+
+
 def _svg_row(
     row: Row, y: int, at: dict[str, int], width: int, link: Callable[[Row], str] | None, chosen: bool,
     before: float | None,
@@ -285,11 +309,11 @@ def _words(row: Row, start: int, end: int, y: int, colour: str) -> str:
     room = max(150, abs(end - start) - 14)
     error = " ⚠" if row.error else ""
     again = " (again)" if row.repeated else ""
-    text = _short(row.summary, int(room / 6.9) - len(again) - (3 if row.protected else 0)) + again + error
+    text = _short(row.summary, int(room / 7.2) - len(again) - (3 if row.protected else 0)) + again + error
     anchor, x = ("middle", middle) if start != end else ("start", start + 12)
     lock = ""
     if row.protected:
-        left = x - len(text) * 3.35 - 14 if anchor == "middle" else x
+        left = x - len(text) * 3.6 - 15 if anchor == "middle" else x
         x += 6 if anchor == "middle" else 14
         lock = _padlock(left, y + 8, colour)
     frames = f"{row.protocol} · {row.wire} · frame {row.frames[-1]}" if row.frames else row.protocol

@@ -89,7 +89,7 @@ overflow-wrap:anywhere;max-height:22em;overflow:auto;margin:.4em 0 .8em}
 .wb-octets .on,.wb-octets li.on>.f{background:var(--wb-chosen)!important;outline:1px solid var(--wb-accent)}
 .wb-octets ul{list-style:none;margin:0;padding:0 0 0 1.1em}
 .wb-octets>ul,.wb-octets section>ul{padding:0}
-.wb-octets .f{display:grid;grid-template-columns:minmax(8em,15em) 1fr;gap:.1em 1em;padding:.28em .5em;
+.wb-octets .f{display:grid;grid-template-columns:minmax(7em,11em) 1fr;gap:.1em 1em;padding:.28em .5em;
 border-radius:4px;border-top:1px solid var(--wb-line)}
 .wb-octets .f:focus-visible{outline:2px solid var(--wb-accent)}
 .wb-octets .l{font-weight:600}

@@ -14,7 +14,17 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from workbench.analysis.explain import explain_frame, explain_message
-from workbench.views.ladder import SVG_STYLE, ladder_lanes, ladder_rows, ladder_svg, ladder_text
+from workbench.views.ladder import (
+    HEAD_SCRIPT,
+    HEAD_STYLE,
+    SVG_STYLE,
+    draw,
+    head_html,
+    ladder_lanes,
+    ladder_rows,
+    ladder_svg,
+    ladder_text,
+)
 from workbench.views.octets import OCTETS_SCRIPT, OCTETS_STYLE, octets_html, octets_text
 from workbench.views.palette import escape, themed
 from workbench.views.roles import roles_html, roles_text
@@ -330,7 +340,7 @@ border-radius:6px;padding:.3em .9em;cursor:pointer}
 .wb-widget input[type=range]{flex:1;min-width:8em;accent-color:var(--wb-accent)}
 """
 
-_LADDER_SCRIPT = OCTETS_SCRIPT + """
+_LADDER_SCRIPT = OCTETS_SCRIPT + HEAD_SCRIPT + """
 function render({model,el}){
   const root=document.createElement('div');root.className='wb-widget';
   const stage=document.createElement('div');stage.className='stage';
@@ -339,7 +349,7 @@ function render({model,el}){
   detail.setAttribute('role','region');detail.setAttribute('aria-label','explanation of the chosen message');
   detail.setAttribute('aria-live','polite');detail.tabIndex=0;
   stage.append(picture,detail);root.append(stage);el.append(root);
-  picture.innerHTML=model.get('svg');wbOctets(detail);
+  picture.innerHTML=model.get('svg');wbOctets(detail);wbHead(picture);
   const all=()=>[...picture.querySelectorAll('.wb-m')];
   const mark=()=>{const s=String(model.get('selected'));all().forEach(m=>{
     m.setAttribute('aria-pressed',m.dataset.message===s?'true':'false');});};
@@ -351,7 +361,7 @@ function render({model,el}){
     else if(e.key==='ArrowDown'||e.key==='ArrowUp'){e.preventDefault();e.stopPropagation();
       const l=all(),n=l[l.indexOf(m)+(e.key==='ArrowDown'?1:-1)];if(n){n.focus();choose(n);}}});
   model.on('change:selected',mark);model.on('change:detail',show);
-  model.on('change:svg',()=>{picture.innerHTML=model.get('svg');mark();});
+  model.on('change:svg',()=>{picture.innerHTML=model.get('svg');wbHead(picture);mark();});
   const fit=()=>stage.classList.toggle('narrow',root.clientWidth<900);
   const watch=new ResizeObserver(fit);watch.observe(root);mark();show();fit();
   return ()=>watch.disconnect();
@@ -405,7 +415,7 @@ def _classes() -> dict[str, Any]:
         """See `ladder`."""
 
         _esm = _LADDER_SCRIPT
-        _css = _ROOT_STYLE + SVG_STYLE + OCTETS_STYLE
+        _css = _ROOT_STYLE + HEAD_STYLE + SVG_STYLE + OCTETS_STYLE
         svg = traitlets.Unicode("").tag(sync=True)
         detail = traitlets.Unicode("").tag(sync=True)
         selected = traitlets.Int(-1).tag(sync=True)
@@ -415,7 +425,7 @@ def _classes() -> dict[str, Any]:
             self.rows = ladder_rows(report, between, session)
             self.lanes = ladder_lanes(report, self.rows)
             self._shown = (between, session)
-            svg = ladder_svg(report, between, session, style=False)
+            svg = head_html(self.lanes) + draw(self.rows, self.lanes, style=False)
             super().__init__(svg=svg, detail="<p>Choose a message: click it, or walk with Tab and the arrow keys.</p>")
 
         @traitlets.observe("selected")  # type: ignore[untyped-decorator]

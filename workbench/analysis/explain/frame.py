@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
@@ -11,24 +12,25 @@ from workbench.analysis.explain.connection import Connection, Side, connect, pro
 from workbench.analysis.explain.fields import Explained, Field, Layer
 from workbench.analysis.explain.meanings import catalogue
 from workbench.analysis.explain.octets import fields_between, fields_of, spans_of
-from workbench.analysis.pcapng import ETHERNET, LINUX_SLL, LINUX_SLL2, NULL, Packet, Reader
+from workbench.analysis.pcapng import ETHERNET, LINUX_SLL, LINUX_SLL2, NULL, Packet, Reader, scan
 from workbench.analysis.tls_stream import KeyLog
-from workbench.errors import CaptureError, MalformedMessageError
+from workbench.errors import MalformedMessageError
 from workbench.net import packets_layout
-from workbench.net.packets import TCP, Tcp, decode_ip, decode_tcp
+from workbench.net.packets import TCP, Tcp, decode_ip, decode_tcp, pack_address
 from workbench.protocols.layout import Span
 from workbench.protocols.tls import layout as tls_layout
 from workbench.protocols.tls.messages import AlertMessage, ChangeCipherSpec
 from workbench.protocols.tls.registry import ContentType
 
 if TYPE_CHECKING:
-    from workbench.analysis.report import Report
+    from workbench.analysis.report import FrameView, Report
     from workbench.analysis.values import Message
 
 _LINKS = {ETHERNET: "ethernet", LINUX_SLL: "sll", LINUX_SLL2: "sll2", NULL: "null"}
 _PAYLOADS = ("udp.payload", "tcp.payload")
-_REPORTS_KEPT = 4
 _CONNECTIONS_KEPT = 16
+_MOST_HELD = 64 * 2**20
+_SEGMENT_OCTETS = 400  # what a decoded segment takes besides its payload, about
 
 
 def explain_frame(report: Report, number: int) -> Explained:
@@ -47,9 +49,9 @@ def explain_frame(report: Report, number: int) -> Explained:
         CaptureError: the capture has no such frame.
     """
     tap = _tap(report)
-    packet = tap.packet(number)
+    packet = report.frame(number)
     spans = _frame_spans(packet)
-    messages = tuple(message for message in report.messages if number in message.frames)
+    messages = packet.messages
     payload = next((span for span in spans if span.name in _PAYLOADS), None)
     layers: list[Layer] = []
     inside: tuple[Field, ...] | None = None
@@ -74,7 +76,7 @@ def explain_frame(report: Report, number: int) -> Explained:
             fields.append(field if inside else msgspec.structs.replace(field, known=False))
         else:
             fields.append(words.field(span, fields_of(span.children, words)))
-    return Explained(number, packet.octets, tuple(fields), tuple(layers), _title(tap, packet, messages),
+    return Explained(number, packet.octets, tuple(fields), tuple(layers), _title(packet),
                      tuple(message.index for message in messages))
 
 
@@ -88,7 +90,7 @@ def explain_message(report: Report, message: Message) -> Layer:
         return _message_layer(message, tap)
     if not message.frames:
         return Layer(message.summary, message.protocol, b"", (), message.index)
-    packet = tap.packet(message.frames[0])
+    packet = report.frame(message.frames[0])
     return Layer(message.summary, message.protocol, packet.octets, fields_of(_frame_spans(packet)), message.index,
                  message.frames)
 
@@ -153,37 +155,26 @@ def _plaintexts(side: Side, start: int, end: int) -> list[Layer]:
     return layers
 
 
-def _frame_spans(packet: Packet) -> tuple[Span, ...]:
-    return packets_layout.spans(packet.octets, _LINKS.get(packet.link, "ip"))
+def _frame_spans(frame: FrameView | Packet) -> tuple[Span, ...]:
+    return packets_layout.spans(frame.octets, _LINKS.get(frame.link, "ip"))
 
 
-def _title(tap: _Tap, packet: Packet, messages: tuple[Message, ...]) -> str:
-    carried = "; ".join(f"{message.protocol} {message.summary}" for message in messages[:4])
-    return (f"Frame {packet.number}: {tap.seconds(packet):.6f} s on {packet.wire}, {len(packet.octets)} octets"
+def _title(frame: FrameView) -> str:
+    carried = "; ".join(f"{message.protocol} {message.summary}" for message in frame.messages[:4])
+    return (f"Frame {frame.number}: {frame.time:.6f} s on {frame.wire}, {len(frame.octets)} octets"
             + (f": {carried}" if carried else ""))
 
 
 class _Tap:
-    """The frames of one capture, by number and by connection."""
+    """The TCP connections of one capture, each put together when a frame of it is first asked for."""
 
     def __init__(self, report: Report) -> None:
-        with Reader(report.capture) as reader:
-            self._packets = {packet.number: packet for packet in reader}
-            secrets = reader.secrets
-        self.report = report
-        self._keylog = KeyLog.parse(secrets)
-        self._first = next(iter(self._packets.values())).time_ns if self._packets else 0
-        self._ends: dict[tuple[str, frozenset[object]], list[tuple[int, Tcp]]] | None = None
+        self._report = weakref.ref(report)
+        self._capture = report.capture
+        kept: KeyLog | None = getattr(report, "keylog", None)
+        self._keylog = kept if kept is not None else KeyLog.parse(scan(report.capture)[1])
         self._connections: OrderedDict[int, Connection] = OrderedDict()
         self._of_frame: dict[int, int] = {}
-
-    def packet(self, number: int) -> Packet:
-        if number not in self._packets:
-            raise CaptureError(f"no frame {number} in this capture; it has {len(self._packets)}")
-        return self._packets[number]
-
-    def seconds(self, packet: Packet) -> float:
-        return (packet.time_ns - self._first) / 1e9
 
     def connection(self, number: int) -> Connection | None:
         """The TCP connection that a frame belongs to, or None."""
@@ -196,49 +187,62 @@ class _Tap:
             return None
         found = connect(segments, number, self._keylog)
         self._connections[number] = found
+        self._of_frame[number] = number
         for side in found.sides:
             self._of_frame.update(dict.fromkeys(side.direction.places, number))
-        self._of_frame[number] = number
         while len(self._connections) > _CONNECTIONS_KEPT:
             self._connections.popitem(last=False)
         return found
 
     def _segments(self, number: int) -> list[tuple[int, Tcp]] | None:
-        if self._ends is None:
-            self._ends = {}
-            for packet in self._packets.values():
-                tcp = _tcp_of(packet)
-                if tcp is not None:
-                    key = (packet.wire, frozenset((tcp.source, tcp.destination)))
-                    self._ends.setdefault(key, []).append((packet.number, tcp))
-        tcp = _tcp_of(self.packet(number))
-        return None if tcp is None else self._ends[self.packet(number).wire, frozenset((tcp.source, tcp.destination))]
+        """All segments between the two endpoints of a frame on its wire; the file is read once for them."""
+        report = self._report()
+        if report is None:
+            return None
+        frame = report.frame(number)
+        tcp = _tcp_of(frame)
+        if tcp is None:
+            return None
+        ends = {tcp.source, tcp.destination}
+        # Looking for the addresses in the octets first is much faster than decoding every packet.
+        first, second = (pack_address(end.host) for end in (tcp.source, tcp.destination))
+        found: list[tuple[int, Tcp]] = []
+        held = 0
+        with Reader(self._capture) as reader:
+            for packet in reader:
+                if packet.wire != frame.wire or first not in packet.octets or second not in packet.octets:
+                    continue
+                other = _tcp_of(packet)
+                if other is None or {other.source, other.destination} != ends:
+                    continue
+                found.append((packet.number, other))
+                held += len(other.payload) + _SEGMENT_OCTETS
+                if held > _MOST_HELD:
+                    break
+        return found
 
 
-def _tcp_of(packet: Packet) -> Tcp | None:
-    link = _LINKS.get(packet.link)
+def _tcp_of(frame: FrameView | Packet) -> Tcp | None:
+    link = _LINKS.get(frame.link)
     start = 0
     if link is not None:
-        header = _frame_spans(packet)[0] if packet.octets else None
+        header = _frame_spans(frame)[0] if frame.octets else None
         if header is None or header.name != link:
             return None
         start = header.end
     try:
-        ip = decode_ip(packet.octets[start:], whole=False)
+        ip = decode_ip(frame.octets[start:], whole=False)
         return decode_tcp(ip) if ip.protocol == TCP and not ip.is_fragment else None
     except MalformedMessageError:
         return None
 
 
-_TAPS: OrderedDict[int, _Tap] = OrderedDict()
+_TAPS: weakref.WeakKeyDictionary[Report, _Tap] = weakref.WeakKeyDictionary()
 
 
 def _tap(report: Report) -> _Tap:
-    """The frames of a report, read once and kept for the reports used last."""
-    tap = _TAPS.get(id(report))
-    if tap is None or tap.report is not report:
-        tap = _TAPS[id(report)] = _Tap(report)
-        while len(_TAPS) > _REPORTS_KEPT:
-            _TAPS.popitem(last=False)
-    _TAPS.move_to_end(id(report))
+    """The connections of a report, kept as long as the report is."""
+    tap = _TAPS.get(report)
+    if tap is None:
+        tap = _TAPS[report] = _Tap(report)
     return tap
