@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 EPOCH = 1_772_360_100
 
 _MOST_PACKETS = 1_000_000
+# A node that is woken this often without time going on has a timer that it never clears.
+_MOST_IDLE = 10_000
 
 
 class LiveRun:
@@ -67,6 +69,8 @@ class LiveRun:
         self._due.sort(key=lambda due: due[0])
         self._seconds = clock.perf_counter() - began
         self._finished = False
+        self._idle = 0
+        self._idle_at = -1.0
 
     def step(self) -> list[Entry]:
         """Let the next thing happen to one node; the trace entries that it made. Empty: the run is quiet or over."""
@@ -130,6 +134,10 @@ class LiveRun:
             _, name, happened = self._due.pop(0)
             return self._hand(name, happened)
         if sleeper is not None:
+            self._idle = self._idle + 1 if self._idle_at == self.now else 0
+            self._idle_at = self.now
+            if self._idle > _MOST_IDLE:
+                raise LocalProtocolError(f"{sleeper} wants to be woken at {self.now:.3f} s again and again")
             return self._hand(sleeper, Woke())
         return []
 

@@ -33,7 +33,6 @@ from workbench.net.values import (
     Unlisten,
 )
 from workbench.net.values import Endpoint as Address
-from workbench.nodes.procedure import earliest
 from workbench.protocols.msrp import machine as msrp
 from workbench.protocols.sdp.model import Fingerprint
 from workbench.security import tls
@@ -181,7 +180,7 @@ class MsrpEndpoint:
 
     def next_wakeup(self) -> float | None:
         """When the MSRP session wants to be woken."""
-        return earliest([self._session.next_wakeup() if self._session is not None else None])
+        return self._session.next_wakeup() if self._session is not None and not self.over else None
 
     def wake(self, now: float) -> list[Command]:
         """Let MSRP timers run out."""

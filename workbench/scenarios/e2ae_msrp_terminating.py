@@ -59,10 +59,10 @@ scenario = Scenario(
     },
     script=(
         at(0.0, UE, Register()),
-        at(1.0, PEER, Call("sip:bob@home2.example")),
-        at(2.0, PEER, SendText("Conference floor opens at 10:00; bring slides.")),
-        at(2.5, UE, SendText("Slides are ready.")),
-        at(3.0, PEER, HangUp(after_heard=1)),
+        at(10.0, PEER, Call("sip:bob@home2.example")),
+        at(11.0, PEER, SendText("Conference floor opens at 10:00; bring slides.")),
+        at(11.5, UE, SendText("Slides are ready.")),
+        at(12.0, PEER, HangUp(after_heard=1)),
     ),
     expect=(
         InOrder(AGREED, (seen.registration(ACCESS, "Security-Client", "msrp-tls"),
