@@ -47,6 +47,7 @@ class RecordRead(msgspec.Struct, frozen=True):
         plaintext: the content without padding; None where the record could not be decrypted.
         messages: handshake messages that this record completes, the alert or the ChangeCipherSpec in it.
         begun: where in the stream the record starts in which the first of `messages` began.
+        continued: octets at the start of `plaintext` that belong to a handshake message begun in an earlier record.
         protected: the record was encrypted.
         padding: zero octets behind the content (TLS 1.3).
         problem: why it was not decrypted, or why its content does not decode; empty mostly.
@@ -61,6 +62,7 @@ class RecordRead(msgspec.Struct, frozen=True):
     plaintext: bytes | None
     messages: tuple[Content, ...] = ()
     begun: int = 0
+    continued: int = 0
     protected: bool = False
     padding: int = 0
     problem: str = ""
@@ -141,7 +143,9 @@ class TlsObserver:
         side = self._sides[direction]
         if not self._is_protected(side, record):
             return self._content(direction, record, record.type, record.fragment)
-        if self.version == TLS_1_3:
+        # Early data comes before the ServerHello says which version it is.
+        modern = self.version == TLS_1_3 or (self.version is None and bool(side.epochs))
+        if modern:
             opened = self._open_modern(direction, record)
         else:
             opened = None if side.protection is None else side.protection.open(record)
@@ -152,7 +156,7 @@ class TlsObserver:
             return RecordRead(direction, record.start, record.end, record.type, None, record.version, None,
                               protected=True, problem=problem, begun=record.start)
         self.decrypted += 1
-        if self.version == TLS_1_3:
+        if modern:
             # TLSInnerPlaintext: content, its type, zeros (RFC 8446 §5.2).
             content = opened.rstrip(b"\0")
             padding = len(opened) - len(content)
@@ -178,13 +182,17 @@ class TlsObserver:
         side = self._sides[direction]
         messages: tuple[Content, ...] = ()
         begun = record.start
+        continued = 0
         problem = ""
         try:
             match kind:
                 case ContentType.HANDSHAKE:
-                    if side.messages.pending:
+                    held = side.messages.pending
+                    if held:
                         begun = side.begun
                     found = side.messages.receive_data(octets)
+                    if held:
+                        continued = len(found[0]) - held if found else len(octets)
                     messages = tuple(self._handshake(direction, one) for one in found)
                     if side.messages.pending and (found or begun == record.start):
                         side.begun = record.start
@@ -197,7 +205,7 @@ class TlsObserver:
         except MalformedMessageError as error:
             problem = str(error)
         return RecordRead(direction, record.start, record.end, record.type, kind, record.version, octets, messages,
-                          begun, protected, padding, problem)
+                          begun, continued, protected, padding, problem)
 
     def _handshake(self, direction: int, octets: bytes) -> Handshake:
         message = wire.decode_handshake(octets, self.version, self.cipher_suite)

@@ -192,7 +192,9 @@ def _client_key_exchange(cursor: Cursor, version: int | None, suite: int | None)
         cursor.opaque("tls.client_key_exchange.dh_yc", 2)
     elif "RSA" in exchange:
         cursor.opaque("tls.client_key_exchange.encrypted_premaster", 2)
-    if cursor.left and not exchange:
+    elif suite is None and len(octets) >= 2 and int.from_bytes(octets[:2]) == len(octets) - 2:
+        cursor.opaque("tls.client_key_exchange.value", 2)
+    if cursor.left and suite is None:
         cursor.rest("tls.client_key_exchange.octets")
     return ClientKeyExchange(octets)
 

@@ -33,9 +33,20 @@ def spans(
     return run.lay_out()
 
 
-def handshake_spans(octets: bytes, version: int | None = None, suite: int | None = None) -> tuple[Span, ...]:
-    """Lay out handshake messages without record headers, as they are after decryption (RFC 8446 §4)."""
+def handshake_spans(
+    octets: bytes, version: int | None = None, suite: int | None = None, *, inside: int = 0
+) -> tuple[Span, ...]:
+    """Lay out handshake messages without record headers, as they are after decryption (RFC 8446 §4).
+
+    Args:
+        octets: the content of one or more records.
+        version, suite: as negotiated, or None.
+        inside: octets at the start that belong to a message begun before.
+    """
     cursor = Cursor(octets, clause="RFC 8446 §4", lenient=True)
+    if inside:
+        size = min(inside, len(octets))
+        cursor.take("tls.handshake.fragment", size, _rest_text(size))
     while cursor.left:
         try:
             grammar.handshake(cursor, version, suite)
@@ -45,12 +56,15 @@ def handshake_spans(octets: bytes, version: int | None = None, suite: int | None
 
 
 def plaintext_spans(
-    octets: bytes, content_type: int, version: int | None = None, suite: int | None = None
+    octets: bytes, content_type: int, version: int | None = None, suite: int | None = None, *, inside: int = 0
 ) -> tuple[Span, ...]:
-    """Lay out what a protected record carried, of the given inner content type, without padding (RFC 8446 §5.2)."""
+    """Lay out what a protected record carried, of the given inner content type, without padding (RFC 8446 §5.2).
+
+    `inside`: octets at the start that belong to a handshake message begun in an earlier record.
+    """
     match content_type:
         case ContentType.HANDSHAKE:
-            return handshake_spans(octets, version, suite)
+            return handshake_spans(octets, version, suite, inside=inside)
         case ContentType.ALERT if len(octets) == 2:
             return (_alert(octets, 0),)
         case ContentType.CHANGE_CIPHER_SPEC if octets == b"\x01":
