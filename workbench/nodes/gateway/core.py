@@ -32,9 +32,10 @@ from workbench.net.values import (
     Unlisten,
     Woke,
 )
+from workbench.nodes.gateway.addresses import Addresses
 from workbench.nodes.gateway.bearer import Bearer, State
 from workbench.nodes.gateway.contexts import Termination
-from workbench.nodes.gateway.control import HEARTBEAT, Control
+from workbench.nodes.gateway.control import Control
 from workbench.nodes.gateway.reporting import event_for, time_stamp
 from workbench.nodes.gateway.settings import Limits, Observed, Outbox, Policy, Profile
 from workbench.protocols.h248 import machine, text
@@ -42,6 +43,7 @@ from workbench.protocols.h248 import message as h248
 from workbench.protocols.h248.packages import Registry
 from workbench.security.identities import Identity
 
+HEARTBEAT = "hangterm/thb"
 INACTIVITY = "it/ito"
 _AGAIN = 5.0
 _MOST_FOREIGN_OCTETS = 8_192
@@ -89,14 +91,15 @@ class Gateway:
         self._out = Outbox()
         self._h248 = machine.Transactions(f"[{control.host}]:{control.port}", style=style)
         self._control = Control(
-            profile=profile, limits=limits, policy=policy, identity=identity, addresses=addresses, ports=ports,
-            registry=registry, out=self._out, free=self._free)
+            profile=profile, limits=limits, policy=policy, identity=identity,
+            addresses=Addresses(addresses, ports, self._free), registry=registry, out=self._out)
         self._registration: int | None = None
         self._registered = False
         self._register_at: float | None = None
         self._method = (h248.Method.RESTART, "901 Cold Boot")
         self._notified: dict[int, tuple[int, str]] = {}
         self._heard = 0.0
+        self._carriers: dict[Stream, Bearer] = {}
 
     # The node
 
@@ -199,6 +202,7 @@ class Gateway:
             return
         kept, self._out.commands = self._out.commands, []
         replies = self._control.execute(actions, now)
+        self._carriers = {stream: one for stream, one in self._carriers.items() if one.state is not State.OVER}
         caused, self._out.commands = self._out.commands, kept
         self._out.order(*(command for command in caused if isinstance(command, _READY)))
         self._controlled(self._h248.reply(number, replies, now), now, _why(actions, replies))
@@ -308,8 +312,7 @@ class Gateway:
             bearer.offered(happened, now)
 
     def _streamed(self, happened: Happening, stream: Stream, now: float) -> None:
-        bearer = next((one for one in (*self._bearers(), *self._control.leaving)
-                       if one.stream == stream and one.state is not State.OVER), None)
+        bearer = self._carrier(stream)
         if bearer is None:
             if not isinstance(happened, StreamClosed):
                 self._out.order(Drop(happened, "no termination has this connection"))
@@ -327,6 +330,19 @@ class Gateway:
                 bearer.ended(now)
             case StreamClosed(reason=reason):
                 bearer.closed(reason, now)
+                self._carriers.pop(stream, None)
+
+    def _carrier(self, stream: Stream) -> Bearer | None:
+        """Whose connection it is. Found once, it is remembered until it is over."""
+        known = self._carriers.get(stream)
+        if known is not None and known.stream == stream and known.state is not State.OVER:
+            return known
+        self._carriers.pop(stream, None)
+        found = next((one for one in (*self._bearers(), *self._control.leaving)
+                      if one.stream == stream and one.state is not State.OVER), None)
+        if found is not None:
+            self._carriers[stream] = found
+        return found
 
     # Who is here
 
