@@ -18,14 +18,16 @@ def octets_text(explained: Explained | Layer, width: int = 110, *, meanings: boo
     Args:
         explained: a frame (with the layers behind it) or one layer.
         width: columns that lines keep to.
-        meanings: False leaves the meanings out and keeps label and value.
+        meanings: False leaves the meanings out and keeps label and value. A meaning is told once, at the first
+            field that it fits.
     """
     lines = [plain(explained.title)]
-    lines += _tree_lines(explained.fields, explained.octets, width, meanings, 0)
+    told: set[str] | None = set() if meanings else None
+    lines += _tree_lines(explained.fields, explained.octets, width, told, 0)
     if isinstance(explained, Explained):
         for layer in explained.layers:
             lines += ["", plain(layer.title)]
-            lines += _tree_lines(layer.fields, layer.octets, width, meanings, 0)
+            lines += _tree_lines(layer.fields, layer.octets, width, told, 0)
     covered = coverage(explained)
     lines += ["", f"{covered.explained_octets} of {covered.octets} octets explained"]
     lines += [f"  not explained: octets {start} to {end - 1} {plain(name)}".rstrip()
@@ -34,7 +36,7 @@ def octets_text(explained: Explained | Layer, width: int = 110, *, meanings: boo
 
 
 def _tree_lines(
-    fields: tuple[Field, ...], octets: bytes, width: int, meanings: bool, depth: int,
+    fields: tuple[Field, ...], octets: bytes, width: int, told: set[str] | None, depth: int,
 ) -> Iterator[str]:
     for field in fields:
         indent = "  " * depth
@@ -45,13 +47,14 @@ def _tree_lines(
         lines = textwrap.wrap(f"{head}{': ' + plain(said) if said else ''}", max(width, 60), drop_whitespace=False,
                               subsequent_indent=" " * 34 + indent + "  ") or [head]
         yield from (line.rstrip() for line in lines)
-        if meanings and field.meaning:
+        if told is not None and field.meaning and field.meaning not in told:
+            told.add(field.meaning)
             note = f" [{field.clause}]" if field.clause else ""
             note += " (provisional)" if field.provisional else ""
             margin = " " * 34 + indent + "  "
             yield from textwrap.wrap(f"{plain(field.meaning)}{note}", max(width, len(margin) + 40),
                                      initial_indent=margin, subsequent_indent=margin)
-        yield from _tree_lines(field.children, octets, width, meanings, depth + 1)
+        yield from _tree_lines(field.children, octets, width, told, depth + 1)
 
 
 def said_by(field: Field, octets: bytes) -> str:
@@ -71,6 +74,12 @@ def is_text(field: Field, octets: bytes) -> bool:
     if not field.name.startswith(_TEXTUAL) and not field.name.endswith((".text", ".name")):
         return False
     return all((octet >= 0x20 and octet != 0x7F) or octet in (9, 10, 13) for octet in inside)
+
+
+def is_layout(field: Field, octets: bytes) -> bool:
+    """Whether a field is punctuation or blanks only: explained like any other, but in fewer lines."""
+    inside = octets[field.start:field.end]
+    return is_text(field, octets) and not any(48 <= o <= 57 or 65 <= o <= 90 or 97 <= o <= 122 for o in inside)
 
 
 # HTML
@@ -93,6 +102,11 @@ overflow-wrap:anywhere;max-height:22em;overflow:auto;margin:.4em 0 .8em}
 border-radius:4px;border-top:1px solid var(--wb-line)}
 .wb-octets .f:focus-visible{outline:2px solid var(--wb-accent)}
 .wb-octets .l{font-weight:600}
+.wb-octets .lay{padding:.05em .5em;font-size:12px}
+.wb-octets .lay .l{font-weight:400;color:var(--wb-quiet)}
+.wb-octets .lay .h,.wb-octets .lay .m,.wb-octets .lay .g{display:none}
+.wb-octets .lay:hover .m,.wb-octets .lay:focus .m,.wb-octets .lay:hover .g,.wb-octets .lay:focus .g{display:inline}
+@media print{.wb-octets .lay{display:none}}
 .wb-octets .h{font:12px/1.5 ui-monospace,"SF Mono",Menlo,Consolas,monospace;color:var(--wb-quiet);grid-column:1;
 overflow-wrap:anywhere}
 .wb-octets .v{overflow-wrap:anywhere}
@@ -178,9 +192,10 @@ def _item(field: Field, octets: bytes, count: list[int], said: Callable[[Field],
     length = field.end - field.start
     place = f"octet {field.start}" if length == 1 else f"octets {field.start}–{field.end - 1}"
     shown = "" if field.children else f" {_hex(octets, field, 16)}"
+    small = " lay" if not field.children and is_layout(field, octets) else ""
     children = "".join(_item(child, octets, count, said) for child in field.children)
     return (
-        f'<li{number}><div class="f"{" tabindex=0" if not field.children else ""}>'
+        f'<li{number}><div class="f{small}"{" tabindex=0" if not field.children else ""}>'
         f'<span class="l">{escape(field.label)}</span>'
         f'<span class="v">{escape(text)}</span><span class="h">{place}{shown}</span>{said(field)}</div>'
         f"{f'<ul>{children}</ul>' if children else ''}</li>")

@@ -13,14 +13,14 @@ from workbench.analysis.explain.fields import Explained, Field, Layer
 from workbench.analysis.explain.meanings import catalogue
 from workbench.analysis.explain.octets import fields_between, fields_of, spans_of
 from workbench.analysis.pcapng import ETHERNET, LINUX_SLL, LINUX_SLL2, NULL, Packet, Reader, scan
-from workbench.analysis.tls_stream import KeyLog
+from workbench.analysis.tls_stream import TLS_1_3, KeyLog, RecordRead
 from workbench.errors import MalformedMessageError
 from workbench.net import packets_layout
 from workbench.net.packets import TCP, Tcp, decode_ip, decode_tcp, pack_address
 from workbench.protocols.layout import Span
 from workbench.protocols.tls import layout as tls_layout
 from workbench.protocols.tls.messages import AlertMessage, ChangeCipherSpec
-from workbench.protocols.tls.registry import ContentType
+from workbench.protocols.tls.registry import ContentType, enumerated
 
 if TYPE_CHECKING:
     from workbench.analysis.report import FrameView, Report
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _LINKS = {ETHERNET: "ethernet", LINUX_SLL: "sll", LINUX_SLL2: "sll2", NULL: "null"}
 _PAYLOADS = ("udp.payload", "tcp.payload")
+_KINDS = {int(ContentType.HANDSHAKE): "handshake", int(ContentType.ALERT): "alert",
+          int(ContentType.APPLICATION_DATA): "application data"}
 _CONNECTIONS_KEPT = 16
 _MOST_HELD = 64 * 2**20
 _SEGMENT_OCTETS = 400  # what a decoded segment takes besides its payload, about
@@ -131,10 +133,10 @@ def _of_stream(tap: _Tap, number: int, payload: Span) -> tuple[tuple[Field, ...]
     start, end = side.direction.places[number]
     end = min(end, len(side.direction.octets), start + payload.end - payload.start)
     fields = fields_between(side.spans, start, end, payload.start - start)
-    return fields, _plaintexts(side, start, end)
+    return fields, _plaintexts(side, start, end, connection is not None and connection.version == TLS_1_3)
 
 
-def _plaintexts(side: Side, start: int, end: int) -> list[Layer]:
+def _plaintexts(side: Side, start: int, end: int, modern: bool) -> list[Layer]:
     """A layer for each protected record that lies, wholly or in part, in these octets of a direction."""
     layers: list[Layer] = []
     for record in side.records:
@@ -145,14 +147,26 @@ def _plaintexts(side: Side, start: int, end: int) -> list[Layer]:
                 continue
             first, last = run.places[record.start]
             octets = run.octets[first:last]
-            kind = {ContentType.HANDSHAKE: "handshake", ContentType.ALERT: "alert",
-                    ContentType.APPLICATION_DATA: "application data"}.get(ContentType(record.content_type or 0), "")
+            kind = _KINDS.get(record.content_type or 0, "protected")
             frames = side.direction.frames(record.start, record.end)
             title = (f"Plaintext of the {kind} record at octets {record.start} to {record.end - 1} of the stream "
                      f"(frame{'s' if len(frames) > 1 else ''} {', '.join(map(str, frames))}), {len(octets)} octets")
-            layers.append(Layer(title, run.protocol or "TLS", octets, fields_between(run.spans, first, last, -first),
-                                None, frames, True))
+            fields = fields_between(run.spans, first, last, -first)
+            if modern:
+                octets, hidden = _inner(octets, record)
+                fields += fields_of(hidden)
+            layers.append(Layer(title, run.protocol or "TLS", octets, fields, None, frames, True))
     return layers
+
+
+def _inner(octets: bytes, record: RecordRead) -> tuple[bytes, tuple[Span, ...]]:
+    """What TLS 1.3 encrypts behind the content: its type, and zeros (TLSInnerPlaintext, RFC 8446 §5.2)."""
+    kind = record.content_type or 0
+    at, end = len(octets) + 1, len(octets) + 1 + record.padding
+    spans = [Span("explain.inner_type", at - 1, at, enumerated(kind, ContentType))]
+    if record.padding:
+        spans.append(Span("explain.inner_padding", at, end, f"{record.padding} octets"))
+    return octets + bytes([kind]) + bytes(record.padding), tuple(spans)
 
 
 def _frame_spans(frame: FrameView | Packet) -> tuple[Span, ...]:
