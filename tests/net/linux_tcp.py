@@ -54,7 +54,7 @@ from workbench.net.values import (
     Unlisten,
 )
 from workbench.net.virtual.host import Put, Stack
-from workbench.net.virtual.tcp import Settings
+from workbench.net.virtual.settings import Settings
 
 _TUNSETIFF = 0x400454CA
 _IFF_TUN_NO_PI = 0x1001
@@ -547,7 +547,8 @@ def refusals(device: Device) -> list[dict[str, object]]:
             opened.connect((host, asking.port))
             began = time.monotonic()
             again = 0.0
-            while time.monotonic() < began + 5.0 and not (error and end.outcome and kernel.outcome and failed and heard):
+            while time.monotonic() < began + 5.0 and not (
+                    error and end.outcome and kernel.outcome and failed and heard):
                 if time.monotonic() >= again:       # a link that has just come up may lose the first ones
                     again = time.monotonic() + 0.3
                     device.carry(SendDatagram(asking, nobody, b"anybody?"), host)

@@ -365,6 +365,16 @@ def decode_quoted(icmp: Icmp) -> tuple[int, Endpoint, Endpoint, bytes]:
     return ip.protocol, _endpoint(ip.source, source), _endpoint(ip.destination, destination), ip.payload
 
 
+def destination_of(packet: bytes) -> str | None:
+    """Where a packet goes, read without looking at anything else; None: no IP header is there."""
+    version = packet[0] >> 4 if packet else 0
+    if version == 4 and len(packet) >= 20:
+        return unpack_address(packet[16:20])
+    if version == 6 and len(packet) >= 40:
+        return unpack_address(packet[24:40])
+    return None
+
+
 def endpoints(ip: Ip) -> tuple[Endpoint, Endpoint] | None:
     """Source and destination with ports; for ICMP echo both ports are the identifier (RFC 5508 §3.1).
 

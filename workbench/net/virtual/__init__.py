@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from workbench.net.virtual.network import VirtualNetwork
-from workbench.net.virtual.tcp import Settings
+from workbench.net.virtual.settings import Settings
 
 __all__ = ["Settings", "VirtualNetwork"]

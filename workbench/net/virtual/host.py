@@ -50,8 +50,10 @@ from workbench.net.values import (
     UnbindDatagrams,
     Unlisten,
 )
-from workbench.net.virtual.tcp import DEFAULT, Settings, State, TcpMachine, Transmit, refusal
+from workbench.net.virtual.settings import DEFAULT, Settings
+from workbench.net.virtual.states import State
 from workbench.net.virtual.tcp import Event as TcpEvent
+from workbench.net.virtual.tcp import TcpMachine, Transmit, refusal
 
 _UNREACHABLE_NAMES = {0: "network unreachable", 1: "host unreachable", 2: "protocol unreachable", 3: "port unreachable"}
 _UNREACHABLE_NAMES_V6 = {0: "no route", 1: "prohibited", 3: "address unreachable", 4: "port unreachable"}
@@ -260,7 +262,7 @@ class Stack:
         """Let the connections whose timers are due act."""
         while (due := self.next_wakeup()) is not None and due <= now:
             _, _, stream = heapq.heappop(self._timers)
-            self._armed.pop(stream, None)
+            del self._armed[stream]
             machine = self._streams[stream]
             self._did(machine, machine.wake(now), now)
         return self._take()
@@ -339,10 +341,9 @@ class Stack:
         if machine.finished:
             self._forget(stream)
             return
+        # Timers mostly move later; the entry that is there then wakes the machine early, and it is set anew.
         wakeup = machine.next_wakeup()
-        if wakeup is None:
-            self._armed.pop(stream, None)
-        elif self._armed.get(stream) != wakeup:
+        if wakeup is not None and wakeup < self._armed.get(stream, wakeup + 1.0):
             self._count += 1
             self._armed[stream] = wakeup
             heapq.heappush(self._timers, (wakeup, self._count, stream))

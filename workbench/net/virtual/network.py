@@ -6,13 +6,13 @@ from collections import deque
 from collections.abc import Sequence
 from random import Random
 
-from workbench.errors import LocalProtocolError, PeerError, ScenarioError
+from workbench.errors import LocalProtocolError, ScenarioError
 from workbench.net.interface import Arrival, Capabilities, Foot, Host, Plan, Tap
-from workbench.net.packets import decode_ip, pack_address
+from workbench.net.packets import destination_of, pack_address
 from workbench.net.values import Command
 from workbench.net.virtual.clock import Clock
 from workbench.net.virtual.host import Outcome, Put, Stack
-from workbench.net.virtual.tcp import DEFAULT, Settings
+from workbench.net.virtual.settings import DEFAULT, Settings
 from workbench.net.virtual.wire import Impairments
 
 _INSIDE = ""     # the "wire" of a packet from a host to itself: no tap, no delay
@@ -43,6 +43,7 @@ class VirtualNetwork:
         self._max_in_flight = max_in_flight
         self._wires = {wire.name: Impairments(wire, f"{seed}") for wire in plan.wires}
         self._owners: dict[tuple[str, str], str] = {}     # (wire, address) -> host
+        self._standing: set[tuple[str, str]] = set()      # (host, wire): where it has a foot
         self._hosts: dict[str, Host] = {}
         self._stacks: dict[str, Stack] = {}
         self._alarms: dict[str, float] = {}
@@ -61,6 +62,7 @@ class VirtualNetwork:
             if (foot.wire, foot.address) in self._owners:
                 raise ScenarioError(f"{foot.address} is there twice on {foot.wire!r}")
             self._owners[foot.wire, foot.address] = host.name
+            self._standing.add((host.name, foot.wire))
         name = host.name
         self._stacks[name] = Stack(frozenset(foot.address for foot in host.feet),
                                    lambda source, destination: self._route(name, source, destination),
@@ -118,7 +120,7 @@ class VirtualNetwork:
             self._clock.at(now, lambda: self._deliver(sender, _INSIDE, packet))
             return
         wire = self._wires.get(put.wire)
-        if wire is None or not any(foot.wire == put.wire for foot in self._hosts[sender].feet):
+        if wire is None or (sender, put.wire) not in self._standing:
             raise LocalProtocolError(f"{sender} has no foot on {put.wire!r}")
         for tap in self._taps:
             tap(now, put.wire, packet, put.why)
@@ -133,9 +135,8 @@ class VirtualNetwork:
 
     def _receiver(self, sender: str, wire: str, packet: bytes) -> str | None:
         """Who hears a packet: the owner of its destination on this wire, or the sender's next hop there."""
-        try:
-            destination = decode_ip(packet, whole=False).destination
-        except PeerError:
+        destination = destination_of(packet)
+        if destination is None:
             return None
         owner = self._owners.get((wire, destination))
         if owner is not None:

@@ -9,8 +9,6 @@ RFC 5961 (answers to blind attacks); RFC 7323 §2 (window scale). Timestamps, SA
 
 from __future__ import annotations
 
-import enum
-from bisect import bisect_right
 from collections import deque
 
 import msgspec
@@ -28,103 +26,14 @@ from workbench.net.values import (
     StreamOpened,
     StreamWritable,
 )
+from workbench.net.virtual.gaps import Gaps
+from workbench.net.virtual.round_trip import RoundTrip
+from workbench.net.virtual.settings import DEFAULT, Settings
+from workbench.net.virtual.states import TRANSITIONS, Cause, State
 
 _FOLD = 0xFFFFFFFF
 _HALF = 0x80000000
 
-
-class Settings(msgspec.Struct, frozen=True):
-    """What a TCP may be told. Times in seconds, sizes in octets.
-
-    Args:
-        mss: largest payload that we take and send; 0: 1460 over IPv4 and 1440 over IPv6.
-        receive_limit: receive buffer; the window closes as it fills.
-        send_limit: a send queue above it owes a `StreamWritable` when it has drained to half.
-        queue_limit: a send queue never grows above it; an order that would is a LocalProtocolError.
-        gaps_limit: pieces kept of what arrived out of order.
-        initial_window: congestion window to start with, in segments (RFC 6928).
-        rto_initial, rto_min, rto_max: bounds of the retransmission timer. RFC 6298 (2.4) asks for a minimum of
-            1 s; 0.2 s is what hosts in the field use.
-        syn_retries, retries: how often a SYN, and anything later, is repeated before we give up.
-        ack_delay: how long an acknowledgment waits for data to travel with (RFC 9293 §3.8.6.3: below 0.5).
-        msl: maximum segment lifetime. TIME-WAIT lasts twice as long. RFC 9293 says 120; a virtual wire holds no
-            packet for a second, but a peer whose last octets are lost again and again must still find us there.
-        offer_limit: how long an offered SYN waits for the node's answer.
-        keep_alive: idle time after which the peer is probed; None: never (RFC 9293 §3.8.4).
-        keep_alive_probes: unanswered probes before we give up.
-    """
-
-    mss: int = 0
-    receive_limit: int = 262_144
-    send_limit: int = 262_144
-    queue_limit: int = 16_777_216
-    gaps_limit: int = 512
-    initial_window: int = 10
-    rto_initial: float = 1.0
-    rto_min: float = 0.2
-    rto_max: float = 60.0
-    syn_retries: int = 6
-    retries: int = 12
-    ack_delay: float = 0.04
-    msl: float = 15.0
-    offer_limit: float = 60.0
-    keep_alive: float | None = None
-    keep_alive_probes: int = 9
-
-
-DEFAULT = Settings()
-
-
-class State(enum.StrEnum):
-    """RFC 9293 §3.3.2. LISTEN is a listener that holds one offered SYN, which the node has not answered yet."""
-
-    CLOSED = "CLOSED"
-    LISTEN = "LISTEN"
-    SYN_SENT = "SYN-SENT"
-    SYN_RECEIVED = "SYN-RECEIVED"
-    ESTABLISHED = "ESTABLISHED"
-    FIN_WAIT_1 = "FIN-WAIT-1"
-    FIN_WAIT_2 = "FIN-WAIT-2"
-    CLOSE_WAIT = "CLOSE-WAIT"
-    CLOSING = "CLOSING"
-    LAST_ACK = "LAST-ACK"
-    TIME_WAIT = "TIME-WAIT"
-
-
-class Cause(enum.StrEnum):
-    """What moves a connection on, other than RST, abort and giving up, which lead to CLOSED from everywhere."""
-
-    OFFER = "SYN arrives at a listener"
-    ACCEPT = "node accepts: SYN, ACK leaves"
-    OPEN = "node opens: SYN leaves"
-    SYN = "SYN arrives"
-    SYN_ACK = "SYN, ACK arrives"
-    ACK_OF_SYN = "ACK of our SYN arrives"
-    SEND_FIN = "our FIN leaves"
-    FIN = "FIN arrives"
-    ACK_OF_FIN = "ACK of our FIN arrives"
-    TIMEOUT = "2 MSL are over"
-
-
-# RFC 9293 figure 5. "LISTEN, node opens" is the way to simultaneous open from an offered SYN.
-TRANSITIONS: dict[tuple[State, Cause], State] = {
-    (State.CLOSED, Cause.OPEN): State.SYN_SENT,
-    (State.CLOSED, Cause.OFFER): State.LISTEN,
-    (State.LISTEN, Cause.ACCEPT): State.SYN_RECEIVED,
-    (State.LISTEN, Cause.OPEN): State.SYN_SENT,
-    (State.SYN_SENT, Cause.SYN): State.SYN_RECEIVED,
-    (State.SYN_SENT, Cause.SYN_ACK): State.ESTABLISHED,
-    (State.SYN_RECEIVED, Cause.ACK_OF_SYN): State.ESTABLISHED,
-    (State.ESTABLISHED, Cause.SEND_FIN): State.FIN_WAIT_1,
-    (State.ESTABLISHED, Cause.FIN): State.CLOSE_WAIT,
-    (State.FIN_WAIT_1, Cause.ACK_OF_FIN): State.FIN_WAIT_2,
-    (State.FIN_WAIT_1, Cause.FIN): State.CLOSING,
-    (State.FIN_WAIT_2, Cause.FIN): State.TIME_WAIT,
-    (State.CLOSE_WAIT, Cause.SEND_FIN): State.LAST_ACK,
-    (State.CLOSING, Cause.ACK_OF_FIN): State.TIME_WAIT,
-    (State.LAST_ACK, Cause.ACK_OF_FIN): State.CLOSED,
-    (State.TIME_WAIT, Cause.TIMEOUT): State.CLOSED,
-}
 
 _SENDS_DATA = frozenset((State.ESTABLISHED, State.CLOSE_WAIT, State.FIN_WAIT_1, State.CLOSING, State.LAST_ACK))
 _TAKES_DATA = frozenset((State.ESTABLISHED, State.FIN_WAIT_1, State.FIN_WAIT_2))
@@ -194,7 +103,7 @@ class TcpMachine:
         self._receive_limit = limit
         self._inbox: deque[bytes] = deque()
         self._inbox_octets = 0
-        self._gaps: list[tuple[int, bytes]] = []
+        self._gaps = Gaps(settings.gaps_limit)
         self._fin_at: int | None = None
         self._fin_taken = False
         self._paused = False
@@ -210,11 +119,8 @@ class TcpMachine:
         self._alive_at: float | None = None
         self._alive_tries = 0
         # Round-trip time and congestion.
-        self._srtt: float | None = None
-        self._rttvar = 0.0
-        self.rto = settings.rto_initial
+        self._trip = RoundTrip(settings)
         self._tries = 0
-        self._timed: tuple[int, float] | None = None
         self._cwnd = settings.initial_window * self.mss
         self._ssthresh = 1 << 30
         self._duplicates = 0
@@ -490,7 +396,7 @@ class TcpMachine:
             if window and not self._snd_wnd:
                 # What was sent into the closed window were probes: send it all again from the start.
                 self._snd_nxt = self._snd_una
-                self._restore_rto()
+                self._trip.restore()
                 self._resend_at = None
             self._snd_wnd = window
             self._max_snd_wnd = max(self._max_snd_wnd, window)
@@ -509,10 +415,8 @@ class TcpMachine:
         self._snd_nxt = max(self._snd_nxt, ack)
         while len(self._marks) > 1 and self._marks[1][0] <= ack:
             self._marks.popleft()
-        if self._timed is not None and ack >= self._timed[0]:
-            self._measure(now - self._timed[1])
-            self._timed = None
-        self._restore_rto()
+        self._trip.acknowledged(ack, now)
+        self._trip.restore()
         self._tries = 0
         self._duplicates = 0
         self._resend_at = None
@@ -538,7 +442,7 @@ class TcpMachine:
             self._ssthresh = max((self._snd_max - self._snd_una) // 2, 2 * self.mss)
             self._recovering = True
             self._recover = self._snd_max
-            self._timed = None
+            self._trip.cancel()
             self._cwnd = self._ssthresh + 3 * self.mss
             self._emit(self._snd_una, self.mss, now, "fast retransmit")
         elif self._recovering:
@@ -557,15 +461,15 @@ class TcpMachine:
             payload = payload[: max(0, self._fin_at - seq)]
         if seq > self._rcv_nxt:
             if payload:
-                self._keep_gap(seq, payload)
+                self._gaps.keep(seq, payload)
             self._ack_now = True
         elif payload:
             filled = bool(self._gaps)
-            self._append(payload)
-            while self._gaps and self._gaps[0][0] <= self._rcv_nxt:
-                start, piece = self._gaps.pop(0)
-                if start + len(piece) > self._rcv_nxt:
-                    self._append(piece[self._rcv_nxt - start :])
+            if filled:
+                payload += self._gaps.take(seq + len(payload))
+            self._inbox.append(payload)
+            self._inbox_octets += len(payload)
+            self._rcv_nxt += len(payload)
             self._unacknowledged += 1
             if filled or self._unacknowledged >= 2 or not self.settings.ack_delay:
                 self._ack_now = True
@@ -581,30 +485,6 @@ class TcpMachine:
             if self.state is State.TIME_WAIT:
                 self._enter_time_wait(now)
         self._hand_over()
-
-    def _keep_gap(self, seq: int, payload: bytes) -> None:
-        """Keep what arrived ahead of a hole, without overlap, in order."""
-        gaps = self._gaps
-        at = bisect_right(gaps, seq, key=lambda gap: gap[0])
-        if at:
-            start, piece = gaps[at - 1]
-            covered = start + len(piece) - seq
-            if covered > 0:
-                payload = payload[covered:]
-                seq += covered
-        while payload and at < len(gaps) and gaps[at][0] < seq + len(payload):
-            start, piece = gaps[at]
-            if start + len(piece) <= seq + len(payload):
-                del gaps[at]
-            else:
-                payload = payload[: start - seq]
-        if payload and len(gaps) < self.settings.gaps_limit:
-            gaps.insert(at, (seq, payload))
-
-    def _append(self, payload: bytes) -> None:
-        self._inbox.append(payload)
-        self._inbox_octets += len(payload)
-        self._rcv_nxt += len(payload)
 
     def _hand_over(self) -> None:
         """Tell the node what it has not been told, in order: octets, the peer's end, the close."""
@@ -631,9 +511,9 @@ class TcpMachine:
         if self._scaling:
             options += bytes((1, 3, 3, self._rcv_shift))
         if self._snd_max == self.iss:
-            self._timed = (self.iss + 1, now)
+            self._trip.start(self.iss + 1, now)
         else:
-            self._timed = None
+            self._trip.cancel()
         self._snd_nxt = self._snd_max = self.iss + 1
         self._transmit(self.iss, flags, options=options, why=why)
 
@@ -657,11 +537,8 @@ class TcpMachine:
     def _syn_acknowledged(self, now: float) -> None:
         self._snd_una = self.iss + 1
         self._wl2 = self._snd_una
-        if self._timed is not None:
-            self._measure(now - self._timed[1])
-            self._timed = None
-        elif self._tries:
-            self.rto = max(self.rto, 3 * self.settings.rto_initial)     # RFC 6298 (5.7)
+        if not self._trip.acknowledged(self._snd_una, now) and self._tries:
+            self._trip.rto = max(self._trip.rto, 3 * self.settings.rto_initial)     # RFC 6298 (5.7)
             self._cwnd = self.mss
         self._tries = 0
         self._resend_at = None
@@ -695,9 +572,9 @@ class TcpMachine:
         again = seq < self._snd_max
         after = seq + len(payload) + fin
         if again:
-            self._timed = None
-        elif self._timed is None:
-            self._timed = (after, now)
+            self._trip.cancel()
+        elif not self._trip.is_timing:
+            self._trip.start(after, now)
         comment = self._why(seq, after) if payload else ""
         if fin and self._end_why not in ("", comment):
             comment = f"{comment}; {self._end_why}" if comment else self._end_why
@@ -761,22 +638,6 @@ class TcpMachine:
 
     # Timers.
 
-    def _measure(self, rtt: float) -> None:
-        """RFC 6298 (2.2), (2.3)."""
-        if self._srtt is None:
-            self._srtt = rtt
-            self._rttvar = rtt / 2
-        else:
-            self._rttvar = 0.75 * self._rttvar + 0.25 * abs(self._srtt - rtt)
-            self._srtt = 0.875 * self._srtt + 0.125 * rtt
-        self._restore_rto()
-
-    def _restore_rto(self) -> None:
-        """Take back the backoff: the peer is there."""
-        if self._srtt is not None:
-            wanted = self._srtt + max(0.001, 4 * self._rttvar)
-            self.rto = min(max(wanted, self.settings.rto_min), self.settings.rto_max)
-
     def _resend(self, now: float) -> None:
         self._tries += 1
         self._resend_at = None
@@ -787,8 +648,7 @@ class TcpMachine:
             else:
                 self._close(Failure.TIMED_OUT)
             return
-        self.rto = min(self.rto * 2, self.settings.rto_max)             # RFC 6298 (5.5)
-        self._timed = None                                              # Karn's algorithm
+        self._trip.back_off()
         if self.state in _BEFORE_DATA:
             self._send_syn(now, f"retransmission: {self._open_why}" if self._open_why else "retransmission")
         elif self._snd_wnd == 0:
@@ -826,7 +686,7 @@ class TcpMachine:
             if not waits:
                 self._resend_at = None
             elif self._resend_at is None:
-                self._resend_at = now + self.rto
+                self._resend_at = now + self._trip.rto
         return self._take()
 
     def _take(self) -> list[Event]:
