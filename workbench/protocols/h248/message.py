@@ -16,12 +16,11 @@ Source: H.248.1 §7, §8, Annex B.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import msgspec
 
-if TYPE_CHECKING:
-    from workbench.protocols.sdp import SessionDescription
+from workbench.protocols.sdp import SessionDescription
 
 NULL = 0
 """The null context, `-` in text."""

@@ -100,6 +100,7 @@ _HEADER = re.compile(
 _TIME = re.compile(r"\d{8}T\d{8}", re.I)
 _TIMER = re.compile(rf"{BLANK}([TSLZ])[ \t\r\n]*:[ \t\r\n]*(\d{{1,4}})[ \t\r\n]*,", re.I)
 _WORD = re.compile(SAFE)
+_ENDING = re.compile(r"[ \t]*(?:\r\n|\n|\r)")
 _LINE = re.compile(r"([A-Za-z])=([^\r\n]*)([\r\n]+)")
 _LINES = re.compile(r"(?:[A-Za-z]=[^\r\n]*[\r\n]++)*+")
 
@@ -173,7 +174,8 @@ def _header_error(text: str) -> MalformedMessageError:
         (rf"{BLANK}(?:{AUTHENTICATION}{BLANK})?(?:MEGACO|!)/", "MEGACO/ or !/", "message"),
         (r"\d{1,2}(?![0-9])", "a version of one or two digits", "Version"),
         (r"(?=[ \t\r\n;])", "a blank behind the version", "SEP"),
-        (rf"{BLANK}(?:{MID})", "a message identifier", "mId"),
+        (BLANK, "a message identifier", "mId"),
+        (MID, "a message identifier", "mId"),
         (r"(?=[ \t\r\n;]|\Z)", "a blank behind the message identifier", "mId"),
     )
     for pattern, expected, production in steps:
@@ -353,7 +355,7 @@ def _property_or_name(t: list[str], i: int) -> _Read[Property]:
 
 def _once(t: list[str], i: int, found: dict[str, object], name: str) -> None:
     if name in found:
-        raise _Unexpected(i, f"{name} only once", "at-most-once")
+        raise _Unexpected(i, f"{name.replace('_', ' ')} only once", "at-most-once")
 
 
 # --- message body and transactions ----------------------------------------------------------------------------------
@@ -728,7 +730,7 @@ def _media(t: list[str], i: int) -> _Read[Media]:
             break
         i += 1
     if implicit and streams:
-        raise _Unexpected(i, "either Stream descriptors or their parts alone", "mediaParm")
+        raise _Unexpected(i, "Stream descriptors or their parts, not both", "mediaParm")
     if implicit:
         streams.append(StreamDescriptor(1, **implicit))  # type: ignore[arg-type]
     return Media(tuple(streams), state, bool(implicit)), _expect(t, i, "}", "mediaDescriptor")
@@ -777,13 +779,14 @@ def _description(t: list[str], i: int) -> tuple[SessionDescription, ...]:
     if not body:
         return ()
     offset = opening + len(text) - len(body)
-    body = body.rstrip(" \t\r\n") + ("\r\n" if "\r\n" in body else "\n")
+    lines = body.rstrip(" \t\r\n")
+    ending = _ENDING.match(body, len(lines))
+    body = lines + (ending[0] if ending else "\r\n" if "\r\n" in lines else "\n")
     octets = body.replace("\\}", "}").encode("latin-1")
     try:
         return decode_groups(octets)
     except PeerError as error:
-        lines = _LINES.fullmatch(body)
-        if lines is None:
+        if _LINES.fullmatch(body) is None:
             raise _Broken(i, offset, error) from None
         return _unread(octets)
 

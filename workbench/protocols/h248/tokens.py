@@ -186,8 +186,10 @@ class Token(NamedTuple):
 
 
 def cut(text: str, start: int) -> list[str]:
-    """The tokens from `start` on, and at least one empty string that marks the end."""
-    return _TOKEN.findall(text, start)
+    """The tokens from `start` on, and empty strings that mark the end, as many as a parser looks ahead."""
+    found: list[str] = _TOKEN.findall(text, start)
+    found += ("", "", "")
+    return found
 
 
 def scan(text: str, start: int) -> Iterator[Token]:

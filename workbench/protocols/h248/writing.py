@@ -71,7 +71,6 @@ _SAFE = re.compile(rf"{SAFE}+")
 _QUOTABLE = re.compile(r'[^"\x00-\x08\x0a-\x1f\x7f]*')
 _PATTERN = re.compile(r"[^};\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\uffff]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_BODY_END = re.compile(r"(?<!\\)\}")
 
 # Marks for line ends: one level in, one level out, same level. Octets become characters up to 255, so no text has them.
 _IN, _OUT, _SAME = "\ue000", "\ue001", "\ue002"
@@ -92,15 +91,18 @@ def encode(message: Message, style: Style = "pretty") -> bytes:
 
     Source: H.248.1 Annex B.2.
     """
-    return _WRITERS[style].message(message)
+    return _WRITERS[style, min(message.version, 3)].message(message)
 
 
 class _Writer:
     """The productions, in one style."""
 
-    def __init__(self, style: Style) -> None:
+    def __init__(self, style: Style, version: int) -> None:
         self.pretty = style == "pretty"
-        self.word: Mapping[str, str] = {long: long if self.pretty else short for long, short in TOKENS.items()}
+        words = {long: long if self.pretty else short for long, short in TOKENS.items()}
+        if self.pretty and version < 3:  # the long form lost its last part in version 3; readers here take both
+            words["EmergencyOff"] = "EmergencyOffToken"
+        self.word: Mapping[str, str] = words
         self.equals = " = " if self.pretty else "="
 
     # --- layout ---
@@ -313,13 +315,11 @@ class _Writer:
         """Local or Remote: session descriptions one after the other, closing braces escaped."""
         if not groups:
             return self.block(self.word[head], [])
-        text = b"".join(encode_sdp(group) for group in groups).decode("latin-1")
-        text = _BODY_END.sub(r"\\}", text)
-        if not text.endswith("\n"):
-            text += "\r\n" if "\r\n" in text else "\n"
+        text = "".join(_ended(encode_sdp(group)) for group in groups).replace("}", "\\}")
         if not self.pretty:
             return f"{self.word[head]}{{\n{text}}}"
-        return f"{self.word[head]} {{\n{text[:-1]}{_SAME}}}"
+        # The mark stands for the line feed that ends the text (or follows its lone carriage return).
+        return f"{self.word[head]} {{\n{text.removesuffix(chr(10))}{_SAME}}}"
 
     def local_control(self, control: LocalControl) -> str:
         """The LocalControl descriptor."""
@@ -555,7 +555,8 @@ _DESCRIPTORS: dict[type, Callable[[_Writer, Descriptor], str]] = {
     Token: _Writer.token,  # type: ignore[dict-item]
 }
 _AUDITED = ("Mode", "ReservedValue", "ReservedGroup", "ServiceStates", "Buffer")
-_WRITERS: dict[Style, _Writer] = {"pretty": _Writer("pretty"), "compact": _Writer("compact")}
+_STYLES: tuple[Style, ...] = ("pretty", "compact")
+_WRITERS = {(style, version): _Writer(style, version) for style in _STYLES for version in range(4)}
 
 
 def _indented(text: str) -> str:
@@ -572,6 +573,12 @@ def _indented(text: str) -> str:
             continue
         parts.append("\n" + "  " * depth)
     return "".join(parts)
+
+
+def _ended(octets: bytes) -> str:
+    """A session description whose last line is ended, so that another one or a brace may follow."""
+    text = octets.decode("latin-1")
+    return text if text.endswith(("\n", "\r")) else text + ("\r\n" if "\r\n" in text else "\n")
 
 
 def context_text(context: int) -> str:
