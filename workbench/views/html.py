@@ -125,15 +125,15 @@ def _section(number: int, one: Any, glossary: _Glossary) -> str:
                  f"{len(report.messages)} messages.</p>")
     verdicts = getattr(one, "verdicts", None)
     targets = {frame: row.message for row in rows for frame in reversed(row.frames)}
-    if verdicts is not None:
-        parts.append(_verdicts(verdicts, number, targets))
+    facts = [_verdicts(verdicts, number, targets)] if verdicts is not None else []
+    facts.append(f'<div><h3>Roles</h3><div class="scroll">{roles_html(report, style=False)}</div></div>')
+    parts.append(f'<div class="facts">{"".join(facts)}</div>')
     if report.scenario is not None and scenario is None:
         deviations = "".join(f"<li>{escape(text)}</li>" for text in report.scenario.deviations)
         parts.append(f"<p>Looks like <code>{escape(report.scenario.id)}</code> "
                      f"({report.scenario.score:.0%}).</p>{f'<ul>{deviations}</ul>' if deviations else ''}")
     if report.findings:
         parts.append(_findings(report.findings, number, targets))
-    parts.append(f"<h3>Roles</h3><div class=\"scroll\">{roles_html(report, style=False)}</div>")
     parts.append(_ladder(number, report, rows[:MOST_ROWS], glossary, _name(one)))
     if len(rows) > MOST_ROWS:
         parts.append(f'<p class="quiet">The ladder stops after {MOST_ROWS} of {len(rows)} messages.</p>')
@@ -149,9 +149,9 @@ def _verdicts(verdicts: Sequence[Any], number: int, targets: dict[int, int]) -> 
         f"<td>{escape(verdict.name)}"
         f"{f'<br><span class=quiet>{escape(verdict.reason)}</span>' if verdict.reason else ''}"
         f"</td><td>{_frames(verdict.frames, number, targets)}</td></tr>" for verdict in verdicts)
-    return ('<h3>Expectations</h3><div class="scroll"><table class="list"><thead><tr><th scope="col">verdict</th>'
+    return ('<div><h3>Expectations</h3><div class="scroll"><table class="list"><thead><tr><th scope="col">verdict</th>'
             f'<th scope="col">expectation</th><th scope="col">frames</th></tr></thead>'
-            f"<tbody>{rows}</tbody></table></div>")
+            f"<tbody>{rows}</tbody></table></div></div>")
 
 
 def _kind(verdict: str) -> str:
@@ -236,6 +236,7 @@ font-weight:600;white-space:nowrap;margin-right:.4em}
 .wb-page table.list{border-collapse:collapse}
 .wb-page table.list td,.wb-page table.list th{text-align:left;vertical-align:top;padding:.3em .9em .3em 0;
 border-bottom:1px solid var(--wb-line)}
+.wb-page .facts{display:flex;flex-wrap:wrap;gap:0 4rem}
 .wb-page .findings{padding-left:1.2em}
 .wb-page .tag{font:600 .8em ui-monospace,Menlo,Consolas,monospace;border:1px solid var(--wb-line);border-radius:4px;
 padding:.1em .4em}
@@ -274,13 +275,16 @@ document.documentElement.classList.add('js');
     const rest=dd.querySelector('em');if(rest){const e=document.createElement('span');e.className='p';
       e.textContent=rest.textContent;m.append(e);}
     a.before(m);});}
+  function bring(link){const box=link.closest('.picture'),b=box.getBoundingClientRect(),
+    r=link.getBoundingClientRect();
+    if(r.top<b.top+40)box.scrollTop+=r.top-b.top-40;else if(r.bottom>b.bottom)box.scrollTop+=r.bottom-b.bottom+8;}
   function show(id,focus){const panel=document.getElementById(id);
     if(!panel||!panel.classList.contains('panel'))return false;
     const stage=panel.closest('.stage');
     stage.querySelectorAll('.panel.chosen,a.wb-m.chosen').forEach(n=>n.classList.remove('chosen'));
     panel.classList.add('chosen');fill(panel);
     const link=stage.querySelector('a.wb-m[href="#'+id+'"]');
-    if(link){link.classList.add('chosen');link.scrollIntoView({block:'nearest',inline:'nearest'});}
+    if(link){link.classList.add('chosen');bring(link);}
     stage.querySelector('.panels').scrollTop=0;
     if(focus)panel.focus({preventScroll:true});return true;}
   document.addEventListener('click',e=>{const a=e.target.closest('a[href^="#s"]');if(!a)return;

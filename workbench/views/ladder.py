@@ -156,10 +156,11 @@ def _row(message: Message) -> Row:
 # SVG. Sizes are in CSS pixels.
 
 _TIME = 92          # column of times
-_LANE = 240         # distance between lanes
+_LANE = 224         # distance between lanes
 _HEAD = 64
 _STEP = 40          # height of a row
-_SIDE = 104         # room outside the outermost lanes
+_SIDE = 100         # room outside the outermost lanes
+_RIGHT = 112        # column of frames and wires
 
 SVG_STYLE = themed(".wb-ladder") + """
 .wb-ladder{background:var(--wb-paper);font:13px/1.3 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
@@ -221,7 +222,7 @@ def draw(
 ) -> str:
     """What `ladder_svg` gives, of rows and lanes that are already there."""
     at = {lane.name: _TIME + _SIDE + index * _LANE for index, lane in enumerate(lanes)}
-    width = _TIME + 2 * _SIDE + max(0, len(lanes) - 1) * _LANE
+    width = _width(lanes)
     height = _HEAD + _STEP * len(rows) + 24
     name = escape(title or "Message ladder")
     nodes = ", ".join(lane.name for lane in lanes)
@@ -233,6 +234,7 @@ def draw(
         "messages that were encrypted on the wire carry a padlock and a double line.</desc>",
         f"<style>{SVG_STYLE}</style>" if style else "",
         f'<text class="quiet" x="{_TIME - 14}" y="{_HEAD - 18}" text-anchor="end">seconds</text>',
+        f'<text class="quiet" x="{width - _RIGHT}" y="{_HEAD - 18}">frame, wire</text>',
     ]
     for lane in lanes:
         x = at[lane.name]
@@ -270,7 +272,7 @@ function wbHead(box){const head=box.querySelector('.wb-head');if(!head)return;
 
 def head_html(lanes: Sequence[Lane]) -> str:
     """A strip with the lanes' names that stays in sight while a ladder scrolls; for eyes only."""
-    width = _TIME + 2 * _SIDE + max(0, len(lanes) - 1) * _LANE
+    width = _width(lanes)
     names = "".join(f'<span style="left:{_TIME + _SIDE + index * _LANE}px">{escape(_short(lane.name, 24))}</span>'
                     for index, lane in enumerate(lanes))
     return f'<div class="wb-head" aria-hidden="true"><div style="width:{width}px">{names}</div></div>'
@@ -300,7 +302,18 @@ def _svg_row(
         f'<rect class="hit" x="2" y="{y + 1}" width="{width - 4}" height="{_STEP - 2}" rx="5"/>'
         f'<text class="mono" x="{_TIME - 14}" y="{y + 20}" text-anchor="end">{moment}</text>'
         f'<text class="quiet mono" x="{_TIME - 14}" y="{y + 33}" text-anchor="end">{since}</text>'
+        f'<text class="mono t-{colour}" x="{width - _RIGHT}" y="{y + 20}">{escape(_carried(row))}</text>'
+        f'<text class="quiet mono" x="{width - _RIGHT}" y="{y + 33}">{escape(_short(row.wire, 16))}</text>'
         f"{_words(row, start, end, y, colour)}{_stroke(row, start, end, line, colour)}{closing}</g>")
+
+
+def _width(lanes: Sequence[Lane]) -> int:
+    return _TIME + 2 * _SIDE + max(0, len(lanes) - 1) * _LANE + _RIGHT
+
+
+def _carried(row: Row) -> str:
+    """Protocol and frame, for the column at the right."""
+    return f"{row.protocol} {row.frames[-1]}" if row.frames else row.protocol
 
 
 def _words(row: Row, start: int, end: int, y: int, colour: str) -> str:
@@ -309,17 +322,26 @@ def _words(row: Row, start: int, end: int, y: int, colour: str) -> str:
     room = max(150, abs(end - start) - 14)
     error = " ⚠" if row.error else ""
     again = " (again)" if row.repeated else ""
-    text = _short(row.summary, int(room / 7.2) - len(again) - (3 if row.protected else 0)) + again + error
+    main, detail = _parted(row.summary)
+    text = _short(main, int(room / 7.2) - len(again) - (3 if row.protected else 0)) + again + error
     anchor, x = ("middle", middle) if start != end else ("start", start + 12)
     lock = ""
     if row.protected:
         left = x - len(text) * 3.6 - 15 if anchor == "middle" else x
         x += 6 if anchor == "middle" else 14
         lock = _padlock(left, y + 8, colour)
-    frames = f"{row.protocol} · {row.wire} · frame {row.frames[-1]}" if row.frames else row.protocol
+    below = ""
+    if detail or row.error:
+        below = (f'<text class="quiet" x="{middle if start != end else start + 12}" y="{y + 36}" '
+                 f'text-anchor="{anchor}">{escape(_short(row.error or detail, int(room / 5.8)))}</text>')
     return (f'{lock}<text class="what t-{colour}" x="{x}" y="{y + 18}" text-anchor="{anchor}">{escape(text)}</text>'
-            f'<text class="quiet" style="font-size:10px" x="{middle if start != end else start + 12}" y="{y + 37}" '
-            f'text-anchor="{anchor}">{escape(_short(frames, int(room / 5)))}</text>')
+            f"{below}")
+
+
+def _parted(summary: str) -> tuple[str, str]:
+    """A summary and what stands in its brackets at the end, which goes below the arrow."""
+    main, opened, detail = summary.partition(" (")
+    return (main, detail[:-1]) if opened and detail.endswith(")") else (summary, "")
 
 
 def _stroke(row: Row, start: int, end: int, y: int, colour: str) -> str:
