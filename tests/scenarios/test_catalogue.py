@@ -124,3 +124,24 @@ def test_an_unknown_knob_says_which_there_are():
         scenario.run(weakened="nothing")
     with pytest.raises(ScenarioError, match="network"):
         scenario.run(network="carrier pigeon")
+
+
+@pytest.mark.parametrize("tls", ["1.2", "1.3"])
+@pytest.mark.parametrize("scenario", ALL, ids=IDS)
+def test_a_ue_with_another_certificate_is_refused(scenario, tls, tmp_path):
+    """The gateway answers with bad_certificate, and no octet of the UE's payload is on the core wire."""
+    (variant,) = [w.name for w in scenario.weakened if w.name.endswith("presents another certificate")
+                  and "gateway" not in w.name]
+    run = scenario.run(seed=1, out=tmp_path, weakened=variant, tls=tls)
+    alerts = [m for m in run.report.messages if m.protocol == "TLS" and m.source.node == "IMS-AGW"
+              and "bad_certificate" in m.summary]
+    assert len(alerts) == 1
+    ue = run.scenario.topology.nodes[0]
+    core = next(leg for leg in run.report.sessions[-1].legs if leg.name == "core") if any(
+        leg.name == "core" for leg in run.report.sessions[-1].legs) else None
+    if core is not None and core.tcp_client:
+        assert run.report.payload(core, sender="IMS-AGW") == b""
+    said = next(line.order.text for line in scenario.script if line.node == ue.name and hasattr(line.order, "text"))
+    shown = scenario.run(seed=1, out=tmp_path / "plain", tls=tls).report
+    assert any(m.wire == "Core" and said.encode() in m.octets for m in shown.messages)
+    assert not any(m.wire == "Core" and said.encode() in m.octets for m in run.report.messages)

@@ -179,17 +179,17 @@ def words_arrive(leg_from: str, leg_to: str, *, sender: str) -> Fact:
     return Fact(f"what {sender} says", check)
 
 
-def delivered(wire: str, sender: str) -> Seen:
-    """An MSRP REPORT with status 200 on `wire` that reaches `sender`: its message is at the other end."""
+def delivered(sender: str) -> Seen:
+    """An MSRP REPORT with status 200 that reaches `sender`, behind a NAT or not: its message is at the other end."""
 
     def find(report: Report) -> list[Frames]:
         return [
             message.frames for message in report.messages
-            if message.protocol == "MSRP" and message.wire == wire and message.destination.node == sender
+            if message.protocol == "MSRP" and message.destination.node == sender
             and message.summary.startswith("REPORT") and "200" in message.summary
         ]
 
-    return Seen(f"a success REPORT for {sender} on {wire}", find)
+    return Seen(f"a success REPORT for {sender}", find)
 
 
 def checked_before_core(leg_name: str) -> Fact:
@@ -216,26 +216,28 @@ def checked_before_core(leg_name: str) -> Fact:
 
 
 def tls_ends_before_tcp(leg_name: str) -> Fact:
-    """On this leg a close_notify of the side that ends comes before the first FIN, and nobody resets."""
+    """On this leg each side sends close_notify before its FIN, and nobody resets the connection."""
 
     def check(report: Report) -> tuple[bool, Frames, str] | None:
         leg = _leg(report, leg_name)
         if leg is None or not leg.tls_client:
             return None
         of_leg = [m for m in report.messages if m.wire == leg.wire and set(m.frames) & set(leg.frames)]
-        notify = next((m for m in of_leg if m.protocol == "TLS" and "close_notify" in m.summary), None)
         reset = next((m for m in of_leg if m.protocol == "TCP" and m.summary.startswith("RST")), None)
-        fin = next((m for m in of_leg if m.protocol == "TCP" and m.summary.startswith("FIN")), None)
-        if fin is None and reset is None:
+        if reset is not None:
+            return False, reset.frames, f"{reset.source.node} reset the connection"
+        fins = [m for m in of_leg if m.protocol == "TCP" and m.summary.startswith("FIN") and not m.repeated]
+        if not fins:
             return None
-        if notify is None:
-            last = fin or reset
-            assert last is not None
-            return False, last.frames, "TCP was closed without a close_notify: the end could have been cut off"
-        if fin is None:
-            assert reset is not None
-            return False, reset.frames, "the connection was reset"
-        return notify.frames[0] <= fin.frames[0], (notify.frames[0], fin.frames[0]), "FIN came before close_notify"
+        frames: list[int] = []
+        for fin in fins:
+            # A fatal alert of either side ends TLS for both (RFC 8446 §6.2).
+            notify = next((m for m in of_leg if m.protocol == "TLS" and m.frames[0] <= fin.frames[0] and (
+                "Alert fatal" in m.summary or ("close_notify" in m.summary and m.source == fin.source))), None)
+            if notify is None:
+                return False, fin.frames, f"{fin.source.node} sent FIN without close_notify: its end could be a cut"
+            frames += (notify.frames[0], fin.frames[0])
+        return True, tuple(frames), ""
 
     return Fact(f"the release of the {leg_name} leg", check)
 
