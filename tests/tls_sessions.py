@@ -6,8 +6,8 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from cryptography.hazmat.primitives import serialization
-from OpenSSL import SSL, crypto
+from cryptography import x509
+from OpenSSL import SSL
 
 from workbench.security.identities import Identity
 from workbench.security.source import Source
@@ -28,10 +28,8 @@ def context(name: str, version: str, log: list[str], suites: str = "", mutual: b
     made.set_min_proto_version(VERSIONS[version])
     made.set_max_proto_version(VERSIONS[version])
     who = identity(name)
-    pem = who.key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-                                serialization.NoEncryption())
-    made.use_privatekey(crypto.load_privatekey(crypto.FILETYPE_PEM, pem))
-    made.use_certificate(crypto.load_certificate(crypto.FILETYPE_ASN1, who.certificate))
+    made.use_privatekey(who.key)
+    made.use_certificate(x509.load_der_x509_certificate(who.certificate))
     if mutual:
         made.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, lambda *_: True)
     if suites and version == "1.2":
@@ -48,13 +46,17 @@ class Recorded:
     """A session: what each direction carried, in the order of a capture. Direction 0 is from the TLS client."""
 
     def __init__(self, version: str, suites: str = "", mutual: bool = True, server_name: str = "",
-                 change: Callable[[Any], None] | None = None) -> None:
-        self.log: list[str] = []
+                 change: Callable[[Any], None] | None = None, resume: Recorded | None = None) -> None:
+        self.log: list[str] = [] if resume is None else resume.log
         self.flights: list[tuple[int, bytes]] = []
-        self.ends = [
-            SSL.Connection(context("ue", version, self.log, suites, mutual, change), None),
-            SSL.Connection(context("agw", version, self.log, suites, mutual, change), None),
+        self.contexts = resume.contexts if resume is not None else [
+            context(name, version, self.log, suites, mutual, change) for name in ("ue", "agw")
         ]
+        self.ends = [SSL.Connection(one, None) for one in self.contexts]
+        if resume is not None:
+            ticket = resume.ends[0].get_session()
+            assert ticket is not None
+            self.ends[0].set_session(ticket)
         if server_name:
             self.ends[0].set_tlsext_host_name(server_name.encode())
         self.ends[0].set_connect_state()

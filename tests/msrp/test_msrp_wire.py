@@ -255,7 +255,8 @@ def test_garbage_never_escapes(data: bytes, size: int) -> None:
 
 @given(st.lists(st.one_of(st.sampled_from([
     b"MSRP abcd1234 SEND\r\n", b"MSRP abcd1234 200 OK\r\n", f"To-Path: {B}\r\n".encode(),
-    f"From-Path: {A}\r\n".encode(), b"\r\n", b"-------abcd1234$\r\n", b"-------abcd1234", b"Content-Type: a/b\r\n", b"Byte-Range: 1-5/5\r\n", b"+\r\n",
+    f"From-Path: {A}\r\n".encode(), b"\r\n", b"-------abcd1234$\r\n",
+    b"-------abcd1234", b"Content-Type: a/b\r\n", b"Byte-Range: 1-5/5\r\n", b"+\r\n",
 ]), st.binary(max_size=20)), max_size=30), st.integers(1, 50))
 @settings(max_examples=300)
 def test_almost_messages_never_escape_and_framing_does_not_depend_on_portions(parts: list[bytes], size: int) -> None:
