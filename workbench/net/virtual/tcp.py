@@ -279,6 +279,7 @@ class TcpMachine:
         if self._alive_at is not None and now >= self._alive_at:
             self._probe_alive(now)
         if self._ack_at is not None and now >= self._ack_at:
+            self._ack_at = None
             self._ack_now = True
         return self._finish(now)
 
