@@ -82,6 +82,6 @@ def test_every_name_has_its_entry() -> None:
 
 @given(st.binary(max_size=200) | st.builds(lambda a, b: OCTETS[0][:a] + b + OCTETS[1][a:], st.integers(0, 300),
                                            st.binary(max_size=20)))
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_garbage_is_covered_too(octets: bytes) -> None:
     check(octets)

@@ -101,7 +101,7 @@ def test_a_body_of_no_octets_is_not_no_body() -> None:
 
 
 @given(st.binary(max_size=200), st.sampled_from(list(Flag)), st.lists(st.integers(1, 60), max_size=20))
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_any_body_comes_back(body: bytes, flag: Flag, cuts: list[int]) -> None:
     message = send(body, flag=flag)
     octets = wire.encode(message)
@@ -246,7 +246,7 @@ def test_what_would_not_be_msrp_is_not_encoded() -> None:
 
 
 @given(st.binary(max_size=400), st.integers(1, 50))
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_garbage_never_escapes(data: bytes, size: int) -> None:
     reader = wire.Reader(max_octets=64)
     for at in range(0, len(data), size):
@@ -258,7 +258,7 @@ def test_garbage_never_escapes(data: bytes, size: int) -> None:
     f"From-Path: {A}\r\n".encode(), b"\r\n", b"-------abcd1234$\r\n",
     b"-------abcd1234", b"Content-Type: a/b\r\n", b"Byte-Range: 1-5/5\r\n", b"+\r\n",
 ]), st.binary(max_size=20)), max_size=30), st.integers(1, 50))
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_almost_messages_never_escape_and_framing_does_not_depend_on_portions(parts: list[bytes], size: int) -> None:
     data = b"".join(parts)
     whole = wire.Reader(max_octets=100).receive_data(data)

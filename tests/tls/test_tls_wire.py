@@ -249,7 +249,7 @@ def test_garbage_never_escapes(data: bytes) -> None:
 
 @given(st.sampled_from(list(HandshakeType)), st.binary(max_size=200), st.sampled_from([None, 0x0303, 0x0304]),
        st.sampled_from([None, 0x009E, 0x00A8, 0xC02B, 0x00AA, 0x002F, 0xD001]))
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_garbage_in_a_message_never_escapes(kind: int, body: bytes, version: int | None, suite: int | None) -> None:
     octets = bytes([kind]) + len(body).to_bytes(3) + body
     with contextlib.suppress(MalformedMessageError):
