@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from agw_stage import (
     AGW_PRINT,
@@ -716,6 +718,43 @@ def test_a_changed_fingerprint_on_a_running_session_ends_it():
 
 
 # Anything at any time
+
+_STEPS = [order for order in itertools.permutations(["ue", "words", "core", "remote", "peer"])
+          if order.index("ue") < order.index("words") and order.index("core") < order.index("peer")]
+
+
+@pytest.mark.parametrize("order", _STEPS, ids=" ".join)
+@pytest.mark.parametrize("identity", [UE_IDENTITY, OTHER_IDENTITY], ids=["announced", "another"])
+def test_no_payload_before_the_check(order, identity):
+    """R-6.2.10.3-11: in whatever order things happen, the core hears the announced UE, all of it, and nobody else."""
+    stage = Stage()
+    access = given(stage.orders(add("access", stream(local("TCP/TLS", "passive", "a=fingerprint:$"), realm=A))))
+    ue = Peer(stage, Stream(access, UE_SOURCE), ue_session(True, identity=identity))
+    peer: Peer | None = None
+    for step in order:
+        match step:
+            case "ue":
+                ue.connects().up()
+            case "words" if ue.session.state is tls.State.UP:
+                ue.sends(b"words")
+            case "core":
+                outside = given(stage.orders(add("core", stream(
+                    local("TCP", "passive"), remote("TCP", "active", PEER), realm=C), context=1)))
+            case "peer":
+                peer = Peer(stage, Stream(outside, Endpoint(PEER.host, 6000)))
+                stage.sees(StreamOffered(peer.stream))
+                accepted = any(isinstance(command, AcceptStream) for command in stage.take())
+                peer = peer.up() if accepted else None
+            case "remote":
+                theirs = remote("TCP/TLS", "active", UE, f"a=fingerprint:{UE_PRINT}")
+                stage.orders(modify("ip/1/access/1", stream(theirs)))
+        settle(ue, *([peer] if peer is not None else []))
+        if peer is not None and (identity is OTHER_IDENTITY or "remote" not in order[: order.index(step) + 1]):
+            assert peer.heard == b""
+    if identity is UE_IDENTITY:
+        assert peer is not None
+        assert peer.heard == b"words"
+
 
 _STREAMS = [Stream(Endpoint(host, port), far) for host, port in (("198.51.100.20", 40_002), ("198.51.100.21", 40_000))
             for far in (UE_SOURCE, PEER)]

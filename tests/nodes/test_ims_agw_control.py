@@ -363,6 +363,17 @@ def test_the_bad_value_is_quoted():
     assert command(reply).terminations == ("ip/1/access/1",)
 
 
+@pytest.mark.parametrize("value", ['act"ive', "\u00e9\x01", "x" * 5_000, "a\\}b", "{"])
+def test_a_hostile_value_is_quoted_safely(value):
+    """Whatever the value is made of, the reply can be read."""
+    stage = Stage()
+    stage.number += 1
+    body = f"Transaction = {stage.number} {{ {add('access', stream(local('TCP', value), realm=A))} }}"
+    stage.sees(DatagramReceived(MG, MGC, f"MEGACO/2 [192.0.2.10]:2944\n{body}".encode()))
+    message = stage.hears()
+    assert message.error is not None or error(message.body[0])[0] == 449
+
+
 def test_a_failing_command_ends_the_transaction():
     """Partial failure: what came before stays, the failing one has the error, what follows is not carried out."""
     stage = Stage()
@@ -557,7 +568,7 @@ Transaction = 9 {{ {add('access', stream(TLS_LOCAL, remote('TCP/TLS/MSRP', 'acti
 
 
 @settings(max_examples=150, deadline=None)
-@having(st.integers(0, len(_VALID) - 1), st.text("$*{}=,/ 0aR\n", max_size=4), st.integers(0, 30))
+@having(st.integers(0, len(_VALID) - 1), st.text('$*{}=,/ 0aR\n"\\;', max_size=4), st.integers(0, 30))
 def test_a_mutilated_order(at, inserted, removed):
     """A valid order with something replaced: a reply or an error, never an exception."""
     stage = Stage()

@@ -23,6 +23,7 @@ from workbench.protocols.h248.packages import Registry
 from workbench.security.identities import Identity
 
 _ORDERS = (h248.Media, h248.Events, h248.Signals, h248.Audit)
+_LONGEST_TEXT = 120
 _CONTEXT_WORDS = {h248.NULL: "-", h248.CHOOSE: "$", h248.ALL: "*"}
 
 
@@ -376,4 +377,7 @@ def _matches(name: str, pattern: str) -> bool:
 
 
 def _error(refused: Refused) -> h248.ErrorDescriptor:
-    return h248.ErrorDescriptor(refused.code, refused.text)
+    # The text may quote what the controller wrote; a quoted string holds neither quotation marks nor controls.
+    text = refused.text[:_LONGEST_TEXT]
+    shown = (letter if letter.isascii() and letter.isprintable() and letter != '"' else "?" for letter in text)
+    return h248.ErrorDescriptor(refused.code, "".join(shown))

@@ -205,13 +205,20 @@ class Gateway:
         self._carriers = {stream: one for stream, one in self._carriers.items() if one.state is not State.OVER}
         caused, self._out.commands = self._out.commands, kept
         self._out.order(*(command for command in caused if isinstance(command, _READY)))
-        self._controlled(self._h248.reply(number, replies, now), now, _why(actions, replies))
+        self._controlled(self._answer(number, replies, now), now, _why(actions, replies))
         self._out.order(*(command for command in caused if not isinstance(command, _READY)))
         if self._control.restart_ordered:
             self._control.restart_ordered = False
             self._registered = False
             self._method = (h248.Method.RESTART, "903 MGC Directed Change")
             self._register(now)
+
+    def _answer(self, number: int, replies: Sequence[h248.ActionReply], now: float) -> list[machine.Event]:
+        try:
+            return self._h248.reply(number, replies, now)
+        except LocalProtocolError as error:  # something the controller made us keep can't be written back
+            self._out.order(Note(f"the reply can't be encoded: {error}"))
+            return self._h248.reply(number, h248.ErrorDescriptor(500, "internal software failure"), now)
 
     # Registration
 
