@@ -28,7 +28,8 @@ _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]+")
 # Attributes whose value is words that mean something each: the names of the words, the last one for all that follow.
 _WORDS = {
     "fingerprint": ("hash", "octets"), "path": ("uri",), "accept-types": ("type",), "accept-wrapped-types": ("type",),
-    "key-mgmt": ("protocol", "message"), "floorid": ("number", "label"), "floorctrl": ("role",), "bfcpver": ("version",),
+    "key-mgmt": ("protocol", "message"), "floorid": ("number", "label"), "floorctrl": ("role",),
+    "bfcpver": ("version",),
     "rtpmap": ("format", "encoding"), "fmtp": ("format", "parameters"), "crypto": ("tag", "suite", "keys"),
     "t38faxudpecdepth": ("depth",), "tcap": ("number", "transport"), "pcfg": ("number", "configuration"),
     "acfg": ("number", "configuration"), "acap": ("number", "attribute"),
