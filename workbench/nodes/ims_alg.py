@@ -357,9 +357,9 @@ class ImsAlg:
         violations = sdp.check_answer(offered, media)
         if violations:
             raise _Rejected(502, "Bad Gateway", f"the answer is not legal: {violations[0].what}")
-        protected = sdp.transport_of(offered.proto)
-        if protected is not None and protected.security is not None and offered.attribute("fingerprint") is not None and (
-                not _fingerprints(media)):
+        transport = sdp.transport_of(offered.proto)
+        protected = transport is not None and transport.security is not None
+        if protected and offered.attribute("fingerprint") is not None and not _fingerprints(media):
             raise _Rejected(502, "Bad Gateway", "no fingerprint in the answer to an offer with TLS")
         return answer, media
 

@@ -61,7 +61,7 @@ scenario = Scenario(
         at(1.0, UE, Call("sip:bob@home2.example")),
         at(2.0, UE, SendText("Conference floor opens at 10:00; bring slides.")),
         at(2.5, PEER, SendText("Slides are ready.")),
-        at(3.0, UE, HangUp(after_heard=1)),
+        at(20.0, UE, HangUp(after_heard=1)),
     ),
     expect=(
         InOrder(AGREED, (seen.registration(ACCESS, "Security-Client", "msrp-tls"),

@@ -62,7 +62,7 @@ scenario = Scenario(
         at(10.0, PEER, Call("sip:bob@home2.example")),
         at(11.0, PEER, SendText("Conference floor opens at 10:00; bring slides.")),
         at(11.5, UE, SendText("Slides are ready.")),
-        at(12.0, PEER, HangUp(after_heard=1)),
+        at(30.0, PEER, HangUp(after_heard=1)),
     ),
     expect=(
         InOrder(AGREED, (seen.registration(ACCESS, "Security-Client", "msrp-tls"),
