@@ -395,6 +395,16 @@ def test_unfinished_messages_are_bounded() -> None:
         one.send(b"c", "text/plain", 0.0)
 
 
+def test_a_peer_that_never_reports_does_not_stop_us() -> None:
+    one, _ = joined(max_messages=4)
+    for number in range(600):
+        _, events = one.send(b"hi", "text/plain", float(number))
+        (request,) = sent(events)
+        one.receive_data(wire.encode(Response(request.transaction, 200, "OK", request.from_path, request.to_path)), 0.0)
+    assert len(one._outgoing) <= 257
+    assert one.next_wakeup() is None
+
+
 def test_a_message_with_wrong_headers_is_refused_and_the_session_goes_on() -> None:
     """M2."""
     other = opened()

@@ -31,6 +31,7 @@ INTERRUPTIBLE_ABOVE = 2048
 OTHER_BODY_OCTETS = 10240
 """The longest body of a request that is not SEND (RFC 4975 §7.1)."""
 _QUIET_LIMIT = 256
+_UNREPORTED_LIMIT = 256
 _TOKEN_LETTERS = 12  # 71 bits of letters and digits; 64 are asked for (RFC 4975 §7.1)
 
 _REASONS = {
@@ -125,6 +126,7 @@ class _Outgoing:
     def __init__(self, message_id: str, body: bytes, content_type: str, reports: Headers, now: float) -> None:
         self.message_id = message_id
         self.body = body
+        self.size = len(body)
         self.content_type = content_type
         self.reports = reports
         self.sent = 0           # octets that have left
@@ -135,6 +137,11 @@ class _Outgoing:
     @property
     def wants_report(self) -> bool:
         return any(header.name == "Success-Report" for header in self.reports)
+
+    @property
+    def answered(self) -> bool:
+        """All of it has left, and each chunk that gets a response has it."""
+        return self.finished and self.waiting == 0
 
 
 class _Incoming:
@@ -270,8 +277,9 @@ class Session:
             raise LocalProtocolError(f"send while {self.state.name}")
         if failure_report not in ("yes", "partial", "no"):
             raise LocalProtocolError(f"Failure-Report {failure_report!r}")
-        if len(self._outgoing) >= self._max_messages:
+        if sum(not message.answered for message in self._outgoing.values()) >= self._max_messages:
             raise LocalProtocolError(f"{self._max_messages} messages are waiting already")
+        self._forget_unreported()
         message_id = self._token(_TOKEN_LETTERS)
         reports: Headers = (Header("Success-Report", "yes"),) if success_report else ()
         reports += (Header("Failure-Report", failure_report),)
@@ -380,9 +388,17 @@ class Session:
         raise LocalProtocolError("no transaction id was found that is not in the body")
 
     def _settle(self, message: _Outgoing) -> None:
-        """Forget a message of which nothing more can be heard."""
-        if message.finished and message.waiting == 0 and not message.wants_report:
-            self._outgoing.pop(message.message_id, None)
+        """Forget what of a message is not needed any more; all of it where no report is to come."""
+        if message.answered:
+            message.body = b""
+            if not message.wants_report:
+                self._outgoing.pop(message.message_id, None)
+
+    def _forget_unreported(self) -> None:
+        """A peer that never reports must not make us hold more and more: the oldest go first."""
+        unreported = [key for key, message in self._outgoing.items() if message.answered]
+        for message_id in unreported[: max(0, len(unreported) - _UNREPORTED_LIMIT)]:
+            del self._outgoing[message_id]
 
     def _give_up(self, message_id: str, status: int, reason: str) -> list[Event]:
         message = self._outgoing.pop(message_id, None)
@@ -433,7 +449,7 @@ class Session:
     def _interrupt(self, message: _Outgoing, now: float) -> Event:
         """Tell the receiver that no more will come: a chunk of no octets that ends with `#` (RFC 4975 §7.1.1)."""
         message.finished = True
-        span = ByteRange(message.sent + 1, None, len(message.body))
+        span = ByteRange(message.sent + 1, None, message.size)
         return self._chunk_of(message, span, b"", Flag.ABORTED, now)
 
     def _request(self, request: Request, now: float) -> list[Event]:
@@ -456,18 +472,18 @@ class Session:
         message = self._outgoing.get(message_id)
         try:
             status = wire.decode_status(request.get("Status") or "")
-            span = wire.decode_byte_range(request.get("Byte-Range") or f"1-*/{len(message.body) if message else '*'}")
+            span = wire.decode_byte_range(request.get("Byte-Range") or f"1-*/{message.size if message else '*'}")
         except MalformedMessageError as error:
             return [RequestRefused(request.method, 400, error.what)]
         if message is None or status.namespace != 0:
             return []
         if status.code != 200:
             return self._give_up(message_id, status.code, status.comment or _REASONS.get(status.code, ""))
-        end = span.end if span.end is not None else len(message.body)
-        if end > len(message.body):
-            return [RequestRefused(request.method, 400, f"report on octet {end} of {len(message.body)}")]
+        end = span.end if span.end is not None else message.size
+        if end > message.size:
+            return [RequestRefused(request.method, 400, f"report on octet {end} of {message.size}")]
         message.reported.add(span.start, end + 1)
-        if len(message.reported.ranges) > _Coverage.LIMIT or not message.reported.whole(len(message.body)):
+        if len(message.reported.ranges) > _Coverage.LIMIT or not message.reported.whole(message.size):
             return []
         self._outgoing.pop(message_id)
         return [Delivered(message_id)]
