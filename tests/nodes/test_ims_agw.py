@@ -365,6 +365,23 @@ def test_a_server_with_a_wrong_certificate_is_refused(version):
     assert ue.secured[-1] == tls.Failed("the peer sent the fatal alert bad_certificate", 42, False)
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_ue_that_refuses_the_gateway(version):
+    """The UE expects another certificate: a failed establishment, although in TLS 1.3 it had succeeded for a client."""
+    stage = Stage()
+    access = given(stage.orders(add("access", stream(
+        local("TCP/TLS", "active", "a=fingerprint:SHA-256 $"),
+        remote("TCP/TLS", "passive", UE, f"a=fingerprint:{UE_PRINT}"), realm=A),
+        EVENTS.format(1), "Signals { tcpbcc/EstBNC { Stream = 1 }, tlsbsc/EstBNC { Stream = 1 } }")))
+    stage.does(OpenStream)
+    session = ue_session(False, version, announced=[OTHER_IDENTITY.fingerprint()])
+    ue = Peer(stage, Stream(access, UE), session).up()
+    settle(ue)
+    assert stage.notified() == ("ip/1/access/1", "tlsbsc/BNCChange", {"Type": "Fail"})
+    settle(ue)
+    assert ue.ended
+
+
 def test_a_ue_without_certificate_is_refused():
     """F7: as a wrong one."""
     stage = Stage()

@@ -1,8 +1,22 @@
 """One stream endpoint of a gateway: a TCP connection, TLS on it where the m= line says so, and payload to its partner.
 
-The states are those of the stage-2 digest: a role comes from SDP, a connection comes in or is opened, TLS follows,
-its certificate is checked, and only then does payload pass. Everything a peer does is answered with commands and
-observations; nothing is raised.
+    IDLE       a=setup:active; a trigger, a signal (or EAGER) and a Remote address  -> CONNECTING, SYN
+    LISTENING  SYN of the right source             -> ACCEPTED, SYN-ACK; the partner is triggered
+               the same with `hold_incoming`       -> OFFERED; when the partner is UP -> ACCEPTED
+    CONNECTING, ACCEPTED   established             -> UP
+               refused, or `tcp_guard` over        -> OVER, reported; the partner gives up
+    UP         no TLS                              payload
+               TLS signal                          handshake as client
+               octets of the peer, no signal       handshake as server
+               certificate matches its fingerprint payload; if that is not known yet, payload is held
+               TLS failed, or `tls_guard` over     alert, FIN, reported; the partner is released
+               close_notify of the peer            close_notify, FIN, reported; the partner is released
+               FIN, no TLS                         passed on behind all payload (half-close)
+               RST                                 -> OVER, reported, mirrored
+               Subtract, release signal            close_notify, FIN; RST after `linger`
+    OVER       only `a=connection:new` leads out of it
+
+Everything a peer does is answered with commands and observations; nothing is raised.
 
 Source: TS 23.334 §5.4, §5.16, §6.2.10.3, §6.2.18; H.248.89 (TCP), H.248.90 (TLS).
 """
@@ -93,6 +107,7 @@ class Bearer:
         self._tls: tls.TlsSession | None = None
         self._shaken = False
         self._verified = False
+        self._heard_payload = False
         self._inbox: deque[bytes] = deque()
         self._waiting = 0
         self._paused = False
@@ -425,7 +440,9 @@ class Bearer:
         if self._leaving or self.state is not State.UP:
             return
         self._out.order(Note(f"{self.termination}: TLS: {failed.reason}"))
-        self._observe(Change.LOST if self._verified else Change.TLS_FAILED)
+        # In TLS 1.3 a server refuses our certificate after the handshake has succeeded for us (RFC 8446 §4.4.2.4).
+        running = self._verified and (failed.ours or self._heard_payload)
+        self._observe(Change.LOST if running else Change.TLS_FAILED)
         self._leave(now, f"TLS is over ({failed.reason}): its TCP connection is released")
         self._end_due = True
         if self._verified:
@@ -471,6 +488,7 @@ class Bearer:
 
     def _take(self, data: bytes, now: float) -> None:
         self.octets_in += len(data)
+        self._heard_payload = True
         if self._leaving:
             return
         self._inbox.append(data)
