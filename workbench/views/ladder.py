@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -152,6 +153,10 @@ def _row(message: Message) -> Row:
         (message.source.port, message.destination.port), message.protocol, message.summary, message.session,
         message.protected, message.repeated, message.error, message.comment)
 
+
+# Summaries of H.248 messages: `Reply 1001: Add ip/1/core/1 in 1`, `Add ip/1/core/$ in $ [1001]`.
+_REPLY = re.compile(r"(Reply \d+): (.+)")
+_REQUEST = re.compile(r"(.+) \[(\d+)\]")
 
 # SVG. Sizes are in CSS pixels.
 
@@ -339,9 +344,15 @@ def _words(row: Row, start: int, end: int, y: int, colour: str) -> str:
 
 
 def _parted(summary: str) -> tuple[str, str]:
-    """A summary and what stands in its brackets at the end, which goes below the arrow."""
+    """What stands above the arrow and what below it: brackets at the end, transaction ids and what is replied."""
     main, opened, detail = summary.partition(" (")
-    return (main, detail[:-1]) if opened and detail.endswith(")") else (summary, "")
+    if opened and detail.endswith(")"):
+        return main, detail[:-1]
+    if (reply := _REPLY.fullmatch(summary)) is not None:
+        return reply[1], reply[2]
+    if (request := _REQUEST.fullmatch(summary)) is not None:
+        return request[1], f"transaction {request[2]}"
+    return summary, ""
 
 
 def _stroke(row: Row, start: int, end: int, y: int, colour: str) -> str:

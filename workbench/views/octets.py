@@ -21,12 +21,12 @@ def octets_text(explained: Explained | Layer, width: int = 110, *, meanings: boo
         meanings: False leaves the meanings out and keeps label and value. A meaning is told once, at the first
             field that it fits.
     """
-    lines = [plain(explained.title)]
+    lines = textwrap.wrap(plain(explained.title), max(width, 60), subsequent_indent="  ")
     told: set[str] | None = set() if meanings else None
     lines += _tree_lines(explained.fields, explained.octets, width, told, 0)
     if isinstance(explained, Explained):
         for layer in explained.layers:
-            lines += ["", plain(layer.title)]
+            lines += ["", *textwrap.wrap(plain(layer.title), max(width, 60), subsequent_indent="  ")]
             lines += _tree_lines(layer.fields, layer.octets, width, told, 0)
     covered = coverage(explained)
     lines += ["", f"{covered.explained_octets} of {covered.octets} octets explained"]
