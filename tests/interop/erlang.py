@@ -24,7 +24,9 @@ def erlang_terms(messages: list[bytes]) -> list[str | Refused]:
     need("erl", _PACKAGES)
     escript = need("escript", _PACKAGES)
     lines = "".join(base64.b64encode(message).decode() + "\n" for message in messages)
-    done = subprocess.run([escript, str(_DRIVER)], input=lines, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        [escript, str(_DRIVER)], input=lines, capture_output=True, text=True, timeout=120, check=False
+    )
     if done.returncode or "megaco" in done.stderr:
         missing("megaco", f"apt-get install {_PACKAGES}: {done.stderr.strip()[:300]}")
     answers: list[str | Refused] = []
@@ -43,9 +45,9 @@ def example_messages() -> dict[str, bytes]:
     """
     erl = need("erl", _PACKAGES)
     script = (
-        "File = filename:join([code:lib_dir(megaco), \"examples\", \"meas\", \"time_test.msgs\"]),"
+        'File = filename:join([code:lib_dir(megaco), "examples", "meas", "time_test.msgs"]),'
         "case file:consult(File) of {ok, [{pretty, L}]} ->"
-        " [io:format(\"~s ~s~n\", [N, base64:encode(M)]) || {N, M} <- L]; _ -> ok end, halt()."
+        ' [io:format("~s ~s~n", [N, base64:encode(M)]) || {N, M} <- L]; _ -> ok end, halt().'
     )
     done = subprocess.run([erl, "-noshell", "-eval", script], capture_output=True, text=True, timeout=60, check=True)
     pairs = (line.split(" ", 1) for line in done.stdout.splitlines())
