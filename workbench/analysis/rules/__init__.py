@@ -1,15 +1,57 @@
-"""Rules that a capture can break, one file each."""
+"""Rules that a capture can break, one file each. A new rule: copy `setup_answer.py`, and name it in `RULES`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from workbench.analysis.rules import (
+    clear_on_tls_leg,
+    core_before_check,
+    core_left_open,
+    fingerprint_mismatch,
+    no_close_notify,
+    order_unanswered,
+    outgoing_before_incoming,
+    roles_against_setup,
+    security_reaches_core,
+    setup_answer,
+    tls_alert,
+)
+from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.analysis.values import Finding
 
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
 
+__all__ = ["MOST_OF_ONE_RULE", "RULES", "Evidence", "Rule", "check"]
+
+RULES: tuple[Rule, ...] = (
+    security_reaches_core.rule,
+    fingerprint_mismatch.rule,
+    roles_against_setup.rule,
+    setup_answer.rule,
+    clear_on_tls_leg.rule,
+    core_left_open.rule,
+    order_unanswered.rule,
+    core_before_check.rule,
+    outgoing_before_incoming.rule,
+    no_close_notify.rule,
+    tls_alert.rule,
+)
+"""All rules, in the order in which findings are told."""
+
+MOST_OF_ONE_RULE = 100
+
 
 def check(report: Report) -> tuple[Finding, ...]:
-    """What the report breaks, in order of rule and frame."""
-    return ()
+    """What the report breaks, in order of rule and place. After `MOST_OF_ONE_RULE` a rule says no more."""
+    found: list[Finding] = []
+    for rule in RULES:
+        for count, evidence in enumerate(rule.find(report)):
+            if count == MOST_OF_ONE_RULE:
+                report.notes.append(f"rule {rule.id}: only the first {MOST_OF_ONE_RULE} findings are told")
+                break
+            frames = tuple(dict.fromkeys(evidence.frames))
+            found.append(Finding(rule.id, rule.clause, rule.severity, rule.title, frames, evidence.explanation,
+                                 rule.provisional))
+    return tuple(found)

@@ -1,0 +1,35 @@
+"""Application data is on the core leg before the UE's certificate could be checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from workbench.analysis.rules.rule import Evidence, Rule, messages_of
+
+if TYPE_CHECKING:
+    from workbench.analysis.report import Report
+
+
+def _find(report: Report) -> Iterator[Evidence]:
+    for call in report.calls:
+        access = next((leg for leg, span, _ in call.legs if leg.name == "access" and leg.tls_client), None)
+        if access is None or not access.decrypted:
+            continue
+        gateways = {report.names(context.gateway.host) for context in call.contexts}
+        done = [m for m in messages_of(report, access) if m.summary.startswith("Finished")]
+        checked = done[1].frames[-1] if len(done) > 1 else None
+        for leg, _, _ in call.legs:
+            if leg.name != "core":
+                continue
+            sent = next((m for m in messages_of(report, leg) if m.source.node in gateways
+                         and m.protocol in ("MSRP", "unknown")), None)
+            if sent is not None and (checked is None or sent.frames[0] < checked):
+                why = "never finished" if checked is None else f"finished only in frame {checked}"
+                yield Evidence(sent.frames, (
+                    f"the gateway sends application data to the core ({sent.summary}), while the access leg's handshake "
+                    f"{why}: the UE's certificate can't have been checked"))
+
+
+rule = Rule("core-before-check", "TS 23.334 §6.2.10.3 (R-6.2.10.3-11)", "error",
+            "Nothing of the UE is forwarded before its certificate is checked", _find, provisional=True)

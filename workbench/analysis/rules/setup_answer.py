@@ -1,0 +1,38 @@
+"""An answer takes a role in a=setup that the offer does not leave to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from workbench.analysis.rules.rule import Evidence, Rule
+from workbench.protocols.sdp import legal_answers, setup_of_answer, setup_of_offer, transport_of
+
+if TYPE_CHECKING:
+    from workbench.analysis.report import Report
+    from workbench.analysis.signalling import Described
+
+
+def _find(report: Report) -> Iterator[Evidence]:
+    for dialog in report.signalling.dialogs.values():
+        offers: dict[int, Described] = {}
+        told: set[tuple[int, str, str]] = set()
+        for one in dialog.described:
+            if one.role == "offer":
+                offers[one.index] = one
+                continue
+            offer = offers.get(one.index)
+            transport = transport_of(one.media.proto)
+            if offer is None or not one.media.port or transport is None or transport.carrier != "tcp":
+                continue
+            offered = setup_of_offer(offer.description.effective(offer.media))
+            taken = setup_of_answer(one.description.effective(one.media))
+            if taken not in legal_answers(offered) and (one.index, offered, taken) not in told:
+                told.add((one.index, offered, taken))
+                legal = " or ".join(legal_answers(offered))
+                yield Evidence((*offer.draft.frames, *one.draft.frames), (
+                    f"the offer says a=setup:{offered}, so the answer may say {legal}; it says {taken}: the two sides "
+                    "do not agree who opens the connection"))
+
+
+rule = Rule("setup-answer", "RFC 4145 §4.1", "error", "The answer's a=setup is one that the offer allows", _find)
