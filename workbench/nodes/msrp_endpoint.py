@@ -53,6 +53,14 @@ class Told(msgspec.Struct, frozen=True):
     message_id: str
 
 
+class NotTold(msgspec.Struct, frozen=True):
+    """A message of ours did not get through: status as in a response or REPORT, 0 where there was none."""
+
+    message_id: str
+    status: int
+    reason: str
+
+
 class Up(msgspec.Struct, frozen=True):
     """Messages can be sent now."""
 
@@ -63,7 +71,7 @@ class Down(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
-News = Heard | Told | Up | Down
+News = Heard | Told | NotTold | Up | Down
 
 
 class MsrpEndpoint:
@@ -174,8 +182,10 @@ class MsrpEndpoint:
                 return self._ended(stream, now)
             case StreamFailed(reason=reason):
                 return self._down(str(reason))
-            case StreamClosed(reason=reason):
-                return self._down("" if reason is None else str(reason))
+            case StreamClosed(reason=closed):
+                # RFC 4975 §5.4: what was not confirmed by now has failed.
+                unfinished = self._session.ended(now) if self._session is not None and not self.over else []
+                return self._spoken(unfinished, now) + self._down("" if closed is None else str(closed))
         return []
 
     def next_wakeup(self) -> float | None:
@@ -260,8 +270,8 @@ class MsrpEndpoint:
                     self.news.append(Heard(content_type, body))
                 case msrp.Delivered(message_id=message_id):
                     self.news.append(Told(message_id))
-                case msrp.MessageFailed(reason=reason):
-                    self.news.append(Down(reason))
+                case msrp.MessageFailed(message_id=message_id, status=status, reason=reason):
+                    self.news.append(NotTold(message_id, status, reason))
                 case msrp.PeerViolation(error=error):
                     commands.append(AbortStream(self._stream, f"the peer broke MSRP: {error}"))
                     commands += self._down(str(error))

@@ -24,11 +24,12 @@ from workbench.net.values import (
     Started,
     Woke,
 )
-from workbench.nodes.msrp_endpoint import Down, Heard, MsrpEndpoint, Told, Up
+from workbench.nodes.msrp_endpoint import Down, Heard, MsrpEndpoint, NotTold, Told, Up
 from workbench.nodes.orders import Call, HangUp, Order, Register, SendText
 from workbench.nodes.procedure import Await, Procedures, Steps, earliest
 from workbench.protocols import sdp, sip
 from workbench.protocols.msrp import machine as msrp
+from workbench.protocols.msrp import uri as msrp_uri
 from workbench.security.identities import Identity
 from workbench.security.source import Source
 from workbench.security.tls import TlsSession
@@ -255,13 +256,18 @@ class UserEquipment:
                                 body=self._describe(session, role, protected, None))
         session.dialog = sip.Dialog.of_callee(invite, accepted)
         yield from self._reply(key, accepted, _ANSWER)
-        yield from self._agreed(session, media, offer, role)
+        try:
+            yield from self._agreed(session, media, offer, role)
+        except PeerError as error:
+            yield Note(f"the offer can't be used: {error}")
+            yield from self._hang_up(0)
 
     def _agreed(
         self, session: _Session, theirs: sdp.Media, described: sdp.SessionDescription, ours: sdp.Setup | None,
     ) -> Steps:
         """Offer and answer are known on both sides: fingerprints first, then the connection."""
         session.peer_path = theirs.attribute("path") or ""
+        msrp_uri.decode_path(session.peer_path)  # raises here, where the call can still be refused
         prints = [sdp.Fingerprint.decode(text) for text in theirs.attributes("fingerprint")]
         yield from session.media.agree(prints, self._now)
         role = ours if ours is not None else sdp.complement(sdp.setup_of_answer(theirs))
@@ -376,6 +382,9 @@ class UserEquipment:
                     commands.append(Note(f"heard: {session.heard[-1]}"))
                 case Told(message_id=message_id):
                     session.told.add(message_id)
+                case NotTold(message_id=message_id, status=status, reason=reason):
+                    session.told.add(message_id)
+                    commands.append(Note(f"message {message_id} failed: {status} {reason}"))
                 case Up():
                     commands.append(Note("messages can be sent"))
                 case Down(reason=reason):
