@@ -1,7 +1,7 @@
 """From the message tree to text, pretty (long tokens, indented) or compact (short tokens, no blanks).
 
 Pretty text is laid out in two steps: the productions put marks where a line ends, `_indented` turns them into line
-ends and blanks. Lines of a session description are left as they are, at the first column.
+ends and blanks. A session description stays as it is, at the first column, and so does the brace behind it.
 
 Source: H.248.1 Annex B.2, versions 1 to 3.
 """
@@ -115,7 +115,7 @@ class _Writer:
             return f"{head} {{ }}"
         line = ", ".join(items)
         short = len(items) <= _ONE_LINE_ITEMS and len(head) + len(line) < _ONE_LINE
-        if short and not open_lines and not _MARK.search(line):
+        if short and not open_lines and "\n" not in line and not _MARK.search(line):
             return f"{head} {{ {line} }}"
         return f"{head} {{{_IN}{f',{_SAME}'.join(items)}{_OUT}}}"
 
@@ -318,8 +318,8 @@ class _Writer:
         text = "".join(_ended(encode_sdp(group)) for group in groups).replace("}", "\\}")
         if not self.pretty:
             return f"{self.word[head]}{{\n{text}}}"
-        # The mark stands for the line feed that ends the text (or follows its lone carriage return).
-        return f"{self.word[head]} {{\n{text.removesuffix(chr(10))}{_SAME}}}"
+        # The brace stands at the first column: blanks before it would look like one more line of the description.
+        return f"{self.word[head]} {{\n{text}}}"
 
     def local_control(self, control: LocalControl) -> str:
         """The LocalControl descriptor."""
