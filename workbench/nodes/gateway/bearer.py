@@ -150,9 +150,9 @@ class Bearer:
             return
         self._due = True
         if self.state is State.LISTENING:
-            self.timers["tcp"] = now + self._policy.tcp_guard
+            self._arm("tcp", now + self._policy.tcp_guard)
         elif self.state is State.UP and self.setting.tls and not self._verified:
-            self.timers["tls"] = now + self._policy.tls_guard
+            self._arm("tls", now + self._policy.tls_guard)
 
     def release(self, now: float, why: str, *, reset: bool = False) -> None:
         """End this endpoint: close_notify, FIN, and RST for a peer that does not answer in time."""
@@ -181,7 +181,7 @@ class Bearer:
         self._came_in = True
         partner = self.partner
         held = self._policy.hold_incoming and partner is not None and partner.will_open
-        self.timers["tcp"] = now + self._policy.tcp_guard
+        self._arm("tcp", now + self._policy.tcp_guard)
         if held:
             self.state = State.OFFERED
         else:
@@ -199,7 +199,7 @@ class Bearer:
             partner._accept()
         if self.setting.tls:
             if self._due:
-                self.timers["tls"] = now + self._policy.tls_guard
+                self._arm("tls", now + self._policy.tls_guard)
             self._start_tls(now)
         self._pump_both(now)
 
@@ -266,6 +266,14 @@ class Bearer:
                 self._out.order(AbortStream(self.stream, "the peer did not close in time"))
                 self._over()
 
+    def next_wakeup(self) -> float | None:
+        """The first of this endpoint's timers, or None."""
+        return min(self.timers.values(), default=None)
+
+    def _arm(self, name: str, moment: float) -> None:
+        self.timers[name] = moment
+        self._out.agenda.add(self)
+
     # TCP
 
     @property
@@ -296,7 +304,7 @@ class Bearer:
         self._unlisten()
         self.stream = Stream(self.setting.local, remote)
         self.state = State.CONNECTING
-        self.timers["tcp"] = now + self._policy.tcp_guard
+        self._arm("tcp", now + self._policy.tcp_guard)
         self._out.order(OpenStream(self.stream, why))
 
     def _refusal(self, stream: Stream) -> str:
@@ -387,7 +395,7 @@ class Bearer:
         if self.state is State.UP and self.setting.tls and self._tls is None and self._tls_ordered:
             self._tls = self._session(client=True)
             if self._due:
-                self.timers["tls"] = now + self._policy.tls_guard
+                self._arm("tls", now + self._policy.tls_guard)
             self._secured(self._tls.start(), now)
 
     def _secured(self, events: list[tls.Event], now: float, why: str = "") -> None:
@@ -543,7 +551,7 @@ class Bearer:
             return
         self._leaving = True
         self.timers.pop("tls", None)
-        self.timers["linger"] = now + self._policy.linger
+        self._arm("linger", now + self._policy.linger)
         self._unlisten()
         if self._paused and self.stream is not None:
             self._paused = False

@@ -16,6 +16,8 @@ from workbench.protocols.h248.message import (
 )
 from workbench.protocols.sdp import SessionDescription
 
+HEARTBEAT = "hangterm/thb"
+
 
 class Termination:
     """One ephemeral termination, or ROOT.
@@ -46,6 +48,14 @@ class Termination:
             event for event in self.events.events
             if event.name.lower() == name.lower() and (stream is None or event.stream in (None, stream))
         ), None)
+
+    def next_wakeup(self) -> float | None:
+        """When its heartbeat is due: so long after anybody spoke of it as the controller asked (H.248.36)."""
+        event = self.armed(HEARTBEAT)
+        seconds = event.parameter("timerx") if event is not None else None
+        if seconds is None or int(seconds.value) == 0:
+            return None
+        return self.spoken_of + int(seconds.value)
 
     def control(self, number: int) -> LocalControl:
         """The stream's LocalControl as it stands now."""
@@ -92,6 +102,7 @@ class Contexts:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._contexts: dict[int, Context] = {}
+        self._where: dict[str, Context] = {}
         self._last_context = 0
         self._last_termination = 0
 
@@ -107,10 +118,22 @@ class Contexts:
 
     def find(self, name: str) -> tuple[Context, Termination] | None:
         """Where a termination is, or None."""
-        for context in self._contexts.values():
-            if name in context.terminations:
-                return context, context.terminations[name]
-        return None
+        context = self._where.get(name)
+        return None if context is None else (context, context.terminations[name])
+
+    def put(self, context: Context, termination: Termination) -> None:
+        """The termination is in this context from now on."""
+        context.terminations[termination.name] = termination
+        self._where[termination.name] = context
+
+    def take_out(self, context: Context, termination: Termination) -> None:
+        """The termination is gone; and with its last termination the context is (H.248.1 §6.1)."""
+        termination.events = None
+        del context.terminations[termination.name]
+        del self._where[termination.name]
+        context.relink()
+        if not context.terminations:
+            del self._contexts[context.number]
 
     def room(self, context: Context | None) -> None:
         """Whether one more termination fits, into `context` or into a new one. Raises Refused (412, 434)."""
@@ -129,11 +152,6 @@ class Contexts:
         """A TerminationID that was never used before."""
         self._last_termination += 1
         return f"{prefix}/{self._last_termination}"
-
-    def drop_if_empty(self, context: Context) -> None:
-        """The context vanishes with its last termination (H.248.1 §6.1)."""
-        if not context.terminations:
-            self._contexts.pop(context.number, None)
 
 
 def _ready(bearer: Bearer) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from workbench.net.values import Endpoint
 from workbench.nodes.gateway.addresses import Addresses, interface_of
 from workbench.nodes.gateway.auditing import Auditor
 from workbench.nodes.gateway.bearer import Bearer
@@ -48,6 +49,7 @@ class Control:
     ) -> None:
         self.contexts = Contexts(limits)
         self.root = Termination(h248.ROOT, "", 0.0)
+        self.bearers: dict[Endpoint, Bearer] = {}
         self.leaving: list[Bearer] = []
         self.restart_ordered = False
         self._policy = policy
@@ -212,7 +214,7 @@ class Control:
         if context is None:
             context = self.contexts.new_context()
         termination.name = self.contexts.new_name(prefix)
-        context.terminations[termination.name] = termination
+        self.contexts.put(context, termination)
         self._carry_out(command, context, termination, streams, now)
         shown = [stream for stream in streams if stream.local is not None]
         descriptors: list[h248.Descriptor] = [_locals(media, termination, shown)] if shown else []
@@ -251,9 +253,8 @@ class Control:
             bearer.partner = None
             self.leaving.append(bearer)
             self._addresses.give_back(bearer.setting.local)
-        del context.terminations[termination.name]
-        context.relink()
-        self.contexts.drop_if_empty(context)
+            self.bearers.pop(bearer.setting.local, None)
+        self.contexts.take_out(context, termination)
 
     def drop_all(self, now: float) -> None:
         """Release every termination."""
@@ -275,6 +276,7 @@ class Control:
             self._take_media(context, termination, stream, now)
         if (events := command.descriptor(h248.Events)) is not None:
             termination.events = events if events.events else None
+            self._out.agenda.add(termination)
         signals = command.descriptor(h248.Signals)
         if signals is not None:
             termination.signals = signals
@@ -296,6 +298,7 @@ class Control:
             bearer = termination.bearers[stream.number] = Bearer(
                 context.number, termination.name, stream.number, stream.setting,
                 policy=self._policy, identity=self._identity, out=self._out)
+            self.bearers[stream.setting.local] = bearer
             context.relink()
         bearer.apply(stream.setting, now, renew=stream.renew)
 

@@ -34,7 +34,7 @@ from workbench.net.values import (
 )
 from workbench.nodes.gateway.addresses import Addresses
 from workbench.nodes.gateway.bearer import Bearer, State
-from workbench.nodes.gateway.contexts import Termination
+from workbench.nodes.gateway.contexts import HEARTBEAT, Termination
 from workbench.nodes.gateway.control import Control
 from workbench.nodes.gateway.reporting import event_for, time_stamp
 from workbench.nodes.gateway.settings import Limits, Observed, Outbox, Policy, Profile
@@ -43,7 +43,6 @@ from workbench.protocols.h248 import message as h248
 from workbench.protocols.h248.packages import Registry
 from workbench.security.identities import Identity
 
-HEARTBEAT = "hangterm/thb"
 INACTIVITY = "it/ito"
 _AGAIN = 5.0
 _MOST_FOREIGN_OCTETS = 8_192
@@ -99,7 +98,6 @@ class Gateway:
         self._method = (h248.Method.RESTART, "901 Cold Boot")
         self._notified: dict[int, tuple[int, str]] = {}
         self._heard = 0.0
-        self._carriers: dict[Stream, Bearer] = {}
 
     # The node
 
@@ -128,25 +126,20 @@ class Gateway:
 
     def next_wakeup(self) -> float | None:
         """The first timer of H.248, a heartbeat or a bearer."""
-        moments = [self._h248.next_wakeup(), self._register_at, self._inactive_at()]
-        for termination in self._terminations():
-            moments.append(self._heartbeat_at(termination))
-            for bearer in termination.bearers.values():
-                moments += bearer.timers.values()
-        for bearer in self._control.leaving:
-            moments += bearer.timers.values()
+        moments = [
+            self._h248.next_wakeup(), self._register_at, self._inactive_at(), self._out.agenda.next_wakeup()]
         return min((moment for moment in moments if moment is not None), default=None)
 
     def _wake(self, now: float) -> None:
         self._controlled(self._h248.wake(now), now)
         if self._register_at is not None and self._register_at <= now:
             self._register(now)
-        for bearer in [*self._bearers(), *self._control.leaving]:
-            bearer.wake(now)
-        for termination in self._terminations():
-            due = self._heartbeat_at(termination)
-            if due is not None and due <= now:
-                self._beat(termination, now)
+        for owner in self._out.agenda.due(now):
+            if isinstance(owner, Bearer):
+                owner.wake(now)
+            elif isinstance(owner, Termination):
+                self._beat(owner, now)
+            self._out.agenda.add(owner)
         inactive = self._inactive_at()
         if inactive is not None and inactive <= now:
             self._heard = now
@@ -202,7 +195,6 @@ class Gateway:
             return
         kept, self._out.commands = self._out.commands, []
         replies = self._control.execute(actions, now)
-        self._carriers = {stream: one for stream, one in self._carriers.items() if one.state is not State.OVER}
         caused, self._out.commands = self._out.commands, kept
         self._out.order(*(command for command in caused if isinstance(command, _READY)))
         self._controlled(self._answer(number, replies, now), now, _why(actions, replies))
@@ -272,11 +264,9 @@ class Gateway:
 
     def _beat(self, termination: Termination, now: float) -> None:
         termination.spoken_of = now
-        number = next((bearer.context for bearer in termination.bearers.values()), None)
         found = self._control.contexts.find(termination.name)
-        context = number if found is None else found[0].number
-        if context is not None:
-            self._notify(context, termination, h248.ObservedEvent(HEARTBEAT, self._stamp(now)), now)
+        if found is not None:
+            self._notify(found[0].number, termination, h248.ObservedEvent(HEARTBEAT, self._stamp(now)), now)
 
     def _notify(self, context: int, termination: Termination, event: h248.ObservedEvent, now: float) -> None:
         armed = termination.events
@@ -295,13 +285,6 @@ class Gateway:
     def _stamp(self, now: float) -> str:
         return time_stamp(self._epoch + now)
 
-    def _heartbeat_at(self, termination: Termination) -> float | None:
-        event = termination.armed(HEARTBEAT)
-        seconds = event.parameter("timerx") if event is not None else None
-        if seconds is None or int(seconds.value) == 0:
-            return None
-        return termination.spoken_of + int(seconds.value)
-
     def _inactive_at(self) -> float | None:
         event = self._control.root.armed(INACTIVITY)
         longest = event.parameter("mit") if event is not None else None
@@ -312,7 +295,7 @@ class Gateway:
     # Connections
 
     def _offered(self, happened: StreamOffered, stream: Stream, now: float) -> None:
-        bearer = next((bearer for bearer in self._bearers() if bearer.setting.local == stream.local), None)
+        bearer = self._control.bearers.get(stream.local)
         if bearer is None:
             self._out.order(RefuseStream(stream, "no termination listens here"), Drop(happened, "no termination here"))
         else:
@@ -337,27 +320,14 @@ class Gateway:
                 bearer.ended(now)
             case StreamClosed(reason=reason):
                 bearer.closed(reason, now)
-                self._carriers.pop(stream, None)
 
     def _carrier(self, stream: Stream) -> Bearer | None:
-        """Whose connection it is. Found once, it is remembered until it is over."""
-        known = self._carriers.get(stream)
-        if known is not None and known.stream == stream and known.state is not State.OVER:
-            return known
-        self._carriers.pop(stream, None)
-        found = next((one for one in (*self._bearers(), *self._control.leaving)
-                      if one.stream == stream and one.state is not State.OVER), None)
-        if found is not None:
-            self._carriers[stream] = found
-        return found
+        """Whose connection it is: that of an endpoint, or one that still ends after its endpoint is gone."""
+        candidates = (self._control.bearers.get(stream.local), *self._control.leaving)
+        return next((one for one in candidates
+                     if one is not None and one.stream == stream and one.state is not State.OVER), None)
 
     # Who is here
-
-    def _terminations(self) -> list[Termination]:
-        return [one for context in self._control.contexts.all() for one in context.terminations.values()]
-
-    def _bearers(self) -> list[Bearer]:
-        return [bearer for termination in self._terminations() for bearer in termination.bearers.values()]
 
     def _termination(self, observed: Observed) -> Termination | None:
         found = self._control.contexts.find(observed.termination)

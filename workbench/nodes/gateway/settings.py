@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 from workbench.net.values import Command, Endpoint
+from workbench.nodes.gateway.agenda import Agenda
 from workbench.protocols.h248.message import Mode
 from workbench.protocols.sdp import Fingerprint
 
@@ -156,11 +157,12 @@ class Observed(msgspec.Struct, frozen=True):
 
 
 class Outbox:
-    """Where everything that leaves is collected while one happening is worked on."""
+    """Where everything that leaves is collected while one happening is worked on, and who wants to be woken."""
 
     def __init__(self) -> None:
         self.commands: list[Command] = []
         self.observed: list[Observed] = []
+        self.agenda = Agenda()
 
     def order(self, *commands: Command) -> None:
         """Carry these out, in this order."""
