@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ET
 from view_samples import ALG, HOSTILE, UE, message, report
 
 from workbench.views import ladder_lanes, ladder_rows, ladder_svg, ladder_text
+from workbench.views.ladder import MOST_ROWS, draw
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -87,6 +88,15 @@ def test_hostile_text_stays_text() -> None:
     assert not list(root.iter(f"{SVG}script")) and not list(root.iter(f"{SVG}img"))
     assert "\x1b" not in svg and "\u202e" not in svg
     assert "\x1b" not in ladder_text(shown) and "\u202e" not in ladder_text(shown)
+
+
+def test_a_long_ladder_says_what_it_leaves_out() -> None:
+    """A picture holds a bounded number of rows, and tells how many more there are."""
+    row = ladder_rows(report())[0]
+    shown = report()
+    svg = draw([row] * (MOST_ROWS + 7), ladder_lanes(shown, [row]))
+    assert svg.count('role="listitem"') == MOST_ROWS
+    assert "7 more messages are not drawn" in svg
 
 
 def test_nothing_to_draw() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.analysis.explain import explain_message
 from workbench.analysis.explain.fields import Field
-from workbench.views.ladder import HEAD_SCRIPT, HEAD_STYLE, SVG_STYLE, Row, draw, head_html, ladder_lanes, ladder_rows
+from workbench.views.ladder import HEAD_SCRIPT, HEAD_STYLE, MOST_ROWS, SVG_STYLE, Row, draw, head_html, ladder_lanes, ladder_rows
 from workbench.views.octets import OCTETS_SCRIPT, OCTETS_STYLE, octets_html
 from workbench.views.palette import escape, themed
 from workbench.views.roles import ROLES_STYLE, roles_html
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 # A page explains this many messages of a capture at most; a ladder shows them all.
 MOST_EXPLAINED = 400
-MOST_ROWS = 2000
 
 
 class _Glossary:
@@ -134,9 +133,7 @@ def _section(number: int, one: Any, glossary: _Glossary) -> str:
                      f"({report.scenario.score:.0%}).</p>{f'<ul>{deviations}</ul>' if deviations else ''}")
     if report.findings:
         parts.append(_findings(report.findings, number, targets))
-    parts.append(_ladder(number, report, rows[:MOST_ROWS], glossary, _name(one)))
-    if len(rows) > MOST_ROWS:
-        parts.append(f'<p class="quiet">The ladder stops after {MOST_ROWS} of {len(rows)} messages.</p>')
+    parts.append(_ladder(number, report, rows, glossary, _name(one)))
     if report.notes:
         notes = "".join(f"<li>{escape(note)}</li>" for note in report.notes)
         parts.append(f"<h3>Notes</h3><ul>{notes}</ul>")
@@ -181,7 +178,7 @@ def _ladder(number: int, report: Report, rows: Sequence[Row], glossary: _Glossar
     picture = draw(rows, lanes, link=lambda row: f"#s{number}m{row.message}", title=f"Message ladder of {name}",
                    style=False)
     panels = []
-    for position, row in enumerate(rows):
+    for position, row in enumerate(rows[:MOST_ROWS]):
         explained = position < MOST_EXPLAINED
         panels.append(_panel(number, report, report.messages[row.message], row, glossary, explained))
     return (f'<h3>Messages</h3><div class="stage"><div class="picture scroll">{head_html(lanes)}{picture}</div>'
@@ -229,7 +226,7 @@ font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
 .wb-page nav ul{list-style:none;padding:0;display:flex;gap:.5rem 2rem;flex-wrap:wrap}
 .wb-page .badge{display:inline-block;border:1px solid currentColor;border-radius:99px;padding:0 .6em;font-size:.82rem;
 font-weight:600;white-space:nowrap;margin-right:.4em}
-.wb-page .panel .badge{white-space:normal}
+.wb-page .panel .badge{white-space:normal;border-radius:6px}
 .wb-page .badge.pass,.wb-page .badge.good{color:var(--wb-good)}
 .wb-page .badge.fail{color:var(--wb-bad)}
 .wb-page .badge.unsure{color:var(--wb-unsure)}
@@ -244,8 +241,7 @@ padding:.1em .4em}
 .wb-page .panel h4{margin:.2em 0;overflow-wrap:anywhere}
 .wb-page .panel p{margin:.3em 0}
 .wb-page .comment{border-left:3px solid var(--wb-line);padding-left:.7em}
-.wb-page .wb-octets .g{grid-column:2;font-size:12px}
-.wb-page .wb-octets .g+.m{grid-column:2}
+.wb-page .wb-octets .g{font-size:12px}
 .wb-page .meanings dt{font-weight:600;margin-top:.7em}
 .wb-page .meanings dd{margin:0;max-width:60rem}
 .wb-page .meanings dt:target{background:var(--wb-chosen)}

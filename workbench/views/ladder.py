@@ -158,6 +158,9 @@ def _row(message: Message) -> Row:
 _REPLY = re.compile(r"(Reply \d+): (.+)")
 _REQUEST = re.compile(r"(.+) \[(\d+)\]")
 
+# What one picture holds; a ladder of more than that is not read but filtered.
+MOST_ROWS = 2000
+
 # SVG. Sizes are in CSS pixels.
 
 _TIME = 92          # column of times
@@ -183,7 +186,7 @@ SVG_STYLE = themed(".wb-ladder") + """
 .wb-ladder .bad{fill:var(--wb-bad)}
 .wb-ladder .again line,.wb-ladder .again path.arrow{stroke-dasharray:2 4}
 .wb-ladder .again .what{fill:var(--wb-quiet);font-style:italic}
-.wb-ladder .tube{stroke-width:5;stroke-opacity:.28}
+.wb-ladder .tube{stroke-width:7;stroke-opacity:.3}
 @media print{.wb-ladder .hit{fill:none!important}}
 """ + "".join(
     f".wb-ladder .p-{name}{{stroke:var(--wb-{name})}}.wb-ladder text.t-{name}{{fill:var(--wb-{name})}}"
@@ -225,7 +228,9 @@ def draw(
     title: str = "",
     style: bool = True,
 ) -> str:
-    """What `ladder_svg` gives, of rows and lanes that are already there."""
+    """What `ladder_svg` gives, of rows and lanes that are already there. Draws `MOST_ROWS` rows and says what is left."""
+    left = len(rows) - MOST_ROWS
+    rows = rows[:MOST_ROWS]
     at = {lane.name: _TIME + _SIDE + index * _LANE for index, lane in enumerate(lanes)}
     width = _width(lanes)
     height = _HEAD + _STEP * len(rows) + 24
@@ -255,7 +260,10 @@ def draw(
     for index, row in enumerate(rows):
         parts.append(_svg_row(row, _HEAD + _STEP * index, at, width, link, row.message == selected, before))
         before = row.time
-    parts.append("</g></svg>")
+    parts.append("</g>")
+    if left > 0:
+        parts.append(f'<text class="quiet" x="{_TIME}" y="{height - 8}">{left} more messages are not drawn</text>')
+    parts.append("</svg>")
     return "".join(parts)
 
 

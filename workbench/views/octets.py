@@ -104,17 +104,19 @@ border-radius:4px;border-top:1px solid var(--wb-line)}
 .wb-octets .l{font-weight:600}
 .wb-octets .lay{padding:.05em .5em;font-size:12px}
 .wb-octets .lay .l{font-weight:400;color:var(--wb-quiet)}
-.wb-octets .lay .h,.wb-octets .lay .m,.wb-octets .lay .g{display:none}
-.wb-octets .lay:hover .m,.wb-octets .lay:focus .m,.wb-octets .lay:hover .g,.wb-octets .lay:focus .g{display:inline}
+.wb-octets .lay .h,.wb-octets .f.lay .m,.wb-octets .lay .g{display:none}
+.wb-octets .f.lay:hover .m,.wb-octets .f.lay:focus .m,.wb-octets .lay:hover .g,.wb-octets .lay:focus .g{display:block}
 @media print{.wb-octets .lay{display:none}}
-.wb-octets .h{font:12px/1.5 ui-monospace,"SF Mono",Menlo,Consolas,monospace;color:var(--wb-quiet);grid-column:1;
+.wb-octets .h{font:12px/1.5 ui-monospace,"SF Mono",Menlo,Consolas,monospace;color:var(--wb-quiet);
 overflow-wrap:anywhere}
+.wb-octets .l,.wb-octets .h,.wb-octets .v,.wb-octets .f .m{display:block}
 .wb-octets .v{overflow-wrap:anywhere}
-.wb-octets .m{color:var(--wb-quiet);grid-column:2}
+.wb-octets .v:empty{display:none}
+.wb-octets .m{color:var(--wb-quiet)}
 .wb-octets .c{font-style:normal;white-space:nowrap;font-size:12px;color:var(--wb-accent)}
 .wb-octets .p{color:var(--wb-unsure);font-size:12px}
 .wb-octets .c a{color:inherit}
-@media (max-width:40em){.wb-octets .f{grid-template-columns:1fr}.wb-octets .m,.wb-octets .h{grid-column:1}}
+@media (max-width:40em){.wb-octets .f{grid-template-columns:1fr}}
 @media print{.wb-octets .wb-dump{max-height:none}.wb-octets .f{break-inside:avoid}}
 """
 
@@ -196,8 +198,8 @@ def _item(field: Field, octets: bytes, count: list[int], said: Callable[[Field],
     children = "".join(_item(child, octets, count, said) for child in field.children)
     return (
         f'<li{number}><div class="f{small}"{" tabindex=0" if not field.children else ""}>'
-        f'<span class="l">{escape(field.label)}</span>'
-        f'<span class="v">{escape(text)}</span><span class="h">{place}{shown}</span>{said(field)}</div>'
+        f'<div><span class="l">{escape(field.label)}</span><span class="h">{place}{shown}</span></div>'
+        f'<div><span class="v">{escape(text)}</span>{said(field)}</div></div>'
         f"{f'<ul>{children}</ul>' if children else ''}</li>")
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from workbench.protocols.h248 import message as h248
+from workbench.views.ladder import ladder_lanes, ladder_rows
 from workbench.views.palette import escape, plain, themed
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Step(msgspec.Struct, frozen=True):
 
 def steps(report: Report, session: str | None = None) -> list[Step]:
     """A step for each message of the report (of one session), in order of time."""
-    state: dict[str, Facts] = {node.name: {} for node in report.nodes}
+    state: dict[str, Facts] = {lane.name: {} for lane in ladder_lanes(report, ladder_rows(report))}
     found: list[Step] = []
     for message in report.messages:
         told = {} if message.repeated or message.error else _told(message, state)
@@ -176,7 +177,7 @@ def _h248(message: Message, state: dict[str, Facts]) -> dict[str, Facts]:
         elif isinstance(transaction, h248.Reply):
             for reply in transaction.actions:
                 for answer in reply.commands:
-                    _reply(told, source, reply.context, answer, {**state.get(source, {}), **told[source]})
+                    _reply(told, source, destination, reply.context, answer, {**state.get(source, {}), **told[source]})
     return told
 
 
@@ -192,11 +193,18 @@ def _request(told: dict[str, Facts], source: str, destination: str, command: h24
 
 
 def _reply(
-    told: dict[str, Facts], node: str, context: int, answer: h248.CommandReply, known: Facts,
+    told: dict[str, Facts], node: str, other: str, context: int, answer: h248.CommandReply, known: Facts,
 ) -> None:
     if answer.kind is h248.Kind.SERVICE_CHANGE:
-        told[node]["H.248"] = "MGC, controls the MG"
+        registered = answer.error is None
+        told[node]["H.248"] = "MGC, controls the MG" if registered else "MGC, has refused the MG"
+        told[other]["H.248"] = "MG, registered" if registered else "MG, refused by the controller"
         return
+    if answer.kind is h248.Kind.NOTIFY:
+        told[other]["H.248"] = "MG, its notification is acknowledged"
+    else:
+        done = "refused" if answer.error is not None else "executed"
+        told[node]["H.248"] = f"MG, has {done} {answer.kind} of {', '.join(answer.terminations)}"
     if context in (h248.NULL, h248.CHOOSE, h248.ALL) or answer.error is not None:
         return
     topic = f"context {context}"

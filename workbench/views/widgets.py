@@ -328,7 +328,8 @@ _ROOT_STYLE = themed(".wb-widget") + """
 font:14px/1.45 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
 .wb-widget .stage{display:grid;grid-template-columns:minmax(0,3fr) minmax(20em,2fr);gap:1em;align-items:start}
 .wb-widget .stage.narrow{grid-template-columns:minmax(0,1fr)}
-.wb-widget .picture,.wb-widget .detail{overflow:auto;max-height:38em}
+.wb-widget .stage.narrow .picture{max-height:26em}
+.wb-widget .picture,.wb-widget .detail{overflow:auto;max-height:36em}
 .wb-widget .detail{padding:.2em .6em}
 .wb-widget .detail h4{margin:.4em 0;overflow-wrap:anywhere}
 .wb-widget .detail p{margin:.3em 0;color:var(--wb-quiet)}
@@ -362,7 +363,7 @@ function render({model,el}){
       const l=all(),n=l[l.indexOf(m)+(e.key==='ArrowDown'?1:-1)];if(n){n.focus();choose(n);}}});
   model.on('change:selected',mark);model.on('change:detail',show);
   model.on('change:svg',()=>{picture.innerHTML=model.get('svg');wbHead(picture);mark();});
-  const fit=()=>stage.classList.toggle('narrow',root.clientWidth<900);
+  const fit=()=>stage.classList.toggle('narrow',root.clientWidth<1400);
   const watch=new ResizeObserver(fit);watch.observe(root);mark();show();fit();
   return ()=>watch.disconnect();
 }
