@@ -228,7 +228,7 @@ def draw(
     title: str = "",
     style: bool = True,
 ) -> str:
-    """What `ladder_svg` gives, of rows and lanes that are already there. Draws `MOST_ROWS` rows and says what is left."""
+    """What `ladder_svg` gives, of rows and lanes that are already there; at most `MOST_ROWS`, and how many are left."""
     left = len(rows) - MOST_ROWS
     rows = rows[:MOST_ROWS]
     at = {lane.name: _TIME + _SIDE + index * _LANE for index, lane in enumerate(lanes)}
