@@ -16,7 +16,6 @@ MAX_HEADER_OCTETS = 16_384
 _REQUEST_LINE = re.compile(r"([A-Za-z0-9\-.!%*_+`'~]+) ([^ ]+) (SIP/[0-9]+\.[0-9]+)", re.IGNORECASE)
 # Status-Line = SIP-Version SP Status-Code SP Reason-Phrase CRLF      RFC 3261 §7.2
 _STATUS_LINE = re.compile(r"(SIP/[0-9]+\.[0-9]+) ([0-9]{3})(?: (.*))?", re.IGNORECASE)
-_FOLD = re.compile(r"[ \t]*\r\n[ \t]+")
 
 # One field only (RFC 3261 §7.3.1: all that are not lists); Via, From, To, Call-ID and CSeq are in every message.
 _SINGLE = frozenset({
@@ -84,7 +83,7 @@ def decode(
         if key in _SINGLE and key in places:
             raise MalformedMessageError(f"a second {name}", clause="RFC 3261 §7.3.1", offset=at)
         places.setdefault(key, at)
-        fields.append((name, _FOLD.sub(" ", value).strip(" \t")))
+        fields.append((name, " ".join(part.strip(" \t") for part in value.split("\r\n")).strip(" ")))
         at = after
     headers = Headers(tuple(fields))
     _check(headers, places, request[1] if request is not None else None, start)
