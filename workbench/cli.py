@@ -223,7 +223,9 @@ def lab(context: typer.Context) -> None:
     # Settings of the project (no news pop-up) come before the user's own.
     paths = [str(root / "binder"), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(paths)
-    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={pages}"]
+    command = [sys.executable, "-m", "jupyterlab"]
+    if not any(word.startswith("--ServerApp.root_dir") for word in context.args):
+        command.append(f"--ServerApp.root_dir={pages}")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")  # Jupyter refuses root unless told; the container you are in is yours
     command += context.args

@@ -1,0 +1,91 @@
+"""One page in a real JupyterLab, in a real Chromium: all cells run, and a click on the ladder explains the message."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import programs
+import pytest
+
+PAGES = Path(__file__).parents[2] / "notebooks"
+PATIENCE_MS = 90_000
+
+
+@pytest.fixture
+def jupyterlab(tmp_path: Path) -> Iterator[str]:
+    """The address of a JupyterLab that `workbench lab` started on copies of the pages."""
+    pytest.importorskip("jupyterlab")
+    shutil.copytree(PAGES, tmp_path / "pages", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    homes = {name: str(tmp_path / name.lower()) for name in (
+        "HOME", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")}
+    for home in homes.values():
+        Path(home).mkdir()
+    server = subprocess.Popen(
+        [sys.executable, "-m", "workbench.cli", "lab", "--no-browser", "--ServerApp.ip=127.0.0.1", "--ServerApp.port=0",
+         f"--ServerApp.root_dir={tmp_path / 'pages'}"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env={**os.environ, **homes})
+    assert server.stderr is not None
+    said: list[str] = []
+    try:
+        for line in server.stderr:
+            said.append(line)
+            address = re.search(r"http://127\.0\.0\.1:\d+/\S*token=\S+", line)
+            if address is not None:
+                break
+        else:
+            pytest.fail(f"JupyterLab did not start: {''.join(said[-20:])}")
+        yield address[0]
+    finally:
+        server.terminate()
+        with server.stderr:
+            for line in server.stderr:  # until it has gone; a full pipe would hold it up
+                said.append(line)
+        server.wait(timeout=30)
+
+
+@pytest.fixture
+def browser() -> Iterator[Any]:
+    """The system's Chromium; it speaks to nobody but us."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=programs.need("chromium"),
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.mark.filterwarnings("ignore")  # of the browser's driver, not ours
+def test_a_click_on_the_ladder_explains_the_message(jupyterlab: str, browser: Any) -> None:
+    """No dialog gets in the way, all cells run, and a clicked message shows what it is, field by field."""
+    page = browser.new_page(viewport={"width": 1600, "height": 1200})
+    page.set_default_timeout(PATIENCE_MS)
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    address, _, query = jupyterlab.partition("?")
+    page.goto(f"{address.rstrip('/').removesuffix('/tree')}/tree/00-start-here.ipynb?{query}")
+    page.wait_for_selector(".jp-NotebookPanel .jp-Cell")
+    # Run before the kernel is there, and JupyterLab asks which kernel; a person reads the page's head first.
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    ladder = page.locator(".wb-widget .picture")
+    ladder.first.wait_for(state="attached")
+    ladder.first.scroll_into_view_if_needed()
+    message = ladder.locator(".wb-m").filter(has_text="INVITE").first
+    message.click()
+    detail = page.locator(".wb-widget .stage .detail")
+    detail.locator("h4").first.wait_for()
+    assert "INVITE" in detail.first.inner_text() and "RFC 3261" in detail.first.inner_text()
+    assert message.get_attribute("aria-pressed") == "true"
+    assert page.locator(".jp-Dialog").count() == 0, "a dialog is in the way"
+    assert page.locator(".Toastify__toast").count() == 0, "a pop-up is in the way"
+    assert page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
+    assert complaints == []
