@@ -244,6 +244,7 @@ font-weight:600;white-space:nowrap;margin-right:.4em}
 .wb-page table.list td,.wb-page table.list th{text-align:left;vertical-align:top;padding:.3em .9em .3em 0;
 border-bottom:1px solid var(--wb-line)}
 .wb-page .facts{display:flex;flex-wrap:wrap;gap:0 4rem}
+.wb-page .facts>div{min-width:0;max-width:100%}
 .wb-page .findings{padding-left:1.2em}
 .wb-page .tag{font:600 .8em ui-monospace,Menlo,Consolas,monospace;border:1px solid var(--wb-line);border-radius:4px;
 padding:.1em .4em}
@@ -265,7 +266,7 @@ grid-template-columns:minmax(0,auto) minmax(26rem,1fr);gap:1.5rem;
 align-items:start}.js .wb-page .panels{position:sticky;top:0;max-height:90vh;overflow:auto;padding-right:.3rem}}
 @media print{.wb-page .picture{max-height:none!important;overflow:visible!important}
 .wb-page .picture svg{max-width:100%;height:auto}
-.js .wb-page .panel:not(.chosen){display:block}.wb-page nav,.wb-page .skip{display:none}
+.wb-page nav,.wb-page .skip,.js .wb-page .meanings{display:none}
 .wb-page .panel h4{break-after:avoid}}
 """
 
