@@ -43,6 +43,7 @@ _REPEAT_SECONDS = 120.0
 _RECOGNISED_IN = 8
 _MOST_STREAM_MESSAGE = 65_535
 _MOST_LIVE_CONNECTIONS = 20_000
+_MOST_CONNECTIONS = 100_000
 
 # authHeader or the first token of a message, behind blanks and comments (H.248.1 Annex B.2)
 _H248 = re.compile(rb"(?:\s|;[^\n]{0,200}\n){0,40}(?:MEGACO/|!/|Authentication\s*=|AU\s*=)[0-9\s]", re.IGNORECASE)
@@ -88,6 +89,8 @@ def looks_like_h248(octets: bytes) -> bool:
 
 class Content:
     """What one TCP connection carried: application octets of both directions (decrypted where TLS protected them)."""
+
+    __slots__ = ("_kept", "connection", "cut", "observer", "pieces")
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -289,6 +292,9 @@ class Dissector:
         if live is not None and live[0].connection.reopens(segment):
             self._end(*live)
             live = None
+        if live is None and len(self.contents) >= _MOST_CONNECTIONS:
+            self._note(f"are of TCP connections beyond the first {_MOST_CONNECTIONS}", frames[-1], "")
+            return
         if live is None:
             content = Content(Connection(len(self.contents), wire, a, b))
             self.contents.append(content)

@@ -105,6 +105,9 @@ class Happened(msgspec.Struct, frozen=True):
 class Connection:
     """A TCP connection on one wire. Times are in seconds since the first frame."""
 
+    __slots__ = ("_answered", "_fins", "client", "closed", "established", "first_frame_of", "frames", "number",
+                 "opened", "protocol", "refused", "reset", "seen", "sides", "streams", "wire")
+
     def __init__(self, number: int, wire: str, first: Endpoint, second: Endpoint) -> None:
         self.number = number
         self.wire = wire

@@ -214,10 +214,11 @@ def _said(call: Call, termination: TerminationSeen | None,
         held = [one for one in dialog.described if one.endpoint in mine]
         if not held:
             continue
-        roles = {(one.draft.source.host, one.index) for one in held}
+        senders = {(one.draft.source.host, one.index) for one in held}
+        indices = {one.index for one in held}
         ours += held
-        theirs += [one for one in dialog.described if (one.draft.source.host, one.index) not in roles
-                   and one.index in {other.index for other in held} and one not in held]
+        theirs += [one for one in dialog.described if one.index in indices
+                   and (one.draft.source.host, one.index) not in senders]
     if not theirs and termination is not None:
         # The gateway's address was never told in SIP: the peer's SDP is what the controller passed on as Remote.
         remotes = {one.endpoint for one in termination.remotes if one.endpoint is not None}

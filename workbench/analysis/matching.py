@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbench.analysis.rules.rule import is_tls, messages_of
+from workbench.analysis.rules.rule import is_tls
 from workbench.analysis.values import Leg, ScenarioMatch
 from workbench.protocols import sip
 from workbench.protocols.h248 import message as h248
@@ -96,8 +96,8 @@ def _media(report: Report, call: Call) -> list[tuple[bool, str]]:
     outgoing = [leg for leg in (access, core) if leg is not None and leg.tcp_client in gateways]
     opened = [leg.opened for leg in (*incoming[:1], *outgoing[:1]) if leg.opened is not None]
     protected = bool(access) and any(
-        m.protocol == "MSRP" and m.protected for m in messages_of(report, access)) if access else False
-    clear = any(m.protocol == "MSRP" and not m.protected for m in messages_of(report, core)) if core else False
+        m.protocol == "MSRP" and m.protected for m in report.on(access)) if access else False
+    clear = any(m.protocol == "MSRP" and not m.protected for m in report.on(core)) if core else False
     return [
         (access is not None and bool(access.tls_client), "no TLS on the access leg"),
         (core is not None and bool(core.tcp_client) and not core.tls_client, "no clear TCP connection on the core leg"),

@@ -27,7 +27,7 @@ class Names:
                  twins: list[list[Content]]) -> None:
         self._given = dict(given)
         self._kinds: dict[str, str] = {}
-        self._groups: list[list[str]] = []
+        self._group_of: dict[str, list[str]] = {}
         self._tell(signalling, twins)
         self._name_of: dict[str, str] = {}
         self.nodes = self._make(drafts)
@@ -91,11 +91,11 @@ class Names:
     def _group(self, kind: str, addresses: list[str]) -> None:
         for address in addresses:
             self._kinds[address] = kind
-        for group in self._groups:
-            if any(address in group for address in addresses):
-                group += [address for address in addresses if address not in group]
-                return
-        self._groups.append(list(dict.fromkeys(addresses)))
+        group = next((self._group_of[address] for address in addresses if address in self._group_of), [])
+        for address in addresses:
+            if address not in self._group_of:
+                group.append(address)
+                self._group_of[address] = group
 
     def _make(self, drafts: list[Draft]) -> tuple[Node, ...]:
         seen: dict[str, None] = {}
@@ -103,13 +103,11 @@ class Names:
             seen[draft.source.host] = None
             seen[draft.destination.host] = None
         addresses: dict[str, list[str]] = {}
-        for address in (*seen, *self._given):
+        for address in (*seen, *(other for other in self._given if other not in seen)):
             if address not in seen and self._given[address] not in addresses:
                 continue    # a name of the capture that nothing was sent to or from
             name = self._given.get(address) or self._inferred(address)
-            held = addresses.setdefault(name, [])
-            if address not in held:
-                held.append(address)
+            addresses.setdefault(name, []).append(address)
             self._name_of[address] = name
         order = (UE, NAT, ALG, AGW, "", PEER)
         nodes = []
@@ -120,7 +118,7 @@ class Names:
         return tuple(nodes)
 
     def _inferred(self, address: str) -> str:
-        group = next((group for group in self._groups if address in group), [address])
-        named = next((self._given[other] for other in group if other in self._given), "")
+        group = self._group_of.get(address, [address])
+        named = next((self._given[other] for other in group[:64] if other in self._given), "")
         kind = self._kinds.get(address, "")
         return named or (f"{kind} {group[0]}" if kind else address)

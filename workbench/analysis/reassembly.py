@@ -40,6 +40,8 @@ class Piece(msgspec.Struct, frozen=True):
 class HalfStream:
     """One direction of a TCP connection. The first copy of an octet counts; later ones are retransmissions."""
 
+    __slots__ = ("_anchor", "_held", "_held_octets", "_recent", "changed", "initial", "missing", "next", "repeated")
+
     def __init__(self) -> None:
         self.initial: int | None = None     # initial sequence number, where the SYN was seen
         self.next = 0                       # offset of the next octet in order

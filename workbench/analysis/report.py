@@ -87,6 +87,11 @@ class Report:
         self.sessions: tuple[Session, ...] = tuple(
             make_sessions(self.calls, self.signalling, dissector.drafts, self.names))
         self.messages: tuple[Message, ...] = self._messages(dissector.drafts)
+        self._spans = {id(leg): span for call in self.calls for leg, span, _ in call.legs}
+        self._on: dict[int, list[int]] = {}
+        for index, draft in enumerate(dissector.drafts):
+            if draft.connection is not None:
+                self._on.setdefault(draft.connection.number, []).append(index)
         self._frames = frames
         self._of_frame: dict[int, list[int]] | None = None
         self.findings: tuple[Finding, ...] = ()
@@ -132,11 +137,16 @@ class Report:
 
     def span(self, leg: Leg) -> Span | None:
         """The connection of a leg with all its appearances; None for a leg without connection."""
-        for call in self.calls:
-            for own, span, _ in call.legs:
-                if own is leg or own == leg:
-                    return span
-        return None
+        if id(leg) in self._spans:
+            return self._spans[id(leg)]
+        return next((span for call in self.calls for own, span, _ in call.legs if own == leg), None)
+
+    def on(self, leg: Leg) -> list[Message]:
+        """The messages of a leg's connection, on the leg's own wire."""
+        content = self.content(leg)
+        if content is None:
+            return []
+        return [self.messages[index] for index in self._on.get(content.connection.number, ())]
 
     def payload(self, leg: Leg, direction: str = "", *, sender: str = "") -> bytes:
         """Application octets that one side of a leg sent, reassembled, decrypted if TLS protected them.

@@ -6,8 +6,9 @@ address and port that the gateway gave to a termination, and both terminations a
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TypeVar
 
 from workbench.analysis.dissect import Content
@@ -17,6 +18,7 @@ from workbench.net.values import Endpoint
 
 _T = TypeVar("_T")
 _DISCARD = 9
+_MOST_TWINS = 8
 
 
 def find_twins(contents: list[Content]) -> list[list[Content]]:
@@ -32,8 +34,9 @@ def find_twins(contents: list[Content]) -> list[list[Content]]:
             start = content.payload(0)[:64], content.payload(1)[:64]
             key = start if min(map(len, start)) >= 16 else (connection.number,)
         group = known.setdefault(key, [])
-        if any(other.connection.wire == connection.wire and other.connection.sides == connection.sides
-               for other in group):
+        if len(group) >= _MOST_TWINS or any(
+                other.connection.wire == connection.wire and other.connection.sides == connection.sides
+                for other in group):
             known[(*key, connection.number)] = [content]
         else:
             group.append(content)
@@ -118,8 +121,9 @@ def find_calls(signalling: Signalling, twins: list[list[Content]]) -> list[Call]
         groups.find(context)
         for termination in context.terminations.values():
             for one in termination.locals:
-                if one.endpoint is not None and not any(t is termination for _, t in locals_at[one.endpoint]):
-                    locals_at[one.endpoint].append((context.since, termination))
+                held = locals_at[one.endpoint] if one.endpoint is not None else []
+                if one.endpoint is not None and (not held or held[-1][1] is not termination):
+                    held.append((context.since, termination))
     dialogs = [d for d in signalling.dialogs.values() if d.methods & {"INVITE", "REGISTER"}]
     said_at: dict[Endpoint, list[tuple[float, DialogSeen]]] = defaultdict(list)
     for dialog in dialogs:
@@ -128,16 +132,18 @@ def find_calls(signalling: Signalling, twins: list[list[Content]]) -> list[Call]
             if one.endpoint is None or one.endpoint.port == _DISCARD:
                 continue
             said_at[one.endpoint].append((one.draft.time, dialog))
-            termination = _latest(locals_at.get(one.endpoint, ()), one.draft.time)
-            if termination is not None:
-                groups.join(dialog, termination.context)
+            told = _latest(locals_at.get(one.endpoint, ()), one.draft.time)
+            if told is not None:
+                groups.join(dialog, told.context)
+    for said in said_at.values():
+        said.sort(key=_time)
     for context in signalling.contexts:
         for termination in context.terminations.values():
             for one in termination.remotes:
                 if one.endpoint is not None and one.endpoint.port != _DISCARD:
-                    said = _latest(said_at.get(one.endpoint, ()), one.draft.time)
-                    if said is not None:
-                        groups.join(said, context)
+                    party = _latest(said_at.get(one.endpoint, ()), one.draft.time)
+                    if party is not None:
+                        groups.join(party, context)
     spans = [Span(group) for group in twins]
     for span in spans:
         _place(span, groups, locals_at, said_at)
@@ -172,10 +178,11 @@ def _place(span: Span, groups: _Groups, locals_at: dict[Endpoint, list[tuple[flo
                 return
 
 
-def _latest(found: Iterable[tuple[float, _T]], time: float) -> _T | None:
-    """The last one that is not later than `time`."""
-    best: _T | None = None
-    for since, item in found:
-        if since <= time:
-            best = item
-    return best
+def _time(item: tuple[float, object]) -> float:
+    return item[0]
+
+
+def _latest(found: Sequence[tuple[float, _T]], time: float) -> _T | None:
+    """The last one that is not later than `time`; they are in order of time."""
+    place = bisect_right(found, time, key=_time)
+    return found[place - 1][1] if place else None

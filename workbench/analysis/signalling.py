@@ -140,6 +140,7 @@ class Order:
         self.reply: h248.Reply | None = None
         self.replied: Draft | None = None
         self.drafts: list[Draft] = [draft]
+        self.contexts: list[ContextSeen] | None = None     # None: not known yet; empty: the null context
 
 
 _FROM_GATEWAY = (h248.Kind.NOTIFY, h248.Kind.SERVICE_CHANGE)
@@ -238,14 +239,13 @@ class Signalling:
 
     def _assign(self, order: Order, numbers: list[int]) -> None:
         """Give the order's messages to their contexts, or to the control association."""
-        if not numbers:
-            targets = [context for context in self.contexts if order.draft in context.drafts[-64:]]
-        else:
-            targets = []
+        targets = order.contexts or []
+        if order.contexts is None:
             for number in dict.fromkeys(numbers):
                 if number in (h248.NULL, h248.CHOOSE, h248.ALL):
                     continue
                 targets.append(self._context(order.gateway, order.controller, number, order.draft.time))
+            order.contexts = targets
         if not targets:
             held = self.control.setdefault((order.gateway, order.controller), [])
             held += [draft for draft in order.drafts if draft not in held[-64:]]

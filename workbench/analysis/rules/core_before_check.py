@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from workbench.analysis.rules.rule import Evidence, Rule, messages_of
+from workbench.analysis.rules.rule import Evidence, Rule
 
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
@@ -17,18 +17,18 @@ def _find(report: Report) -> Iterator[Evidence]:
         if access is None or not access.decrypted:
             continue
         gateways = {report.names(context.gateway.host) for context in call.contexts}
-        done = [m for m in messages_of(report, access) if m.summary.startswith("Finished")]
+        done = [m for m in report.on(access) if m.summary.startswith("Finished")]
         checked = done[1].frames[-1] if len(done) > 1 else None
         for leg, _, _ in call.legs:
             if leg.name != "core":
                 continue
-            sent = next((m for m in messages_of(report, leg) if m.source.node in gateways
+            sent = next((m for m in report.on(leg) if m.source.node in gateways
                          and m.protocol in ("MSRP", "unknown")), None)
             if sent is not None and (checked is None or sent.frames[0] < checked):
                 why = "never finished" if checked is None else f"finished only in frame {checked}"
                 yield Evidence(sent.frames, (
-                    f"the gateway sends application data to the core ({sent.summary}), while the access leg's handshake "
-                    f"{why}: the UE's certificate can't have been checked"))
+                    f"the gateway sends application data to the core ({sent.summary}), while the access leg's "
+                    f"handshake {why}: the UE's certificate can't have been checked"))
 
 
 rule = Rule("core-before-check", "TS 23.334 §6.2.10.3 (R-6.2.10.3-11)", "error",

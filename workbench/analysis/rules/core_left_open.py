@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from workbench.analysis.rules.rule import Evidence, Rule, last_time, messages_of
+from workbench.analysis.rules.rule import Evidence, Rule, last_time
 
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
@@ -20,7 +20,7 @@ def _find(report: Report) -> Iterator[Evidence]:
         access = next((leg for leg in session.legs if leg.name == "access" and leg.tls_client), None)
         if access is None:
             continue
-        released = next((m for m in messages_of(report, access) if m.protocol == "TLS"
+        released = next((m for m in report.on(access) if m.protocol == "TLS"
                          and ("close_notify" in m.summary or m.summary.startswith("Alert fatal"))), None)
         since = released.time if released is not None else access.closed
         if since is None or end - since < _PATIENCE:
@@ -28,7 +28,7 @@ def _find(report: Report) -> Iterator[Evidence]:
         for leg in session.legs:
             if leg.name != "core" or leg.established is None or leg.closed is not None:
                 continue
-            ended = any(m.summary.startswith(("FIN", "RST")) for m in messages_of(report, leg))
+            ended = any(m.summary.startswith(("FIN", "RST")) for m in report.on(leg))
             if not ended:
                 frames = released.frames if released is not None else access.frames[-1:]
                 yield Evidence((*frames, leg.frames[-1]), f"TLS of the access leg ends at {since:.3f} s; the TCP "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from workbench.analysis.rules.rule import Evidence, Rule, messages_of
+from workbench.analysis.rules.rule import Evidence, Rule
 
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
@@ -16,7 +16,7 @@ def _find(report: Report) -> Iterator[Evidence]:
         for leg in session.legs:
             if not leg.tls_client or not leg.decrypted:
                 continue    # alerts inside TLS 1.3 can't be told from other records without keys
-            seen = messages_of(report, leg)
+            seen = report.on(leg)
             if any(m.summary.startswith("Alert fatal") for m in seen):
                 continue
             told: set[str] = set()

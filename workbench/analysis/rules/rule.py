@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from workbench.analysis.values import Leg, Message
 from workbench.protocols.sdp import transport_of
 
 if TYPE_CHECKING:
@@ -63,13 +62,6 @@ def core_descriptions(call: Call) -> list[Described]:
     cores = {one.endpoint for context in call.contexts for termination in context.terminations.values()
              if termination.side == "core" for one in termination.locals if one.endpoint is not None}
     return [one for dialog in call.dialogs for one in dialog.described if one.endpoint in cores]
-
-
-def messages_of(report: Report, leg: Leg) -> list[Message]:
-    """Messages on a leg's connection, on the leg's own wire."""
-    frames = set(leg.frames)
-    return [message for message in report.messages if message.wire == leg.wire and frames.issuperset(message.frames)
-            and message.protocol not in ("SIP", "H.248")]
 
 
 def last_time(report: Report) -> float:
