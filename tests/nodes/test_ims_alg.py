@@ -214,6 +214,19 @@ def test_the_core_is_reserved_before_the_offer_leaves():
         line for line in bench.onward().body.splitlines() if line.startswith((b"c=", b"m=")))
 
 
+def test_security_at_session_level_does_not_reach_the_core_either():
+    """R-24.229-3: a fingerprint above the m= line counts for the stream, and is taken out like one below it."""
+    bench = Bench().gateway_up().registered()
+    line = f"a=fingerprint:{PRINT}\n"
+    bench.invite(OFFER.replace(line, "").replace("t=0 0\n", f"t=0 0\n{line}"))
+    bench.grants()
+    assert b"fingerprint" not in bench.onward().body
+    bench.answers()
+    bench.grants()
+    stream = bench.orders()[-1].actions[0].commands[0].descriptor(h248.Media).stream(1)
+    assert stream.remote[0].media[0].attribute("fingerprint") == PRINT
+
+
 def test_the_gateway_is_told_the_ues_fingerprint_and_asked_for_its_own():
     """Steps 11 to 13: Remote certificate fingerprint, Local certificate fingerprint Request, roles, failure events."""
     bench = established()

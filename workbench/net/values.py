@@ -106,6 +106,12 @@ class StreamData(msgspec.Struct, frozen=True):
     data: bytes
 
 
+class StreamFull(msgspec.Struct, frozen=True):
+    """A stream's send queue is above the network's limit: send no more until `StreamWritable` (back-pressure)."""
+
+    stream: Stream
+
+
 class StreamWritable(msgspec.Struct, frozen=True):
     """A stream whose send queue was above the network's limit takes octets again (back-pressure ends)."""
 
@@ -134,7 +140,7 @@ class PacketArrived(msgspec.Struct, frozen=True):
 
 Happening = (
     Started | Asked | Woke | DatagramReceived | DatagramFailed | StreamOffered | StreamOpened | StreamFailed
-    | StreamData | StreamWritable | StreamEnded | StreamClosed | PacketArrived
+    | StreamData | StreamFull | StreamWritable | StreamEnded | StreamClosed | PacketArrived
 )
 
 

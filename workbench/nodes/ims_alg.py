@@ -347,7 +347,8 @@ class ImsAlg:
         if len(described.media) != 1 or not _is_msrp(described.media[0]):
             raise _Rejected(488, "Not Acceptable Here", "one MSRP stream is what can be handled here")
         _address(described, described.media[0])
-        return described, described.media[0]
+        # What stands at session level counts for the stream too (RFC 8122 §5, RFC 4145 §4).
+        return described, described.effective(described.media[0])
 
     def _usable_answer(
         self, response: sip.Response, offered: sdp.Media,
@@ -373,7 +374,7 @@ class ImsAlg:
         if treatment is Treatment.E2AE:
             if self._strips:
                 for name in SECURITY_ATTRIBUTES:
-                    media = media.without_attribute(name)
+                    media, described = media.without_attribute(name), described.without_attribute(name)
             media = media.with_proto(transport or _plain_transport(media.proto))
         return _anchored(described, media, local)
 
@@ -619,7 +620,9 @@ class ImsAlg:
     def _register(self, key: str, request: sip.Request, source: sip.Address) -> Steps:
         """REGISTER: challenge with what the network can do, then accept what both sides can (RFC 3329, `mediasec`)."""
         response, accepted = self._registrar.answer(request)
-        if accepted is not None:
+        if accepted is not None and accepted.expires == 0:
+            self._registrations.pop(sip.uri_key(accepted.uri), None)
+        elif accepted is not None:
             self._registrations[sip.uri_key(accepted.uri)] = Registration(
                 accepted.uri, accepted.contact, source, accepted.mechanisms)
         yield from self._reply(ACCESS, key, response, "registration [TS 24.229 §5.2.2, RFC 3329]")

@@ -11,7 +11,7 @@ class Settings(msgspec.Struct, frozen=True):
     Args:
         mss: largest payload that we take and send; 0: 1460 over IPv4 and 1440 over IPv6.
         receive_limit: receive buffer; the window closes as it fills.
-        send_limit: a send queue above it owes a `StreamWritable` when it has drained to half.
+        send_limit: above it `StreamFull` is told, and `StreamWritable` when the queue has drained to half of it.
         queue_limit: a send queue never grows above it; an order that would is a LocalProtocolError.
         gaps_limit: pieces kept of what arrived out of order.
         initial_window: congestion window to start with, in segments (RFC 6928).

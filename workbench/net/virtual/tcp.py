@@ -22,6 +22,7 @@ from workbench.net.values import (
     StreamData,
     StreamEnded,
     StreamFailed,
+    StreamFull,
     StreamOffered,
     StreamOpened,
     StreamWritable,
@@ -51,7 +52,8 @@ class Transmit(msgspec.Struct, frozen=True):
 
 
 Event = (
-    Transmit | StreamOffered | StreamOpened | StreamFailed | StreamData | StreamWritable | StreamEnded | StreamClosed
+    Transmit | StreamOffered | StreamOpened | StreamFailed | StreamData | StreamFull | StreamWritable | StreamEnded
+    | StreamClosed
 )
 
 
@@ -197,7 +199,9 @@ class TcpMachine:
             if why != (self._marks[-1][1] if self._marks else ""):
                 self._marks.append((self._out_start + len(self._out), why))
             self._out += data
-            self._crowded = self._crowded or len(self._out) > self.settings.send_limit
+            if not self._crowded and len(self._out) > self.settings.send_limit:
+                self._crowded = True
+                self._events.append(StreamFull(self.stream))
         return self._finish(now)
 
     def end(self, now: float, why: str = "") -> list[Event]:

@@ -221,6 +221,10 @@ class Bearer:
             self._secured(self._tls.start(), now)
         self._secured(self._tls.receive_data(data), now)
 
+    def full(self) -> None:
+        """The connection takes no more for now: what the other endpoint reads stays there, and its reading stops."""
+        self._full = True
+
     def writable(self, now: float) -> None:
         """The connection takes octets again."""
         self._full = False

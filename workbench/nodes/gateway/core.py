@@ -26,6 +26,7 @@ from workbench.net.values import (
     StreamData,
     StreamEnded,
     StreamFailed,
+    StreamFull,
     StreamOffered,
     StreamOpened,
     StreamWritable,
@@ -112,7 +113,8 @@ class Gateway:
             case StreamOffered(stream=stream):
                 self._offered(happened, stream, now)
             case (StreamOpened(stream=stream) | StreamFailed(stream=stream) | StreamData(stream=stream)
-                  | StreamWritable(stream=stream) | StreamEnded(stream=stream) | StreamClosed(stream=stream)):
+                  | StreamFull(stream=stream) | StreamWritable(stream=stream) | StreamEnded(stream=stream)
+                  | StreamClosed(stream=stream)):
                 self._streamed(happened, stream, now)
             case Woke():
                 self._wake(now)
@@ -314,6 +316,8 @@ class Gateway:
                 bearer.failed(reason, now)
             case StreamData(data=data):
                 bearer.arrived(data, now)
+            case StreamFull():
+                bearer.full()
             case StreamWritable():
                 bearer.writable(now)
             case StreamEnded():
