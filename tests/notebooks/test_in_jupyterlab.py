@@ -70,9 +70,11 @@ def test_a_click_on_the_ladder_explains_the_message(jupyterlab: str, browser: An
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     address, _, query = jupyterlab.partition("?")
-    page.goto(f"{address.rstrip('/').removesuffix('/tree')}/tree/00-start-here.ipynb?{query}")
-    page.wait_for_selector(".jp-NotebookPanel .jp-Cell")
     # Run before the kernel is there, and JupyterLab asks which kernel; a person reads the page's head first.
+    with page.expect_websocket(lambda socket: "/channels" in socket.url):
+        page.goto(f"{address.rstrip('/').removesuffix('/tree')}/tree/00-start-here.ipynb?{query}")
+    page.wait_for_selector(".jp-NotebookPanel .jp-Cell")
+    page.locator(".jp-Toolbar-kernelName", has_text="Python 3").wait_for()
     page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
@@ -87,5 +89,7 @@ def test_a_click_on_the_ladder_explains_the_message(jupyterlab: str, browser: An
     assert message.get_attribute("aria-pressed") == "true"
     assert page.locator(".jp-Dialog").count() == 0, "a dialog is in the way"
     assert page.locator(".Toastify__toast").count() == 0, "a pop-up is in the way"
-    assert page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
+    for kind in ("stderr", "error"):
+        assert page.locator(f".jp-RenderedText[data-mime-type='application/vnd.jupyter.{kind}']").count() == 0
     assert complaints == []
