@@ -23,7 +23,7 @@ help: ## This list
 
 run: $(VENV)/core ## Run every scenario on the virtual network; captures and one HTML report in out/
 	@$(BIN)/workbench run --all --out $(OUT) --html $(OUT)/report.html
-	@echo "Report: $(OUT)/report.html   captures: $(OUT)/*.pcapng"
+	@echo "Open $(OUT)/report.html in a browser, $(OUT)/*.pcapng in Wireshark."
 
 test: $(VENV)/test system ## Lint, types and every test but the long ones
 	@$(MAKE) --no-print-directory lint
@@ -55,8 +55,8 @@ clean: ## Remove the environment and what runs wrote
 # Environments. A stamp is newer than its lock while nothing is to be done, so pip is not called again.
 
 $(VENV)/bin/python:
-	@if [ -z "$(PYTHON)" ]; then \
-		echo "The workbench needs Python 3.11 or later; $$(python3 --version 2>&1 || true) is what python3 is here."; \
+	@if ! "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+		echo "The workbench needs Python 3.11 or later; $(or $(PYTHON),python3) is $$($(or $(PYTHON),python3) --version 2>&1 || true)."; \
 		echo "Install one (Debian 12: apt-get install python3) or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; exit 2; fi
 	@if ! $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
