@@ -10,6 +10,7 @@ Source: TS 23.334 §5.11, §6.2.10.3; TS 24.229 §6.7.2 (IMS-ALG), §7.5.2 (3ge2
 from __future__ import annotations
 
 import enum
+import ipaddress
 from collections import deque
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any, Literal
@@ -72,7 +73,7 @@ class Registration(msgspec.Struct, frozen=True):
     @property
     def behind_nat(self) -> bool:
         """Packets come from another address than the Contact names (RFC 3581 §4)."""
-        return sip.host_of(self.contact) != self.flow[0]
+        return _canonical(sip.host_of(self.contact)) != self.flow[0]
 
 
 class _Leg(msgspec.Struct):
@@ -394,7 +395,9 @@ class ImsAlg:
 
     def _point(self, side: str, media: sdp.Media, transport: str, setup: sdp.Setup) -> iq.ConnectionPoint:
         realm = ACCESS_REALM if side == ACCESS else CORE_REALM
-        return iq.ConnectionPoint(side, realm, media.media, transport, setup=setup)
+        # The realm's media addresses are of the IP version that SIP has there.
+        version = self._locals[side].version
+        return iq.ConnectionPoint(side, realm, media.media, transport, setup=setup, version=version)
 
     def _protected(self, point: iq.ConnectionPoint, call: _Call, role: sdp.Setup) -> iq.ConnectionPoint:
         """Add what e2ae asks for: own fingerprint, failure event, and TLS establishment where the gateway is client."""
@@ -632,7 +635,15 @@ def _address(described: sdp.SessionDescription, media: sdp.Media) -> Endpoint:
     connection = described.connection_of(media)
     if connection is None or media.port is None:
         raise _Rejected(488, "Not Acceptable Here", "SDP without an address")
-    return Endpoint(connection.address, media.port)
+    return Endpoint(_canonical(connection.address), media.port)
+
+
+def _canonical(host: str) -> str:
+    """An IP address in the form that a network names it with (RFC 5952); a name as it is."""
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return host
 
 
 def _anchored(described: sdp.SessionDescription, media: sdp.Media, local: Endpoint) -> sdp.SessionDescription:

@@ -29,6 +29,7 @@ class ConnectionPoint(msgspec.Struct, frozen=True):
         media, transport: of the m= line: the bearer type indication, such as `message`, `TCP/TLS`.
         setup: the role the gateway takes (TCP session set-up direction); None in stateless handling.
         local: the gateway's address; None asks for one (Local Connection Address Request).
+        version: of IP that the address asked for has to be, 4 or 6.
         ask_fingerprint: Local certificate fingerprint Request.
         fingerprint: the gateway's own, sent again once it is known (Local replaces the former one).
         remote: Remote Connection Address; None while it is not known.
@@ -46,6 +47,7 @@ class ConnectionPoint(msgspec.Struct, frozen=True):
     transport: str
     setup: str | None = None
     local: Endpoint | None = None
+    version: int = 4
     ask_fingerprint: bool = False
     fingerprint: str = ""
     remote: Endpoint | None = None
@@ -164,7 +166,7 @@ def _local(point: ConnectionPoint) -> SessionDescription:
         lines.append(f"a=fingerprint:{point.fingerprint}")
     elif point.ask_fingerprint:
         lines.append("a=fingerprint:SHA-256 $")
-    version = "6" if ":" in host else "4"
+    version = point.version if point.local is None else 6 if ":" in host else 4
     return _description(f"IN IP{version} {host}", point.media, port, point.transport, lines)
 
 
