@@ -111,7 +111,7 @@ class Session(msgspec.Struct, frozen=True):
 
     Args:
         id: stable within the report, such as `call-1`.
-        kind: `registration`, `msrp`, `bfcp`, `t38` or `control` (H.248 outside any context).
+        kind: `registration`, `msrp`, `bfcp`, `t38`, `media` (anything else) or `control` (H.248 outside any context).
         legs: media connections, access first.
         security: `e2ae`, `e2e`, `none` or empty where it can't be told.
         roles: node name to the roles it was seen in, such as `("TCP client", "TLS client")`.
