@@ -131,6 +131,10 @@ function wbOctets(root){
   root.addEventListener('click',e=>{const o=e.target.closest&&e.target.closest('.o[data-f]');if(!o)return;
     const l=o.closest('.wb-octets').querySelector('li[data-f="'+o.dataset.f+'"]');
     if(l){l.scrollIntoView({block:'nearest'});l.querySelector('.f').focus();}});
+  root.addEventListener('keydown',e=>{const f=e.target.closest&&e.target.closest('.wb-octets .f[tabindex]');
+    if(!f||(e.key!=='ArrowDown'&&e.key!=='ArrowUp'))return;
+    const all=[...f.closest('.wb-octets').querySelectorAll('.f[tabindex]')];
+    const n=all[all.indexOf(f)+(e.key==='ArrowDown'?1:-1)];if(n){e.preventDefault();e.stopPropagation();n.focus();}});
 }
 """
 
@@ -186,8 +190,10 @@ def _block(fields: tuple[Field, ...], octets: bytes, count: list[int], said: Cal
 
 
 def _item(field: Field, octets: bytes, count: list[int], said: Callable[[Field], str]) -> str:
-    number = ""
+    number = focus = ""
     if not field.children:
+        # One stop for the Tab key; the arrow keys walk on from there.
+        focus = f" tabindex={-1 if count[0] else 0}"
         number = f' data-f="{count[0]}"'
         count[0] += 1
     text = said_by(field, octets)
@@ -197,7 +203,7 @@ def _item(field: Field, octets: bytes, count: list[int], said: Callable[[Field],
     small = " lay" if not field.children and is_layout(field, octets) else ""
     children = "".join(_item(child, octets, count, said) for child in field.children)
     return (
-        f'<li{number}><div class="f{small}"{" tabindex=0" if not field.children else ""}>'
+        f'<li{number}><div class="f{small}"{focus}>'
         f'<div><span class="l">{escape(field.label)}</span><span class="h">{place}{shown}</span></div>'
         f'<div><span class="v">{escape(text)}</span>{said(field)}</div></div>'
         f"{f'<ul>{children}</ul>' if children else ''}</li>")

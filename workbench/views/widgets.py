@@ -333,6 +333,7 @@ font:14px/1.45 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
 .wb-widget .detail{padding:.2em .6em}
 .wb-widget .detail h4{margin:.4em 0;overflow-wrap:anywhere}
 .wb-widget .detail p{margin:.3em 0;color:var(--wb-quiet)}
+.wb-widget.shown{max-height:44em;overflow:auto}
 .wb-widget .bar{display:flex;gap:.6em;align-items:center;padding:.4em 0;flex-wrap:wrap}
 .wb-widget button.step{font:inherit;color:var(--wb-ink);background:var(--wb-panel);border:1px solid var(--wb-line);
 border-radius:6px;padding:.3em .9em;cursor:pointer}
@@ -400,7 +401,8 @@ export default {render};
 """
 
 _SHOWN_SCRIPT = OCTETS_SCRIPT + """
-function render({model,el}){const root=document.createElement('div');root.className='wb-widget';
+function render({model,el}){const root=document.createElement('div');root.className='wb-widget shown';
+  root.tabIndex=0;root.setAttribute('role','region');root.setAttribute('aria-label','octets and their explanation');
   root.innerHTML=model.get('markup');el.append(root);wbOctets(root);}
 export default {render};
 """
