@@ -1,0 +1,82 @@
+"""The page in a real Chromium: clicks, arrow keys, and reading without scripts. The browser speaks to nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import programs
+import pytest
+
+from workbench import scenarios
+from workbench.views import report_html
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path: Path = tmp_path_factory.mktemp("page") / "report.html"
+    path.write_text(report_html([scenarios.get("e2ae-msrp-originating").run(seed=1)]), encoding="utf-8")
+    return path.as_uri()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=programs.need("chromium"),
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.mark.filterwarnings("ignore")  # of the browser's driver, not ours
+def test_a_click_shows_the_explanation(browser: Any, address: str) -> None:
+    """A clicked message is marked and explained; arrow keys walk the ladder and the fields; nothing is requested."""
+    page = browser.new_page(viewport={"width": 1600, "height": 1000})
+    errors: list[str] = []
+    requests: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: errors.append(message.text))
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(address)
+    row = page.locator("a.wb-m").filter(has_text="INVITE").first
+    row.click()
+    panel = page.locator("article.panel.chosen")
+    assert panel.locator("h4").inner_text().find("INVITE") > 0
+    assert "Starts a session" in panel.inner_text()
+    page.keyboard.press("ArrowDown")
+    assert "H.248" in page.locator("article.panel.chosen h4").inner_text()
+    first = page.locator("article.panel.chosen .f[tabindex='0']")
+    first.focus()
+    page.keyboard.press("ArrowDown")
+    assert page.locator("article.panel.chosen .o.on").count() == 1
+    assert errors == []
+    assert [url for url in requests if not url.startswith("file:")] == []
+    page.close()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_page_without_scripts_can_be_read(browser: Any, address: str) -> None:
+    """Without JavaScript every message's explanation is visible, and a ladder's link leads to it."""
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(address)
+    panels = page.locator("article.panel")
+    assert panels.count() > 50
+    assert all(panels.nth(index).is_visible() for index in (0, 20, 40))
+    row = page.locator("a.wb-m").nth(20)
+    row.click()
+    assert page.url.endswith(row.get_attribute("href") or "?")
+    context.close()
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("width", [380, 900])
+def test_narrow_screens_do_not_scroll_sideways(browser: Any, address: str, width: int) -> None:
+    """Only ladder and tables scroll sideways, in their own boxes (WCAG 2.2, 1.4.10)."""
+    page = browser.new_page(viewport={"width": width, "height": 800})
+    page.goto(address)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.close()
