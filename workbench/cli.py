@@ -11,16 +11,19 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from workbench import __version__
-from workbench.errors import ScenarioError, WorkbenchError
+from workbench.errors import CaptureError, ScenarioError, WorkbenchError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from rich.progress import Progress
 
     from workbench.analysis.report import Report
     from workbench.lab.run import Run
@@ -154,7 +157,7 @@ def analyze(
     with _progress(len(captures), quiet=json) as advance:
         for capture in captures:
             advance(capture.name)
-            reports.append(_analyze(capture, keylog))
+            reports.append(_analyze(capture, keylog, partial(_count, advance, capture.name)))
     if html is not None:
         _write_html(html, reports)
     if json:
@@ -271,10 +274,18 @@ def _knobs(settings: Sequence[str]) -> dict[str, str]:
     return knobs
 
 
-def _analyze(capture: Path, keylog: Path | None) -> Report:
+def _analyze(capture: Path, keylog: Path | None, watch: Callable[[int], None] | None = None) -> Report:
+    """The report of a capture that has at least one packet. Raises CaptureError."""
     from workbench.analysis.report import analyze
 
-    return analyze(capture, keylog=keylog)
+    report = analyze(capture, keylog=keylog, watch=watch)
+    if not report.packets:
+        raise CaptureError("; ".join(report.notes))
+    return report
+
+
+def _count(advance: _Advance, name: str, frames: int) -> None:
+    advance(f"{name}: {frames} frames", done=False)
 
 
 def _catalogue_entry(scenario: Scenario) -> dict[str, Any]:
@@ -338,8 +349,8 @@ def _print_run(run: Run) -> None:
 def _print_report(report: Report) -> None:
     _say(f"{report.capture}: {report.packets} frames, {len(report.messages)} messages")
     for node in report.nodes:
-        guess = "" if node.named else " (name from behaviour)"
-        _say(f"  {node.name}: {', '.join(node.addresses)}{' ' + node.kind if node.kind else ''}{guess}")
+        kind = f" ({node.kind})" if node.kind and node.kind not in node.name else ""
+        _say(f"  {node.name}{kind}: {', '.join(node.addresses)}{'' if node.named else ', named after its behaviour'}")
     for session in report.sessions:
         context = "" if session.context is None else f", H.248 context {session.context}"
         security = f", {session.security}" if session.security else ""
@@ -347,7 +358,8 @@ def _print_report(report: Report) -> None:
         for leg in session.legs:
             roles = [f"TCP client {leg.tcp_client}" if leg.tcp_client else "no TCP connection"]
             if leg.tls_client:
-                roles.append(f"TLS client {leg.tls_client}, {leg.tls_version} {leg.cipher_suite}".rstrip())
+                told = (f"TLS client {leg.tls_client}", leg.tls_version, leg.cipher_suite)
+                roles.append(" ".join(filter(None, told)))
             _say(f"    {leg.name} on {leg.wire}: {leg.transport}, {'; '.join(roles)}")
     if report.scenario is not None:
         _say(f"  looks like {report.scenario.id} ({report.scenario.score:.0%})")
@@ -428,26 +440,35 @@ def _lines() -> int:
     return shutil.get_terminal_size().lines
 
 
+class _Advance:
+    """Names the job that is under way; a bar moves where there is one."""
+
+    def __init__(self, progress: Progress | None = None, jobs: int = 0) -> None:
+        self._progress = progress
+        self._begun = 0
+        self._task = progress.add_task("", total=jobs) if progress is not None else None
+
+    def __call__(self, name: str, *, done: bool = True) -> None:
+        """Say what is under way; `done` tells that the job before it is finished."""
+        if self._progress is None or self._task is None:
+            return
+        from rich.markup import escape
+
+        self._begun += done
+        self._progress.update(self._task, description=escape(_visible(name)), completed=self._begun - 1)
+
+
 @contextmanager
-def _progress(jobs: int, *, quiet: bool) -> Iterator[Callable[[str], None]]:
-    """A progress bar on stderr where somebody watches; gives a function that names the next job."""
-    if quiet or jobs < 2 or not sys.stderr.isatty():
-        yield lambda name: None
+def _progress(jobs: int, *, quiet: bool) -> Iterator[_Advance]:
+    """A progress bar on stderr where somebody watches."""
+    if quiet or not sys.stderr.isatty():
+        yield _Advance()
         return
     from rich.console import Console
-    from rich.markup import escape
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("", total=jobs)
-        begun = 0
-
-        def advance(name: str) -> None:
-            nonlocal begun
-            progress.update(task, description=escape(name), completed=begun)
-            begun += 1
-
-        yield advance
+        yield _Advance(progress, jobs)
 
 
 if __name__ == "__main__":

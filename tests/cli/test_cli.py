@@ -16,6 +16,10 @@ from workbench.lab.run import Run
 
 ID = scenarios.IDS[0]
 
+# A pcapng section with nothing in it, and one with a packet block that claims almost 4 GiB.
+EMPTY = bytes.fromhex("0a0d0d0a 1c000000 4d3c2b1a 01000000 ffffffffffffffff 1c000000")
+LYING = EMPTY + bytes.fromhex("06000000 f0ffffff") + bytes(64)
+
 
 class Said(NamedTuple):
     status: int
@@ -151,8 +155,8 @@ def test_wrong_usage_is_exit_status_2(command: Command, tmp_path: Path, words: l
 
 
 @pytest.mark.parametrize("octets", [
-    b"", b"this is a text file\n" * 50, bytes(range(256)) * 40, b"\x0a\x0d\x0d\x0a", b"\xd4\xc3\xb2\xa1",
-], ids=["empty", "text", "octets", "pcapng cut after its type", "pcap cut after its magic"])
+    b"", EMPTY, LYING, b"this is a text file\n" * 50, bytes(range(256)) * 40, b"\x0a\x0d\x0d\x0a", b"\xd4\xc3\xb2\xa1",
+], ids=["empty", "no packets", "a block that lies", "text", "octets", "pcapng cut in its head", "pcap cut in its head"])
 @pytest.mark.parametrize("verb", ["analyze", "show"])
 def test_what_is_no_capture_gets_one_line_and_exit_status_2(
     command: Command, tmp_path: Path, octets: bytes, verb: str,
@@ -278,6 +282,18 @@ def test_a_reader_who_has_seen_enough_is_no_error(capture: Path) -> None:
         err = shown.stderr.read()
     shown.wait(timeout=60)
     assert b"Traceback" not in err and b"Error" not in err
+
+
+def test_progress_is_for_those_who_watch(
+    command: Command, capture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A bar on a terminal's stderr, with names in it that can't steer the terminal; never in JSON."""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    strange = tmp_path / "call[red]\x1b]0;owned.pcapng"
+    strange.write_bytes(capture.read_bytes())
+    said = command("analyze", strange, capture)
+    assert said.status == 0 and "\x1b]0;owned" not in said.err + said.out
+    assert command("analyze", capture, "--json").err == ""
 
 
 def test_version(command: Command) -> None:
