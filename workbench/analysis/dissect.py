@@ -38,6 +38,7 @@ from workbench.protocols.tls.wire import looks_like_tls
 MOST_MESSAGES = 1_000_000
 MOST_KEPT_OCTETS = 192 * 2**20
 MOST_CONTENT_OCTETS = 8 * 2**20
+TWIN_COMMENT = "decrypted twin: TLS is taken off this connection"
 _MOST_REPEATS = 4096
 _REPEAT_SECONDS = 120.0
 _RECOGNISED_IN = 8
@@ -101,7 +102,7 @@ class Content:
 
     def add(self, direction: int, frame: int, octets: bytes) -> None:
         """Keep application octets, up to a limit (`cut`)."""
-        if self._kept + len(octets) > MOST_CONTENT_OCTETS:
+        if self.cut or self._kept + len(octets) > MOST_CONTENT_OCTETS:
             self.cut = True
             return
         self._kept += len(octets)
@@ -143,6 +144,7 @@ class Dissector:
         self._seen: OrderedDict[tuple[str, Endpoint, Endpoint, bytes], float] = OrderedDict()
         self._decoded: OrderedDict[bytes, tuple[Any, str]] = OrderedDict()
         self._comments: dict[int, str] = {}
+        self._twin_frames = 0
         self._broken: Counter[str] = Counter()
         self._first_broken: dict[str, tuple[int, str]] = {}
 
@@ -154,6 +156,7 @@ class Dissector:
         self.last_time = max(self.last_time, time)
         if packet.comment and len(self._comments) < MOST_MESSAGES:
             self._comments[packet.number] = packet.comment
+            self._twin_frames += packet.comment == TWIN_COMMENT
         try:
             ip = payload_of(packet)
         except MalformedMessageError as error:
@@ -198,6 +201,8 @@ class Dissector:
             self.notes.append(f"{frames} {verb}" + (f": {why}" if why else ""))
         if self._fragments.lost:
             self.notes.append(f"{self._fragments.lost} fragmented IP packets were given up")
+        if self._twin_frames:
+            self.notes.append("a decrypted twin, as its comments say: what is clear in it was inside TLS on the wire")
         if self.left_out:
             self.notes.append(f"{self.left_out} messages are left out: {MOST_MESSAGES} are kept at most")
         if self.kept > MOST_KEPT_OCTETS:
@@ -207,6 +212,8 @@ class Dissector:
             a, b = content.connection.sides
             if missing:
                 self.notes.append(f"the capture lacks {counted(missing)} of the TCP connection {a} - {b}")
+            if content.cut:
+                self.notes.append(f"payload of the TCP connection {a} - {b} is kept up to {MOST_CONTENT_OCTETS} octets")
             changed = sorted(f for stream in content.connection.streams for f in stream.changed)
             if changed:
                 self.notes.append(

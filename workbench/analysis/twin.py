@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from workbench.analysis.dissect import Content
+from workbench.analysis.dissect import TWIN_COMMENT, Content
 from workbench.analysis.flows import payload_of
 from workbench.analysis.pcapng import RAW, Packet, Reader, Writer
 from workbench.errors import MalformedMessageError
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _MOST_IN_SEGMENT = 32_768
 _WINDOW = 65_535
-_COMMENT = "decrypted twin: TLS is taken off this connection"
 
 
 def write_twin(report: Report | str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
@@ -62,7 +61,7 @@ def write_twin(report: Report | str | os.PathLike[str], out: str | os.PathLike[s
                 writer.packet(known, packet.time_ns, packet.octets, packet.comment, packet.length)
                 continue
             for octets in rewriting.take(packet):
-                writer.packet(known, packet.time_ns, octets, packet.comment or _COMMENT)
+                writer.packet(known, packet.time_ns, octets, packet.comment or TWIN_COMMENT)
     return count
 
 
