@@ -24,3 +24,29 @@ def test_payload_that_is_not_kept_is_named(tmp_path, monkeypatch):
     kept = report.payload(call.legs[0], sender="UE A")
     assert 0 < len(kept) < len(whole) and whole.startswith(kept)
     assert sum("is kept up to 400 octets" in note for note in report.notes) == 2
+
+
+def test_an_outside_key_log_explains_as_much_as_an_inside_one(tmp_path):
+    """With the secrets in a file of their own, reading and explaining show the same as with the block inside."""
+    from workbench.analysis.explain import explain_frame
+    from workbench.analysis.pcapng import Reader, Writer, scan
+
+    run = scenarios.get("e2ae-msrp-originating").run(out=tmp_path)
+    names, secrets = scan(run.capture)
+    bare, keys = tmp_path / "bare.pcapng", tmp_path / "keys.txt"
+    keys.write_bytes(secrets if isinstance(secrets, bytes) else secrets.encode())
+    with Reader(run.capture) as reader, Writer(bare) as writer:
+        writer.names(names)
+        ids = {}
+        for packet in reader:
+            wire = ids.get(packet.wire)
+            if wire is None:
+                wire = ids[packet.wire] = writer.interface(packet.wire, packet.link)
+            writer.packet(wire, packet.time_ns, packet.octets, packet.comment)
+    with_file, without = analyze(bare, keylog=keys), analyze(bare)
+    said = [(m.protocol, m.summary) for m in run.report.messages]
+    assert [(m.protocol, m.summary) for m in with_file.messages] == said
+    assert [(m.protocol, m.summary) for m in without.messages] != said
+    frame = next(m.frames[0] for m in with_file.messages if m.protocol == "MSRP" and m.protected)
+    assert len(explain_frame(with_file, frame).layers) == len(explain_frame(run.report, frame).layers) > 0
+    assert "CLIENT" not in repr(with_file) and "CLIENT" not in repr(with_file.keylog)

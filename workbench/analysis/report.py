@@ -67,11 +67,13 @@ class Report:
         findings: rules that the capture breaks.
         scenario: the scenario of the catalogue that it shows, or None.
         notes: what could not be read, and why.
+        keylog: the secrets that protected octets were read with.
     """
 
     def __init__(self, capture: str, dissector: Dissector, given: dict[str, str], packets: int,
-                 notes: Iterable[str], frames: dict[int, Packet] | None) -> None:
+                 notes: Iterable[str], frames: dict[int, Packet] | None, keylog: KeyLog) -> None:
         self.capture = capture
+        self.keylog = keylog
         self.packets = packets
         self.notes: list[str] = list(notes)
         self.signalling = Signalling()
@@ -282,7 +284,7 @@ def analyze(path: str | os.PathLike[str], keylog: str | os.PathLike[str] | None 
             if watch is not None and packet.number % 10_000 == 0:
                 watch(packet.number)
     dissector.finish()
-    report = Report(capture, dissector, given, reader.packets, [*reader.notes, *dissector.notes], frames)
+    report = Report(capture, dissector, given, reader.packets, [*reader.notes, *dissector.notes], frames, keys)
     if not reader.packets:
         report.notes.append(f"{reader.label}: no packets")
     from workbench.analysis.matching import match

@@ -12,8 +12,8 @@ from workbench.analysis.explain.connection import Connection, Side, connect, pro
 from workbench.analysis.explain.fields import Explained, Field, Layer
 from workbench.analysis.explain.meanings import catalogue
 from workbench.analysis.explain.octets import fields_between, fields_of, spans_of
-from workbench.analysis.pcapng import ETHERNET, LINUX_SLL, LINUX_SLL2, NULL, Packet, Reader, scan
-from workbench.analysis.tls_stream import TLS_1_3, KeyLog, RecordRead
+from workbench.analysis.pcapng import ETHERNET, LINUX_SLL, LINUX_SLL2, NULL, Packet, Reader
+from workbench.analysis.tls_stream import TLS_1_3, RecordRead
 from workbench.errors import MalformedMessageError
 from workbench.net import packets_layout
 from workbench.net.packets import TCP, Tcp, decode_ip, decode_tcp, pack_address
@@ -185,8 +185,7 @@ class _Tap:
     def __init__(self, report: Report) -> None:
         self._report = weakref.ref(report)
         self._capture = report.capture
-        kept: KeyLog | None = getattr(report, "keylog", None)
-        self._keylog = kept if kept is not None else KeyLog.parse(scan(report.capture)[1])
+        self._keylog = report.keylog
         self._connections: OrderedDict[int, Connection] = OrderedDict()
         self._of_frame: dict[int, int] = {}
 
