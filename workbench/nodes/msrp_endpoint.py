@@ -28,8 +28,10 @@ from workbench.net.values import (
     StreamData,
     StreamEnded,
     StreamFailed,
+    StreamFull,
     StreamOffered,
     StreamOpened,
+    StreamWritable,
     Unlisten,
 )
 from workbench.net.values import Endpoint as Address
@@ -37,6 +39,8 @@ from workbench.protocols.msrp import machine as msrp
 from workbench.protocols.sdp.model import Fingerprint
 from workbench.security import tls
 
+LINGER_SECONDS = 10.0
+"""How long we wait for the peer's FIN behind our own before RST."""
 _MOST_EARLY = 65_536
 
 
@@ -99,11 +103,19 @@ class MsrpEndpoint:
         self._tls: tls.TlsSession | None = None
         self._session: msrp.Session | None = None
         self._stream: Stream | None = None
+        self._opener = False
         self._listening = False
         self._connected = False
         self._early = b""
         self._announced: Sequence[Fingerprint] | None = None
         self._closing = False
+        self._gone = False
+        self._abort_at: float | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Nothing more happens here: the connection is gone, or was never there when the session was closed."""
+        return self._gone or (self._stream is None and self._closing)
 
     def listen(self) -> list[Command]:
         """Be ready for the peer's connection: offered `actpass`, or settled on `passive`."""
@@ -114,10 +126,10 @@ class MsrpEndpoint:
 
     def connect(self, remote: Address) -> list[Command]:
         """Open the connection: settled on `active`. `remote` is the peer's c=/m= address (RFC 6714 §4)."""
-        commands: list[Command] = []
-        if self._listening:
-            self._listening = False
-            commands.append(Unlisten(self.local))
+        commands = self._unlisten()
+        if self._stream is not None:
+            commands.append(AbortStream(self._stream, "it came before the answer, which made us the TCP client"))
+        self._opener, self._connected, self._tls, self._early = True, False, None, b""
         self._stream = Stream(self.local, remote)
         commands.append(OpenStream(self._stream, "a=setup:active: the TCP client opens the connection [RFC 4145 §4]"))
         return commands
@@ -128,6 +140,8 @@ class MsrpEndpoint:
         A connection may be here before the answer is; until now nothing of it was handed up.
         """
         self._announced = tuple(fingerprints)
+        if self._closing or self.over:
+            return []
         if self._tls is not None:
             return self._protected(self._tls.announce(self._announced), now)
         return self._rise(now) if self._connected and self._make_tls is None else []
@@ -139,20 +153,20 @@ class MsrpEndpoint:
         return message_id, self._spoken(events, now)
 
     def close(self, now: float) -> list[Command]:
-        """Release: close_notify first where there is TLS, then FIN (RFC 8446 §6.1)."""
-        commands: list[Command] = []
+        """Release: close_notify first where there is TLS, then FIN (RFC 8446 §6.1). RST where TCP is not up yet."""
+        commands = self._unlisten()
         if self._closing:
             return commands
         self._closing = True
-        if self._listening:
-            self._listening = False
-            commands.append(Unlisten(self.local))
+        self.up = False
         if self._stream is None or self.over:
             return commands
+        if not self._connected:
+            self._gone = True
+            return [*commands, AbortStream(self._stream, "the call is over before its connection is there")]
         if self._tls is not None:
             commands += self._protected(self._tls.close(), now)
-        commands.append(EndStream(self._stream, "the call is over: FIN behind everything sent"))
-        return commands
+        return commands + self._end("the call is over: FIN behind everything sent", now)
 
     def concerns(self, happened: Happening) -> bool:
         """Whether a happening is about this session's connection or listener."""
@@ -160,7 +174,8 @@ class MsrpEndpoint:
             case StreamOffered(stream=stream):
                 return stream.local == self.local
             case (StreamOpened(stream=stream) | StreamFailed(stream=stream) | StreamData(stream=stream)
-                  | StreamEnded(stream=stream) | StreamClosed(stream=stream)):
+                  | StreamFull(stream=stream) | StreamWritable(stream=stream) | StreamEnded(stream=stream)
+                  | StreamClosed(stream=stream)):
                 return stream == self._stream
         return False
 
@@ -178,30 +193,50 @@ class MsrpEndpoint:
                 if self._tls is not None:
                     return self._protected(self._tls.receive_data(data), now)
                 return self._heard(data, now)
-            case StreamEnded(stream=stream):
-                return self._ended(stream, now)
+            case StreamEnded():
+                # Without close_notify before it, FIN may be an attacker's (RFC 8446 §6.1).
+                return self.close(now) if self._tls is None else self._protected(self._tls.transport_ended(), now)
+            case StreamFailed() if not self._opener and self._listening:
+                self._stream = None  # whoever it was did not mean it; the peer may still come
             case StreamFailed(reason=reason):
+                self._gone = True
                 return self._down(str(reason))
             case StreamClosed(reason=closed):
-                # RFC 4975 §5.4: what was not confirmed by now has failed.
-                unfinished = self._session.ended(now) if self._session is not None and not self.over else []
-                return self._spoken(unfinished, now) + self._down("" if closed is None else str(closed))
-        return []
+                self._gone = True
+                return self._lost("" if closed is None else str(closed), now)
+        return []  # StreamFull among them: what MSRP sends before it is answered is bounded by its window
 
     def next_wakeup(self) -> float | None:
-        """When the MSRP session wants to be woken."""
-        return self._session.next_wakeup() if self._session is not None and not self.over else None
+        """When the MSRP session wants to be woken, or the peer should have closed."""
+        if self._gone:
+            return None
+        session = self._session.next_wakeup() if self._session is not None and not self.over else None
+        return min((moment for moment in (session, self._abort_at) if moment is not None), default=None)
 
     def wake(self, now: float) -> list[Command]:
-        """Let MSRP timers run out."""
+        """Let timers run out."""
+        if self._stream is not None and self._abort_at is not None and self._abort_at <= now and not self._gone:
+            self._gone = True
+            return [AbortStream(self._stream, "the peer did not close in time"), *self._lost("", now)]
         if self._session is None or self.over:
             return []
         moment = self._session.next_wakeup()
         return self._spoken(self._session.wake(now), now) if moment is not None and moment <= now else []
 
-    @property
-    def _opener(self) -> bool:
-        return not self._listening
+    def _unlisten(self) -> list[Command]:
+        if not self._listening:
+            return []
+        self._listening = False
+        return [Unlisten(self.local)]
+
+    def _end(self, why: str, now: float) -> list[Command]:
+        """FIN, and a limit for the peer's."""
+        assert self._stream is not None
+        self._closing = True
+        if self._abort_at is not None:
+            return []
+        self._abort_at = now + LINGER_SECONDS
+        return [EndStream(self._stream, why)]
 
     def _opened(self, now: float) -> list[Command]:
         self._connected = True
@@ -228,6 +263,8 @@ class MsrpEndpoint:
         commands: list[Command] = []
         for event in events:
             match event:
+                case tls.Transmit() if self._abort_at is not None:
+                    pass  # FIN has left: an alert would be too late
                 case tls.Transmit(octets=octets):
                     commands.append(SendStream(self._stream, octets))
                 case tls.KeyLine(line=line):
@@ -237,21 +274,18 @@ class MsrpEndpoint:
                 case tls.Data(octets=octets):
                     commands += self._heard(octets, now)
                 case tls.PeerClosed():
-                    commands += self._ended(self._stream, now)
+                    commands += self.close(now)
                 case tls.Failed(reason=reason):
-                    self._closing = True
-                    commands.append(EndStream(self._stream, f"TLS failed: {reason}"))
-                    commands += self._down(reason)
+                    commands += [*self._end(f"TLS failed: {reason}", now), *self._lost(reason, now)]
         return commands
 
     def _heard(self, octets: bytes, now: float) -> list[Command]:
-        if self.over or self._stream is None:
+        if self.over or self._closing or self._stream is None:
             return []
         if self._session is None:
             self._early += octets
             if len(self._early) > _MOST_EARLY:
-                reason = "too much before the answer"
-                return [AbortStream(self._stream, reason), *self._down(reason)]
+                return self._abort("too much before the answer", now)
             return []
         return self._spoken(self._session.receive_data(octets, now), now)
 
@@ -261,6 +295,8 @@ class MsrpEndpoint:
         commands: list[Command] = []
         for event in events:
             match event:
+                case msrp.Transmit() if self._closing or self.over:
+                    pass  # FIN or RST has left
                 case msrp.Transmit(octets=octets):
                     if self._tls is not None:
                         commands += self._protected(self._tls.send(octets), now)
@@ -273,15 +309,24 @@ class MsrpEndpoint:
                 case msrp.MessageFailed(message_id=message_id, status=status, reason=reason):
                     self.news.append(NotTold(message_id, status, reason))
                 case msrp.PeerViolation(error=error):
-                    commands.append(AbortStream(self._stream, f"the peer broke MSRP: {error}"))
-                    commands += self._down(str(error))
+                    commands += self._abort(f"the peer broke MSRP: {error}", now)
+        if self._session is not None and self._session.state is msrp.State.FAILED and not self._closing:
+            # RFC 4975 §7.1: 481 and 506 say that the peer knows no such session, or that it is another connection's.
+            commands += [*self.close(now), *self._down("the peer does not know the MSRP session")]
         return commands
 
-    def _ended(self, stream: Stream, now: float) -> list[Command]:
-        """The peer has nothing more to say: close our half too."""
-        if self._closing:
-            return []
-        return self.close(now)
+    def _abort(self, reason: str, now: float) -> list[Command]:
+        assert self._stream is not None
+        self._closing = self._gone = True
+        return [AbortStream(self._stream, reason), *self._lost(reason, now)]
+
+    def _lost(self, reason: str, now: float) -> list[Command]:
+        """The connection is of no more use. What was not confirmed by now has failed (RFC 4975 §5.4)."""
+        unfinished = self._session.ended(now) if self._session is not None and not self.over else []
+        self.news += [
+            NotTold(one.message_id, one.status, one.reason) for one in unfinished
+            if isinstance(one, msrp.MessageFailed)]
+        return self._down(reason)
 
     def _down(self, reason: str) -> list[Command]:
         if self.over:
@@ -289,4 +334,4 @@ class MsrpEndpoint:
         self.over = True
         self.up = False
         self.news.append(Down("" if self._closing and reason in ("", Failure.RESET) else reason))
-        return []
+        return self._unlisten()

@@ -7,10 +7,13 @@ Source: TS 24.229 §5.1 (UE), TS 33.328 (e2ae), RFC 4975, RFC 6135, RFC 6714 (MS
 
 from __future__ import annotations
 
+import ipaddress
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 
-from workbench.errors import PeerError
+import msgspec
+
+from workbench.errors import IncompatiblePeerError, MalformedMessageError, PeerError
 from workbench.net.values import (
     Asked,
     BindDatagrams,
@@ -36,26 +39,48 @@ from workbench.security.tls import TlsSession
 
 SIP_PORT = 5060
 MECHANISM = "msrp-tls"
+PATIENCE_SECONDS = 60.0
+"""How long a person waits until messages can be sent, and for the report on one."""
+
+# What we do, and what we know of without doing it (RFC 3261 §8.2.1).
+_ALLOWED = ("INVITE", "ACK", "BYE", "CANCEL")
+_KNOWN = ("INFO", "MESSAGE", "NOTIFY", "OPTIONS", "PRACK", "PUBLISH", "REFER", "REGISTER", "SUBSCRIBE", "UPDATE")
 
 _OFFER = "TS 24.229 §6.1: SDP offer"
 _ANSWER = "TS 24.229 §6.1: SDP answer"
 
-# One step of a procedure that returns something.
+# Steps of a procedure that return something.
 Answer = Generator[Command | Await, object, sip.Response | None]
+Wait = Generator[Command | Await, object, bool]
+
+
+class _Agreed(msgspec.Struct, frozen=True):
+    """What the peer's SDP says of its end: its path, its certificate, and where it can be reached."""
+
+    path: str
+    fingerprints: tuple[sdp.Fingerprint, ...]
+    remote: Endpoint
 
 
 class _Session:
-    """The running call: its dialog, what was agreed in SDP, and the media session."""
+    """A call: its dialog, what was agreed in SDP, and the media session."""
 
-    def __init__(self, media: MsrpEndpoint, path: str, offered: str) -> None:
+    def __init__(self, media: MsrpEndpoint, path: str) -> None:
         self.media = media
         self.path = path
-        self.offered = offered
         self.dialog: sip.Dialog | None = None
+        self.ringing = ""
+        self.answered = ""
         self.peer_path = ""
-        self.heard: list[str] = []
+        self.heard = 0
         self.told: set[str] = set()
         self.over = False
+        self.released = False
+
+    @property
+    def runs(self) -> bool:
+        """A call is being set up or in place: no second one is taken (until BYE, whatever became of the media)."""
+        return not self.released and (self.dialog is not None or not self.over)
 
 
 class UserEquipment:
@@ -71,6 +96,7 @@ class UserEquipment:
         offers, answers: a=setup it writes in an offer, and in an answer to `actpass`.
         tls_versions: `1.2`, `1.3`.
         chunk: octets of a message in one MSRP SEND.
+        rings: seconds until the person answers a call; 0: at once.
     """
 
     def __init__(
@@ -89,6 +115,7 @@ class UserEquipment:
         answers: str = "passive",
         tls_versions: Sequence[str] = ("1.2", "1.3"),
         chunk: int = 2048,
+        rings: float = 0.0,
     ) -> None:
         self.name = name
         self._uri = uri
@@ -103,10 +130,12 @@ class UserEquipment:
         self._answers = sdp.Setup(answers)
         self._tls_versions = tuple(tls_versions)
         self._chunk = chunk
+        self._rings = rings
         self._sip = sip.Transactions(str(self._local), source.token)
         self._procedures = Procedures(most=64)
         self._orders: deque[Order] = deque(maxlen=256)
         self._session: _Session | None = None
+        self._former: list[_Session] = []
         self._registered = not registers
         self._now = 0.0
 
@@ -115,7 +144,6 @@ class UserEquipment:
     def handle(self, happened: Happening, now: float) -> list[Command]:
         """Answer a happening."""
         self._now = now
-        session = self._session
         match happened:
             case Started():
                 return [BindDatagrams(self._local), *self._procedures.start(self._person(), now)]
@@ -126,17 +154,24 @@ class UserEquipment:
                 return self._signalled(self._sip.receive_data(data, (remote.host, remote.port), now))
             case Woke():
                 commands = self._signalled(self._sip.wake(now)) + self._procedures.wake(now)
-                if session is not None:
-                    commands += session.media.wake(now) + self._media_news()
+                for session in self._sessions():
+                    commands += session.media.wake(now) + self._media_news(session)
                 return commands
-            case _ if session is not None and session.media.concerns(happened):
-                return session.media.handle(happened, now) + self._media_news()
+            case _:
+                for session in self._sessions():
+                    if session.media.concerns(happened):
+                        return session.media.handle(happened, now) + self._media_news(session)
         return [Drop(happened, "nothing here is concerned")]
 
     def next_wakeup(self) -> float | None:
         """The first timer of SIP, of a procedure or of MSRP."""
-        media = self._session.media.next_wakeup() if self._session is not None else None
-        return earliest([self._sip.next_wakeup(), self._procedures.next_wakeup(), media])
+        media = [session.media.next_wakeup() for session in self._sessions()]
+        return earliest([self._sip.next_wakeup(), self._procedures.next_wakeup(), *media])
+
+    def _sessions(self) -> list[_Session]:
+        """The last call's session, and former ones whose connection is still closing."""
+        self._former = [session for session in self._former if not session.media.finished]
+        return [*self._former, *([self._session] if self._session is not None else [])]
 
     # What the person does, one order after the other
 
@@ -148,37 +183,53 @@ class UserEquipment:
                 case Register():
                     yield from self._register()
                 case Call(to=to):
-                    while not self._registered:
-                        yield Await((("registered",),))
                     yield from self._call(to)
                 case SendText(text=text):
                     yield from self._say(text)
                 case HangUp(after_heard=count):
                     yield from self._hang_up(count)
 
+    def _until(self, done: Callable[[], bool]) -> Wait:
+        """Wait for something of the media session; False: not within a person's patience."""
+        deadline = self._now + PATIENCE_SECONDS
+        while not done() and self._now < deadline:
+            yield Await((("media",),), deadline - self._now)
+        return done()
+
     def _say(self, text: str) -> Steps:
-        while self._session is None or not (self._session.media.up or self._session.over):
+        while self._session is None:
             yield Await((("media",),))
         session = self._session
-        if session.over:
-            yield Note(f"nobody to say {text!r} to: the session is over")
+        ready = yield from self._until(lambda: session.media.up or session.over)
+        if session.over or not ready:
+            yield Note(f"nobody to say {text!r} to: {'the session is over' if session.over else 'no session came up'}")
             return
         message_id, commands = session.media.send(text, self._now)
         yield from commands
-        yield from self._media_news()
-        while message_id not in session.told and not session.over:
-            yield Await((("media",),))
+        yield from self._media_news(session)
+        if not (yield from self._until(lambda: message_id in session.told or session.over)):
+            yield Note(f"no report on {message_id} within {PATIENCE_SECONDS:.0f} s")
 
     def _hang_up(self, after_heard: int) -> Steps:
         session = self._session
-        while session is not None and not session.over and len(session.heard) < after_heard:
+        while session is not None and not session.over and session.heard < after_heard:
             yield Await((("media",),))
-        if session is None or session.dialog is None:
+        if session is None or session.released:
             return
-        dialog, session.dialog = session.dialog, None
-        session.over = True
-        _, bye = dialog.request("BYE")
+        if session.ringing:
+            yield from self._procedures.post(("ringing", session.ringing), 603, self._now)
+        elif session.dialog is not None:
+            yield from self._release(session)
+
+    def _release(self, session: _Session) -> Steps:
+        """BYE first; the connection is closed when it is answered. A BYE that crosses ours still finds its dialog."""
+        if session.released or session.dialog is None:
+            return
+        session.released = session.over = True
+        yield from self._procedures.post(("media",), None, self._now)
+        _, bye = session.dialog.request("BYE")
         yield from self._ask(bye, "the call is released: BYE [RFC 3261 §15]")
+        session.dialog = None
         yield from session.media.close(self._now)
 
     # Registration
@@ -190,26 +241,31 @@ class UserEquipment:
             self._uri, str(self._local), token=self._source.token, client=offered)
         response = yield from self._ask(first, "UE says which media plane security it can do [TS 24.229 §5.1.1.2]")
         if response is not None and response.status == 401:
-            second = sip.registration.register_again(
-                first, response, user=self._uri, password=f"secret of {self._uri}", token=self._source.token)
+            try:
+                second = sip.registration.register_again(
+                    first, response, user=self._uri, password=f"secret of {self._uri}", token=self._source.token)
+            except PeerError as error:
+                yield Note(f"not registered: {error}")
+                return
             response = yield from self._ask(second, "UE repeats what the P-CSCF offered [RFC 3329 §2.3.1]")
         if response is None or response.status != 200:
             yield Note(f"not registered: {response.status if response else 'no answer'}")
             return
         self._registered = True
-        yield from self._procedures.post(("registered",), None, self._now)
 
     # Calling
 
     def _call(self, to: str) -> Steps:
-        yield from self._new_session(self._offers, None)
-        session = self._session
-        assert session is not None
+        running = self._session is not None and self._session.runs
+        if running or not self._registered:
+            yield Note(f"{to} is not called: {'one call at a time' if running else 'not registered'}")
+            return
+        session = yield from self._new_session(self._offers, self._secured)
         if self._offers is not sdp.Setup.ACTIVE:
             yield from session.media.listen()
+        offer = self._describe(session, self._offers, self._secured, e2ae="requested")
         invite = sip.invite(
-            to, caller=self._uri, contact=self._contact, token=self._source.token,
-            body=self._describe(session, self._offers, self._secured, "requested"))
+            to, caller=self._uri, contact=self._contact, token=self._source.token, body=offer)
         response = yield from self._ask(invite, f"{_OFFER}, {'e2ae requested' if self._secured else 'plain'}")
         if response is None or response.status >= 300:
             session.over = True
@@ -220,75 +276,83 @@ class UserEquipment:
         session.dialog = sip.Dialog.of_caller(invite, response)
         yield from self._signalled(self._sip.ack(session.dialog.ack(), self._target, self._now))
         try:
-            answer = sdp.decode(response.body)
-            yield from self._agreed(session, answer.media[0], answer, None)
-        except (PeerError, IndexError) as error:
+            theirs, agreed = _usable(response.body, sdp.decode(offer).media[0])
+        except PeerError as error:
             yield Note(f"the answer can't be used: {error}")
-            yield from self._hang_up(0)
+            yield from self._release(session)
+            return
+        yield from self._start(session, agreed, sdp.complement(sdp.setup_of_answer(theirs)))
 
     # Being called
 
     def _answer(self, key: str, invite: sip.Request) -> Steps:
         tag = self._source.token(10)
-        if self._session is not None and not self._session.over:
+        if self._session is not None and self._session.runs:
             yield from self._reply(key, sip.response(invite, 486, "Busy Here", tag), "one call at a time")
             return
+        required = invite.headers.all("Require")
+        if required:
+            refusal = sip.response(
+                invite, 420, "Bad Extension", tag, extra=[("Unsupported", option) for option in required])
+            yield from self._reply(key, refusal, "an extension is required that is not there [RFC 3261 §8.2.2.3]")
+            return
         try:
-            offer = sdp.decode(invite.body)
-            media = offer.media[0]
-            transport = sdp.transport_of(media.proto)
-        except (PeerError, IndexError):
-            yield from self._reply(key, sip.response(invite, 488, "Not Acceptable Here", tag), "no usable offer")
+            theirs, agreed = _usable(invite.body, None)
+        except PeerError as error:
+            yield from self._reply(
+                key, sip.response(invite, 488, "Not Acceptable Here", tag), f"the offer can't be used: {error}")
             return
-        protected = transport is not None and transport.security == "tls"
-        if transport is None or transport.application != "msrp" or (protected and not self._secured):
-            yield from self._reply(key, sip.response(invite, 488, "Not Acceptable Here", tag), "not MSRP as we do it")
+        protected = _protected(theirs)
+        if protected and not self._secured:
+            yield from self._reply(
+                key, sip.response(invite, 488, "Not Acceptable Here", tag), "no media plane security here")
             return
-        yield from self._reply(key, sip.response(invite, 180, "Ringing", tag, contact=self._contact), "ringing")
-        offered = sdp.setup_of_offer(media)
+        offered = sdp.setup_of_offer(theirs)
         role = self._answers if offered is sdp.Setup.ACTPASS else sdp.complement(offered)
-        yield from self._new_session(role, protected)
-        session = self._session
-        assert session is not None
+        session = yield from self._new_session(role, protected)
+        if not (yield from self._ring(session, key, invite, tag)):
+            return
         if role is sdp.Setup.PASSIVE:
             yield from session.media.listen()
-        accepted = sip.response(invite, 200, "OK", tag, contact=self._contact,
-                                body=self._describe(session, role, protected, None))
+        body = self._describe(session, role, protected, cema=theirs.attribute("msrp-cema") is not None)
+        accepted = sip.response(invite, 200, "OK", tag, contact=self._contact, body=body)
         session.dialog = sip.Dialog.of_callee(invite, accepted)
+        session.answered = key
         yield from self._reply(key, accepted, _ANSWER)
-        try:
-            yield from self._agreed(session, media, offer, role)
-        except PeerError as error:
-            yield Note(f"the offer can't be used: {error}")
-            yield from self._hang_up(0)
+        yield from self._start(session, agreed, role)
 
-    def _agreed(
-        self, session: _Session, theirs: sdp.Media, described: sdp.SessionDescription, ours: sdp.Setup | None,
-    ) -> Steps:
-        """Offer and answer are known on both sides: fingerprints first, then the connection."""
-        session.peer_path = theirs.attribute("path") or ""
-        msrp_uri.decode_path(session.peer_path)  # raises here, where the call can still be refused
-        prints = [sdp.Fingerprint.decode(text) for text in theirs.attributes("fingerprint")]
-        yield from session.media.agree(prints, self._now)
-        role = ours if ours is not None else sdp.complement(sdp.setup_of_answer(theirs))
-        if role is not sdp.Setup.ACTIVE:
-            return
-        connection = described.connection_of(theirs)
-        if connection is None or not theirs.port:
-            yield Note("the peer gave no address to connect to")
-            return
-        # RFC 6714 §4: the connection goes to the c=/m= address, whatever the path URI says.
-        yield from session.media.connect(Endpoint(connection.address, theirs.port))
+    def _ring(self, session: _Session, key: str, invite: sip.Request, tag: str) -> Wait:
+        """180, and wait for the person. False: the caller gave up, or the person declined."""
+        yield from self._reply(key, sip.response(invite, 180, "Ringing", tag, contact=self._contact), "ringing")
+        if not self._rings:
+            return True
+        session.ringing = key
+        status = yield Await((("ringing", key),), self._rings)
+        session.ringing = ""
+        if not isinstance(status, int):
+            return True
+        session.over = True
+        yield from self._reply(key, sip.response(invite, status, sip.REASONS[status], tag), "the call is not taken")
+        yield from session.media.close(self._now)
+        yield from self._procedures.post(("media",), None, self._now)
+        return False
 
-    def _new_session(self, role: sdp.Setup, protected: bool | None) -> Steps:
-        """A media session with its own port and path URI. `protected` None: as our offer will say."""
-        secure = self._secured if protected is None else protected
+    def _start(self, session: _Session, agreed: _Agreed, ours: sdp.Setup) -> Steps:
+        """Offer and answer are known on both sides."""
+        session.peer_path = agreed.path
+        if ours is sdp.Setup.ACTIVE:
+            # RFC 6714 §4: the connection goes to the c=/m= address, whatever the path URI says.
+            yield from session.media.connect(agreed.remote)
+        yield from session.media.agree(agreed.fingerprints, self._now)
+        yield from self._media_news(session)
+
+    def _new_session(self, role: sdp.Setup, secure: bool) -> Generator[Command | Await, object, _Session]:
+        """A media session with its own port and path URI."""
         port = self._source.number(20000, 29999)
         path = f"{'msrps' if secure else 'msrp'}://{_bracketed(self._local.host)}:{port}/{self._source.token(16)};tcp"
-        holder: list[_Session] = []
 
         def session_for(active: bool) -> msrp.Session:
-            return msrp.Session(path, holder[0].peer_path, active=active, accept_types=("text/plain",),
+            return msrp.Session(path, session.peer_path, active=active, accept_types=("text/plain",),
                                 token=self._source.token, chunk_octets=self._chunk)
 
         def tls_for(client: bool) -> TlsSession:
@@ -296,21 +360,28 @@ class UserEquipment:
 
         media = MsrpEndpoint(
             Endpoint(self._local.host, port), secure=tls_for if secure else None, session=session_for)
-        self._session = _Session(media, path, role)
-        holder.append(self._session)
+        session = _Session(media, path)
+        if self._session is not None:
+            self._former.append(self._session)
+        self._session = session
         yield Note(f"media session on port {port}, a=setup:{role}")
+        return session
 
-    def _describe(self, session: _Session, role: sdp.Setup, protected: bool, e2ae: str | None) -> bytes:
+    def _describe(
+        self, session: _Session, role: sdp.Setup, protected: bool, *, e2ae: str = "", cema: bool = True,
+    ) -> bytes:
         """Our SDP. An active side writes port 9 (RFC 6135 §4.2.1); its path URI keeps the port it connects from."""
         host = self._local.host
-        version = "6" if ":" in host else "4"
+        version = self._local.version
         port = 9 if role is sdp.Setup.ACTIVE else session.media.local.port
         number = self._source.number(10**8, 10**9)
         lines = [
             "v=0", f"o=- {number} {number} IN IP{version} {host}", "s=-", f"c=IN IP{version} {host}", "t=0 0",
             f"m=message {port} {'TCP/TLS/MSRP' if protected else 'TCP/MSRP'} *",
-            f"a=setup:{role}", "a=accept-types:text/plain", f"a=path:{session.path}", "a=msrp-cema",
+            f"a=setup:{role}", "a=accept-types:text/plain", f"a=path:{session.path}",
         ]
+        if cema:
+            lines.append("a=msrp-cema")
         if protected:
             lines += [f"a=3ge2ae:{e2ae}"] if e2ae else []
             lines.append(f"a=fingerprint:{self._identity.fingerprint().encode()}")
@@ -347,6 +418,9 @@ class UserEquipment:
                     commands.append(SendDatagram(self._local, Endpoint(*to), data, why))
                 case sip.ResponseReceived(key=key, response=response):
                     commands += self._procedures.post(("sip", key), response, self._now)
+                case sip.TimedOut(key=key) if self._session is not None and self._session.answered == key:
+                    # RFC 3261 §13.3.1.4: without an ACK for its 2xx, the call ends.
+                    commands += [Note("no ACK"), *self._procedures.start(self._release(self._session), self._now)]
                 case sip.TimedOut(key=key):
                     commands += self._procedures.post(("sip", key), None, self._now)
                 case sip.RequestReceived(key=key, request=request):
@@ -357,34 +431,74 @@ class UserEquipment:
 
     def _obey(self, key: str, request: sip.Request) -> Steps:
         session = self._session
-        if request.method == "INVITE" and not request.to_tag:
+        if request.method == "CANCEL":
+            yield from self._cancelled(key, request)
+        elif request.to_tag:
+            if session is None or session.dialog is None or not session.dialog.matches(request):
+                yield from self._refuse(key, request, 481, "no such call")
+                return
+            try:
+                session.dialog = session.dialog.received(request)
+            except PeerError as error:
+                yield from self._refuse(key, request, 500, str(error))
+                return
+            if request.method == "BYE":
+                yield from self._reply(key, sip.response(request, 200, "OK"), "the call is released")
+                yield from self._released(session)
+            elif request.method == "INVITE":
+                yield from self._refuse(key, request, 488, "the session stays as it is [RFC 3261 §14.2]")
+            else:
+                yield from self._unknown(key, request)
+        elif request.method == "INVITE":
             yield from self._answer(key, request)
-        elif request.method == "BYE" and session is not None and session.dialog is not None and (
-                session.dialog.matches(request)):
-            session.over, session.dialog = True, None
-            yield from self._reply(key, sip.response(request, 200, "OK"), "the call is released")
-            yield from session.media.close(self._now)
-            yield from self._procedures.post(("media",), None, self._now)
-        elif request.method in ("BYE", "CANCEL", "INVITE"):
-            yield from self._reply(
-                key, sip.response(request, 481, "Call/Transaction Does Not Exist", self._source.token(10)), "")
+        elif request.method == "BYE":
+            yield from self._refuse(key, request, 481, "no such call")
         else:
-            yield from self._reply(key, sip.response(request, 501, "Not Implemented", self._source.token(10)), "")
+            yield from self._unknown(key, request)
 
-    def _media_news(self) -> list[Command]:
+    def _released(self, session: _Session) -> Steps:
+        """The peer's BYE. If ours is on its way too, our own procedure closes the connection."""
+        if session.released:
+            return
+        session.released = session.over = True
+        session.dialog = None
+        yield from session.media.close(self._now)
+        yield from self._procedures.post(("media",), None, self._now)
+
+    def _cancelled(self, key: str, cancel: sip.Request) -> Steps:
+        """CANCEL ends a call that still rings; one that was answered goes on (RFC 3261 §9.2)."""
+        invite = self._sip.matching_invite(cancel)
+        if invite is None:
+            yield from self._refuse(key, cancel, 481, "nothing to cancel")
+            return
+        yield from self._reply(
+            key, sip.response(cancel, 200, "OK", self._source.token(10)), "CANCEL is answered [RFC 3261 §9.2]")
+        yield from self._procedures.post(("ringing", invite), 487, self._now)
+
+    def _unknown(self, key: str, request: sip.Request) -> Steps:
+        status = 405 if request.method.upper() in _KNOWN else 501
+        response = sip.response(
+            request, status, sip.REASONS[status], self._source.token(10), extra=[("Allow", ", ".join(_ALLOWED))])
+        yield from self._reply(key, response, "not done here [RFC 3261 §8.2.1]")
+
+    def _refuse(self, key: str, request: sip.Request, status: int, why: str) -> Steps:
+        response = sip.response(request, status, sip.REASONS[status], self._source.token(10))
+        yield from self._reply(key, response, why)
+
+    def _media_news(self, session: _Session) -> list[Command]:
         """What the media session has to tell the person."""
-        session = self._session
         commands: list[Command] = []
-        while session is not None and session.media.news:
+        while session.media.news:
             match session.media.news.pop(0):
                 case Heard(body=body):
-                    session.heard.append(body.decode(errors="replace"))
-                    commands.append(Note(f"heard: {session.heard[-1]}"))
+                    session.heard += 1
+                    commands.append(Note(f"heard: {body.decode(errors='replace')}"))
                 case Told(message_id=message_id):
                     session.told.add(message_id)
                 case NotTold(message_id=message_id, status=status, reason=reason):
                     session.told.add(message_id)
-                    commands.append(Note(f"message {message_id} failed: {status} {reason}"))
+                    what = f"message {message_id}" if message_id else "the first SEND, without a message,"
+                    commands.append(Note(f"{what} failed: {status} {reason}"))
                 case Up():
                     commands.append(Note("messages can be sent"))
                 case Down(reason=reason):
@@ -394,7 +508,40 @@ class UserEquipment:
         return commands
 
 
+def _usable(body: bytes, offered: sdp.Media | None) -> tuple[sdp.Media, _Agreed]:
+    """The one MSRP stream of an offer, or of the answer to what we `offered`, and what it says of the peer.
+
+    Raises:
+        PeerError: it can't be used; the text says why.
+    """
+    described = sdp.decode(body)
+    if len(described.media) != 1:
+        raise IncompatiblePeerError(f"{len(described.media)} m= lines; one is what is done here", clause="RFC 3264 §6")
+    media = described.effective(described.media[0])
+    transport = sdp.transport_of(media.proto)
+    if transport is None or transport.application != "msrp" or transport.security not in (None, "tls"):
+        raise IncompatiblePeerError(f"m={media.media} {media.proto} is not MSRP as we do it", clause="RFC 4975 §8")
+    violations = [] if offered is None else sdp.check_answer(offered, media)
+    if violations:
+        raise MalformedMessageError(violations[0].what, clause=violations[0].clause)
+    connection = media.connection
+    if connection is None or not media.port or not 0 < media.port < 65_536:
+        raise IncompatiblePeerError("no address, or the stream is refused (port 0)", clause="RFC 3264 §6")
+    try:
+        host = str(ipaddress.ip_address(connection.address))
+    except ValueError:
+        raise IncompatiblePeerError(f"c= {connection.address} is no IP address", clause="RFC 8866 §5.7") from None
+    if _protected(media) and not media.fingerprints:
+        raise MalformedMessageError("TLS without a fingerprint", clause="RFC 8122 §5")
+    path = media.attribute("path") or ""
+    msrp_uri.decode_path(path)
+    return media, _Agreed(path, media.fingerprints, Endpoint(host, media.port))
+
+
+def _protected(media: sdp.Media) -> bool:
+    transport = sdp.transport_of(media.proto)
+    return transport is not None and transport.security == "tls"
+
+
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
-
-
