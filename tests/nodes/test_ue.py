@@ -1,0 +1,785 @@
+"""The UE on the telephone: registering, calling, being called, and every way in which that goes wrong."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from play import Play
+
+from workbench.net.values import (
+    AbortStream,
+    AcceptStream,
+    Asked,
+    BindDatagrams,
+    Command,
+    DatagramReceived,
+    Drop,
+    Endpoint,
+    EndStream,
+    Failure,
+    Listen,
+    Note,
+    OpenStream,
+    SendDatagram,
+    SendStream,
+    Started,
+    Stream,
+    StreamClosed,
+    StreamData,
+    StreamEnded,
+    StreamFailed,
+    StreamOffered,
+    StreamOpened,
+    Unlisten,
+)
+from workbench.nodes.orders import Call, HangUp, Register, SendText
+from workbench.nodes.ue import PATIENCE_SECONDS, UserEquipment
+from workbench.protocols import sdp, sip
+from workbench.protocols.msrp import machine as msrp
+from workbench.security.identities import Identity
+from workbench.security.source import Source
+
+UE, PROXY = Endpoint("203.0.113.10", 5060), Endpoint("198.51.100.5", 5060)
+MEDIA = Endpoint("198.51.100.1", 30000)
+ALICE, BOB = "sip:alice@home1.example", "sip:bob@home2.example"
+IDENTITY = Identity.self_signed(ALICE, Source(1, "alice"))
+PRINT = "SHA-256 " + ":".join(["AB"] * 32)
+
+
+class Line(Play):
+    """A UE, and its proxy played by the test: requests and responses in, commands out."""
+
+    def __init__(self, **settings: object) -> None:
+        settings.setdefault("registers", False)
+        settings.setdefault("media_security", False)
+        self.ue = UserEquipment(
+            "UE", uri=ALICE, address=UE.host, proxy=PROXY, source=Source(1, "ue"), identity=IDENTITY,
+            presents=IDENTITY, **settings)  # type: ignore[arg-type]
+        super().__init__(self.ue)
+        self.token = Source(2, "proxy").token
+        self.invite: sip.Request
+        self.dialog: sip.Dialog | None = None
+        self.sees(Started()).does(BindDatagrams(UE))
+
+    # SIP
+
+    def asked(self, order: object) -> Line:
+        self.sees(Asked(order))
+        return self
+
+    def hears(self) -> sip.Message:
+        """The next command is a SIP message to the proxy."""
+        assert self.open, "nothing is said"
+        command = self.open.pop(0)
+        assert isinstance(command, SendDatagram), command
+        assert (command.local, command.remote) == (UE, PROXY)
+        return sip.decode(command.data)
+
+    def hears_request(self, method: str) -> sip.Request:
+        message = self.hears()
+        assert isinstance(message, sip.Request)
+        assert message.method == method
+        return message
+
+    def hears_status(self, *statuses: int) -> sip.Response:
+        """The next messages are responses with these status codes; the last one."""
+        for status in statuses:
+            message = self.hears()
+            assert isinstance(message, sip.Response)
+            assert message.status == status, (message.status, message.reason)
+        return message
+
+    def octets(self, data: bytes) -> Line:
+        self.sees(DatagramReceived(UE, PROXY, data))
+        return self
+
+    def says(self, message: sip.Message, branch: str = "") -> Line:
+        """The proxy sends a response, or a request with a Via of its own."""
+        if isinstance(message, sip.Request):
+            via = ("Via", f"SIP/2.0/UDP {PROXY};branch=z9hG4bK{branch or self.token(9)};rport")
+            headers = sip.Headers((via, *message.headers.without("Via").fields))
+            message = sip.Request(headers, message.body, method=message.method, uri=message.uri)
+        return self.octets(sip.encode(message))
+
+    def answers(self, request: sip.Request, status: int, body: str = "", **more: object) -> sip.Response:
+        response = sip.response(
+            request, status, sip.REASONS[status], "proxytag", contact=f"<sip:bob@{PROXY}>", body=body.encode(),
+            **more)  # type: ignore[arg-type]
+        self.says(response)
+        return response
+
+    def calls(self, body: str, **more: object) -> sip.Request:
+        """Bob calls: the INVITE as he sent it."""
+        invite = sip.invite(ALICE, caller=BOB, contact=f"<sip:bob@{PROXY}>", token=self.token, body=body.encode(),
+                            **more)  # type: ignore[arg-type]
+        self.says(invite, "invite1")
+        return invite
+
+    def within(self, method: str, number: int = 0) -> Line:
+        """Bob's next request inside the dialog."""
+        assert self.dialog is not None
+        if number:
+            self.dialog = msgspec.structs.replace(self.dialog, cseq=number - 1)
+        self.dialog, request = self.dialog.request(method, contact=f"<sip:bob@{PROXY}>" if method == "INVITE" else "")
+        return self.says(request)
+
+    # Whole stretches of a call
+
+    def called(self, body: str | None = None) -> tuple[Line, Endpoint]:
+        """Bob has called and the UE has answered, passive: the call, and where its media is."""
+        invite = self.calls(body or offer())
+        self.hears_status(180)
+        self.does(Listen)
+        response = self.hears_status(200)
+        self.dialog = sip.Dialog.of_caller(invite, response)
+        self.says(self.dialog.ack()).does_nothing()
+        return self, where(response.body)
+
+    def calling(self, body: str | None = None) -> tuple[Line, Stream]:
+        """Alice has called and Bob has answered, passive: the call, and the connection that the UE opens."""
+        invite = self.asked(Call(BOB)).hears_request("INVITE")
+        self.invite = invite
+        response = self.answers(invite, 200, body or answer())
+        self.dialog = sip.Dialog.of_callee(invite, response)
+        self.hears_request("ACK")
+        command = self.open.pop(0)
+        assert isinstance(command, OpenStream)
+        assert command.stream.remote == MEDIA
+        self.does_nothing()
+        return self, command.stream
+
+    def notes(self) -> list[str]:
+        return [command.text for command in self.all if isinstance(command, Note)]
+
+
+def offer(setup: str = "active", proto: str = "TCP/MSRP", port: int = 9, *lines: str, path: str = "") -> str:
+    return "\r\n".join([
+        "v=0", "o=- 1 1 IN IP4 198.51.100.1", "s=-", "c=IN IP4 198.51.100.1", "t=0 0", f"m=message {port} {proto} *",
+        f"a=setup:{setup}", "a=accept-types:text/plain", f"a=path:{path or 'msrp://198.51.100.1:30000/bob;tcp'}",
+        "a=msrp-cema", *lines]) + "\r\n"
+
+
+def answer(setup: str = "passive", proto: str = "TCP/MSRP", port: int = 30000, *lines: str, path: str = "") -> str:
+    return offer(setup, proto, port, *lines, path=path)
+
+
+def where(body: bytes) -> Endpoint:
+    described = sdp.decode(body)
+    connection = described.connection_of(described.media[0])
+    assert connection is not None and described.media[0].port is not None
+    return Endpoint(connection.address, described.media[0].port)
+
+
+# Registration
+
+def challenge(line: Line, register: sip.Request) -> None:
+    line.answers(register, 401, extra=[
+        ("WWW-Authenticate", 'Digest realm="home1.example", nonce="abc", algorithm=AKAv1-MD5, qop="auth"'),
+        ("Security-Server", "msrp-tls;mediasec")])
+
+
+def test_a_ue_registers_with_media_plane_security():
+    """TS 24.229 §5.1.1.2, RFC 3329: Security-Client; 401; the P-CSCF's list comes back in Security-Verify."""
+    line = Line(registers=True, media_security=True)
+    first = line.asked(Register()).hears_request("REGISTER")
+    assert "mediasec" in (first.headers.get("Security-Client") or "")
+    challenge(line, first)
+    second = line.hears_request("REGISTER")
+    assert second.headers.get("Security-Verify") == "msrp-tls;mediasec"
+    assert second.cseq.number == first.cseq.number + 1
+    line.answers(second, 200)
+    line.does_nothing()
+    line.asked(Call(BOB)).hears_request("INVITE")
+
+
+@pytest.mark.parametrize("media_security", [True, False])
+def test_security_is_offered_by_a_ue_that_has_it(media_security):
+    """A UE without media plane security asks for none."""
+    line = Line(registers=True, media_security=media_security)
+    first = line.asked(Register()).hears_request("REGISTER")
+    assert (first.headers.get("Security-Client") is not None) is media_security
+
+
+@pytest.mark.parametrize("status", [403, 404, 500, 401])
+def test_a_refused_registration_ends_there(status):
+    """Whatever the refusal: it is told, and a call is not even tried."""
+    line = Line(registers=True)
+    first = line.asked(Register()).hears_request("REGISTER")
+    if status == 401:  # twice: the password is wrong
+        challenge(line, first)
+        first = line.hears_request("REGISTER")
+    line.answers(first, status)
+    line.does_nothing()
+    line.asked(Call(BOB)).does_nothing().asked(HangUp()).does_nothing()
+    assert f"not registered: {status}" in line.notes()
+    assert f"{BOB} is not called: not registered" in line.notes()
+
+
+def test_a_challenge_that_cant_be_answered_ends_registration():
+    """401 without a challenge: told, not raised."""
+    line = Line(registers=True)
+    line.answers(line.asked(Register()).hears_request("REGISTER"), 401)
+    line.does_nothing()
+    assert any("not registered" in note for note in line.notes())
+
+
+def test_a_registrar_that_is_silent_is_given_up():
+    """Timer F: REGISTER is repeated, and after 32 s it has failed."""
+    line = Line(registers=True)
+    line.asked(Register()).hears_request("REGISTER")
+    for _ in range(80):
+        line.later(0.5)
+        line.take()
+    assert "not registered: no answer" in line.notes()
+
+
+# Calling
+
+def test_a_call_from_offer_to_bye():
+    """INVITE, 200, ACK, the connection, and BYE; then close of the media."""
+    line, stream = Line().calling()
+    ours = sdp.decode(line.invite.body).media[0]
+    assert (ours.proto, ours.port, ours.attribute("setup")) == ("TCP/MSRP", 9, "active")
+    assert f":{stream.local.port}/" in (ours.attribute("path") or "")
+    line.sees(StreamOpened(stream)).does(SendStream)
+    line.asked(HangUp())
+    bye = line.hears_request("BYE")
+    assert line.dialog is not None
+    assert line.dialog.matches(bye)
+    line.does_nothing()
+    line.answers(bye, 200)
+    line.does(EndStream(stream)).does_nothing()
+    line.sees(StreamEnded(stream)).does_nothing().sees(StreamClosed(stream)).does_nothing()
+    line.later(100).does_nothing()
+    assert line.ue.next_wakeup() is None
+
+
+def test_an_offer_with_security_says_so():
+    """`requested`, TLS in the transport, the fingerprint of the announced certificate (TS 24.229 §6.1)."""
+    line = Line(media_security=True)
+    invite = line.asked(Call(BOB)).hears_request("INVITE")
+    media = sdp.decode(invite.body).media[0]
+    assert (media.proto, media.attribute("3ge2ae")) == ("TCP/TLS/MSRP", "requested")
+    assert media.fingerprints == (IDENTITY.fingerprint(),)
+    assert (media.attribute("path") or "").startswith("msrps://")
+
+
+@pytest.mark.parametrize("status", [404, 486, 488, 503, 603])
+def test_a_refused_call_leaves_nothing(status):
+    """The refusal is told; the listener of an actpass offer goes; the next call can be made."""
+    line = Line(offers="actpass")
+    line.asked(Call(BOB)).does(Listen)
+    invite = line.hears_request("INVITE")
+    line.answers(invite, status)
+    line.hears_request("ACK")
+    line.does(Unlisten)
+    line.asked(SendText("hello?")).does_nothing().asked(HangUp()).does_nothing()
+    assert f"the call failed: {status}" in line.notes()
+    line.asked(Call(BOB)).does(Listen).hears_request("INVITE")
+
+
+def test_nobody_answers():
+    """Timer B: 32 s of silence end the attempt."""
+    line = Line()
+    line.asked(Call(BOB)).hears_request("INVITE")
+    for _ in range(80):
+        line.later(0.5)
+        line.take()
+    assert "the call failed: no answer" in line.notes()
+
+
+@pytest.mark.parametrize(("body", "why"), [
+    ("", "empty description"),
+    ("v=0\r\nrubbish\r\n", ""),
+    (answer().replace("m=message", "m=audio").replace("TCP/MSRP *", "RTP/AVP 0"), "not MSRP"),
+    (answer(port=0), "port 0"),
+    (answer(proto="TCP/TLS/MSRP"), "TCP/TLS/MSRP"),
+    (answer(setup="active"), "active"),
+    (answer(path="nothing"), "path"),
+    (answer().replace("c=IN IP4 198.51.100.1", "c=IN IP4 media.example"), "no IP address"),
+    (answer().replace("c=IN IP4 198.51.100.1\r\n", ""), ""),
+    (answer() + "m=message 5 TCP/MSRP *\r\n", "2 m= lines"),
+], ids=[
+    "none", "rubbish", "audio", "refused stream", "other transport", "both active", "no path", "name", "no c=", "two"])
+def test_an_answer_that_cant_be_used_ends_the_call(body, why):
+    """The 2xx is acknowledged, since the dialog is there; then BYE, and no connection is opened."""
+    line = Line()
+    line.answers(line.asked(Call(BOB)).hears_request("INVITE"), 200, body)
+    line.hears_request("ACK")
+    bye = line.hears_request("BYE")
+    line.does_nothing()
+    line.answers(bye, 200)
+    line.does_nothing()
+    (note,) = [note for note in line.notes() if "can't be used" in note]
+    assert why in note
+
+
+def test_an_answer_with_tls_needs_a_fingerprint():
+    """RFC 8122 §5: without it nobody's certificate could be checked."""
+    line = Line(media_security=True)
+    line.answers(line.asked(Call(BOB)).hears_request("INVITE"), 200, answer(proto="TCP/TLS/MSRP"))
+    line.hears_request("ACK")
+    line.hears_request("BYE")
+    line.does_nothing()
+
+
+def test_a_fingerprint_at_session_level_counts():
+    """RFC 8122 §5: an attribute at session level holds for each stream without one of its own."""
+    line = Line(media_security=True)
+    body = answer(proto="TCP/TLS/MSRP").replace("t=0 0\r\n", f"t=0 0\r\na=fingerprint:{PRINT}\r\n")
+    line.answers(line.asked(Call(BOB)).hears_request("INVITE"), 200, body)
+    line.hears_request("ACK")
+    line.does(OpenStream)
+
+
+def test_a_second_call_is_not_made():
+    """One call at a time: an order for another is told and dropped, and the first goes on."""
+    line, stream = Line().calling()
+    line.asked(Call("sip:carol@home2.example")).does_nothing()
+    assert "sip:carol@home2.example is not called: one call at a time" in line.notes()
+    line.sees(StreamOpened(stream)).does(SendStream)
+
+
+def test_a_refused_connection_ends_the_session_and_bye_the_call():
+    """The peer's address does not answer: saying something is not possible, hanging up is."""
+    line, stream = Line().calling()
+    line.sees(StreamFailed(stream, Failure.REFUSED)).does_nothing()
+    line.asked(SendText("hello?")).does_nothing()
+    assert any("nobody to say" in note for note in line.notes())
+    line.asked(HangUp()).hears_request("BYE")
+
+
+# Being called
+
+def test_a_call_is_answered():
+    """180, 200 with the complement of a=setup and our own path; messages pass when the caller connects."""
+    line, here = Line().called()
+    assert here.host == UE.host
+    stream = Stream(here, MEDIA)
+    line.sees(StreamOffered(stream)).does(AcceptStream(stream)).sees(StreamOpened(stream)).does_nothing()
+    assert "messages can be sent" in line.notes()
+
+
+@pytest.mark.parametrize(("offered", "answers", "answered"), [
+    ("active", "active", "passive"), ("passive", "passive", "active"), ("actpass", "passive", "passive"),
+    ("actpass", "active", "active")])
+def test_the_answer_complements_the_offer(offered, answers, answered):
+    """RFC 4145 §4.1; `actpass` leaves the choice to us."""
+    line = Line(answers=answers)
+    line.calls(offer(offered, port=30000))
+    line.hears_status(180)
+    if answered == "passive":
+        line.does(Listen)
+    response = line.hears_status(200)
+    assert sdp.decode(response.body).media[0].attribute("setup") == answered
+    if answered == "active":
+        line.does(lambda c: isinstance(c, OpenStream) and c.stream.remote == MEDIA)
+    line.does_nothing()
+
+
+@pytest.mark.parametrize("cema", [True, False])
+def test_cema_is_answered_only_where_it_was_offered(cema):
+    """RFC 6714 §4.3."""
+    line = Line()
+    line.calls(offer() if cema else offer().replace("a=msrp-cema\r\n", ""))
+    line.hears_status(180)
+    line.does(Listen)
+    media = sdp.decode(line.hears_status(200).body).media[0]
+    assert (media.attribute("msrp-cema") is not None) is cema
+
+
+@pytest.mark.parametrize("body", [
+    "", "nonsense", offer().replace("TCP/MSRP", "RTP/AVP"), offer(proto="TCP/TLS/MSRP"), offer(proto="TCP/BFCP"),
+    offer(port=0), offer(path="http://198.51.100.1/"), offer() + "m=audio 4000 RTP/AVP 0\r\n",
+    offer("passive", port=30000).replace("IP4 198.51.100.1", "IP4 media.example"),
+], ids=["none", "nonsense", "RTP", "TLS", "BFCP", "port 0", "path", "two streams", "name"])
+def test_what_cant_be_done_is_refused(body):
+    """488 at once, without ringing; the UE is free afterwards."""
+    line = Line()
+    line.calls(body)
+    line.hears_status(488)
+    line.does_nothing()
+    line.asked(Call(BOB)).hears_request("INVITE")
+
+
+def test_tls_without_a_fingerprint_is_refused():
+    """RFC 8122 §5."""
+    line = Line(media_security=True)
+    line.calls(offer(proto="TCP/TLS/MSRP", path="msrps://198.51.100.1:30000/bob;tcp"))
+    line.hears_status(488)
+    line.does_nothing()
+
+
+def test_a_required_extension_is_refused():
+    """420 names what is not there (RFC 3261 §8.2.2.3)."""
+    line = Line()
+    line.calls(offer(), extra=[("Require", "100rel, precondition")])
+    response = line.hears_status(420)
+    assert response.headers.all("Unsupported") == ("100rel", "precondition")
+    line.does_nothing()
+
+
+def test_a_busy_ue_says_so():
+    """486 while a call is there, until its BYE, whatever became of its media."""
+    line, here = Line().called()
+    line.says(sip.invite(ALICE, caller="sip:carol@home2.example", contact="<sip:carol@192.0.2.9>", token=line.token,
+                         body=offer().encode()))
+    line.hears_status(486)
+    stream = Stream(here, MEDIA)
+    line.sees(StreamOffered(stream)).does(AcceptStream).sees(StreamOpened(stream))
+    line.sees(StreamClosed(stream, Failure.RESET)).does(Unlisten)
+    line.says(sip.invite(ALICE, caller="sip:carol@home2.example", contact="<sip:carol@192.0.2.9>", token=line.token,
+                         body=offer().encode()))
+    line.hears_status(486)
+    line.within("BYE").hears_status(200)
+    line.calls(offer())
+    line.take()
+
+
+def test_an_answer_without_ack_is_given_up():
+    """RFC 3261 §13.3.1.4: 200 is repeated for 32 s; then BYE, and the listener goes."""
+    line = Line()
+    line.calls(offer())
+    line.hears_status(180)
+    line.does(Listen)
+    line.hears_status(200)
+    methods: list[str] = []
+    while line.now < 80:
+        line.later(0.25)
+        for command in line.take():
+            if isinstance(command, SendDatagram):
+                message = sip.decode(command.data)
+                methods.append(message.method if isinstance(message, sip.Request) else str(message.status))
+            else:
+                assert isinstance(command, Unlisten)
+                methods.append("Unlisten")
+    assert methods.count("200") >= 8
+    assert methods.index("BYE") > methods.index("200")
+    assert methods[-1] == "Unlisten"
+
+
+# CANCEL
+
+def cancel_of(invite: sip.Request) -> sip.Request:
+    headers = invite.headers.with_("CSeq", f"{invite.cseq.number} CANCEL").without("Content-Type")
+    return sip.Request(headers, b"", method="CANCEL", uri=invite.uri)
+
+
+def test_cancel_ends_a_call_that_rings():
+    """200 to the CANCEL, 487 to the INVITE (RFC 3261 §9.2); the next call rings again."""
+    line = Line(rings=5.0)
+    invite = line.calls(offer())
+    line.hears_status(180)
+    line.later(1.0).does_nothing()
+    line.says(cancel_of(invite), "invite1")
+    to_cancel = line.hears_status(200)
+    to_invite = line.hears_status(487)
+    assert (to_cancel.cseq.method, to_invite.cseq.method) == ("CANCEL", "INVITE")
+    line.does_nothing()
+    line.says(sip.Request(sip.Headers(tuple(
+        ("CSeq", "1 ACK") if name == "CSeq" else ("To", to_invite.headers.get("To") or "") if name == "To"
+        else (name, value) for name, value in invite.headers.fields)), b"", method="ACK", uri=invite.uri), "invite1")
+    line.later(60).does_nothing()
+    line.says(sip.invite(ALICE, caller=BOB, contact="<sip:bob@192.0.2.9>", token=line.token, body=offer().encode()))
+    line.hears_status(180)
+    line.later(5.1)
+    line.does(Listen).hears_status(200)
+
+
+def test_cancel_after_the_answer_changes_nothing():
+    """200 to the CANCEL, and the call goes on (RFC 3261 §9.2)."""
+    line = Line()
+    invite = line.calls(offer())
+    line.hears_status(180)
+    line.does(Listen)
+    response = line.hears_status(200)
+    line.says(cancel_of(invite), "invite1")
+    assert line.hears_status(200).cseq.method == "CANCEL"
+    line.does_nothing()
+    line.dialog = sip.Dialog.of_caller(invite, response)
+    line.within("BYE").hears_status(200)
+
+
+def test_cancel_of_nothing_is_refused():
+    """481: there is no such INVITE."""
+    line = Line()
+    line.says(cancel_of(sip.invite(ALICE, caller=BOB, contact="<sip:bob@192.0.2.9>", token=line.token, body=b"")))
+    line.hears_status(481)
+    line.does_nothing()
+
+
+def test_a_ringing_ue_is_busy_and_can_decline():
+    """A second caller gets 486; the person who hangs up instead of answering declines with 603."""
+    line = Line(rings=5.0)
+    line.calls(offer())
+    line.hears_status(180)
+    line.says(sip.invite(ALICE, caller="sip:carol@home2.example", contact="<sip:carol@192.0.2.9>", token=line.token,
+                         body=offer().encode()))
+    line.hears_status(486)
+    line.asked(HangUp())
+    line.hears_status(603)
+    line.does_nothing()
+
+
+# Inside the dialog
+
+def test_bye_of_the_peer_releases():
+    """200, close of the media, and a second BYE finds no call."""
+    line, here = Line().called()
+    stream = Stream(here, MEDIA)
+    line.sees(StreamOffered(stream)).does(AcceptStream).sees(StreamOpened(stream))
+    line.within("BYE").hears_status(200)
+    line.does(Unlisten, EndStream(stream)).does_nothing()
+    line.sees(StreamEnded(stream)).does_nothing().sees(StreamClosed(stream)).does_nothing()
+    line.within("BYE").hears_status(481)
+    line.asked(SendText("hello?")).does_nothing().asked(HangUp()).does_nothing()
+
+
+def test_bye_that_crosses_ours_is_answered():
+    """Both hang up: each BYE gets 200, the media is closed once."""
+    line, stream = Line().calling()
+    line.sees(StreamOpened(stream)).does(SendStream)
+    line.asked(HangUp())
+    bye = line.hears_request("BYE")
+    line.within("BYE").hears_status(200)
+    line.does_nothing()
+    line.answers(bye, 200)
+    line.does(EndStream(stream)).does_nothing()
+
+
+def test_bye_without_an_answer_is_given_up():
+    """Timer F: the peer is gone, the call and its media end all the same."""
+    line, stream = Line().calling()
+    line.sees(StreamOpened(stream)).does(SendStream)
+    line.asked(HangUp())
+    line.hears_request("BYE")
+    done: list[Command] = []
+    for _ in range(100):
+        line.later(0.5)
+        done += line.take()
+    assert sum(isinstance(c, EndStream) for c in done) == 1
+    assert sum(isinstance(c, AbortStream) for c in done) == 1, "the peer's FIN never came"
+
+
+def test_bye_before_the_connection_is_up():
+    """The call ends while TCP is being opened: RST, and nothing more is sent on it."""
+    line, stream = Line().calling()
+    line.within("BYE").hears_status(200)
+    line.does(AbortStream(stream)).does_nothing()
+
+
+def test_bye_of_a_stranger_is_refused():
+    """Right Call-ID, wrong tag: 481 (RFC 3261 §12.2.2)."""
+    line, _ = Line().called()
+    assert line.dialog is not None
+    _, bye = line.dialog.request("BYE")
+    headers = bye.headers.with_("From", "<sip:bob@home2.example>;tag=somebodyelse")
+    line.says(sip.Request(headers, b"", method="BYE", uri=bye.uri)).hears_status(481)
+    line.within("BYE").hears_status(200)
+
+
+def test_an_old_request_is_refused():
+    """A CSeq that does not rise: 500 (RFC 3261 §12.2.2); the call goes on."""
+    line, _ = Line().called()
+    line.within("INFO", 10).hears_status(405)
+    line.within("BYE", 5).hears_status(500)
+    line.within("BYE", 11).hears_status(200)
+
+
+@pytest.mark.parametrize(("method", "status"), [
+    ("INVITE", 488), ("INFO", 405), ("OPTIONS", 405), ("UPDATE", 405), ("REFER", 405), ("FROBNICATE", 501)])
+@pytest.mark.parametrize("inside", [True, False])
+def test_unknown_requests_are_answered(method, status, inside):
+    """488 to a re-INVITE, 405 to what is known and not done, 501 to the rest; Allow says what is done."""
+    line, _ = Line().called()
+    if inside:
+        line.within(method)
+    else:
+        status = 486 if method == "INVITE" else status
+        request = sip.invite(ALICE, caller=BOB, contact="<sip:bob@192.0.2.9>", token=line.token, body=offer().encode())
+        line.says(sip.Request(request.headers.with_("CSeq", f"1 {method}"), request.body, method=method, uri=ALICE))
+    response = line.hears_status(status)
+    line.does_nothing()
+    if status in (405, 501):
+        assert response.headers.get("Allow") == "INVITE, ACK, BYE, CANCEL"
+    line.within("BYE").hears_status(200)
+
+
+# What the person says
+
+class Peer:
+    """MSRP at the other end of the UE's connection."""
+
+    def __init__(self, line: Line, stream: Stream, path: str, *, active: bool) -> None:
+        self.line = line
+        self.stream = stream
+        self.msrp = msrp.Session("msrp://198.51.100.1:30000/bob;tcp", path, active=active, accept_types=("text/plain",),
+                                 token=Source(3, "bob").token)
+        self.events: list[msrp.Event] = []
+        self.reports = True
+        self.tell(self.msrp.opened(line.now))
+
+    def tell(self, events: list[msrp.Event]) -> None:
+        for event in events:
+            if isinstance(event, msrp.Transmit) and (self.reports or b" REPORT\r\n" not in event.octets):
+                kept, self.line.open = self.line.open, []
+                self.line.sees(StreamData(self.stream, event.octets))
+                self.line.open = kept + self.line.open
+            else:
+                self.events.append(event)
+
+    def reads(self) -> Peer:
+        """Take what the UE has sent on the connection, until nothing is left."""
+        while (command := next((c for c in self.line.open if isinstance(c, SendStream)), None)) is not None:
+            self.line.open.remove(command)
+            self.tell(self.msrp.receive_data(command.data, self.line.now))
+        return self
+
+    @property
+    def heard(self) -> list[bytes]:
+        return [event.body for event in self.events if isinstance(event, msrp.MessageReceived)]
+
+
+def talking() -> tuple[Line, Peer]:
+    line, stream = Line().calling()
+    line.sees(StreamOpened(stream))
+    path = sdp.decode(line.invite.body).media[0].attribute("path") or ""
+    return line, Peer(line, stream, path, active=False).reads()
+
+
+def test_hanging_up_waits_for_what_is_to_be_heard():
+    """HangUp after one message: BYE leaves when it has come."""
+    line, peer = talking()
+    line.asked(SendText("one"))
+    peer.reads()
+    assert peer.heard == [b"one"]
+    line.asked(HangUp(after_heard=1)).does_nothing()
+    _, events = peer.msrp.send(b"two", "text/plain", line.now)
+    peer.tell(events)
+    peer.reads()
+    line.hears_request("BYE")
+    assert "heard: two" in line.notes()
+
+
+def test_orders_go_on_when_no_report_comes():
+    """A peer that never reports does not keep the person on the line for ever (RFC 4975 §7.1.2)."""
+    line, peer = talking()
+    peer.reports = False
+    line.asked(SendText("one"))
+    peer.reads()
+    line.asked(HangUp()).later(PATIENCE_SECONDS - 1).does_nothing()
+    line.later(1.1)
+    line.hears_request("BYE")
+    assert any("no report" in note for note in line.notes())
+
+
+def test_orders_go_on_when_no_response_comes():
+    """A message without a response has failed after 30 s (RFC 4975 §7.1.1)."""
+    line, _ = talking()
+    line.asked(SendText("one")).does(SendStream)
+    line.asked(HangUp()).later(29).does_nothing().later(1.1)
+    line.hears_request("BYE")
+    assert any("failed: 408" in note for note in line.notes())
+
+
+def test_a_peer_that_never_connects_is_given_up():
+    """We listen and nobody comes: what was to be said is dropped with a note, and the call can be ended."""
+    line, _ = Line().called()
+    line.asked(SendText("hello?")).asked(HangUp()).does_nothing()
+    line.later(PATIENCE_SECONDS + 0.1)
+    line.hears_request("BYE")
+    assert any("no session came up" in note for note in line.notes())
+
+
+def test_text_waits_for_a_call():
+    """Who is called later speaks later."""
+    line = Line()
+    line.asked(SendText("first")).does_nothing()
+    line, here = line.called()
+    stream = Stream(here, MEDIA)
+    line.sees(StreamOffered(stream)).does(AcceptStream).sees(StreamOpened(stream)).does_nothing()
+
+
+def test_a_former_connection_still_closes():
+    """The next call is there already when the last one's connection ends: each is answered for itself."""
+    line, here = Line().called()
+    first = Stream(here, MEDIA)
+    line.sees(StreamOffered(first)).does(AcceptStream).sees(StreamOpened(first))
+    line.within("BYE").hears_status(200)
+    line.does(Unlisten, EndStream(first))
+    line.says(sip.invite(ALICE, caller=BOB, contact="<sip:bob@192.0.2.9>", token=line.token, body=offer().encode()))
+    line.hears_status(180)
+    line.does(Listen)
+    line.hears_status(200)
+    line.sees(StreamEnded(first)).does_nothing().sees(StreamClosed(first)).does_nothing()
+    line.sees(StreamOffered(first)).does(Drop)
+
+
+# Garbage
+
+def test_what_concerns_nobody_is_dropped():
+    """A connection that is not ours, with its reason in the trace."""
+    line = Line()
+    stream = Stream(Endpoint(UE.host, 4711), MEDIA)
+    for happened in (StreamOffered(stream), StreamData(stream, b"x"), StreamEnded(stream)):
+        line.sees(happened).does(Drop(happened, "nothing here is concerned"))
+
+
+def messages() -> list[bytes]:
+    """One of each message that a UE may get."""
+    line = Line()
+    invite = sip.invite(ALICE, caller=BOB, contact=f"<sip:bob@{PROXY}>", token=line.token, body=offer().encode())
+    ours = Line().asked(Call(BOB)).open[0]
+    assert isinstance(ours, SendDatagram)
+    called = sip.decode(ours.data)
+    assert isinstance(called, sip.Request)
+    accepted = sip.response(called, 200, "OK", "t", contact=f"<sip:bob@{PROXY}>", body=answer().encode())
+    via = ("Via", f"SIP/2.0/UDP {PROXY};branch=z9hG4bKx;rport")
+    sent = [sip.Request(sip.Headers((via, *request.headers.fields)), request.body, method=request.method,
+                        uri=request.uri) for request in (invite, cancel_of(invite))]
+    return [sip.encode(one) for one in (*sent, accepted)]
+
+
+MESSAGES = messages()
+
+
+@given(st.one_of(
+    st.binary(max_size=300),
+    st.builds(lambda message, at, put: message[: at % len(message)] + put + message[at % len(message) + len(put):],
+              st.sampled_from(MESSAGES), st.integers(0, 2000), st.binary(min_size=1, max_size=6)),
+    st.builds(lambda message, at: message[: at % len(message)], st.sampled_from(MESSAGES), st.integers(0, 2000)),
+    st.builds(lambda message, i: b"\r\n".join(part for n, part in enumerate(message.split(b"\r\n")) if n != i),
+              st.sampled_from(MESSAGES), st.integers(0, 30)),
+))
+@settings(max_examples=200, deadline=None)
+def test_garbage_on_sip_never_escapes(data):
+    """Spoilt requests and responses, at rest and while calling: answered or dropped, never raised."""
+    line = Line()
+    line.asked(Call(BOB))
+    line.take()
+    line.octets(data).take()
+    idle = Line()
+    idle.octets(data).take()
+    for one in (line, idle):
+        for _ in range(90):
+            one.later(1.0)
+            one.take()
+
+
+@given(st.lists(st.binary(min_size=1, max_size=300), max_size=5), st.booleans())
+@settings(max_examples=100, deadline=None)
+def test_garbage_on_the_media_port_never_escapes(portions, secure):
+    """Whatever comes in on the connection, the UE can still hang up."""
+    line = Line(media_security=secure)
+    protected = offer(proto="TCP/TLS/MSRP", path="msrps://198.51.100.1:30000/bob;tcp") + f"a=fingerprint:{PRINT}\r\n"
+    line, here = line.called(protected if secure else offer())
+    stream = Stream(here, MEDIA)
+    line.sees(StreamOffered(stream)).does(AcceptStream).sees(StreamOpened(stream)).take()
+    for portion in portions:
+        line.sees(StreamData(stream, portion)).take()
+    line.asked(HangUp())
+    assert any(isinstance(c, SendDatagram) and sip.decode(c.data).method == "BYE" for c in line.take())
+    assert not any(isinstance(c, Note) and c.text.startswith("heard") for c in line.all)
+
