@@ -150,7 +150,7 @@ def dissected(frames: list[bytes]) -> Dissector:
 @given(st.lists(st.binary(max_size=120), max_size=6))
 def test_garbage_frames_never_escape(frames: list[bytes]):
     """Whatever a frame holds, a dissector notes it and raises nothing; a report can be made of it."""
-    Report("x", dissected(frames), {}, len(frames), (), None)
+    Report("x", dissected(frames), {}, len(frames), (), None, KeyLog())
 
 
 @settings(max_examples=200, deadline=None)
@@ -167,7 +167,7 @@ def test_garbage_streams_never_escape(start: bytes, said: list[tuple[int, bytes]
     if lossy and len(talk.frames) > 6:
         del talk.frames[4]
     dissector = dissected([octets for _, _, octets in talk.frames])
-    Report("x", dissector, {}, len(talk.frames), (), None)
+    Report("x", dissector, {}, len(talk.frames), (), None, KeyLog())
 
 
 @settings(max_examples=200, deadline=None)
@@ -177,7 +177,7 @@ def test_spoilt_datagrams_never_escape(octets: bytes, data: st.DataObject):
     spoilt = bytearray(octets)
     for _ in range(data.draw(st.integers(1, 5))):
         spoilt[data.draw(st.integers(0, len(spoilt) - 1))] = data.draw(st.integers(0, 255))
-    Report("x", dissected([udp(0, A, Endpoint("192.0.2.3", 9), bytes(spoilt))[2]]), {}, 1, (), None)
+    Report("x", dissected([udp(0, A, Endpoint("192.0.2.3", 9), bytes(spoilt))[2]]), {}, 1, (), None, KeyLog())
 
 
 def test_flags_of_hand_made_frames():

@@ -59,7 +59,8 @@ def test_a_weakened_variant_breaks_what_it_names(variant, tmp_path):
     assert run.as_declared
 
 
-@pytest.mark.parametrize("case", COMBINATIONS, ids=lambda c: " ".join((c[0].id, *(f"{k}={v}" for k, v in c[1].items()))))
+@pytest.mark.parametrize(
+    "case", COMBINATIONS, ids=lambda case: " ".join((case[0].id, *(f"{k}={v}" for k, v in case[1].items()))))
 def test_every_combination_of_knobs_holds(case, tmp_path):
     """Whatever a user sets, the verdicts hold."""
     scenario, chosen = case
