@@ -38,8 +38,8 @@ def scenario_page() -> str:
     found = scenarios.all()
     parts = [
         "# Scenarios", GENERATED,
-        "Each runs live on the virtual network and is judged on the capture that it writes: `workbench run ID`. A verdict "
-        "is `pass`, `fail`, or `inconclusive` where the capture does not show what the sentence needs.",
+        "Each runs live on the virtual network and is judged on the capture that it writes: `workbench run ID`. A "
+        "verdict is `pass`, `fail`, or `inconclusive` where the capture does not show what the sentence needs.",
         table(("Scenario", "Title"), ((f"[{one.id}](#{one.id})", one.title) for one in found)),
     ]
     for family, members in groupby(found, key=lambda one: one.family):
@@ -56,7 +56,7 @@ def _scenario(one: Scenario) -> Iterator[str]:
     if one.provisional:
         yield f"**Provisional:** {one.provisional}."
     yield "Who is there:"
-    yield table(("Node", "Kind"), ((node.name, KINDS.get(type(node).__name__, type(node).__name__)) for node in one.topology.nodes))
+    yield table(("Node", "Kind"), ((node.name, _kind(node)) for node in one.topology.nodes))
     yield "Knobs (`--set NAME=VALUE`, the default first):"
     yield table(("Knob", "Values", "Meaning"), (
         (code(knob.name), ", ".join(map(code, dict.fromkeys((knob.default, *knob.allowed)))), knob.meaning)
@@ -64,11 +64,17 @@ def _scenario(one: Scenario) -> Iterator[str]:
     if ties := list(_ties(one)):
         yield lines(ties)
     yield "What happens:"
-    yield table(("At", "Node", "Order"), ((f"{each.time:g} s", each.node, code(repr(each.order))) for each in one.script))
+    yield table(("At", "Node", "Order"), (
+        (f"{each.time:g} s", each.node, code(repr(each.order))) for each in one.script))
     yield "What must be seen:"
     yield table(("Expectation", "Holds if the capture shows"), ((each.name, _asks(each)) for each in one.expect))
     yield "Controls (`--weakened`): each breaks what it names and nothing else."
     yield table(("Weakened variant", "Breaks"), ((weak.name, "; ".join(weak.breaks)) for weak in one.weakened))
+
+
+def _kind(node: object) -> str:
+    name = type(node).__name__
+    return KINDS.get(name, name)
 
 
 def _ties(one: Scenario) -> Iterator[str]:
@@ -104,7 +110,8 @@ def package_page() -> str:
         f"What the codec, the gateway and the explanations know: {len(named)} packages with {len(items)} items, "
         f"{provisional} of them provisional. *Seen* was read in a specification or in the registry of packages. "
         "*Provisional* was not: the name is used on the wire here, and may differ from the Recommendation's. A file of "
-        "yours overrides any of it (`Registry.load`). An item without id can't be written in binary: ids are never invented.",
+        "yours overrides any of it (`Registry.load`). An item without id can't be written in binary: no id is invented "
+        "here.",
         table(("Package", "Title", "Id", "Version", "Items", "Source", "Name"), (
             (f"[{package.name}](#{package.name})" if package.items else package.name, package.title,
              number(package.id, 4), str(package.version), str(len(package.items)), package.source,
