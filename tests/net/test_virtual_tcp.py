@@ -16,6 +16,7 @@ from workbench.net.values import (
     StreamData,
     StreamEnded,
     StreamFailed,
+    StreamFull,
     StreamOffered,
     StreamOpened,
     StreamWritable,
@@ -315,6 +316,63 @@ def test_a_send_queue_says_when_it_takes_more():
     assert happenings(machine.receive(peer(ACK, theirs, ours + 4500), 1.2)) == [StreamWritable(A)]
     with pytest.raises(LocalProtocolError):
         machine.send(bytes(Settings().queue_limit), 1.3)
+
+
+def test_a_send_queue_says_once_when_it_is_full():
+    """StreamFull comes with the order that brings the queue above the limit; again only after StreamWritable."""
+    machine, theirs, ours = established(Settings(send_limit=4000))
+    assert happenings(machine.send(bytes(4000), 1.0)) == []
+    assert happenings(machine.send(b"x", 1.0)) == [StreamFull(A)]
+    assert happenings(machine.send(bytes(500), 1.0)) == []
+    assert machine.queued == 4501
+    assert happenings(machine.receive(peer(ACK, theirs, ours + 2501), 1.1)) == [StreamWritable(A)]
+    assert happenings(machine.send(bytes(2000), 1.2)) == []
+    assert happenings(machine.send(bytes(1), 1.2)) == [StreamFull(A)]
+
+
+def test_a_queue_fills_before_the_connection_is_up():
+    """Octets ordered behind the SYN count too; they leave when the peer has answered."""
+    machine = TcpMachine(A, ISN_A, Settings(send_limit=4000))
+    machine.open(0.0)
+    assert happenings(machine.send(bytes(4001), 0.0)) == [StreamFull(A)]
+    opened = machine.receive(peer(SYN | ACK, ISN_B, ISN_A + 1, window=60_000), 0.1)
+    assert happenings(opened) == [StreamOpened(A)]
+    assert happenings(machine.receive(peer(ACK, ISN_B + 1, ISN_A + 4002), 0.2)) == [StreamWritable(A)]
+
+
+def test_a_lost_connection_is_not_writable_again():
+    """After StreamFull may come the end instead of StreamWritable."""
+    machine, theirs, ours = established(Settings(send_limit=4000))
+    machine.send(bytes(5000), 1.0)
+    assert happenings(machine.receive(peer(RST | ACK, theirs, ours), 1.1)) == [StreamClosed(A, Failure.RESET)]
+
+
+def test_a_sender_that_obeys_is_bounded_by_its_reader():
+    """Send until StreamFull, go on at StreamWritable: the queue stays at the limit, and every octet arrives."""
+    limits = Settings(ack_delay=0.0, send_limit=20_000, receive_limit=30_000)
+    pair = Pair(limits, limits).open()
+    pair.did("b", pair.b.pause(True, 1.0))
+    sent, full, moment = 0, False, 1.0
+    told = len(pair.heard["a"])
+    while sent < 400_000:
+        while not full and sent < 400_000:
+            pair.did("a", pair.a.send(sent.to_bytes(4) * 250, moment), moment)
+            sent += 1000
+            for event in pair.heard["a"][told:]:
+                full = isinstance(event, StreamFull)
+            told = len(pair.heard["a"])
+            assert pair.a.queued <= 21_000
+        assert sent - len(pair.octets("b")) <= 21_000 + 30_000
+        moment += 60.0
+        pair.did("b", pair.b.pause(False, moment), moment)
+        for who, machine in (("a", pair.a), ("b", pair.b)):
+            while (due := machine.next_wakeup()) is not None and due <= moment:
+                pair.did(who, machine.wake(moment), moment)
+        pair.did("b", pair.b.pause(True, moment), moment)
+        full = False if any(isinstance(event, StreamWritable) for event in pair.heard["a"][told:]) else full
+        told = len(pair.heard["a"])
+    pair.did("b", pair.b.pause(False, moment), moment)
+    assert pair.octets("b") == b"".join(start.to_bytes(4) * 250 for start in range(0, 400_000, 1000))
 
 
 def test_comments_go_with_their_octets():
