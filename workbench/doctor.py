@@ -41,7 +41,6 @@ def examine() -> list[Check]:
     return [
         _python(),
         _library("cryptography", "OpenSSL", "certificates, TLS", required=True),
-        _library("sipmessage", "sipmessage", "SIP", required=True),
         _virtual(),
         _tun(),
         _namespaces(),
