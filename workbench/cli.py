@@ -103,43 +103,64 @@ def run(
         list[str] | None, typer.Option("--set", metavar="KNOB=VALUE", help="Turn a knob; may be repeated.")] = None,
     weakened: Annotated[
         bool, typer.Option("--weakened", help="Run the controls: each must break just what it names.")] = False,
+    seeds: Annotated[
+        int, typer.Option("--seeds", min=1, max=100_000, help="Run this many seeds, one after the other.")] = 1,
+    impair: Annotated[
+        list[str] | None, typer.Option("--impair", metavar="QUALITY=VALUE", help=(
+            "Make every wire worse: loss, reorder, duplicate (shares from 0 to 1) or jitter (seconds)."))] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where captures go.")] = Path("out"),
     json: Json = False,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write one report of all runs.")] = None,
 ) -> None:
-    """Run scenarios live, write DIR/ID.pcapng, and judge each expectation on that capture."""
+    """Run scenarios live, write DIR/ID.pcapng, and judge each expectation on that capture.
+
+    With more than one seed captures go to DIR/seed-N, and what held is counted instead of listed.
+    """
     from workbench import scenarios
 
     if every == bool(ids):
         raise typer.BadParameter("name scenarios, or --all; `workbench list` shows them")
     chosen = scenarios.all() if every else [scenarios.get(id) for id in dict.fromkeys(ids or ())]
-    knobs = _knobs(settings or ())
+    knobs = _settings("--set", settings or ())
+    wires = _impairments(impair or ())
     for scenario in chosen:
         scenario.settings(knobs)  # an impossible wish ends here, before anything has run
     jobs = [
-        (scenario, variant)
+        (number, scenario, variant)
+        for number in range(seed, seed + seeds)
         for scenario in chosen
         for variant in ([weak.name for weak in scenario.weakened] if weakened else [None])
     ]
     runs: list[Run] = []
+    entries: list[dict[str, Any]] = []
+    held = 0
     with _progress(len(jobs), quiet=json) as advance:
-        for scenario, variant in jobs:
+        for number, scenario, variant in jobs:
             advance(scenario.id if variant is None else f"{scenario.id}: {variant}")
-            done = scenario.run(network, seed, out, variant, None, **knobs)
-            runs.append(done)
-            if not json:
+            folder = out / f"seed-{number}" if seeds > 1 else out
+            done = scenario.run(network, number, folder, variant, wires, **knobs)
+            held += done.as_declared
+            if html is not None:
+                runs.append(done)
+            if json:
+                entries.append(_run_entry(done))
+            elif seeds == 1:
+                _print_run(done)
+            elif not done.as_declared:
+                _say(f"seed {number}")
                 _print_run(done)
     if html is not None:
         _write_html(html, runs)
     if json:
-        _print_json([_run_entry(done) for done in runs])
+        _print_json(entries)
     else:
-        held = sum(done.as_declared for done in runs)
         what = "controls broke exactly what they name" if weakened else "scenarios passed"
-        _say(f"{held} of {len(runs)} {what}")
+        if seeds > 1:
+            what = what.replace("scenarios", "runs") + f", seeds {seed} to {seed + seeds - 1}"
+        _say(f"{held} of {len(jobs)} {what}")
         if html is not None:
             _say(f"report: {html}")
-    raise typer.Exit(HELD if all(done.as_declared for done in runs) else BROKEN)
+    raise typer.Exit(HELD if held == len(jobs) else BROKEN)
 
 
 @app.command()
@@ -262,16 +283,32 @@ def doctor(json: Json = False) -> None:
     raise typer.Exit(HELD if all(check.here for check in checks if check.required) else BROKEN)
 
 
-def _knobs(settings: Sequence[str]) -> dict[str, str]:
-    """`KNOB=VALUE` words as a mapping. Raises ScenarioError."""
-    knobs: dict[str, str] = {}
+def _settings(option: str, settings: Sequence[str]) -> dict[str, str]:
+    """`NAME=VALUE` words of an option as a mapping. Raises ScenarioError."""
+    given: dict[str, str] = {}
     for setting in settings:
         name, equals, value = setting.partition("=")
         if not equals or not name:
-            raise ScenarioError(f"--set {setting}: write KNOB=VALUE")
-        if knobs.setdefault(name, value) != value:
-            raise ScenarioError(f"--set {name} is given twice, as {knobs[name]} and as {value}")
-    return knobs
+            raise ScenarioError(f"{option} {setting}: write NAME=VALUE")
+        if given.setdefault(name, value) != value:
+            raise ScenarioError(f"{option} {name} is given twice, as {given[name]} and as {value}")
+    return given
+
+
+def _impairments(settings: Sequence[str]) -> dict[str, float]:
+    """What `--impair` asks of every wire. Raises ScenarioError."""
+    limits = {"loss": 0.9, "reorder": 1.0, "duplicate": 1.0, "jitter": 10.0}
+    wanted: dict[str, float] = {}
+    for name, value in _settings("--impair", settings).items():
+        if name not in limits:
+            raise ScenarioError(f"--impair {name}: a wire has {', '.join(limits)}")
+        try:
+            wanted[name] = float(value)
+        except ValueError:
+            raise ScenarioError(f"--impair {name}={value}: not a number") from None
+        if not 0 <= wanted[name] <= limits[name]:
+            raise ScenarioError(f"--impair {name}={value}: from 0 to {limits[name]}")
+    return wanted
 
 
 def _analyze(capture: Path, keylog: Path | None, watch: Callable[[int], None] | None = None) -> Report:
