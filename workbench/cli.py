@@ -121,7 +121,7 @@ def run(
     if every == bool(ids):
         raise typer.BadParameter("name scenarios, or --all; `workbench list` shows them")
     chosen = scenarios.all() if every else [scenarios.get(id) for id in dict.fromkeys(ids or ())]
-    knobs = _settings("--set", settings or ())
+    knobs = _settings("--set", "KNOB", settings or ())
     wires = _impairments(impair or ())
     for scenario in chosen:
         scenario.settings(knobs)  # an impossible wish ends here, before anything has run
@@ -283,13 +283,13 @@ def doctor(json: Json = False) -> None:
     raise typer.Exit(HELD if all(check.here for check in checks if check.required) else BROKEN)
 
 
-def _settings(option: str, settings: Sequence[str]) -> dict[str, str]:
-    """`NAME=VALUE` words of an option as a mapping. Raises ScenarioError."""
+def _settings(option: str, what: str, settings: Sequence[str]) -> dict[str, str]:
+    """`WHAT=VALUE` words of an option as a mapping. Raises ScenarioError."""
     given: dict[str, str] = {}
     for setting in settings:
         name, equals, value = setting.partition("=")
         if not equals or not name:
-            raise ScenarioError(f"{option} {setting}: write NAME=VALUE")
+            raise ScenarioError(f"{option} {setting}: write {what}=VALUE")
         if given.setdefault(name, value) != value:
             raise ScenarioError(f"{option} {name} is given twice, as {given[name]} and as {value}")
     return given
@@ -299,7 +299,7 @@ def _impairments(settings: Sequence[str]) -> dict[str, float]:
     """What `--impair` asks of every wire. Raises ScenarioError."""
     limits = {"loss": 0.9, "reorder": 1.0, "duplicate": 1.0, "jitter": 10.0}
     wanted: dict[str, float] = {}
-    for name, value in _settings("--impair", settings).items():
+    for name, value in _settings("--impair", "QUALITY", settings).items():
         if name not in limits:
             raise ScenarioError(f"--impair {name}: a wire has {', '.join(limits)}")
         try:

@@ -55,7 +55,7 @@ def test_wires_so_bad_that_nothing_comes_up_do_not_pass(command, tmp_path):
 
 @pytest.mark.parametrize(("wish", "answer"), [
     ("snow=1", "a wire has loss, reorder, duplicate, jitter"), ("loss=2", "from 0 to 0.9"),
-    ("loss=much", "not a number"), ("loss", "write NAME=VALUE"), ("loss=-1", "from 0"), ("loss=nan", "from 0")])
+    ("loss=much", "not a number"), ("loss", "write QUALITY=VALUE"), ("loss=-1", "from 0"), ("loss=nan", "from 0")])
 def test_impossible_wires_are_refused(command, wish, answer, tmp_path):
     """One line, exit status 2, nothing run."""
     status, out, err = command("run", ID, "--impair", wish, "--out", tmp_path)
