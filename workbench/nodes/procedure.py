@@ -6,6 +6,7 @@ the topics is posted, and is resumed with what was posted, or with None when the
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Generator, Iterable
 from typing import Any
 
@@ -27,7 +28,7 @@ class Await(msgspec.Struct, frozen=True):
 Steps = Generator[Command | Await, Any, None]
 
 
-class _Sleeper(msgspec.Struct):
+class _Sleeper(msgspec.Struct, eq=False):
     steps: Steps
     awaits: Await
     deadline: float | None
@@ -41,41 +42,58 @@ class Procedures:
     """
 
     def __init__(self, most: int = 100_000) -> None:
-        self._sleepers: list[_Sleeper] = []
+        self._sleeping = 0
+        self._by_topic: dict[Topic, list[_Sleeper]] = {}
+        self._timed: list[tuple[float, int, _Sleeper]] = []
+        self._count = 0
         self._most = most
 
     def start(self, steps: Steps, now: float) -> list[Command]:
         """Run a new procedure up to its first `Await`."""
-        if len(self._sleepers) >= self._most:
+        if self._sleeping >= self._most:
             raise LocalProtocolError(f"{self._most} procedures are running")
         return self._advance(steps, None, now)
 
     def post(self, topic: Topic, event: Any, now: float) -> list[Command]:
         """Wake all that await `topic`, oldest first, with `event`."""
-        woken = [sleeper for sleeper in self._sleepers if topic in sleeper.awaits.topics]
         commands: list[Command] = []
-        for sleeper in woken:
-            if sleeper in self._sleepers:
-                self._sleepers.remove(sleeper)
+        for sleeper in list(self._by_topic.get(topic, ())):
+            if self._rouse(sleeper):
                 commands += self._advance(sleeper.steps, event, now)
         return commands
 
     def awaited(self, topic: Topic) -> bool:
         """Whether anybody sleeps on `topic`."""
-        return any(topic in sleeper.awaits.topics for sleeper in self._sleepers)
+        return topic in self._by_topic
 
     def next_wakeup(self) -> float | None:
         """When the first timeout is due."""
-        return min((s.deadline for s in self._sleepers if s.deadline is not None), default=None)
+        while self._timed and self._timed[0][2].deadline is None:  # woken by a topic before its time
+            heapq.heappop(self._timed)
+        return self._timed[0][0] if self._timed else None
 
     def wake(self, now: float) -> list[Command]:
         """Resume those whose time is over with None."""
         commands: list[Command] = []
-        for sleeper in [s for s in self._sleepers if s.deadline is not None and s.deadline <= now]:
-            if sleeper in self._sleepers:
-                self._sleepers.remove(sleeper)
+        while (due := self.next_wakeup()) is not None and due <= now:
+            sleeper = heapq.heappop(self._timed)[2]
+            if self._rouse(sleeper):
                 commands += self._advance(sleeper.steps, None, now)
         return commands
+
+    def _rouse(self, sleeper: _Sleeper) -> bool:
+        """Take a sleeper off all its topics; False if somebody woke it already."""
+        if not any(sleeper in self._by_topic.get(topic, ()) for topic in sleeper.awaits.topics):
+            return False
+        for topic in sleeper.awaits.topics:
+            waiting = self._by_topic.get(topic, [])
+            if sleeper in waiting:
+                waiting.remove(sleeper)
+            if not waiting:
+                self._by_topic.pop(topic, None)
+        sleeper.deadline = None
+        self._sleeping -= 1
+        return True
 
     def _advance(self, steps: Steps, event: Any, now: float) -> list[Command]:
         commands: list[Command] = []
@@ -87,7 +105,13 @@ class Procedures:
         except StopIteration:
             return commands
         deadline = None if ordered.timeout is None else now + ordered.timeout
-        self._sleepers.append(_Sleeper(steps, ordered, deadline))
+        sleeper = _Sleeper(steps, ordered, deadline)
+        self._sleeping += 1
+        for topic in ordered.topics:
+            self._by_topic.setdefault(topic, []).append(sleeper)
+        if deadline is not None:
+            self._count += 1
+            heapq.heappush(self._timed, (deadline, self._count, sleeper))
         return commands
 
 
