@@ -22,6 +22,7 @@ from workbench.net.values import (
     Listen,
     Note,
     OpenStream,
+    RefuseStream,
     SendDatagram,
     SendStream,
     Started,
@@ -783,3 +784,128 @@ def test_garbage_on_the_media_port_never_escapes(portions, secure):
     assert any(isinstance(c, SendDatagram) and sip.decode(c.data).method == "BYE" for c in line.take())
     assert not any(isinstance(c, Note) and c.text.startswith("heard") for c in line.all)
 
+
+
+# Any order
+
+class Wire:
+    """What a network would do with a UE's commands: only what can happen next does, and TCP's rules are held."""
+
+    def __init__(self, secure: bool) -> None:
+        self.line = Line(media_security=secure, rings=3.0, offers="actpass" if secure else "active")
+        self.secure = secure
+        self.listening: set[Endpoint] = set()
+        self.streams: dict[Stream, str] = {}
+        self.waiting: list[sip.Request] = []
+        self.ended: set[Stream] = set()
+        self.number = 0
+
+    def step(self, what: str, value: int) -> None:
+        line = self.line
+        stream = next((s for n, s in enumerate(self.streams) if n == value % len(self.streams)), None) if (
+            self.streams) else None
+        state = self.streams.get(stream) if stream is not None else None
+        match what:
+            case "ask":
+                line.asked([Call(BOB), SendText("text"), HangUp(), HangUp(1), Register()][value % 5])
+            case "invite":
+                proto = "TCP/TLS/MSRP" if self.secure else "TCP/MSRP"
+                body = offer(["active", "passive", "actpass"][value % 3], proto, 30000, *(
+                    [f"a=fingerprint:{PRINT}"] if self.secure else []))
+                invite = line.calls(body)
+                line.invite = invite
+            case "cancel" if hasattr(line, "invite"):
+                line.says(cancel_of(line.invite), "invite1")
+            case "within" if line.dialog is not None:
+                line.within(["BYE", "INFO", "INVITE"][value % 3])
+            case "answer" if self.waiting:
+                request = self.waiting.pop(0)
+                proto = "TCP/TLS/MSRP" if self.secure else "TCP/MSRP"
+                body = answer(["passive", "active"][value % 2], proto, 30000, *(
+                    [f"a=fingerprint:{PRINT}"] if self.secure else []))
+                status = [200, 200, 200, 180, 486][value % 5]
+                response = line.answers(request, status, body if request.method == "INVITE" else "")
+                if request.method == "INVITE" and status == 200:
+                    line.dialog = sip.Dialog.of_callee(request, response)
+            case "offered" if self.listening:
+                self.number += 1
+                offered = Stream(min(self.listening), Endpoint(MEDIA.host, 30000 + self.number))
+                self.streams[offered] = "offered"
+                line.sees(StreamOffered(offered))
+            case "opened" if stream is not None and state == "opening":
+                self.streams[stream] = "open"
+                line.sees(StreamOpened(stream))
+            case "failed" if stream is not None and state == "opening":
+                del self.streams[stream]
+                line.sees(StreamFailed(stream, Failure.REFUSED))
+            case "data" if stream is not None and state == "open":
+                line.sees(StreamData(stream, [b"MSRP abcdefgh SEND\r\n", b"\x16\x03\x01", b"x"][value % 3]))
+            case "ended" if stream is not None and state == "open":
+                self.streams[stream] = "half"
+                line.sees(StreamEnded(stream))
+            case "closed" if stream is not None and state in ("open", "half"):
+                del self.streams[stream]
+                line.sees(StreamClosed(stream, Failure.RESET))
+            case "time":
+                until = line.now + [0.3, 5.0, 40.0][value % 3]
+                while (moment := line.ue.next_wakeup()) is not None and moment <= until:
+                    line.later(max(moment - line.now, 0.0))
+                    self.obey()
+                line.now = until
+        self.obey()
+
+    def obey(self) -> None:
+        for command in self.line.take():
+            match command:
+                case SendDatagram(data=data):
+                    message = sip.decode(data)
+                    if isinstance(message, sip.Request) and message.method != "ACK":
+                        self.waiting.append(message)
+                    elif isinstance(message, sip.Response) and message.status == 200 and message.method == "INVITE":
+                        self.line.dialog = sip.Dialog.of_caller(self.line.invite, message)
+                case Listen(local=local):
+                    self.listening.add(local)
+                case Unlisten(local=local):
+                    self.listening.remove(local)
+                case OpenStream(stream=stream):
+                    assert stream not in self.streams
+                    self.streams[stream] = "opening"
+                case AcceptStream(stream=stream):
+                    assert self.streams[stream] == "offered"
+                    self.streams[stream] = "opening"
+                case RefuseStream(stream=stream):
+                    assert self.streams.pop(stream) == "offered"
+                case SendStream(stream=stream):
+                    assert stream not in self.ended, "octets behind FIN"
+                    assert self.streams.get(stream) in ("open", "half", None)
+                case EndStream(stream=stream):
+                    assert stream not in self.ended
+                    self.ended.add(stream)
+                case AbortStream(stream=stream):
+                    assert stream in self.streams
+                    del self.streams[stream]
+
+
+# Those that lead deeper into a call come more often.
+STEPS = [
+    "ask", "ask", "invite", "answer", "answer", "offered", "opened", "opened", "data", "within", "cancel", "failed",
+    "ended", "closed", "time",
+]
+
+
+@given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 30)), max_size=40), st.booleans())
+@settings(max_examples=300, deadline=None)
+def test_any_order_of_events_is_survived(steps, secure):
+    """Orders, signalling, connections and time cross in every way: nothing is raised, no octet follows FIN."""
+    wire = Wire(secure)
+    for what, value in steps:
+        wire.step(what, value)
+    wire.step("time", 2)
+    wire.step("ask", 2)
+    for _ in range(8):
+        wire.step("time", 2)
+    wire.step("within", 0)
+    for _ in range(4):
+        wire.step("time", 2)
+    assert len(wire.listening) <= 1
+    assert wire.ended.isdisjoint(wire.streams), "a connection that the peer never closes is not kept"

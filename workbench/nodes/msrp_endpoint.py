@@ -129,7 +129,8 @@ class MsrpEndpoint:
         commands = self._unlisten()
         if self._stream is not None:
             commands.append(AbortStream(self._stream, "it came before the answer, which made us the TCP client"))
-        self._opener, self._connected, self._tls, self._early = True, False, None, b""
+        self._forget()
+        self._opener = True
         self._stream = Stream(self.local, remote)
         commands.append(OpenStream(self._stream, "a=setup:active: the TCP client opens the connection [RFC 4145 §4]"))
         return commands
@@ -193,11 +194,15 @@ class MsrpEndpoint:
                 if self._tls is not None:
                     return self._protected(self._tls.receive_data(data), now)
                 return self._heard(data, now)
+            case StreamEnded() if self._unsettled and self._tls is None:
+                return self._dismiss("it ended before the answer")
             case StreamEnded():
                 # Without close_notify before it, FIN may be an attacker's (RFC 8446 §6.1).
                 return self.close(now) if self._tls is None else self._protected(self._tls.transport_ended(), now)
             case StreamFailed() if not self._opener and self._listening:
-                self._stream = None  # whoever it was did not mean it; the peer may still come
+                self._forget()
+            case StreamClosed() if self._unsettled:
+                self._forget()
             case StreamFailed(reason=reason):
                 self._gone = True
                 return self._down(str(reason))
@@ -222,6 +227,21 @@ class MsrpEndpoint:
             return []
         moment = self._session.next_wakeup()
         return self._spoken(self._session.wake(now), now) if moment is not None and moment <= now else []
+
+    @property
+    def _unsettled(self) -> bool:
+        """We listen, and the answer is not there: whose connection this is nobody knows, so losing it ends nothing."""
+        return self._announced is None and self._listening
+
+    def _forget(self) -> None:
+        """As before any connection: the peer may still come, or we go to it."""
+        self._stream, self._connected, self._tls, self._early = None, False, None, b""
+
+    def _dismiss(self, why: str) -> list[Command]:
+        assert self._stream is not None
+        stream = self._stream
+        self._forget()
+        return [AbortStream(stream, why)]
 
     def _unlisten(self) -> list[Command]:
         if not self._listening:
@@ -275,6 +295,8 @@ class MsrpEndpoint:
                     commands += self._heard(octets, now)
                 case tls.PeerClosed():
                     commands += self.close(now)
+                case tls.Failed(reason=reason) if self._unsettled:
+                    return commands + self._dismiss(f"TLS failed: {reason}")
                 case tls.Failed(reason=reason):
                     commands += [*self._end(f"TLS failed: {reason}", now), *self._lost(reason, now)]
         return commands
@@ -285,7 +307,7 @@ class MsrpEndpoint:
         if self._session is None:
             self._early += octets
             if len(self._early) > _MOST_EARLY:
-                return self._abort("too much before the answer", now)
+                return self._dismiss("too much before the answer")
             return []
         return self._spoken(self._session.receive_data(octets, now), now)
 
