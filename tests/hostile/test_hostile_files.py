@@ -33,6 +33,8 @@ from hostile.hostile_files import (
 from workbench import analyze
 from workbench.analysis.explain import explain_frame
 from workbench.errors import CaptureError
+from workbench.net import packets
+from workbench.net.values import Endpoint
 from workbench.views import ladder_text, octets_text, report_html
 
 FRAMES = len(packet_blocks(stored()))
@@ -156,6 +158,38 @@ def test_fifty_megabytes_of_random_octets_in_sound_frames(tmp_path: Path) -> Non
     said = workbench(tmp_path, "analyze", path, seconds=300)
     assert said.status == 0
     assert f"{(50 << 20) // 1016} frames" in said.out and said.err.startswith("workbench: ")
+    assert said.peak_mb < MEGABYTES
+
+
+def random_messages(size: int) -> Iterator[bytes]:
+    """A classic pcap of sound UDP and TCP around random octets and broken messages, on ports that mean something."""
+    yield PCAP_HEADER
+    source = os.urandom(1 << 20)
+    starts = [b"", b"INVITE sip:a SIP/2.0\r\nVia: ", b"MEGACO/2 [192.0.2.1] T=1{C=1{A=", b"\x16\x03\x03\x02\x00",
+              b"MSRP a SEND\r\nTo-Path: ", b"SIP/2.0 200 OK\r\nContent-Length: 7\r\n\r\n"]
+    ports = (5060, 2944, 9, 2855)
+    for number in range(size // 1044):
+        at = number * 17 % (len(source) - 1000)
+        start = starts[number % len(starts)]
+        data = start + source[at : at + 1000 - len(start)]
+        a = Endpoint(f"192.0.2.{number % 250 + 1}", 1024 + number * 7 % 60000)
+        b = Endpoint("198.51.100.1", ports[number % 4])
+        if number % 3:
+            frame = packets.encode_udp(a, b, data)
+        else:
+            frame = packets.encode_tcp(packets.Tcp(a, b, number * 999 % 2**32, 1, packets.ACK, 65535, data))
+        yield struct.pack("<IIII", number, 0, len(frame), len(frame)) + frame
+
+
+@pytest.mark.long
+def test_fifty_megabytes_of_broken_messages(tmp_path: Path) -> None:
+    """Every frame is a datagram or segment that some protocol looks at: read to the end, in bounded memory and time."""
+    path = tmp_path / "broken.pcap"
+    with path.open("wb") as file:
+        file.writelines(random_messages(50 << 20))
+    said = workbench(tmp_path, "analyze", path, seconds=600)
+    assert said.status in (0, 1)
+    assert f"{(50 << 20) // 1044} frames" in said.out
     assert said.peak_mb < MEGABYTES
 
 

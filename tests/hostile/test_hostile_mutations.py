@@ -88,7 +88,7 @@ def test_overwritten_octets_never_escape(
 
 
 @pytest.mark.long
-@settings(max_examples=1500, **SETTINGS)
+@settings(max_examples=800, **SETTINGS)
 @given(path=st.sampled_from(STORED), edits=changes, size=cuts)
 def test_overwritten_octets_never_escape_at_length(
         file: Path, path: Path, edits: list[tuple[int, bytes]], size: int | None) -> None:
@@ -165,7 +165,7 @@ def test_reworded_messages_never_escape(
 
 
 @pytest.mark.long
-@settings(max_examples=1500, **SETTINGS)
+@settings(max_examples=800, **SETTINGS)
 @given(path=st.sampled_from(STORED), plan=st.lists(change, min_size=1, max_size=12), secrets=st.booleans(),
        names=st.booleans())
 def test_reworded_messages_never_escape_at_length(
