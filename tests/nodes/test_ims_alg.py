@@ -188,6 +188,50 @@ def test_what_is_not_one_msrp_stream_is_refused(body):
     assert Bench().gateway_up().registered().invite(body).status == 488
 
 
+def cancelled(bench):
+    """Alice gives up: CANCEL with her INVITE's branch; the responses that she gets."""
+    sent = [sip.decode(c.data) for c in bench.sent if c.remote == UE and c.data.startswith(b"SIP/2.0")]
+    ringing = next(r for r in reversed(sent) if r.method == "INVITE")
+    fields = [("Via", ringing.headers.get("Via").replace(";received=203.0.113.10", "")), (
+        "From", ringing.headers.get("From")), ("To", f"<{BOB}>"), ("Call-ID", ringing.call_id), ("CSeq", "1 CANCEL")]
+    request = sip.Request(sip.Headers(tuple(fields)), method="CANCEL", uri=BOB)
+    heard = [sip.decode(c.data) for c in bench.hears(ACCESS, UE, sip.encode(request)) if c.remote == UE]
+    return {r.method: r.status for r in heard}
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_caller_that_gives_up_cancels_the_other_half_too(late):
+    """RFC 3261 §9: 200 to CANCEL, 487 to the INVITE, CANCEL onwards, Subtract; a faster 200 gets ACK, BYE."""
+    bench = Bench().gateway_up().registered()
+    bench.invite()
+    bench.grants()
+    bench.answers(status=180, reason="Ringing")
+    assert cancelled(bench) == {"CANCEL": 200, "INVITE": 487}
+    assert [c.data.split()[0] for c in bench.sent if c.remote == PEER] == [b"INVITE", b"CANCEL"]
+    assert bench.orders()[-1].actions[0].commands[0].kind is h248.Kind.SUBTRACT
+    after = bench.answers() if late else bench.answers(status=487, reason="Request Terminated")
+    assert [c.data.split()[0] for c in after] == ([b"ACK", b"BYE"] if late else [b"ACK"])
+
+
+def test_a_cancel_before_anything_went_onwards_stops_the_call():
+    """CANCEL while the gateway is still asked: no INVITE leaves, what was reserved is subtracted."""
+    bench = Bench().gateway_up().registered()
+    bench.invite()
+    bench.later(0.3)  # 100 Trying
+    assert cancelled(bench) == {"CANCEL": 200}
+    bench.grants()
+    assert bench.finals() == [487]
+    assert not [c for c in bench.sent if c.remote == PEER]
+    assert bench.orders()[-1].actions[0].commands[0].kind is h248.Kind.SUBTRACT
+
+
+def test_a_cancel_for_nothing_is_told_so():
+    """No INVITE with that branch: 481."""
+    bench = Bench().gateway_up()
+    fields = [("From", f"<{ALICE}>;tag=a"), ("To", f"<{BOB}>"), ("Call-ID", "x"), ("CSeq", "1 CANCEL")]
+    assert bench.ask(sip.Request(sip.Headers(tuple(fields)), method="CANCEL", uri=BOB), ACCESS, UE).status == 481
+
+
 def test_an_unknown_domain_is_not_found():
     """No route beyond the core: 404."""
     assert Bench().gateway_up().registered().invite(to="sip:carol@elsewhere.example").status == 404

@@ -423,7 +423,7 @@ class Writer:
         if not 0 <= interface < self._interfaces:
             raise LocalProtocolError(f"interface {interface} was not described")
         if not 0 <= time_ns < 2**64:
-            raise CaptureError(f"a frame at {time_ns / 1e9:.0f} s from 1970 can't be written: pcapng holds 1970 to 2554")
+            raise CaptureError(f"a frame at {time_ns / 1e9:.0f} s from 1970 can't be written; pcapng: 1970 to 2554")
         body = struct.pack("<IIIII", interface, time_ns >> 32, time_ns & 0xFFFFFFFF, len(octets),
                            len(octets) if length is None else length) + _padded(octets)
         if comment:

@@ -90,8 +90,10 @@ class _Call(msgspec.Struct):
     access: _Leg
     core: _Leg
     treatment: Treatment
+    invite: str = ""
     context: int | None = None
     over: bool = False
+    cancelled: bool = False
 
     def other(self, leg: _Leg) -> _Leg:
         return self.core if leg is self.access else self.access
@@ -193,14 +195,17 @@ class ImsAlg:
             if not self._gateway_up:
                 raise _Rejected(503, "Service Unavailable", "the gateway has not registered")
             if side == ACCESS:
-                call = _Call(_Leg(ACCESS, source), _Leg(CORE, self._route(invite)), self._from_ue(invite, media))
+                onwards = _Leg(CORE, self._route(invite))
+                call = _Call(_Leg(ACCESS, source), onwards, self._from_ue(invite, media), f"{side}/{key}")
                 self._calls.append(call)
                 yield from self._originating(call, key, invite, offer, media, tag)
             else:
                 registration = self._registrations.get(sip.uri_key(invite.uri))
                 if registration is None:
                     raise _Rejected(404, "Not Found", "no such UE is registered")
-                call = _Call(_Leg(ACCESS, registration.flow), _Leg(CORE, source), self._from_core(media, registration))
+                call = _Call(
+                    _Leg(ACCESS, registration.flow), _Leg(CORE, source), self._from_core(media, registration),
+                    f"{side}/{key}")
                 self._calls.append(call)
                 yield from self._terminating(call, key, invite, offer, media, tag, registration)
         except _Rejected as rejected:
@@ -224,7 +229,7 @@ class ImsAlg:
         # Steps 5-6: the offer, in the clear, with the gateway's core address.
         forwarded = self._for_core(offer, media, core.local, call.treatment)
         response, onward = yield from self._invite_onwards(
-            call.core, invite, sdp.encode(forwarded), key, tag, f"steps 5-6: offer without security {clause}")
+            call, call.core, invite, sdp.encode(forwarded), key, tag, f"steps 5-6: offer without security {clause}")
 
         # Step 7: the answer settles the roles.
         answer, theirs = self._usable_answer(response, forwarded.media[0])
@@ -273,7 +278,7 @@ class ImsAlg:
         transport = _protected_transport(media.proto) if call.treatment is Treatment.E2AE else media.proto
         forwarded = self._for_ue(offer, media, access, call.treatment, transport, "applied")
         response, onward = yield from self._invite_onwards(
-            call.access, invite, sdp.encode(forwarded), key, tag, f"steps 5-6: offer with e2ae applied {clause}",
+            call, call.access, invite, sdp.encode(forwarded), key, tag, f"steps 5-6: offer with e2ae applied {clause}",
             uri=registration.contact)
 
         # Step 7: the UE's answer; without TLS and fingerprint there is no call (F10, F11).
@@ -547,15 +552,21 @@ class ImsAlg:
         return (hop.host, hop.port)
 
     def _invite_onwards(
-        self, leg: _Leg, invite: sip.Request, body: bytes, key: str, tag: str, why: str, uri: str | None = None,
+        self, call: _Call, leg: _Leg, invite: sip.Request, body: bytes, key: str, tag: str, why: str,
+        uri: str | None = None,
     ) -> Generator[Command | Await, Any, tuple[sip.Response, sip.Request]]:
-        """The other half's INVITE; provisional answers go back to the caller, a refusal ends the call."""
+        """The other half's INVITE; provisional answers go back to the caller, a refusal or CANCEL ends the call."""
+        if call.cancelled:
+            raise _Rejected(487, "Request Terminated", "the caller gave up")
         onward = sip.invite_onwards(
             invite, uri=uri, contact=self._contact(leg.side), token=self._source.token, body=body)
         onward_key, events = self._sip[leg.side].request(onward, leg.target, self._now)
         yield from self._signalled(leg.side, events, why)
         while True:
-            response = yield Await((("sip", onward_key),))
+            response = yield Await((("sip", onward_key), ("cancel", call.invite)))
+            if call.cancelled:
+                yield from self._procedures.start(self._abandon(leg, onward, onward_key, response), self._now)
+                raise _Rejected(487, "Request Terminated", "the caller gave up")
             if not isinstance(response, sip.Response):
                 raise _Rejected(408, "Request Timeout", "nobody answered")
             if response.status >= 300:
@@ -566,6 +577,25 @@ class ImsAlg:
                 back = CORE if leg.side == ACCESS else ACCESS
                 ringing = sip.response(invite, response.status, response.reason, tag, contact=self._contact(back))
                 yield from self._reply(back, key, ringing, "provisional response passed on")
+
+    def _abandon(self, leg: _Leg, onward: sip.Request, key: str, response: Any) -> Steps:
+        """CANCEL the other half's INVITE, as soon as it may be (RFC 3261 §9.1); a faster 2xx is ended with BYE."""
+        sent = False
+        while True:
+            if not sent and (cancel := self._sip[leg.side].cancel(key, self._now)) is not None:
+                sent = True
+                yield from self._signalled(leg.side, cancel[1], "the caller gave up: CANCEL onwards [RFC 3261 §9.1]")
+            if isinstance(response, sip.Response) and 200 <= response.status < 300:
+                leg.dialog = sip.Dialog.of_caller(onward, response)
+                yield from self._signalled(
+                    leg.side, self._sip[leg.side].ack(leg.dialog.ack(), leg.target, self._now), "a 2xx is acknowledged")
+                yield from self._bye(leg, "the answer came too late: BYE")
+                return
+            if isinstance(response, sip.Response) and response.status >= 300:
+                return
+            response = yield Await((("sip", key),), 180.0)
+            if response is None:
+                return
 
     def _acknowledged(self, call: _Call, key: str, onward: _Leg) -> Steps:
         """The caller's ACK is followed by ours to the called side; without one the call is over (RFC 3261 §13.3.1)."""
@@ -608,6 +638,9 @@ class ImsAlg:
         if request.method == "INVITE" and not request.to_tag:
             yield from self._invited(side, key, request, source)
             return
+        if request.method == "CANCEL":
+            yield from self._cancelled(side, key, request)
+            return
         for call in list(self._calls):
             for leg in (call.access, call.core):
                 if leg.side == side and leg.dialog is not None and leg.dialog.matches(request):
@@ -619,6 +652,19 @@ class ImsAlg:
                     return
         yield from self._reply(side, key, sip.response(
             request, 481, "Call/Transaction Does Not Exist", self._source.token(10)), "no such call")
+
+    def _cancelled(self, side: str, key: str, request: sip.Request) -> Steps:
+        """CANCEL: 200 for itself, 487 for its INVITE if that has no final response yet (RFC 3261 §9.2)."""
+        invite = self._sip[side].matching_invite(request)
+        if invite is None:
+            yield from self._reply(side, key, sip.response(
+                request, 481, "Call/Transaction Does Not Exist", self._source.token(10)), "nothing to cancel")
+            return
+        yield from self._reply(side, key, sip.response(request, 200, "OK", self._source.token(10)), "CANCEL is taken")
+        for call in self._calls:
+            if call.invite == f"{side}/{invite}":
+                call.cancelled = True
+        yield from self._procedures.post(("cancel", f"{side}/{invite}"), None, self._now)
 
     def _register(self, key: str, request: sip.Request, source: sip.Address) -> Steps:
         """REGISTER: challenge with what the network can do, then accept what both sides can (RFC 3329, `mediasec`)."""

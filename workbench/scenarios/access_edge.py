@@ -6,7 +6,7 @@ Addresses are documentation ranges (RFC 5737) and, behind the NAT, RFC 1918.
 from __future__ import annotations
 
 from workbench.lab.scenario import Knob
-from workbench.lab.topology import Agw, Alg, Behind, Topology, Ue
+from workbench.lab.topology import Agw, Alg, Behind, Changes, Topology, Ue
 from workbench.net.interface import Wire
 from workbench.net.values import Endpoint
 
@@ -20,6 +20,13 @@ _AGW_CONTROL = Endpoint("192.0.2.20", 2944)
 _PEER = Endpoint("192.0.2.200", 5060)
 
 _UE_PUBLIC = "203.0.113.10"
+
+# The same places over IPv6 (RFC 3849).
+_ALG_ACCESS_V6 = Endpoint("2001:db8:a::5", 5060)
+_ALG_CORE_V6 = Endpoint("2001:db8:c::130", 5060)
+_ALG_CONTROL_V6 = Endpoint("2001:db8:1::10", 2944)
+_AGW_CONTROL_V6 = Endpoint("2001:db8:1::20", 2944)
+_PEER_V6 = Endpoint("2001:db8:c::200", 5060)
 
 
 def access_edge(ue: Ue, peer: Ue) -> Topology:
@@ -68,8 +75,31 @@ def nat_knob(ue: str) -> Knob:
         {"none": {}, "behind": {ue: {"behind": nat}}}, default="none",
         implies={"behind": {"tcp_active": "ue"}},
         conflicts={"behind": ("tcp_active", "peer", (
-            "a UE behind a NAT can't be reached by the gateway's SYN, so it has to be TCP-active (iq-stage2 R-5.4-5; "
+            "a UE behind a NAT can't be reached by the gateway's SYN, so it has to be TCP-active (TS 23.334 §5.4; "
             "both sides active is TCP merge mode, another scenario)"))},
+    )
+
+
+def ip_knob(ue: Ue, peer: Ue) -> Knob:
+    """Which IP version each side of the edge has."""
+    access: Changes = {
+        ue.name: {"address": "2001:db8:a::a", "proxy": _ALG_ACCESS_V6},
+        "IMS-ALG": {"access": _ALG_ACCESS_V6},
+        "IMS-AGW": {"access": "2001:db8:a::1"},
+    }
+    whole: Changes = {
+        ue.name: access[ue.name],
+        peer.name: {"address": _PEER_V6.host, "proxy": _ALG_CORE_V6},
+        "IMS-ALG": {"access": _ALG_ACCESS_V6, "core": _ALG_CORE_V6, "control": _ALG_CONTROL_V6,
+                    "gateway": _AGW_CONTROL_V6, "routes": {peer.uri.partition("@")[2]: _PEER_V6}},
+        "IMS-AGW": {"access": "2001:db8:a::1", "core": "2001:db8:c::129", "control": _AGW_CONTROL_V6,
+                    "controller": _ALG_CONTROL_V6},
+    }
+    why = "the NAT of this scenario is an IPv4 one"
+    return Knob(
+        "ip", "IP version: 4, 6, or 6-4 where the gateway joins an IPv6 access and an IPv4 core",
+        {"4": {}, "6": whole, "6-4": access}, default="4",
+        conflicts={"6": ("nat", "behind", why), "6-4": ("nat", "behind", why)},
     )
 
 

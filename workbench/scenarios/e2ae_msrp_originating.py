@@ -33,6 +33,9 @@ ANSWERED = "every H.248 request is answered without error"
 ENDED = "TLS is closed before TCP on the access leg"
 RELEASED = "both terminations are subtracted"
 
+_UE = edge.served_ue(UE, "sip:alice@home1.example")
+_PEER = edge.core_peer(PEER, "sip:bob@home2.example")
+
 scenario = Scenario(
     id="e2ae-msrp-originating",
     title="e2ae MSRP over TLS, originating side: incoming TCP triggers outgoing TCP",
@@ -44,8 +47,7 @@ scenario = Scenario(
         "The IMS-ALG never sees a message; it moves fingerprints between SDP and H.248 and takes every trace of "
         "security out of the SDP for the core. The gateway opens the core connection when UE A's connection comes in."
     ),
-    topology=edge.access_edge(
-        edge.served_ue(UE, "sip:alice@home1.example"), edge.core_peer(PEER, "sip:bob@home2.example")),
+    topology=edge.access_edge(_UE, _PEER),
     knobs={
         "tcp_active": Knob(
             "tcp_active", "who opens TCP: UE A (ue) or Peer B (peer); TLS roles follow",
@@ -53,6 +55,7 @@ scenario = Scenario(
              "peer": {UE: {"offers": "actpass"}, PEER: {"answers": "active"}}}, default="ue"),
         "tls": edge.tls_knob(UE),
         "nat": edge.nat_knob(UE),
+        "ip": edge.ip_knob(_UE, _PEER),
         "bearer": edge.bearer_knob(),
         "tokens": edge.style_knob(),
     },

@@ -33,6 +33,9 @@ ANSWERED = "every H.248 request is answered without error"
 ENDED = "TLS is closed before TCP on the access leg"
 RELEASED = "both terminations are subtracted"
 
+_UE = edge.served_ue(UE, "sip:bob@home2.example")
+_PEER = edge.core_peer(PEER, "sip:alice@home1.example")
+
 scenario = Scenario(
     id="e2ae-msrp-terminating",
     title="e2ae MSRP over TLS, terminating side: the access edge applies security that the caller never asked for",
@@ -45,8 +48,7 @@ scenario = Scenario(
         "the gateway opens TCP to UE B and, being TCP client there, is TLS client too. "
         "Nobody beyond the access edge can tell that UE B's leg is protected."
     ),
-    topology=edge.access_edge(
-        edge.served_ue(UE, "sip:bob@home2.example"), edge.core_peer(PEER, "sip:alice@home1.example")),
+    topology=edge.access_edge(_UE, _PEER),
     knobs={
         "tcp_active": Knob(
             "tcp_active", "who opens TCP: UE B (ue) or Peer A (peer); TLS roles follow",
@@ -54,6 +56,7 @@ scenario = Scenario(
              "ue": {PEER: {"offers": "actpass"}, UE: {"answers": "active"}}}, default="peer"),
         "tls": edge.tls_knob(UE),
         "nat": edge.nat_knob(UE),
+        "ip": edge.ip_knob(_UE, _PEER),
         "bearer": edge.bearer_knob(),
         "tokens": edge.style_knob(),
     },

@@ -22,5 +22,5 @@ def _find(report: Report) -> Iterator[Evidence]:
                                f"{leg.name} leg, which is {leg.transport or leg.bearer}; {len(clear)} such messages")
 
 
-rule = Rule("clear-on-tls-leg", "TS 23.334 §6.2.10.3 (R-6.2.10.3-11)", "error",
+rule = Rule("clear-on-tls-leg", "TS 23.334 §6.2.10.3", "error",
             "A leg agreed as TLS carries nothing in the clear", _find, provisional=True)

@@ -31,5 +31,5 @@ def _find(report: Report) -> Iterator[Evidence]:
                     f"handshake {why}: the UE's certificate can't have been checked"))
 
 
-rule = Rule("core-before-check", "TS 23.334 §6.2.10.3 (R-6.2.10.3-11)", "error",
+rule = Rule("core-before-check", "TS 23.334 §6.2.10.3", "error",
             "Nothing of the UE is forwarded before its certificate is checked", _find, provisional=True)

@@ -35,5 +35,5 @@ def _find(report: Report) -> Iterator[Evidence]:
                                "connection of the core leg is neither closed nor reset until the capture ends")
 
 
-rule = Rule("core-left-open", "TS 23.334 §6.2.10.3 (R-6.2.10.3-15)", "error",
+rule = Rule("core-left-open", "TS 23.334 §6.2.10.3", "error",
             "The end of TLS on the access leg ends the core leg's connection too", _find, provisional=True)

@@ -22,5 +22,5 @@ def _find(report: Report) -> Iterator[Evidence]:
                         "is wrong or somebody stands in between"))
 
 
-rule = Rule("fingerprint-mismatch", "RFC 8122 §6.2, TS 23.334 §6.2.10.3 (R-6.2.10.3-10)", "error",
+rule = Rule("fingerprint-mismatch", "RFC 8122 §6.2, TS 23.334 §6.2.10.3", "error",
             "The certificate presented is the one whose fingerprint was announced", _find, provisional=True)

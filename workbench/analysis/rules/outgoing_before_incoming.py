@@ -29,5 +29,5 @@ def _find(report: Report) -> Iterator[Evidence]:
                        f"the incoming connection starts only at {first:.3f} s")))
 
 
-rule = Rule("outgoing-before-incoming", "TS 23.334 §6.2.10.3.1 (R-5.16.2.2-4)", "warning",
+rule = Rule("outgoing-before-incoming", "TS 23.334 §6.2.10.3.1", "warning",
             "The incoming TCP connection triggers the outgoing one", _find, provisional=True)

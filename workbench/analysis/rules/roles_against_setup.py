@@ -24,5 +24,5 @@ def _find(report: Report) -> Iterator[Evidence]:
                 f"be TLS client; the ClientHello came from {leg.tls_client}"))
 
 
-rule = Rule("tls-roles-against-setup", "RFC 8122 §4, RFC 4975 §14.4, TS 23.334 §6.2.10.3 (R-6.2.10.3-7)", "error",
+rule = Rule("tls-roles-against-setup", "RFC 8122 §4, RFC 4975 §14.4, TS 23.334 §6.2.10.3", "error",
             "The TCP-active side of an MSRP leg is its TLS client", _find, provisional=True)

@@ -26,5 +26,5 @@ def _find(report: Report) -> Iterator[Evidence]:
                     "belongs to the access side's security out of it"))
 
 
-rule = Rule("security-reaches-core", "TS 24.229 §7.5.2, TS 23.334 §6.2.10.3 (R-24.229-3)", "error",
+rule = Rule("security-reaches-core", "TS 24.229 §7.5.2, TS 23.334 §6.2.10.3", "error",
             "Security attributes of the access side never reach the core", _find, provisional=True)
