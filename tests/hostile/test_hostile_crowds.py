@@ -154,15 +154,8 @@ def work(job: Callable[[], Any]) -> int:
     return called
 
 
-MATCHING = pytest.mark.xfail(strict=True, reason=(
-    "BUG: analysis.matching._setting walks all dialogs and all H.248 orders once for each call; 2,000 INVITEs in 0.7 MB"
-    " take 20 s. Both answers are the same for every call of a report"))
-LADDER = pytest.mark.xfail(strict=True, reason=(
-    "BUG: views.ladder.ladder_text gives each node a column on every line: 3,000 hosts make 72 MB of text;"
-    " 50 MB of frames exhaust the memory"))
-
-CROWDS = [connections, backwards, holes, overlaps, records, chunks, fragments, pytest.param(dialogs, marks=MATCHING),
-          offers, contexts, terminations, pytest.param(calls, marks=MATCHING), hosts]
+CROWDS = [connections, backwards, holes, overlaps, records, chunks, fragments, dialogs,
+          offers, contexts, terminations, calls, hosts]
 
 
 @pytest.mark.parametrize("crowd", CROWDS)
@@ -173,7 +166,7 @@ def test_the_work_of_analysing_grows_with_the_capture(crowd: Callable[[int], lis
     assert work(lambda: analyze(many)) < 5 * work(lambda: analyze(few))
 
 
-VIEWS = [pytest.param(views.ladder_text, marks=LADDER), views.ladder_svg, views.roles_text, views.timeline_text,
+VIEWS = [views.ladder_text, views.ladder_svg, views.roles_text, views.timeline_text,
          lambda report: views.report_html([report])]
 
 

@@ -23,11 +23,15 @@ _ENOUGH = 0.4
 
 def match(report: Report) -> ScenarioMatch | None:
     """The scenario that fits best; None where none fits by more than two marks in five."""
-    found = [result for call in report.calls if call.session.kind == "msrp" and (result := _e2ae_msrp(report, call))]
+    calls = [call for call in report.calls if call.session.kind == "msrp"]
+    if not calls:
+        return None
+    common = _common(report)
+    found = [result for call in calls if (result := _e2ae_msrp(report, call, common))]
     return max(found, key=lambda result: result.score, default=None)
 
 
-def _e2ae_msrp(report: Report, call: Call) -> ScenarioMatch | None:
+def _e2ae_msrp(report: Report, call: Call, common: list[tuple[bool, str]]) -> ScenarioMatch | None:
     asked = _asked(call)
     first = _first_added(call)
     if asked is None and first is None:
@@ -38,7 +42,8 @@ def _e2ae_msrp(report: Report, call: Call) -> ScenarioMatch | None:
         (asked is not None, "no offer on the access side has a=3ge2ae"),
         (first == id, "terminations were not added in this scenario's order: "
                       + ("core, then access" if originating else "access, then core")),
-        *_setting(report, call),
+        *common,
+        *_setting(call),
         *_media(report, call),
     ]
     score = sum(held for held, _ in marks) / len(marks)
@@ -66,24 +71,31 @@ def _first_added(call: Call) -> str | None:
     return {"core": ORIGINATING, "access": TERMINATING}.get(sides[0])
 
 
-def _setting(report: Report, call: Call) -> list[tuple[bool, str]]:
+def _common(report: Report) -> list[tuple[bool, str]]:
+    """Marks that are the same for every call of a capture."""
     agreed = any(
         isinstance(draft.value, sip.Request) and any(
             "msrp-tls" in value and "mediasec" in value for value in draft.value.headers.all("Security-Client"))
         for dialog in report.signalling.dialogs.values() for draft in dialog.drafts)
-    ends = [termination for context in call.contexts for termination in context.terminations.values()]
-    access = [termination for termination in ends if termination.side == "access"]
-    core = [termination for termination in ends if termination.side == "core"]
-    released = bool(ends) and all(termination.subtracted is not None for termination in ends)
     refused = any(
         command.error is not None or action.error is not None
         for order in report.signalling.orders if order.reply is not None
         for action in order.reply.actions for command in (*action.commands, h248.CommandReply(h248.Kind.ADD, ())))
     return [
         (agreed, "no registration in which MSRP over TLS was agreed"),
+        (not refused, "the gateway refused an order"),
+    ]
+
+
+def _setting(call: Call) -> list[tuple[bool, str]]:
+    ends = [termination for context in call.contexts for termination in context.terminations.values()]
+    access = [termination for termination in ends if termination.side == "access"]
+    core = [termination for termination in ends if termination.side == "core"]
+    released = bool(ends) and all(termination.subtracted is not None for termination in ends)
+    return [
+        (bool(ends), "no termination of a gateway belongs to the call"),
         (any(is_tls(one.bearer) for one in access), "the gateway was not told to end TLS on the access side"),
         (any(not is_tls(one.bearer) for one in core), "the gateway was not told to carry TCP on the core side"),
-        (bool(ends) and not refused, "the gateway refused an order"),
         (released, "not all terminations were subtracted"),
     ]
 

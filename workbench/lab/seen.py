@@ -73,7 +73,7 @@ def order(kind: h248.Kind, realm: str, bearers: tuple[str, ...]) -> Seen:
             and any(media.proto in bearers for described in _locals(command) for media in described.media)
         ]
 
-    return Seen(f"{kind} of an {realm} termination with {' or '.join(bearers)}", find)
+    return Seen(f"{kind} of a termination towards {realm} with {' or '.join(bearers)}", find)
 
 
 def messages(protocol: str, wire: str, *, protected: bool | None = None, what: str = "") -> Seen:

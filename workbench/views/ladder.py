@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -112,28 +113,49 @@ def ladder_text(
     """The ladder as lines of text: time, frame, an arrow between the lanes, and the message.
 
     `width` is a number of columns that lines keep to where they can. A padlock, `[tls]`, marks messages that were
-    encrypted on the wire; `(again)` marks retransmissions.
+    encrypted on the wire; `(again)` marks retransmissions. Of more than `MOST_LANES` nodes those with most messages
+    get a lane; the others' messages name both ends instead.
     """
     rows = ladder_rows(report, between, session)
     lanes = ladder_lanes(report, rows)
     if not rows:
         return "no messages"
+    lanes, others = _busiest(lanes, rows)
     # Lanes get what room is left next to the longest texts, within reason.
     gap = max(8, min(18, (width - 60) // max(1, len(lanes))))
-    head = " " * 18 + "".join(plain(lane.name)[:gap - 2].center(gap) for lane in lanes)
-    under = " " * 18 + "".join(plain(lane.addresses[0] if lane.addresses else "")[:gap].center(gap) for lane in lanes)
+    head = " " * 18 + "".join(_cut(plain(lane.name), gap - 2).center(gap) for lane in lanes)
+    under = " " * 18 + "".join(
+        _cut(plain(lane.addresses[0] if lane.addresses else ""), gap - 1).center(gap) for lane in lanes)
     lines = [head.rstrip(), under.rstrip()]
+    if others:
+        lines.insert(0, f"{others} more nodes have no lane of their own; choose some to see theirs")
     at = {lane.name: index * gap + gap // 2 for index, lane in enumerate(lanes)}
     for row in rows:
         canvas = [" "] * (gap * len(lanes))
         for place in at.values():
             canvas[place] = "|"
-        _arrow(canvas, at[row.source], at[row.destination], row)
+        if row.source in at and row.destination in at:
+            _arrow(canvas, at[row.source], at[row.destination], row)
+        else:
+            canvas = list(_cut(f"{plain(row.source)} -> {plain(row.destination)}", len(canvas)).ljust(len(canvas)))
         frame = str(row.frames[-1]) if row.frames else ""
         marks = "".join((" [tls]" * row.protected, " (again)" * row.repeated, " (!)" * bool(row.error)))
         line = f"{row.time:10.6f} {frame:>6} {''.join(canvas)} {row.protocol}{marks} {plain(row.summary)}"
         lines.append(line.rstrip())
     return "\n".join(lines)
+
+
+def _busiest(lanes: Sequence[Lane], rows: Sequence[Row]) -> tuple[list[Lane], int]:
+    """The lanes that a text has room for, in their order, and how many are left out."""
+    if len(lanes) <= MOST_LANES:
+        return list(lanes), 0
+    said = Counter(name for row in rows for name in (row.source, row.destination))
+    kept = {name for name, _ in said.most_common(MOST_LANES)}
+    return [lane for lane in lanes if lane.name in kept], len(lanes) - MOST_LANES
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def _arrow(canvas: list[str], start: int, end: int, row: Row) -> None:
@@ -160,6 +182,9 @@ _REQUEST = re.compile(r"(.+) \[(\d+)\]")
 
 # What one picture holds; a ladder of more than that is not read but filtered.
 MOST_ROWS = 2000
+
+# Lanes that one text holds.
+MOST_LANES = 24
 
 # SVG. Sizes are in CSS pixels.
 
