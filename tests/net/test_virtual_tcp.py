@@ -16,6 +16,7 @@ from workbench.net.values import (
     StreamData,
     StreamEnded,
     StreamFailed,
+    StreamFlushed,
     StreamFull,
     StreamOffered,
     StreamOpened,
@@ -398,7 +399,8 @@ def test_an_orderly_close_ends_in_time_wait_on_one_side():
     pair.did("b", pair.b.send(b"still here", 2.0))
     pair.did("b", pair.b.end(3.0), 3.0)
     assert (pair.a.state, pair.b.state) == (State.TIME_WAIT, State.CLOSED)
-    assert pair.heard["a"] == [StreamOpened(A), StreamData(A, b"still here"), StreamEnded(A), StreamClosed(A)]
+    assert pair.heard["a"] == [
+        StreamOpened(A), StreamFlushed(A), StreamData(A, b"still here"), StreamEnded(A), StreamClosed(A)]
     assert pair.heard["b"] == [StreamOffered(B), StreamOpened(B), StreamEnded(B), StreamClosed(B)]
     assert pair.a.next_wakeup() == 7.0
     pair.a.wake(7.0)

@@ -354,9 +354,10 @@ def test_both_directions_at_once():
     assert [peer.read.hexdigest(), ue.read.hexdigest()] == digests
 
 
+@pytest.mark.parametrize("pause", [2.0, 30.0])
 @pytest.mark.parametrize(("fast", "slow"), WAYS)
-def test_the_end_waits_for_what_is_still_to_be_read(fast, slow):
-    """The sender closes while the reader pauses: when it goes on, within the linger time, the end comes last."""
+def test_the_end_waits_for_what_is_still_to_be_read(fast, slow, pause):
+    """The sender closes while the reader pauses: when it goes on, within the drain time, the end comes last."""
     bench = Bench().call()
     sender, reader = bench.ends[fast], bench.ends[slow]
     bench.paused(slow, True)
@@ -364,7 +365,7 @@ def test_the_end_waits_for_what_is_still_to_be_read(fast, slow):
     bench.carry(fast, sender.sends(stream_of_octets))
     bench.until(lambda: sender.sent_octets == 400_000)
     bench.carry(fast, sender.closes())
-    bench.passes(2.0)
+    bench.passes(pause)
     bench.paused(slow, False)
     bench.until(lambda: reader.closed and sender.closed)
     assert reader.read.hexdigest() == digest

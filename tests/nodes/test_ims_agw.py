@@ -54,6 +54,7 @@ from workbench.net.values import (
     StreamData,
     StreamEnded,
     StreamFailed,
+    StreamFlushed,
     StreamOffered,
     StreamOpened,
     Unlisten,
@@ -600,6 +601,7 @@ def test_fin_of_the_core_closes_tls_first():
     assert ue.secured[-1] == tls.PeerClosed()
     assert ue.ended and peer.ended
     peer.sees(StreamClosed(peer.stream))
+    ue.sees(StreamFlushed(ue.stream))
     stage.later(5.1).does(AbortStream(ue.stream))
 
 
@@ -673,8 +675,23 @@ def test_subtract_closes_tls_and_then_tcp():
     assert {c.local for c in stage.all if isinstance(c, Unlisten)} >= {ue.stream.local}
     ue.closes()
     ue.sees(StreamClosed(ue.stream))
+    stage.later(59.0).does_nothing()
+    peer.sees(StreamFlushed(peer.stream))
+    stage.later(0.9).does_nothing()
     stage.later(5.1).does(AbortStream(peer.stream))
     assert stage.node.next_wakeup() is None
+
+
+def test_a_peer_that_takes_nothing_is_given_up():
+    """What is queued may take its time (`drain`), but not for ever: RST after a minute without an acknowledged FIN."""
+    stage = Stage()
+    ue, peer = established(stage)
+    stage.orders("Context = 1 { W-Subtract = * { Audit { } } }")
+    settle(ue, peer)
+    ue.closes()
+    ue.sees(StreamClosed(ue.stream))
+    stage.later(59.0).does_nothing()
+    stage.later(1.1).does(AbortStream(peer.stream))
 
 
 def test_subtract_of_what_never_came_up():

@@ -32,8 +32,8 @@ from agw_stage import (
     remote,
     stream,
 )
+from hypothesis import example, settings
 from hypothesis import given as having
-from hypothesis import settings
 from hypothesis import strategies as st
 from play import play
 
@@ -530,7 +530,7 @@ def test_a_port_is_not_given_again_while_its_connection_ends():
     stage.orders("Context = 1 { W-Subtract = * { Audit { } } }")
     stage.take()
     assert error(stage.orders(add("access", stream(PASSIVE, realm=A)))) == (510, f"no free port at {ACCESS}")
-    stage.later(6.0).take()
+    stage.later(61.0).take()
     assert given(stage.orders(add("access", stream(PASSIVE, realm=A)))) == ue.stream.local
 
 
@@ -568,6 +568,8 @@ Transaction = 9 {{ {add('access', stream(TLS_LOCAL, remote('TCP/TLS/MSRP', 'acti
 
 
 @settings(max_examples=150, deadline=None)
+@example(at=_VALID.index("c=IN"), inserted=" ", removed=0)
+@example(at=_VALID.index("c=IN"), inserted=" \n", removed=0)
 @having(st.integers(0, len(_VALID) - 1), st.text('$*{}=,/ 0aR\n"\\;', max_size=4), st.integers(0, 30))
 def test_a_mutilated_order(at, inserted, removed):
     """A valid order with something replaced: a reply or an error, never an exception."""

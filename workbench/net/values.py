@@ -118,6 +118,12 @@ class StreamWritable(msgspec.Struct, frozen=True):
     stream: Stream
 
 
+class StreamFlushed(msgspec.Struct, frozen=True):
+    """The peer has acknowledged all that we sent and the FIN behind it; its own FIN is still to come."""
+
+    stream: Stream
+
+
 class StreamEnded(msgspec.Struct, frozen=True):
     """The peer's FIN arrived behind all its octets; our direction is still open (half-close)."""
 
@@ -140,7 +146,7 @@ class PacketArrived(msgspec.Struct, frozen=True):
 
 Happening = (
     Started | Asked | Woke | DatagramReceived | DatagramFailed | StreamOffered | StreamOpened | StreamFailed
-    | StreamData | StreamFull | StreamWritable | StreamEnded | StreamClosed | PacketArrived
+    | StreamData | StreamFull | StreamWritable | StreamFlushed | StreamEnded | StreamClosed | PacketArrived
 )
 
 

@@ -60,7 +60,7 @@ class ImsAgw(Gateway):
         release_linked: the end at one endpoint releases the other; False likewise.
         hold_incoming: an incoming connection is answered when the outgoing one is up (delayed establishment).
         log_keys: TLS keys go to the capture.
-        tcp_guard, tls_guard, linger: seconds; see `Policy`.
+        tcp_guard, tls_guard, drain, linger: seconds; see `Policy`.
         held: octets of payload that may wait for the other endpoint; see `Policy`.
         limits: see `Limits`.
         ports: first and last local port for media.
@@ -88,6 +88,7 @@ class ImsAgw(Gateway):
         log_keys: bool = False,
         tcp_guard: float = 30.0,
         tls_guard: float = 10.0,
+        drain: float = 60.0,
         linger: float = 5.0,
         held: int = 65_536,
         limits: Limits | None = None,
@@ -109,7 +110,7 @@ class ImsAgw(Gateway):
             policy=Policy(
                 verify_fingerprints=verify_fingerprints, interlinkage=interlinkage, hold_incoming=hold_incoming,
                 close_tls=close_tls, release_linked=release_linked, tls_versions=tls_versions, log_keys=log_keys,
-                tcp_guard=tcp_guard, tls_guard=tls_guard, linger=linger, held=held),
+                tcp_guard=tcp_guard, tls_guard=tls_guard, drain=drain, linger=linger, held=held),
             limits=limits or Limits(),
             ports=ports,
             epoch=epoch,

@@ -28,6 +28,7 @@ from workbench.net.values import (
     StreamData,
     StreamEnded,
     StreamFailed,
+    StreamFlushed,
     StreamFull,
     StreamOffered,
     StreamOpened,
@@ -175,7 +176,8 @@ class MsrpEndpoint:
             case StreamOffered(stream=stream):
                 return stream.local == self.local
             case (StreamOpened(stream=stream) | StreamFailed(stream=stream) | StreamData(stream=stream)
-                  | StreamFull(stream=stream) | StreamWritable(stream=stream) | StreamEnded(stream=stream)
+                  | StreamFull(stream=stream) | StreamWritable(stream=stream) | StreamFlushed(stream=stream)
+                  | StreamEnded(stream=stream)
                   | StreamClosed(stream=stream)):
                 return stream == self._stream
         return False

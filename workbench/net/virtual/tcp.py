@@ -22,6 +22,7 @@ from workbench.net.values import (
     StreamData,
     StreamEnded,
     StreamFailed,
+    StreamFlushed,
     StreamFull,
     StreamOffered,
     StreamOpened,
@@ -52,8 +53,8 @@ class Transmit(msgspec.Struct, frozen=True):
 
 
 Event = (
-    Transmit | StreamOffered | StreamOpened | StreamFailed | StreamData | StreamFull | StreamWritable | StreamEnded
-    | StreamClosed
+    Transmit | StreamOffered | StreamOpened | StreamFailed | StreamData | StreamFull | StreamWritable | StreamFlushed
+    | StreamEnded | StreamClosed
 )
 
 
@@ -710,7 +711,9 @@ class TcpMachine:
         if (self.state, Cause.ACK_OF_FIN) not in TRANSITIONS:
             return
         self._go(Cause.ACK_OF_FIN)
-        if self.state is State.TIME_WAIT:
+        if self.state is State.FIN_WAIT_2:
+            self._events.append(StreamFlushed(self.stream))
+        elif self.state is State.TIME_WAIT:
             self._enter_time_wait(now)
         elif self.state is State.CLOSED:
             self._stop()

@@ -13,7 +13,7 @@
                close_notify of the peer            close_notify, FIN, reported; the partner is released
                FIN, no TLS                         passed on behind all payload (half-close)
                RST                                 -> OVER, reported, mirrored
-               Subtract, release signal            close_notify, FIN; RST after `linger`
+               Subtract, release signal            close_notify, FIN; RST after `drain`, `linger`
     OVER       only `a=connection:new` leads out of it
 
 Everything a peer does is answered with commands and observations; nothing is raised.
@@ -220,6 +220,11 @@ class Bearer:
             self._tls = self._session(client=False)
             self._secured(self._tls.start(), now)
         self._secured(self._tls.receive_data(data), now)
+
+    def flushed(self, now: float) -> None:
+        """All we sent has arrived, FIN included: what is left to wait for is the peer's FIN."""
+        if self._leaving:
+            self._arm("linger", min(self.timers.get("linger", now), now + self._policy.linger))
 
     def full(self) -> None:
         """The connection takes no more for now: what the other endpoint reads stays there, and its reading stops."""
@@ -555,7 +560,7 @@ class Bearer:
             return
         self._leaving = True
         self.timers.pop("tls", None)
-        self._arm("linger", now + self._policy.linger)
+        self._arm("linger", now + self._policy.drain)
         self._unlisten()
         if self._paused and self.stream is not None:
             self._paused = False

@@ -26,6 +26,7 @@ from workbench.net.values import (
     StreamData,
     StreamEnded,
     StreamFailed,
+    StreamFlushed,
     StreamFull,
     StreamOffered,
     StreamOpened,
@@ -113,7 +114,8 @@ class Gateway:
             case StreamOffered(stream=stream):
                 self._offered(happened, stream, now)
             case (StreamOpened(stream=stream) | StreamFailed(stream=stream) | StreamData(stream=stream)
-                  | StreamFull(stream=stream) | StreamWritable(stream=stream) | StreamEnded(stream=stream)
+                  | StreamFull(stream=stream) | StreamWritable(stream=stream) | StreamFlushed(stream=stream)
+                  | StreamEnded(stream=stream)
                   | StreamClosed(stream=stream)):
                 self._streamed(happened, stream, now)
             case Woke():
@@ -320,6 +322,8 @@ class Gateway:
                 bearer.full()
             case StreamWritable():
                 bearer.writable(now)
+            case StreamFlushed():
+                bearer.flushed(now)
             case StreamEnded():
                 bearer.ended(now)
             case StreamClosed(reason=reason):

@@ -100,9 +100,13 @@ def read_remote(described: sdp.SessionDescription) -> Remote:
 def filled(
     described: sdp.SessionDescription, local: Endpoint, identity: Identity, hash_name: str | None
 ) -> sdp.SessionDescription:
-    """The description with every `$` replaced by what the gateway chose; all other lines as they came."""
+    """The description with every `$` replaced by what the gateway chose; all other lines as they came.
+
+    Blanks that a controller puts in front of lines, as the text encoding allows in a descriptor, are not repeated.
+    """
     lines = sdp.encode(described).decode("utf-8", "surrogateescape").splitlines(keepends=True)
-    return sdp.decode("".join(_fill(line, local, identity, hash_name) for line in lines).encode(
+    shown = (line.lstrip(" \t") for line in lines)
+    return sdp.decode("".join(_fill(line, local, identity, hash_name) for line in shown if line.strip()).encode(
         "utf-8", "surrogateescape"))
 
 

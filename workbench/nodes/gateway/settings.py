@@ -80,7 +80,8 @@ class Policy(msgspec.Struct, frozen=True):
         log_keys: session keys go to the capture.
         tcp_guard: an endpoint that should be up and is not, fails after this time.
         tls_guard: the same for the TLS handshake and the check of the fingerprint.
-        linger: how long to wait for the peer's FIN behind our own before RST.
+        drain: how long the peer may take to receive what is queued for it and our FIN behind it before RST.
+        linger: how long to wait for the peer's FIN once it has acknowledged ours, before RST.
         held: payload that waits for the other endpoint before reading stops.
     """
 
@@ -93,6 +94,7 @@ class Policy(msgspec.Struct, frozen=True):
     log_keys: bool = False
     tcp_guard: float = 30.0
     tls_guard: float = 10.0
+    drain: float = 60.0
     linger: float = 5.0
     held: int = 65_536
 
