@@ -82,3 +82,20 @@ def test_frames_carry_steps_and_clauses(tmp_path):
     comments = {m.comment for m in run.report.messages}
     for step in ("steps 2-4", "steps 5-6", "steps 8-10", "steps 11-13", "steps 14-15"):
         assert any(step in comment and "TS 23.334 §6.2.10.3.1.1.1" in comment for comment in comments), step
+
+
+def test_a_capture_without_a_place_goes_with_the_process(tmp_path):
+    """A run without `out` leaves nothing behind, and its report can be explained until the process ends."""
+    import os
+    import subprocess
+    import sys
+
+    code = ("from workbench import scenarios\n"
+            "from workbench.analysis.explain import explain_frame\n"
+            f"report = scenarios.get({ID!r}).run().report\n"
+            "assert explain_frame(report, 20).fields\n"
+            "print(report.capture)\n")
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
+                          env={**os.environ, "TMPDIR": str(tmp_path)}, timeout=60).stdout
+    assert told.startswith(str(tmp_path))
+    assert list(tmp_path.iterdir()) == []

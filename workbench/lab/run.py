@@ -5,10 +5,12 @@ A run writes its capture when it is finished, and is judged by reading that file
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import tempfile
 import time as clock
 from collections.abc import Callable
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +32,14 @@ EPOCH = 1_772_360_100
 _MOST_PACKETS = 1_000_000
 # A node that is woken this often without time going on has a timer that it never clears.
 _MOST_IDLE = 10_000
+
+
+@cache
+def _scratch() -> Path:
+    """Where captures go that nobody gave a place: gone with this process, since reports read them again when asked."""
+    folder = Path(tempfile.mkdtemp(prefix="workbench-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 class LiveRun:
@@ -59,7 +69,7 @@ class LiveRun:
         self._topology = scenario.changed(knobs, weakened)
         if impair:
             self._topology = self._topology.impaired(**impair)
-        self._out = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="workbench-"))
+        self._out = Path(out) if out is not None else Path(tempfile.mkdtemp(dir=_scratch()))
         self._packets: list[tuple[float, str, bytes, str]] = []
         self._keys: dict[str, None] = {}
         self._nodes: dict[str, Node] = build(self._topology, seed, EPOCH)

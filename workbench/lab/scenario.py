@@ -154,7 +154,7 @@ class Scenario(msgspec.Struct, frozen=True):
         Args:
             network: `virtual`.
             seed: what ports, tags, keys, losses and delays follow from.
-            out: folder for the capture; a temporary one if None.
+            out: folder for the capture; if None, a temporary one that goes with the process.
             weakened: name of a weakened variant to run instead.
             impair: `loss`, `reorder`, `duplicate` (shares) and `jitter` (seconds) for every wire.
             knobs: see `knobs`.
