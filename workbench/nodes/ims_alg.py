@@ -247,7 +247,7 @@ class ImsAlg:
         inner = msgspec.structs.replace(
             inner, remote=_address(offer, media), remote_setup=sdp.complement(settled), open=True,
             latch=self._behind_nat(call.access.target, offer, media),
-            remote_fingerprints=_fingerprints(media) if call.treatment is Treatment.E2AE else ())
+            remote_fingerprints=media.fingerprints if call.treatment is Treatment.E2AE else ())
         access = yield from self._reserve(
             call, core.context, inner, f"steps 11-13: Reserve and Configure AGW Connection Point T_acc {clause}")
 
@@ -291,7 +291,7 @@ class ImsAlg:
         inner = msgspec.structs.replace(
             self._protected(inner, call, role), setup=role, local=access.local, ask_fingerprint=False,
             fingerprint=access.fingerprint, remote=_address(answer, theirs), remote_setup=settled, open=True,
-            remote_fingerprints=_fingerprints(theirs) if call.treatment is Treatment.E2AE else ())
+            remote_fingerprints=theirs.fingerprints if call.treatment is Treatment.E2AE else ())
         yield from self._configure(access, inner, f"steps 8-10: Configure AGW Connection Point T_acc {clause}")
 
         # Steps 11-13: Reserve and Configure AGW Connection Point towards the core.
@@ -318,7 +318,7 @@ class ImsAlg:
             registration = self._registrations.get(sip.uri_key(sip.address_uri(invite.headers.get("From") or "")))
             if registration is None or MECHANISM not in registration.mechanisms:
                 raise _Rejected(488, "Not Acceptable Here", "e2ae was requested without agreement at registration")
-            if not _fingerprints(media):
+            if not media.fingerprints:
                 raise _Rejected(488, "Not Acceptable Here", "e2ae was requested without a fingerprint")
             return Treatment.E2AE
         return Treatment.E2E if secured else Treatment.PLAIN
@@ -332,9 +332,7 @@ class ImsAlg:
 
     def _plain_bearer(self, media: sdp.Media) -> str:
         """Bearer type of a leg on which the gateway ends no TLS."""
-        transport = sdp.transport_of(media.proto)
-        known = self._bearer is Bearer.MSRP and transport is not None and transport.security is None
-        return "TCP/MSRP" if known or (self._bearer is Bearer.MSRP and _is_msrp(media)) else "TCP"
+        return "TCP/MSRP" if self._bearer is Bearer.MSRP and sdp.is_msrp(media) else "TCP"
 
     def _access_bearer(self, media: sdp.Media, call: _Call) -> str:
         if call.treatment is not Treatment.E2AE:
@@ -350,7 +348,7 @@ class ImsAlg:
             described = sdp.decode(body)
         except PeerError as error:
             raise _Rejected(488, "Not Acceptable Here", f"SDP: {error}") from error
-        if len(described.media) != 1 or not _is_msrp(described.media[0]):
+        if len(described.media) != 1 or not sdp.is_msrp(described.media[0]):
             raise _Rejected(488, "Not Acceptable Here", "one MSRP stream is what can be handled here")
         _address(described, described.media[0])
         # What stands at session level counts for the stream too (RFC 8122 §5, RFC 4145 §4).
@@ -366,7 +364,7 @@ class ImsAlg:
             raise _Rejected(502, "Bad Gateway", f"the answer is not legal: {violations[0].what}")
         transport = sdp.transport_of(offered.proto)
         protected = transport is not None and transport.security is not None
-        if protected and offered.attribute("fingerprint") is not None and not _fingerprints(media):
+        if protected and offered.attribute("fingerprint") is not None and not media.fingerprints:
             raise _Rejected(502, "Bad Gateway", "no fingerprint in the answer to an offer with TLS")
         return answer, media
 
@@ -695,21 +693,6 @@ def _canonical(host: str) -> str:
 def _anchored(described: sdp.SessionDescription, media: sdp.Media, local: Endpoint) -> sdp.SessionDescription:
     """The description with the gateway's address in place of the sender's (R-5.2-6)."""
     return described.with_connection(local.host).with_media(0, media.without_connection().with_port(local.port))
-
-
-def _fingerprints(media: sdp.Media) -> tuple[sdp.Fingerprint, ...]:
-    found = []
-    for text in media.attributes("fingerprint"):
-        try:
-            found.append(sdp.Fingerprint.decode(text))
-        except PeerError:
-            continue
-    return tuple(found)
-
-
-def _is_msrp(media: sdp.Media) -> bool:
-    transport = sdp.transport_of(media.proto)
-    return transport is not None and transport.application == "msrp"
 
 
 def _plain_transport(transport: str) -> str:

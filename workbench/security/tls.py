@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from workbench.errors import AuthenticationError, LocalProtocolError
+from workbench.protocols.tls.registry import alert_name
 from workbench.security import fingerprints
 
 if TYPE_CHECKING:
@@ -25,17 +26,6 @@ if TYPE_CHECKING:
 _SUITES_12 = b"ECDHE+AESGCM:ECDHE+CHACHA20"
 _READ_OCTETS = 65_536
 _CHANGE_CIPHER_SPEC = 20
-
-ALERTS = {
-    0: "close_notify", 10: "unexpected_message", 20: "bad_record_mac", 22: "record_overflow", 40: "handshake_failure",
-    42: "bad_certificate", 43: "unsupported_certificate", 44: "certificate_revoked", 45: "certificate_expired",
-    46: "certificate_unknown", 47: "illegal_parameter", 48: "unknown_ca", 49: "access_denied", 50: "decode_error",
-    51: "decrypt_error", 70: "protocol_version", 71: "insufficient_security", 80: "internal_error",
-    86: "inappropriate_fallback", 90: "user_canceled", 100: "no_renegotiation", 109: "missing_extension",
-    110: "unsupported_extension", 112: "unrecognized_name", 113: "bad_certificate_status_response",
-    115: "unknown_psk_identity", 116: "certificate_required", 120: "no_application_protocol",
-}  # fmt: skip
-"""Names of alert descriptions (RFC 8446 §6.2, RFC 5246 §7.2)."""
 
 
 class State(enum.Enum):
@@ -377,7 +367,7 @@ class TlsSession:
         if ours and self._refusal is not None:
             reason = str(self._refusal)
         elif description is not None and not ours:
-            reason = f"the peer sent the fatal alert {ALERTS.get(description, str(description))}"
+            reason = f"the peer sent the fatal alert {alert_name(description).removeprefix('alert ')}"
         else:
             reason = _reason(error)
         return [*events, Failed(reason, description, ours)]

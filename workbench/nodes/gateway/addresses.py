@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from workbench.net.values import Endpoint
-from workbench.nodes.gateway.describing import CHOOSE
 from workbench.nodes.gateway.settings import Refused
 from workbench.nodes.gateway.vocabulary import REALM
 from workbench.protocols.h248 import message as h248
+from workbench.protocols.sdp import CHOOSE
 
 
 def interface_of(realm: str) -> str:

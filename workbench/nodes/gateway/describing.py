@@ -14,11 +14,10 @@ from workbench.errors import PeerError
 from workbench.net.values import Endpoint
 from workbench.nodes.gateway.settings import Refused, Role
 from workbench.protocols import sdp
+from workbench.protocols.sdp import CHOOSE
 from workbench.security.fingerprints import STRENGTH
 from workbench.security.identities import Identity
 
-CHOOSE = "$"
-_DEFAULT_HASH = "SHA-256"
 _OPPOSITE = {Role.ACTIVE: Role.PASSIVE, Role.PASSIVE: Role.ACTIVE}
 
 
@@ -194,9 +193,8 @@ def _hash(
     for value in _all(described, media):
         if not tls:
             raise Refused(473, f"a=fingerprint with {media.proto}")
-        words = value.split()
-        if words and words[-1] == CHOOSE and len(words) <= 2:
-            name = _DEFAULT_HASH if words[0] == CHOOSE else words[0]
+        name = sdp.fingerprint_choice(value)
+        if name is not None:
             if name.lower() not in STRENGTH:
                 raise Refused(449, f"a=fingerprint:{value}")
             wanted = name

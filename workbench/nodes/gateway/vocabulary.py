@@ -10,10 +10,10 @@ from collections.abc import Mapping
 import msgspec
 
 from workbench.net.values import Note
-from workbench.nodes.gateway.describing import CHOOSE
 from workbench.nodes.gateway.settings import Outbox, Profile, Refused
 from workbench.protocols.h248 import message as h248
 from workbench.protocols.h248.packages import ItemKind, Registry
+from workbench.protocols.sdp import CHOOSE
 
 LATCH = "ipnapt/latch"
 REALM = "ipdc/realm"
