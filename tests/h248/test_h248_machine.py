@@ -238,7 +238,7 @@ def test_after_a_restart_ids_may_come_again():
 def test_exactly_once_over_a_bad_network(seed):
     """20 % loss, duplication, reordering, slow executions: each request executed once, each reply reported once."""
     rng = random.Random(seed)
-    how = {"acknowledge": seed % 2 == 0, "style": "compact" if seed % 3 else "pretty", "jitter": rng.random}
+    how = {"acknowledge": seed % 2 == 0, "coding": "compact" if seed % 3 else "pretty", "jitter": rng.random}
     how["timers"] = Timers(most=2.0)  # so many tries that not even one of these runs gives up
     ends = {"mgc": Transactions(MGC, **how), "mg": Transactions(MG, **how)}
     other = {"mgc": "mg", "mg": "mgc"}

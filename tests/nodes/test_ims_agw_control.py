@@ -234,7 +234,7 @@ def test_statistics_unless_suppressed():
 
 def test_short_tokens_work_alike():
     """Worked message 6.13: the controller may use short tokens, and the gateway may be set to them."""
-    stage = Stage(style="compact")
+    stage = Stage(coding="compact")
     stage.orders(add("access", stream(TLS_LOCAL, realm=A)))
     stage.sees(DatagramReceived(MG, MGC, (
         b"!/2 [192.0.2.10]:2944 T=1004{C=1{MF=ip/1/access/1{E=2003{g/cause,hangterm/thb{timerx=600},"

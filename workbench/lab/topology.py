@@ -74,7 +74,7 @@ class Alg(msgspec.Struct, frozen=True):
         routes: SIP domains beyond the core, and where their traffic goes.
         bearer: `agnostic` (TCP/TLS, TCP) or `msrp` (TCP/TLS/MSRP, TCP/MSRP) in the m= lines for the gateway.
         strips: security attributes are taken out of SDP for the core (R-24.229-3); False weakens.
-        style: H.248 text tokens, `pretty` (long) or `compact` (short).
+        coding: of H.248: text with long (`pretty`) or short (`compact`) tokens, or `binary`.
     """
 
     name: str
@@ -88,7 +88,7 @@ class Alg(msgspec.Struct, frozen=True):
     routes: Mapping[str, Endpoint]
     bearer: str = "agnostic"
     strips: bool = True
-    style: Literal["pretty", "compact"] = "pretty"
+    coding: Literal["pretty", "compact", "binary"] = "pretty"
 
 
 class Agw(msgspec.Struct, frozen=True):
@@ -200,7 +200,8 @@ def build(topology: Topology, seed: int, epoch: float) -> dict[str, Node]:
             case Alg():
                 nodes[node.name] = ImsAlg(
                     node.name, access=node.access, core=node.core, control=node.control, gateway=node.gateway,
-                    routes=node.routes, source=source, bearer=Bearer(node.bearer), strips=node.strips, style=node.style)
+                    routes=node.routes, source=source, bearer=Bearer(node.bearer), strips=node.strips,
+                    coding=node.coding)
             case Agw():
                 nodes[node.name] = ImsAgw(
                     node.name, control=node.control, controller=node.controller,

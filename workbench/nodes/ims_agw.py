@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from workbench.net.values import Endpoint
 from workbench.nodes.gateway.core import Gateway
 from workbench.nodes.gateway.settings import Interlinkage, Limits, Policy, Profile
-from workbench.protocols.h248 import text
+from workbench.protocols.h248.coding import Coding
 from workbench.protocols.h248.packages import Registry
 from workbench.security.identities import Identity
 from workbench.security.source import Source
@@ -65,7 +65,7 @@ class ImsAgw(Gateway):
         limits: see `Limits`.
         ports: first and last local port for media.
         profile: `name/version` for ServiceChange; the registry's by default.
-        style: long (`pretty`) or short (`compact`) H.248 text tokens.
+        coding: of H.248: text with long (`pretty`) or short (`compact`) tokens, or `binary`.
         epoch: Unix seconds at which `now` is 0, for time stamps.
         registry: names of packages' items; the built-in one by default.
     """
@@ -94,7 +94,7 @@ class ImsAgw(Gateway):
         limits: Limits | None = None,
         ports: tuple[int, int] = (40_000, 49_998),
         profile: str | None = None,
-        style: text.Style = "pretty",
+        coding: Coding = "pretty",
         epoch: float = 0.0,
         registry: Registry | None = None,
     ) -> None:
@@ -114,5 +114,5 @@ class ImsAgw(Gateway):
             limits=limits or Limits(),
             ports=ports,
             epoch=epoch,
-            style=style,
+            coding=coding,
         )

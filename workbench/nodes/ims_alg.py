@@ -13,7 +13,7 @@ import enum
 import ipaddress
 from collections import deque
 from collections.abc import Generator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -35,6 +35,7 @@ from workbench.nodes.procedure import Await, Procedures, Steps, earliest
 from workbench.protocols import sdp, sip
 from workbench.protocols.h248 import machine as h248
 from workbench.protocols.h248 import message as tree
+from workbench.protocols.h248.coding import Coding
 from workbench.protocols.h248.packages import registry
 from workbench.security.source import Source
 
@@ -118,7 +119,7 @@ class ImsAlg:
         routes: SIP domain to the next hop beyond the core.
         bearer: see `Bearer`.
         strips: security attributes are taken out of SDP for the core; False shows what that is for.
-        style: H.248 text tokens, `pretty` or `compact`.
+        coding: of H.248: text with long (`pretty`) or short (`compact`) tokens, or `binary`.
     """
 
     def __init__(
@@ -133,7 +134,7 @@ class ImsAlg:
         source: Source,
         bearer: Bearer = Bearer.AGNOSTIC,
         strips: bool = True,
-        style: Literal["pretty", "compact"] = "pretty",
+        coding: Coding = "pretty",
     ) -> None:
         self.name = name
         self._locals = {ACCESS: access, CORE: core}
@@ -144,7 +145,7 @@ class ImsAlg:
         self._bearer = bearer
         self._strips = strips
         self._sip = {side: sip.Transactions(str(local), source.token) for side, local in self._locals.items()}
-        self._h248 = h248.Transactions(f"[{control.host}]:{control.port}", style=style, first_id=1001)
+        self._h248 = h248.Transactions(f"[{control.host}]:{control.port}", coding=coding, first_id=1001)
         self._procedures = Procedures()
         self._registrations: dict[str, Registration] = {}
         self._registrar = sip.registration.Registrar(

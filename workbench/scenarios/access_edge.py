@@ -115,5 +115,5 @@ def style_knob() -> Knob:
     """Which of the two token lengths H.248 text uses."""
     return Knob(
         "tokens", "H.248 text tokens: long (pretty) or short (compact)",
-        {"long": {"IMS-ALG": {"style": "pretty"}}, "short": {"IMS-ALG": {"style": "compact"}}}, default="long",
+        {"long": {"IMS-ALG": {"coding": "pretty"}}, "short": {"IMS-ALG": {"coding": "compact"}}}, default="long",
     )

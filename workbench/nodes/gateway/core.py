@@ -40,8 +40,9 @@ from workbench.nodes.gateway.contexts import HEARTBEAT, Termination
 from workbench.nodes.gateway.control import Control
 from workbench.nodes.gateway.reporting import event_for, time_stamp
 from workbench.nodes.gateway.settings import Limits, Observed, Outbox, Policy, Profile
-from workbench.protocols.h248 import machine, text
+from workbench.protocols.h248 import machine
 from workbench.protocols.h248 import message as h248
+from workbench.protocols.h248.coding import Coding, decode, encode
 from workbench.protocols.h248.packages import Registry
 from workbench.security.identities import Identity
 
@@ -64,7 +65,7 @@ class Gateway:
         registry: names of packages' items.
         ports: first and last local port for media; every second one is used.
         epoch: Unix seconds at which `now` is 0, for time stamps.
-        style: long (`pretty`) or short (`compact`) H.248 text tokens.
+        coding: of H.248: text with long (`pretty`) or short (`compact`) tokens, or `binary`.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class Gateway:
         limits: Limits,
         ports: tuple[int, int],
         epoch: float,
-        style: text.Style,
+        coding: Coding,
     ) -> None:
         self.name = name
         self._profile = profile
@@ -90,7 +91,7 @@ class Gateway:
         self._registry = registry
         self._epoch = epoch
         self._out = Outbox()
-        self._h248 = machine.Transactions(f"[{control.host}]:{control.port}", style=style)
+        self._h248 = machine.Transactions(f"[{control.host}]:{control.port}", coding=coding)
         self._control = Control(
             profile=profile, limits=limits, policy=policy, identity=identity,
             addresses=Addresses(addresses, ports, self._free), registry=registry, out=self._out)
@@ -166,13 +167,13 @@ class Gateway:
         if len(data) > _MOST_FOREIGN_OCTETS:
             return
         try:
-            message = text.decode(data)
+            message = decode(data, self._h248.coding)
         except PeerError:
             return
         refusal = h248.ErrorDescriptor(504, "this gateway has another controller")
         replies = tuple(h248.Reply(one.id, error=refusal) for one in message.body if isinstance(one, h248.Request))
         if replies:
-            octets = text.encode(h248.Message(1, self._h248.mid, replies[:10]), style=self._h248.style)
+            octets = encode(h248.Message(1, self._h248.mid, replies[:10]), self._h248.coding)
             self._out.order(SendDatagram(self._local, remote, octets, "another controller is refused (504) [H.248.8]"))
 
     def _controlled(self, events: Sequence[machine.Event], now: float, why: str = "") -> None:

@@ -18,11 +18,12 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Iterable
 from itertools import takewhile
+from math import inf
 
 import msgspec
 
 from workbench.errors import IncompatiblePeerError, LocalProtocolError, PeerError, UnexpectedMessageError
-from workbench.protocols.h248 import text
+from workbench.protocols.h248.coding import Coding, decode, encode, is_error_message
 from workbench.protocols.h248.message import (
     Ack,
     Action,
@@ -35,12 +36,10 @@ from workbench.protocols.h248.message import (
     Segment,
     Transaction,
 )
-from workbench.protocols.h248.reading import is_error_message
+from workbench.protocols.h248.transport import UDP_OCTETS
 
 NEWEST_VERSION = 3
 """The newest protocol version that can be read here."""
-UDP_OCTETS = 65_507
-"""The most octets that one UDP datagram over IPv4 carries."""
 
 
 class Transmit(msgspec.Struct, frozen=True):
@@ -159,7 +158,8 @@ class Transactions:
         mid: our own message identifier, such as `[192.0.2.10]:2944`.
         peer_mid: if given, messages of anybody else are dropped.
         version: of the protocol, for what we send; set it to what registration agreed on.
-        style: long tokens (`pretty`) or short ones (`compact`); on an association it does not change.
+        coding: long tokens (`pretty`), short ones (`compact`) or `binary`; on an association it does not change.
+        reliable: TCP or SCTP carries the messages: nothing is repeated while the connection stands (`reconnected`).
         first_id: id of the first request.
         timers: see `Timers`.
         jitter: gives numbers from 0 to 1 that spread repetitions.
@@ -180,7 +180,8 @@ class Transactions:
         *,
         peer_mid: str | None = None,
         version: int = 2,
-        style: text.Style = "pretty",
+        coding: Coding = "pretty",
+        reliable: bool = False,
         first_id: int = 1,
         timers: Timers | None = None,
         jitter: Callable[[], float] = lambda: 1.0,
@@ -194,7 +195,8 @@ class Transactions:
         self.mid = mid
         self.peer_mid = peer_mid
         self.version = version
-        self.style = style
+        self.coding: Coding = coding
+        self.reliable = reliable
         self.timers = timers or Timers()
         if self.timers.lifetime >= self.timers.long:
             raise LocalProtocolError(
@@ -232,8 +234,7 @@ class Transactions:
         octets = self._encoded(Request(number, tuple(actions)))
         if len(octets) > self._max_octets:
             raise LocalProtocolError(f"a request of {len(octets)} octets does not fit into {self._max_octets}")
-        wait = self._interval(0)
-        self._ours[number] = _Ours(octets, now, now + wait, now + self.timers.lifetime)
+        self._ours[number] = _Ours(octets, now, self._repetition(now, 0), now + self.timers.lifetime)
         return number, [Transmit(octets)]
 
     def reply(
@@ -268,6 +269,14 @@ class Transactions:
             octets = self._encoded(Reply(number, (), refusal, wait_for_ack))
         return self._replied(theirs, octets, wait_for_ack, now)
 
+    def reconnected(self, now: float) -> list[Event]:
+        """A new connection stands where one broke: once more what the peer may not have got (Annex D.2)."""
+        unheard = [theirs for theirs in self._busy.values() if theirs.state is _State.REPLIED]
+        return [
+            *(self._repeat(ours, now) for ours in self._ours.values()),
+            *(Transmit(theirs.octets) for theirs in unheard),
+        ]
+
     def forget(self) -> None:
         """Forget everything about the peer: it restarted, or another one took its place."""
         self._ours.clear()
@@ -286,11 +295,11 @@ class Transactions:
         """Take one datagram; return what it means, oldest first."""
         self._forget_old(now)
         try:
-            message = text.decode(data)
+            message = decode(data, self.coding)
         except PeerError as error:
             violation = PeerViolation(error)
             # An error message is never answered by another one, or two ends could go on for ever.
-            return [violation] if is_error_message(data) else [violation, *self._refused(400, f"{error}")]
+            return [violation] if is_error_message(data, self.coding) else [violation, *self._refused(400, f"{error}")]
         if message.version > NEWEST_VERSION:
             wrong: PeerError = IncompatiblePeerError(f"protocol version {message.version}", clause="H.248.1 §8.3")
             return [PeerViolation(wrong), *self._refused(406, "Version Not Supported", message)]
@@ -312,7 +321,8 @@ class Transactions:
         """When `wake` has something to do, or None."""
         times: list[float] = [min(ours.repeat_at, ours.give_up_at) for ours in self._ours.values()]
         times += [self._due(theirs) for theirs in self._busy.values()]
-        return min(times, default=None)
+        first = min(times, default=inf)
+        return None if first == inf else first
 
     def wake(self, now: float) -> list[Event]:
         """Repeat what is due, and give up what took too long."""
@@ -349,9 +359,15 @@ class Transactions:
         interval = average * (0.5 + 0.5 * self._jitter()) + 4 * self._deviation
         return min(max(interval, self.timers.least), self.timers.most)
 
+    def _repetition(self, now: float, repeated: int, wait: float | None = None) -> float:
+        if self.reliable:
+            return inf
+        return now + (self._interval(repeated) if wait is None else wait)
+
     def _repeat(self, ours: _Ours, now: float) -> Event:
         ours.repeated += 1
-        ours.repeat_at = now + (self.timers.provisional if ours.pendings else self._interval(ours.repeated))
+        wait = self.timers.provisional if ours.pendings else None
+        ours.repeat_at = self._repetition(now, ours.repeated, wait)
         return Transmit(ours.octets)
 
     def _measured(self, delay: float) -> None:
@@ -384,7 +400,7 @@ class Transactions:
         if ours.pendings > self._pending_limit:
             del self._ours[number]
             return [TimedOut(number)]
-        ours.repeat_at = now + self.timers.provisional
+        ours.repeat_at = self._repetition(now, ours.repeated, self.timers.provisional)
         ours.give_up_at = now + self.timers.lifetime
         return [PendingReceived(number)]
 
@@ -435,7 +451,7 @@ class Transactions:
         theirs.state = _State.REPLIED
         theirs.octets = octets
         # After Pending the peer may have stopped repeating, so we repeat the reply until it is acknowledged.
-        theirs.repeat_at = now + self._interval(0) if wait_for_ack else None
+        theirs.repeat_at = self._repetition(now, 0) if wait_for_ack else None
         theirs.forget_at = max(theirs.forget_at, now + self.timers.lifetime) if wait_for_ack else theirs.forget_at
         if not wait_for_ack:
             self._busy.pop((theirs.mid.lower(), theirs.id), None)
@@ -444,7 +460,7 @@ class Transactions:
     def _unheard(self, theirs: _Theirs, now: float) -> list[Event]:
         """Repeat a reply that has to be acknowledged, until LONG-TIMER."""
         theirs.repeated += 1
-        theirs.repeat_at = now + self._interval(theirs.repeated)
+        theirs.repeat_at = self._repetition(now, theirs.repeated)
         return [Transmit(theirs.octets)]
 
     def _on_ack(self, ranges: tuple[tuple[int, int], ...], mid: str) -> list[Event]:
@@ -501,7 +517,7 @@ class Transactions:
         if self._to_acknowledge and not isinstance(transaction, Ack):
             body = (Ack(_ranges(self._to_acknowledge)), transaction)
             self._to_acknowledge = []
-        return text.encode(Message(self.version, self.mid, body), self.style)
+        return encode(Message(self.version, self.mid, body), self.coding)
 
     def _refused(self, code: int, why: str, message: Message | None = None) -> list[Event]:
         """A message that says why one of the peer's was refused as a whole; none if that was such a message itself."""
@@ -509,7 +525,7 @@ class Transactions:
             return []
         readable = "".join(c if " " <= c <= "~" and c != '"' else "'" for c in why)[:200]
         refusal = Message(self.version, self.mid, (), ErrorDescriptor(code, readable))
-        return [Transmit(text.encode(refusal, self.style))]
+        return [Transmit(encode(refusal, self.coding))]
 
 
 def _ranges(numbers: Iterable[int]) -> tuple[tuple[int, int], ...]:
