@@ -1,7 +1,8 @@
 """Every error the workbench raises on purpose. This module imports nothing.
 
 Whose fault it is decides the branch: ours (`LocalProtocolError`), a peer's (`PeerError`), a catalogue
-file's (`ScenarioError`) or a capture file's (`CaptureError`).
+file's (`ScenarioError`), a capture file's (`CaptureError`), a settings file's (`SettingsError`) or this host's
+(`NetworkError`).
 """
 
 from __future__ import annotations
@@ -58,3 +59,11 @@ class ScenarioError(WorkbenchError):
 
 class CaptureError(WorkbenchError):
     """A capture file can't be read at all."""
+
+
+class SettingsError(WorkbenchError):
+    """A settings file is wrong: which file, which key, and where it can be told which line."""
+
+
+class NetworkError(WorkbenchError):
+    """This host does not give us an address or port that a node was told to use."""

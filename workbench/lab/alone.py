@@ -1,0 +1,98 @@
+"""The loop for one node that runs alone on this host: wait until the nearest wakeup, hand over, carry.
+
+The same node, the same values as in a scenario; only the network is this host's own, and time is the wall clock's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from workbench.errors import LocalProtocolError, NetworkError
+from workbench.lab.trace import Entry
+from workbench.net.interface import Network
+from workbench.net.values import Asked, Command, Happening, Note, Started, Woke
+from workbench.nodes.node import Node
+
+Watch = Callable[[Entry], None]
+
+# A node that names the same moment this often after it was woken for it has a timer that it never clears.
+_MOST_IDLE = 10_000
+
+
+class Alone:
+    """One node, one network, and the loop between them.
+
+    Args:
+        node: any node.
+        network: this host's; `SocketNetwork` measures time from the moment it was made, and so do all times here.
+        watch: is shown everything that the node hears and orders, as it happens.
+    """
+
+    def __init__(self, node: Node, network: Network, watch: Watch | None = None) -> None:
+        self.node = node
+        self.now = 0.0
+        self._network = network
+        self._watch = watch
+        self._stopped = False
+        self._started = False
+        self._idle = 0
+        self._woken_for = -1.0
+
+    def stop(self) -> None:
+        """Let `run` come back after the happening that is being worked on. For signal handlers too."""
+        self._stopped = True
+
+    def run(self, clock: Callable[[], float], *, until: float = float("inf"),
+            done: Callable[[], bool] = lambda: False) -> bool:
+        """Run until `done` holds, the moment `until` has come, or `stop` was called.
+
+        Args:
+            clock: the network's: seconds since it was made.
+            until: in the same seconds.
+
+        Returns:
+            Whether `done` held at the end.
+
+        Raises:
+            NetworkError: while the node starts, this host does not give it an endpoint. What fails later is noted,
+                and the node goes on.
+        """
+        if not self._started:
+            self._started = True
+            self.now = clock()
+            self._hand(Started(), starting=True)
+        while not (held := done()) and not self._stopped and self.now < until:
+            self._step(clock, until)
+        return held
+
+    def ask(self, order: object) -> None:
+        """Ask the node for something now, as a script line would."""
+        self._hand(Asked(order))
+
+    def _step(self, clock: Callable[[], float], until: float) -> None:
+        wakeup = self.node.next_wakeup()
+        arrival = self._network.wait(until if wakeup is None else min(wakeup, until))
+        self.now = max(self.now, clock())
+        if arrival is not None:
+            self._hand(arrival.happened)
+        elif wakeup is not None and wakeup <= self.now:
+            self._idle = self._idle + 1 if wakeup == self._woken_for else 0
+            self._woken_for = wakeup
+            if self._idle > _MOST_IDLE:
+                raise LocalProtocolError(f"{self.node.name} wants to be woken at {wakeup:.3f} s again and again")
+            self._hand(Woke())
+
+    def _hand(self, happened: Happening, *, starting: bool = False) -> None:
+        self._show(happened, heard=True)
+        for command in self.node.handle(happened, self.now):
+            self._show(command, heard=False)
+            try:
+                self._network.carry(self.node.name, command, self.now)
+            except NetworkError as error:
+                if starting:
+                    raise
+                self._show(Note(str(error)), heard=False)
+
+    def _show(self, what: Happening | Command, *, heard: bool) -> None:
+        if self._watch is not None:
+            self._watch(Entry(self.now, self.node.name, what, heard))
