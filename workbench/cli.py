@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from workbench.analysis.report import Report
     from workbench.lab.run import Run
     from workbench.lab.scenario import Scenario
+    from workbench.lab.trace import Entry
+    from workbench.nodes.node import Node
+    from workbench.security.source import Source
 
 HELD = 0
 BROKEN = 1
@@ -260,6 +263,32 @@ def lab(context: typer.Context) -> None:
     os.execv(sys.executable, command)
 
 
+Config = Annotated[Path, typer.Option("--config", metavar="FILE", help="Its settings, in TOML.", show_default=False)]
+Every = Annotated[bool, typer.Option("--all", help="Show everything it hears and orders, not only remarks.")]
+
+
+@app.command()
+def agw(config: Config, every: Every = False) -> None:
+    """An IMS-AGW on this host, until Ctrl-C: H.248 with one controller, connections on its own addresses.
+
+    Without a word about it in FILE everything is on loopback.
+    """
+    from workbench.lab import settings
+
+    _serve(partial(settings.agw, config), every)
+
+
+@app.command()
+def alg(config: Config, every: Every = False) -> None:
+    """An IMS-ALG (P-CSCF) on this host, until Ctrl-C: SIP over UDP on both sides, H.248 with one gateway.
+
+    Without a word about it in FILE everything is on loopback.
+    """
+    from workbench.lab import settings
+
+    _serve(partial(settings.alg, config), every)
+
+
 @app.command()
 def doctor(json: Json = False) -> None:
     """What this machine can do, what is missing, and the command that installs it.
@@ -281,6 +310,30 @@ def doctor(json: Json = False) -> None:
             if not check.here:
                 _say(f"{'':{width + 6}}for {check.purpose}" + (f": {check.remedy}" if check.remedy else ""))
     raise typer.Exit(HELD if all(check.here for check in checks if check.required) else BROKEN)
+
+
+def _serve(make: Callable[[Source, float], Node], every: bool) -> None:
+    """Run a node until it is stopped, and say what it does line by line."""
+    from workbench.lab.alone import serve
+    from workbench.net.values import BindDatagrams, Drop, Listen, Note
+
+    def watch(entry: Entry) -> None:
+        match entry.what:
+            case Note(text=text):
+                said = text
+            case Drop(what=what, reason=reason):
+                said = f"{type(what).__name__} is refused: {reason}"
+            case BindDatagrams(local=local):
+                said = f"receives datagrams at {local}"
+            case Listen(local=local):
+                said = f"listens at {local}"
+            case what if every:
+                said = f"{'hears' if entry.heard else 'orders'} {what}"
+            case _:
+                return
+        print(f"{entry.time:10.3f} {entry.node} {_visible(said)}", flush=True)  # noqa: T201 - this is the command line
+
+    serve(make, watch)
 
 
 def _settings(option: str, what: str, settings: Sequence[str]) -> dict[str, str]:

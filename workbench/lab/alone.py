@@ -5,13 +5,19 @@ The same node, the same values as in a scenario; only the network is this host's
 
 from __future__ import annotations
 
+import secrets
+import signal
+import time
 from collections.abc import Callable
+from typing import Any
 
 from workbench.errors import LocalProtocolError, NetworkError
 from workbench.lab.trace import Entry
 from workbench.net.interface import Network
+from workbench.net.sockets import SocketNetwork
 from workbench.net.values import Asked, Command, Happening, Note, Started, Woke
 from workbench.nodes.node import Node
+from workbench.security.source import Source
 
 Watch = Callable[[Entry], None]
 
@@ -70,17 +76,22 @@ class Alone:
         self._hand(Asked(order))
 
     def _step(self, clock: Callable[[], float], until: float) -> None:
+        # A wakeup that is due comes before what has arrived, or a busy peer could keep timers from ever running.
         wakeup = self.node.next_wakeup()
+        if wakeup is not None and wakeup <= self.now:
+            self._wake(wakeup)
+            return
         arrival = self._network.wait(until if wakeup is None else min(wakeup, until))
         self.now = max(self.now, clock())
         if arrival is not None:
             self._hand(arrival.happened)
-        elif wakeup is not None and wakeup <= self.now:
-            self._idle = self._idle + 1 if wakeup == self._woken_for else 0
-            self._woken_for = wakeup
-            if self._idle > _MOST_IDLE:
-                raise LocalProtocolError(f"{self.node.name} wants to be woken at {wakeup:.3f} s again and again")
-            self._hand(Woke())
+
+    def _wake(self, wakeup: float) -> None:
+        self._idle = self._idle + 1 if wakeup == self._woken_for else 0
+        self._woken_for = wakeup
+        if self._idle > _MOST_IDLE:
+            raise LocalProtocolError(f"{self.node.name} wants to be woken at {wakeup:.3f} s again and again")
+        self._hand(Woke())
 
     def _hand(self, happened: Happening, *, starting: bool = False) -> None:
         self._show(happened, heard=True)
@@ -96,3 +107,31 @@ class Alone:
     def _show(self, what: Happening | Command, *, heard: bool) -> None:
         if self._watch is not None:
             self._watch(Entry(self.now, self.node.name, what, heard))
+
+
+def serve(make: Callable[[Source, float], Node], watch: Watch | None = None) -> None:
+    """Make a node and run it on this host until Ctrl-C or SIGTERM.
+
+    Args:
+        make: is given a source that nobody can guess, and the Unix seconds at which the node's time is 0.
+        watch: see `Alone`.
+
+    Raises:
+        WorkbenchError: the node can't be made, or this host does not give it an endpoint.
+    """
+    epoch = time.time()
+    node = make(Source(secrets.randbits(256), "alone"), epoch)
+    network = SocketNetwork(node.name)
+    alone = Alone(node, network, watch)
+
+    def stop(number: int, frame: Any) -> None:
+        alone.stop()
+        network.interrupt()
+
+    before = [(number, signal.signal(number, stop)) for number in (signal.SIGINT, signal.SIGTERM)]
+    try:
+        alone.run(lambda: network.now)
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+        network.close()

@@ -1,0 +1,86 @@
+"""`workbench agw` and `workbench alg` as processes: they find each other on loopback and end when told to."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from workbench.net.sockets import free_port
+
+PATIENCE = 20
+
+
+def start(*words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "workbench.cli", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def until(process: subprocess.Popen[str], wanted: str) -> list[str]:
+    """Read lines until one has these words; the process ends if it takes too long, and so does the reading."""
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if wanted in line:
+            return lines
+    raise AssertionError(f"{wanted!r} was not said: {lines}, {process.stderr.read() if process.stderr else ''}")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent as on POSIX here")
+@pytest.mark.parametrize("ends", [signal.SIGINT, signal.SIGTERM])
+def test_a_gateway_registers_with_a_controller(tmp_path: Path, ends: signal.Signals):
+    """Two commands, two settings files; Ctrl-C or SIGTERM ends each with exit status 0."""
+    control, gateway, access, core = (free_port() for _ in range(4))
+    (tmp_path / "agw.toml").write_text(
+        f'control = "127.0.0.1:{gateway}"\ncontroller = "127.0.0.1:{control}"\n')
+    (tmp_path / "alg.toml").write_text(
+        f'control = "127.0.0.1:{control}"\ngateway = "127.0.0.1:{gateway}"\n'
+        f'access = "127.0.0.1:{access}"\ncore = "127.0.0.1:{core}"\n')
+    alg = start("alg", "--config", str(tmp_path / "alg.toml"))
+    agw = None
+    try:
+        until(alg, f"receives datagrams at 127.0.0.1:{control}")
+        agw = start("agw", "--config", str(tmp_path / "agw.toml"))
+        until(agw, "registered with the controller")
+        for process in (agw, alg):
+            process.send_signal(ends)
+            _, complaints = process.communicate(timeout=PATIENCE)
+            assert (process.returncode, complaints) == (0, "")
+    finally:
+        for process in (alg, agw):
+            if process is not None:
+                process.kill()
+                process.communicate()
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("coding = 1", "line 1: coding: expected str, got int"),
+    ('control = "192.0.2.1"', "192.0.2.1 is not an address of this host (UDP 192.0.2.1:2944)"),
+])
+def test_wrong_input_is_one_line_and_exit_status_2(tmp_path: Path, text: str, said: str):
+    """What is wrong, for people; nothing runs on."""
+    file = tmp_path / "agw.toml"
+    file.write_text(text)
+    done = subprocess.run([sys.executable, "-m", "workbench.cli", "agw", "--config", str(file)],
+                          capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_an_endpoint_in_use_is_said(tmp_path: Path):
+    """Two programs on one port: the second one says so and ends."""
+    with socket.socket(type=socket.SOCK_DGRAM) as held:
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+        file = tmp_path / "agw.toml"
+        file.write_text(f'control = "127.0.0.1:{port}"')
+        done = subprocess.run([sys.executable, "-m", "workbench.cli", "agw", "--config", str(file)],
+                              capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 2
+    assert f"UDP 127.0.0.1:{port} is in use by another program" in done.stderr

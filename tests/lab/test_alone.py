@@ -1,0 +1,194 @@
+"""One node alone on this host: its loop, and what its settings file may say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from workbench.errors import LocalProtocolError, NetworkError, SettingsError
+from workbench.lab import settings
+from workbench.lab.alone import Alone
+from workbench.net.sockets import SocketNetwork, free_port
+from workbench.net.values import (
+    Asked,
+    BindDatagrams,
+    DatagramReceived,
+    Endpoint,
+    Listen,
+    Note,
+    SendDatagram,
+    Started,
+    Woke,
+)
+from workbench.security.source import Source
+
+
+class Echo:
+    """Answers datagrams; wakes when it is told to."""
+
+    def __init__(self, local: Endpoint) -> None:
+        self.name = "echo"
+        self.local = local
+        self.wakeup: float | None = None
+        self.heard = []
+        self.forgets = True
+
+    def handle(self, happened, now):
+        self.heard.append(happened)
+        match happened:
+            case Started():
+                return [BindDatagrams(self.local)]
+            case DatagramReceived(local=local, remote=remote, data=data):
+                return [SendDatagram(local, remote, data)]
+            case Woke() if self.forgets:
+                self.wakeup = None
+            case Asked(order=order):
+                return [order]
+        return []
+
+    def next_wakeup(self):
+        return self.wakeup
+
+
+def run(alone, network, seconds=5.0, done=lambda: False):
+    try:
+        return alone.run(lambda: network.now, until=network.now + seconds, done=done)
+    finally:
+        network.close()
+
+
+def test_a_node_hears_and_answers_through_real_sockets():
+    """Two nodes, each alone: a datagram goes over and comes back."""
+    here, there = (Endpoint("127.0.0.1", free_port()) for _ in range(2))
+    networks = [SocketNetwork("echo"), SocketNetwork("echo")]
+    asking, answering = (Alone(Echo(local), network) for local, network in zip((here, there), networks, strict=True))
+    for alone, network in ((answering, networks[1]), (asking, networks[0])):
+        alone.run(lambda network=network: network.now, until=0.001)
+    asking.ask(SendDatagram(here, there, b"hello"))
+    assert answering.run(lambda: networks[1].now, until=5.0, done=lambda: len(answering.node.heard) > 1)
+    assert answering.node.heard[1:] == [DatagramReceived(there, here, b"hello")]
+    assert run(asking, networks[0], done=lambda: len(asking.node.heard) > 2)
+    assert asking.node.heard[2:] == [DatagramReceived(here, there, b"hello")]
+    networks[1].close()
+
+
+def test_a_node_is_woken_when_it_wants_to():
+    """The nearest wakeup ends the wait."""
+    node, network = Echo(Endpoint("127.0.0.1", free_port())), SocketNetwork("echo")
+    node.wakeup = network.now + 0.02
+    assert run(Alone(node, network), network, done=lambda: Woke() in node.heard)
+
+
+def test_a_timer_that_is_never_cleared_is_our_bug():
+    """The loop does not spin for ever on a node that names the same moment again and again."""
+    node, network = Echo(Endpoint("127.0.0.1", free_port())), SocketNetwork("echo")
+    node.wakeup, node.forgets = 0.0, False
+    with pytest.raises(LocalProtocolError, match="again and again"):
+        run(Alone(node, network), network)
+
+
+def test_what_it_hears_and_orders_is_shown():
+    """`watch` sees everything, and `stop` ends the run."""
+    shown = []
+    node, network = Echo(Endpoint("127.0.0.1", free_port())), SocketNetwork("echo")
+    alone = Alone(node, network, lambda entry: (shown.append(entry.what), alone.stop()))
+    assert run(alone, network) is False
+    assert shown == [Started(), BindDatagrams(node.local)]
+
+
+def test_an_endpoint_that_can_not_be_had():
+    """While the node starts it is an error for people; later it is noted, and the node goes on."""
+    network = SocketNetwork("echo")
+    with pytest.raises(NetworkError, match=r"192\.0\.2\.1 is not an address of this host"):
+        run(Alone(Echo(Endpoint("192.0.2.1", 2944)), network), network)
+    shown = []
+    network = SocketNetwork("echo")
+    alone = Alone(Echo(Endpoint("127.0.0.1", free_port())), network, lambda entry: shown.append(entry.what))
+    alone.run(lambda: network.now, until=0.0001)
+    alone.ask(Listen(Endpoint("192.0.2.1", 1)))
+    network.close()
+    assert shown[-1] == Note("192.0.2.1 is not an address of this host (TCP 192.0.2.1:1)")
+
+
+# Settings files.
+
+def test_an_empty_file_is_a_node_on_loopback(tmp_path: Path):
+    """Whoever says nothing can't be reached from outside."""
+    empty = tmp_path / "empty.toml"
+    empty.write_text("")
+    for make in (settings.agw, settings.alg):
+        (first, *_) = [c for c in make(empty, Source(1, "x"), 0.0).handle(Started(), 0.0)
+                       if isinstance(c, BindDatagrams)]
+        assert first.local.host == "127.0.0.1"
+
+
+def test_all_of_a_gateway_s_settings(tmp_path: Path):
+    """IPv6 addresses stand in brackets; the port follows from the coding where none is given."""
+    file = tmp_path / "agw.toml"
+    file.write_text("""
+name = "edge"
+control = "[::1]"
+controller = "[::1]:2950"
+coding = "compact"
+ports = [50000, 50010]
+contexts = 5
+profile = "myprofile/2"
+tls_versions = ["1.3"]
+[realms]
+"access.example.net" = "::1"
+""")
+    node = settings.agw(file, Source(1, "x"), 0.0)
+    commands = node.handle(Started(), 0.0)
+    assert BindDatagrams(Endpoint("::1", 2944)) in commands
+    (sent,) = [c for c in commands if isinstance(c, SendDatagram)]
+    assert sent.remote == Endpoint("::1", 2950)
+    assert b"PF=myprofile/2" in sent.data and sent.data.startswith(b"!/2 [::1]:2944")
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("control = 5", "line 1: control: expected str, got int"),
+    ("\n\ncoding = 'xml'", "line 3: coding: invalid enum value 'xml'"),
+    ("# one\nspeed = 1", "line 2: speed: no such setting"),
+    ("control = 'localhost:2944'", "line 1: control: 'localhost' is not an IPv4 or IPv6 address"),
+    ("control = '127.0.0.1:99999'", "line 1: control: port 99999"),
+    ("control = '0.0.0.0:2944'", "line 1: control: 0.0.0.0 is not the address of one host"),
+    ("ports = [9, 3]", "line 1: ports: 9 to 3"),
+    ("ports = ['a', 3]", "line 1: ports[0]: expected int, got str"),
+    ("profile = 'none'", "line 1: profile: 'none' is not name/version"),
+    ("[realms]\n'access' = 'x'", "line 2: realms.access: 'x' is not an IPv4 or IPv6 address"),
+    ("[realms]\n'access' = 5", "line 1: realms: expected str, got int for one of its values"),
+    ("[realms]", "line 1: realms: a gateway needs at least one"),
+    ("tls_versions = []", "line 1: tls_versions: a gateway needs at least one"),
+    ("contexts = 0", "line 1: contexts: 0"),
+    ("packages = 'none.toml'", "line 1: packages: "),
+    ("control = ", "Invalid value (at end of document)"),
+])
+def test_what_is_wrong_in_a_file_is_said_with_key_and_line(tmp_path: Path, text: str, said: str):
+    """The person who wrote the file finds the place at once."""
+    file = tmp_path / "agw.toml"
+    file.write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        settings.agw(file, Source(1, "x"), 0.0)
+    assert str(caught.value).startswith(str(file))
+    assert said in str(caught.value)
+
+
+def test_a_controller_s_routes(tmp_path: Path):
+    """A route that is no address is named by its domain."""
+    file = tmp_path / "alg.toml"
+    file.write_text('[routes]\n"home2.example" = "somewhere:5060"\n')
+    with pytest.raises(SettingsError, match=r"line 2: routes\.home2\.example: 'somewhere'"):
+        settings.alg(file, Source(1, "x"), 0.0)
+
+
+def test_a_file_that_can_not_be_read(tmp_path: Path):
+    """Missing, not UTF-8, or far too long."""
+    with pytest.raises(SettingsError, match="No such file"):
+        settings.agw(tmp_path / "none.toml", Source(1, "x"), 0.0)
+    (tmp_path / "odd.toml").write_bytes(b"name = '\xff'")
+    with pytest.raises(SettingsError, match="not UTF-8 at octet 8"):
+        settings.agw(tmp_path / "odd.toml", Source(1, "x"), 0.0)
+    (tmp_path / "long.toml").write_bytes(b"#" * 2_000_000)
+    with pytest.raises(SettingsError, match="no settings file"):
+        settings.agw(tmp_path / "long.toml", Source(1, "x"), 0.0)

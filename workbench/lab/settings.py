@@ -1,0 +1,225 @@
+"""Settings files of nodes that run alone: TOML in, a node out. Whatever is wrong is said with its key and its line.
+
+Every key has a default on loopback, so that an empty file is a node that nobody else can reach.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+import msgspec
+
+from workbench.errors import SettingsError, WorkbenchError
+from workbench.net.values import Endpoint
+
+if TYPE_CHECKING:
+    from workbench.nodes.node import Node
+    from workbench.protocols.h248.packages import Registry
+    from workbench.security.source import Source
+
+Coding = Literal["pretty", "compact", "binary"]
+
+_MOST_OCTETS = 1_048_576
+_REALMS = ("access.example.net", "core.example.net")
+_PORTS = {"pretty": 2944, "compact": 2944, "binary": 2945}
+
+
+class AgwFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of an IMS-AGW.
+
+    Args:
+        name: of the node, also the common name of its certificate.
+        control: its own H.248 endpoint, `address` or `address:port` (an IPv6 address in brackets); the port is 2944
+            for text and 2945 for binary where none is given.
+        controller: its IMS-ALG's.
+        coding: of H.248: text with long (`pretty`) or short (`compact`) tokens, or `binary`.
+        profile: `name/version` for ServiceChange; the registry's by default.
+        ports: first and last local port for media.
+        contexts: how many there may be at one time.
+        tls_versions: `1.2`, `1.3` or both.
+        packages: a file that is laid over the package registry.
+        realms: IP realm to the gateway's own address there.
+    """
+
+    name: str = "agw"
+    control: str = "127.0.0.1:2944"
+    controller: str = "127.0.0.1:2946"
+    coding: Coding = "pretty"
+    profile: str | None = None
+    ports: tuple[int, int] = (40_000, 49_998)
+    contexts: int = 10_000
+    tls_versions: tuple[Literal["1.2", "1.3"], ...] = ("1.2", "1.3")
+    packages: str | None = None
+    realms: dict[str, str] = msgspec.field(default_factory=lambda: dict.fromkeys(_REALMS, "127.0.0.1"))
+
+
+class AlgFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of an IMS-ALG.
+
+    Args:
+        name: of the node.
+        control: its own H.248 endpoint; as in `AgwFile`.
+        gateway: its IMS-AGW's.
+        coding: of H.248; as in `AgwFile`.
+        access, core: its SIP endpoints towards UEs and towards the core, over UDP.
+        bearer: `agnostic` or `msrp`: whether m= lines for the gateway name the application.
+        routes: SIP domain to the next hop beyond the core.
+    """
+
+    name: str = "alg"
+    control: str = "127.0.0.1:2946"
+    gateway: str = "127.0.0.1:2944"
+    coding: Coding = "pretty"
+    access: str = "127.0.0.1:5060"
+    core: str = "127.0.0.1:5080"
+    bearer: Literal["agnostic", "msrp"] = "agnostic"
+    routes: dict[str, str] = {}
+
+
+_S = TypeVar("_S", AgwFile, AlgFile)
+
+
+class File(msgspec.Struct, frozen=True):
+    """A settings file, kept for the lines that errors name."""
+
+    path: Path
+    text: str
+
+    @classmethod
+    def read(cls, path: Path) -> File:
+        """Read it. Raises SettingsError: it can't be read."""
+        try:
+            if path.stat().st_size > _MOST_OCTETS:
+                raise SettingsError(f"{path}: over {_MOST_OCTETS} octets is no settings file")
+            return cls(path, path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise SettingsError(f"{path}: {error.strerror or error}") from None
+        except UnicodeDecodeError as error:
+            raise SettingsError(f"{path}: not UTF-8 at octet {error.start}") from None
+
+    def settings(self, kind: type[_S]) -> _S:
+        """What it says. Raises SettingsError with key and line."""
+        try:
+            table = tomllib.loads(self.text)
+        except tomllib.TOMLDecodeError as error:
+            raise SettingsError(f"{self.path}: {error}") from None
+        try:
+            return msgspec.convert(table, kind)
+        except msgspec.ValidationError as error:
+            raise self._invalid(str(error)) from None
+
+    def endpoint(self, key: str, given: str, port: int | None = None) -> Endpoint:
+        """`address:port`, or `address` where there is a default port. Raises SettingsError."""
+        found = re.fullmatch(r"(?:\[([^\]]+)\]|([^:]+)|([^\[\]]*:[^\[\]]*:[^\[\]]*))(?::(\d{1,5}))?", given.strip())
+        if found is None:
+            raise self.wrong(key, f"{given!r} is not address:port, with an IPv6 address in brackets")
+        number = int(found[4]) if found[4] is not None else port
+        if number is None or not 0 < number < 65_536:
+            raise self.wrong(key, f"{given!r} has no port" if number is None else f"port {number}")
+        return Endpoint(self.address(key, found[1] or found[2] or found[3]), number)
+
+    def address(self, key: str, given: str) -> str:
+        """An address that peers can be told. Raises SettingsError."""
+        try:
+            address = ipaddress.ip_address(given.strip().strip("[]"))
+        except ValueError:
+            raise self.wrong(key, f"{given!r} is not an IPv4 or IPv6 address") from None
+        if address.is_unspecified or address.is_multicast:
+            raise self.wrong(key, f"{given} is not the address of one host, which peers have to be told")
+        return str(address)
+
+    def wrong(self, key: str, what: str) -> SettingsError:
+        """What to raise for a value that can't be used."""
+        line = self._line(key)
+        where = "" if line is None else f", line {line}"
+        return SettingsError(f"{self.path}{where}: {key}: {what}")
+
+    def _invalid(self, said: str) -> SettingsError:
+        """msgspec's words with our place: "Expected `int`, got `str` - at `$.ports[0]`"."""
+        what, _, place = said.partition(" - at `$")
+        what = what[:1].lower() + what[1:].replace("`", "")
+        path = place.rstrip("`").strip(".")
+        unknown = re.fullmatch(r"object contains unknown field (.+)", what)
+        if unknown is not None:
+            return self.wrong(f"{path}.{unknown[1]}".strip("."), "no such setting")
+        if path.startswith(("realms", "routes")) and path.endswith("[...]"):
+            return self.wrong(path.removesuffix("[...]"), f"{what} for one of its values")
+        return self.wrong(path or "the file", what)
+
+    def _line(self, key: str) -> int | None:
+        """Where a key is set: the first line that begins with its last part, or with its table."""
+        last = re.sub(r"\[.*\]$", "", key).rpartition(".")[2] if not key.startswith(("realms.", "routes.")) else (
+            key.partition(".")[2])
+        name = re.escape(last)
+        pattern = re.compile(rf"""\s*(?:(?:[\w-]+\s*\.\s*)*["']?{name}["']?\s*=|\[\s*["']?{name}["']?\s*\])""")
+        return next((number for number, line in enumerate(self.text.splitlines(), 1) if pattern.match(line)), None)
+
+
+def agw(path: Path, source: Source, epoch: float) -> Node:
+    """An IMS-AGW as a file says.
+
+    Args:
+        source: where its key comes from.
+        epoch: Unix seconds at which the network's clock is 0.
+
+    Raises:
+        SettingsError: with key and line.
+    """
+    from workbench.nodes.gateway.settings import Limits
+    from workbench.nodes.ims_agw import ImsAgw
+    from workbench.security.identities import Identity
+
+    file = File.read(path)
+    told = file.settings(AgwFile)
+    first, last = told.ports
+    if not 0 < first <= last < 65_536:
+        raise file.wrong("ports", f"{first} to {last}")
+    if not told.realms:
+        raise file.wrong("realms", "a gateway needs at least one")
+    if not told.tls_versions:
+        raise file.wrong("tls_versions", "a gateway needs at least one")
+    if told.contexts < 1:
+        raise file.wrong("contexts", f"{told.contexts}")
+    if told.profile is not None and re.fullmatch(r"[A-Za-z][\w.-]*/[1-9][0-9]?", told.profile) is None:
+        raise file.wrong("profile", f"{told.profile!r} is not name/version, such as profilename/1")
+    port = _PORTS[told.coding]
+    return ImsAgw(
+        told.name,
+        control=file.endpoint("control", told.control, port),
+        controller=file.endpoint("controller", told.controller, port),
+        addresses={realm: file.address(f"realms.{realm}", address) for realm, address in told.realms.items()},
+        source=source, identity=Identity.self_signed(told.name, source), tls_versions=told.tls_versions,
+        limits=Limits(contexts=told.contexts), ports=told.ports, profile=told.profile, coding=told.coding,
+        epoch=epoch, registry=_registry(file, told.packages))
+
+
+def alg(path: Path, source: Source, epoch: float) -> Node:
+    """An IMS-ALG as a file says; arguments and errors as of `agw`."""
+    from workbench.nodes.ims_alg import Bearer, ImsAlg
+
+    file = File.read(path)
+    told = file.settings(AlgFile)
+    port = _PORTS[told.coding]
+    return ImsAlg(
+        told.name,
+        access=file.endpoint("access", told.access, 5060),
+        core=file.endpoint("core", told.core, 5060),
+        control=file.endpoint("control", told.control, port),
+        gateway=file.endpoint("gateway", told.gateway, port),
+        routes={domain: file.endpoint(f"routes.{domain}", hop, 5060) for domain, hop in told.routes.items()},
+        source=source, bearer=Bearer(told.bearer), coding=told.coding)
+
+
+def _registry(file: File, packages: str | None) -> Registry | None:
+    from workbench.protocols.h248.packages import Registry
+
+    if packages is None:
+        return None
+    try:
+        return Registry.load(file.path.parent / packages)
+    except WorkbenchError as error:
+        raise file.wrong("packages", str(error)) from None
