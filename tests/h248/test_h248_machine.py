@@ -126,7 +126,7 @@ def test_pending():
     assert body(pending) == (m.Pending(number),)
     assert mgc.receive_data(pending, 2.1) == [PendingReceived(number)]
     assert mgc.next_wakeup() == pytest.approx(6.1)
-    assert sent(mg.receive_data(octets, 2.2)) == [pending]
+    assert sent(mg.receive_data(octets, 2.3)) == [pending]
     (reply,) = sent(mg.reply(number, DONE, 3.0))
     assert body(reply)[0].immediate_ack
     (repeated,) = sent(mg.wake(mg.next_wakeup()))
@@ -146,13 +146,14 @@ def test_too_many_pendings():
     number, events = mgc.request((AUDIT,), 0.0)
     (octets,) = sent(events)
     mg.receive_data(octets, 0.0)
-    replies = [body(sent(mg.receive_data(octets, 0.1))[0])[0] for _ in range(3)]
+    replies = [body(sent(mg.receive_data(octets, at))[0])[0] for at in (0.1, 0.4, 0.7)]
     assert [type(reply) for reply in replies] == [m.Pending, m.Pending, m.Reply]
     assert replies[2].error.code == 506
     with pytest.raises(LocalProtocolError):
-        mg.reply(number, DONE, 0.2)
+        mg.reply(number, DONE, 0.8)
     pending = text.encode(m.Message(2, MG, (m.Pending(number),)))
-    assert [mgc.receive_data(pending, 1.0)[0] for _ in range(3)] == [PendingReceived(number)] * 2 + [TimedOut(number)]
+    assert [mgc.receive_data(pending, 1.0)[0] for _ in range(3)] == [
+        *[PendingReceived(number)] * 2, TimedOut(number, "more than 2 Pendings")]
 
 
 def test_acknowledgements_get_a_lift():
