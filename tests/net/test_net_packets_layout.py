@@ -40,7 +40,7 @@ FRAMES = {
     "octets": packets.encode_tcp(Tcp(A6, B6, 1, 2, ACK, 65535, b"octets", options=b"\x01\x01\x09\x00")),
     "unreachable": packets.encode_unreachable(UDP4, packets.decode_ip(UDP4), B4.host),
     "echo": packets.encode_icmp(A4.host, B4.host, 8, 0, b"\0\1\0\2", b"ping"),
-    "other protocol": packets.encode_ip(A4.host, B4.host, 132, b"sctp"),
+    "other protocol": packets.encode_ip(A4.host, B4.host, 47, b"gre"),
     "padding": UDP4 + bytes(14),
     "ip options": b"\x46\x00" + longer(4) + UDP4[4:20] + b"\x01\x01\x01\x00" + UDP4[20:],
     "later fragment": UDP4[:6] + b"\x00\x05" + UDP4[8:],

@@ -1,11 +1,13 @@
 """Where each field of a frame lies, from the link header (if the capture has one) to the transport payload.
 
-Source: RFC 791, RFC 8200, RFC 768, RFC 9293, RFC 792, RFC 4443; IEEE 802.3; Linux cooked capture (SLL, SLL2).
+Source: RFC 791, RFC 8200, RFC 768, RFC 9293, RFC 792, RFC 4443; IEEE 802.3; Linux cooked capture (SLL, SLL2). SCTP:
+`sctp_layout`.
 """
 
 from __future__ import annotations
 
 from workbench.errors import MalformedMessageError
+from workbench.net import sctp_layout
 from workbench.net.packets import (
     ICMP,
     ICMP_V6,
@@ -17,7 +19,8 @@ from workbench.net.packets import (
     protocol_name,
     unpack_address,
 )
-from workbench.protocols.layout import Span
+from workbench.net.sctp import SCTP
+from workbench.protocols.layout import Row, Span
 
 _ETHER_TYPES = {0x0800: "IPv4", 0x86DD: "IPv6", 0x0806: "ARP", 0x8100: "802.1Q VLAN", 0x88A8: "802.1ad VLAN"}
 _OPTION_NAMES = {0: "end", 1: "no_operation", 2: "mss", 3: "window_scale", 4: "sack_permitted", 5: "sack",
@@ -34,28 +37,6 @@ _EXTENSION_NAMES = {0: "hop_by_hop", 43: "routing", 44: "fragment", 51: "authent
 _MAX_QUOTATIONS = 2
 
 
-class _Row:
-    """Spans one behind the other."""
-
-    def __init__(self, octets: bytes, at: int) -> None:
-        self.octets = octets
-        self.at = at
-        self.spans: list[Span] = []
-
-    def number(self, size: int) -> int:
-        return int.from_bytes(self.octets[self.at : self.at + size], "big")
-
-    def add(self, name: str, size: int, value: str | None = None) -> None:
-        """A field; without `value` its number is the value. Size 0 adds nothing."""
-        if size > 0:
-            text = str(self.number(size)) if value is None else value
-            self.spans.append(Span(name, self.at, self.at + size, text))
-            self.at += size
-
-    def parent(self, name: str, value: str) -> Span:
-        return Span(name, self.spans[0].start, self.at, value, tuple(self.spans))
-
-
 def spans(octets: bytes, link: str = "ip") -> tuple[Span, ...]:
     """Lay out one captured frame.
 
@@ -66,7 +47,8 @@ def spans(octets: bytes, link: str = "ip") -> tuple[Span, ...]:
 
     Returns:
         Spans at the top: the link header if any, `ip` (or `ip6`), `udp`, `tcp` or `icmp` with their fields, then
-        `udp.payload` or `tcp.payload`. What does not decode is one `ip.undecoded`. Never raises.
+        `udp.payload` or `tcp.payload`; `sctp` is followed by one `sctp.chunk` a chunk, which has an `sctp.payload`
+        where it carries user data. What does not decode is one `ip.undecoded`. Never raises.
     """
     found: list[Span] = []
     at = 0
@@ -82,7 +64,7 @@ def spans(octets: bytes, link: str = "ip") -> tuple[Span, ...]:
 
 def _link(octets: bytes, link: str) -> Span | None:
     """The header in front of the IP packet; None: there is none that we know, or no IP behind it."""
-    row = _Row(octets, 0)
+    row = Row(octets, 0)
     if link == "ethernet" and len(octets) >= 14:
         row.add("ethernet.destination", 6, octets[:6].hex(":"))
         row.add("ethernet.source", 6, octets[6:12].hex(":"))
@@ -138,6 +120,8 @@ def _packet(octets: bytes, start: int, depth: int) -> list[Span]:
         found += _udp(body, at)
     elif ip.protocol in (ICMP, ICMP_V6):
         found += _icmp(body, at, ip.version, depth)
+    elif ip.protocol == SCTP:
+        found += sctp_layout.spans(body, at)
     else:
         found += _rest(body, at, "ip.payload")
     if end < len(octets):
@@ -150,7 +134,7 @@ def _rest(octets: bytes, at: int, name: str, value: str = "") -> list[Span]:
 
 
 def _ipv4(octets: bytes, start: int, ip: Ip) -> Span:
-    row = _Row(octets, start)
+    row = Row(octets, start)
     row.add("ip.version", 1, f"version 4, header {octets[start] % 16 * 4} octets")
     row.add("ip.traffic_class", 1, f"DSCP {ip.traffic_class >> 2}, ECN {ip.traffic_class & 3}")
     row.add("ip.total_length", 2, f"{row.number(2)} octets")
@@ -167,7 +151,7 @@ def _ipv4(octets: bytes, start: int, ip: Ip) -> Span:
 
 
 def _ipv6(octets: bytes, start: int, ip: Ip) -> Span:
-    row = _Row(octets, start)
+    row = Row(octets, start)
     flow = row.number(4) & 0xFFFFF
     row.add("ip6.version", 4, f"version 6, traffic class {ip.traffic_class}, flow label 0x{flow:05x}")
     row.add("ip6.payload_length", 2, f"{row.number(2)} octets")
@@ -188,7 +172,7 @@ def _ipv6(octets: bytes, start: int, ip: Ip) -> Span:
 def _udp(octets: bytes, start: int) -> list[Span]:
     if len(octets) < start + 8:
         return _rest(octets, start, "ip.undecoded", "UDP header cut short [RFC 768]")
-    row = _Row(octets, start)
+    row = Row(octets, start)
     ports = f"{row.number(2)} to {int.from_bytes(octets[start + 2 : start + 4], 'big')}"
     row.add("udp.source_port", 2)
     row.add("udp.destination_port", 2)
@@ -204,7 +188,7 @@ def _udp(octets: bytes, start: int) -> list[Span]:
 def _tcp(octets: bytes, start: int) -> list[Span]:
     if len(octets) < start + 20:
         return _rest(octets, start, "ip.undecoded", "TCP header cut short [RFC 9293 §3.1]")
-    row = _Row(octets, start)
+    row = Row(octets, start)
     ports = f"{row.number(2)} to {int.from_bytes(octets[start + 2 : start + 4], 'big')}"
     header = (octets[start + 12] >> 4) * 4
     flags = octets[start + 13]
@@ -225,7 +209,7 @@ def _tcp(octets: bytes, start: int) -> list[Span]:
     return [row.parent("tcp", f"{ports}, {flag_names(flags) or 'no flags'}"), *_rest(octets, end, "tcp.payload")]
 
 
-def _tcp_options(row: _Row, end: int) -> None:
+def _tcp_options(row: Row, end: int) -> None:
     octets = row.octets
     while row.at < end:
         kind = octets[row.at]
@@ -258,7 +242,7 @@ def _tcp_options(row: _Row, end: int) -> None:
 def _icmp(octets: bytes, start: int, version: int, depth: int) -> list[Span]:
     if len(octets) < start + 8:
         return _rest(octets, start, "ip.undecoded", "ICMP header cut short [RFC 792]")
-    row = _Row(octets, start)
+    row = Row(octets, start)
     kind, code = octets[start], octets[start + 1]
     names, codes = (_ICMP_TYPES, _ICMP_CODES) if version == 4 else (_ICMP_V6_TYPES, _ICMP_V6_CODES)
     name = names.get(kind, f"type {kind}")

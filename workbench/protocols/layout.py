@@ -41,6 +41,30 @@ class Span(msgspec.Struct, frozen=True):
             yield from child.leaves()
 
 
+class Row:
+    """Spans one behind the other, as they are read off octets whose fields have fixed sizes."""
+
+    def __init__(self, octets: bytes, at: int) -> None:
+        self.octets = octets
+        self.at = at
+        self.spans: list[Span] = []
+
+    def number(self, size: int) -> int:
+        """The next octets as a number, most significant first."""
+        return int.from_bytes(self.octets[self.at : self.at + size], "big")
+
+    def add(self, name: str, size: int, value: str | None = None) -> None:
+        """A field; without `value` its number is the value. Size 0 adds nothing."""
+        if size > 0:
+            text = str(self.number(size)) if value is None else value
+            self.spans.append(Span(name, self.at, self.at + size, text))
+            self.at += size
+
+    def parent(self, name: str, value: str) -> Span:
+        """One span around all of them."""
+        return Span(name, self.spans[0].start, self.at, value, tuple(self.spans))
+
+
 def uncovered(spans: tuple[Span, ...] | list[Span], start: int, end: int) -> list[tuple[int, int]]:
     """Octet ranges between `start` and `end` that no leaf covers, or that two leaves claim."""
     holes: list[tuple[int, int]] = []
