@@ -28,7 +28,8 @@ def parameter(kind: int, value: bytes) -> bytes:
 INIT_VALUE = struct.pack("!IIHHI", 7, 65535, 10, 10, 100)
 CHUNKS = (
     encode_data(Data(5, 1, 2, 7, b"!/1 a T=1")),
-    Chunk(sctp.INIT, 0, INIT_VALUE + parameter(5, bytes(4)) + parameter(6, bytes(16)) + parameter(0x8008, b"\xc0\x82\x0f")),
+    Chunk(sctp.INIT, 0,
+          INIT_VALUE + parameter(5, bytes(4)) + parameter(6, bytes(16)) + parameter(0x8008, b"\xc0\x82\x0f")),
     Chunk(sctp.INIT_ACK, 0, INIT_VALUE + parameter(7, b"cookie!")),
     Chunk(sctp.SACK, 0, struct.pack("!IIHHHHI", 9, 1000, 1, 1, 2, 3, 8)),
     Chunk(sctp.HEARTBEAT, 0, parameter(1, b"now")), Chunk(sctp.HEARTBEAT_ACK, 0, parameter(1, b"now")),

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter, OrderedDict
-from collections.abc import Callable
 from typing import Any, Protocol
 
 from workbench.analysis import summaries
+from workbench.analysis.associations import Association, Associations, UserMessage
 from workbench.analysis.flows import Connection, Fragments, payload_of
 from workbench.analysis.pcapng import Packet
 from workbench.analysis.reassembly import Piece, Places
@@ -27,9 +27,24 @@ from workbench.net.packets import (
     decode_udp,
     protocol_name,
 )
+from workbench.net.sctp import (
+    DATA,
+    HEARTBEAT,
+    HEARTBEAT_ACK,
+    SACK,
+    SCTP,
+    Sctp,
+    chunk_name,
+    decode_data,
+    decode_sctp,
+    payload_name,
+)
 from workbench.net.values import Endpoint
 from workbench.protocols import sip
 from workbench.protocols.h248 import text as h248_text
+from workbench.protocols.h248 import tpkt
+from workbench.protocols.h248.recognise import TELLING_OCTETS, looks_like_h248
+from workbench.protocols.h248.transport import BINARY_PORT, SCTP_PAYLOAD_PROTOCOL, TEXT_PORT
 from workbench.protocols.msrp import messages as msrp
 from workbench.protocols.msrp import wire as msrp_wire
 from workbench.protocols.tls import messages as tls
@@ -42,21 +57,27 @@ TWIN_COMMENT = "decrypted twin: TLS is taken off this connection"
 _MOST_REPEATS = 4096
 _REPEAT_SECONDS = 120.0
 _RECOGNISED_IN = 8
+_TPKT_RECOGNISED_IN = tpkt.HEADER_OCTETS + TELLING_OCTETS
 _MOST_STREAM_MESSAGE = 65_535
 _MOST_LIVE_CONNECTIONS = 20_000
 _MOST_CONNECTIONS = 100_000
 
-# authHeader or the first token of a message, behind blanks and comments (H.248.1 Annex B.2)
-_H248 = re.compile(rb"(?:\s|;[^\n]{0,200}\n){0,40}(?:MEGACO/|!/|Authentication\s*=|AU\s*=)[0-9\s]", re.IGNORECASE)
 _LENGTH = re.compile(rb"\n(?:content-length|l)[ \t]*:[ \t]*([0-9]{1,7})", re.IGNORECASE)
+_PORTS = (TEXT_PORT, BINARY_PORT)
+# Chunks that come all the time and change nothing, as acknowledgments of TCP do.
+_QUIET_CHUNKS = (DATA, SACK, HEARTBEAT, HEARTBEAT_ACK)
 _OCTETS = ("octet", "octets")
+_SINGULAR = {"are": "is", "carry": "carries", "hold": "holds", "have": "has"}
 
 
 class Draft:
-    """A message before its ends have names. Fields as in `values.Message`; `connection` where TCP carried it."""
+    """A message before its ends have names.
 
-    __slots__ = ("comment", "connection", "destination", "direction", "error", "frames", "octets", "protected",
-                 "protocol", "repeated", "session", "source", "summary", "time", "value", "wire")
+    Fields as in `values.Message`; `connection` where TCP carried it, `association` where SCTP did.
+    """
+
+    __slots__ = ("association", "comment", "connection", "destination", "direction", "error", "frames", "octets",
+                 "protected", "protocol", "repeated", "session", "source", "summary", "time", "value", "wire")
 
     def __init__(self, protocol: str, frames: tuple[int, ...], time: float, wire: str, source: Endpoint,
                  destination: Endpoint, summary: str) -> None:
@@ -74,6 +95,7 @@ class Draft:
         self.error = ""
         self.comment = ""
         self.connection: Connection | None = None
+        self.association: Association | None = None
         self.direction = 0
         self.session: str | None = None
 
@@ -83,9 +105,13 @@ def counted(number: int) -> str:
     return f"{number} {_OCTETS[number != 1]}"
 
 
-def looks_like_h248(octets: bytes) -> bool:
-    """Whether octets begin like H.248 in the text encoding."""
-    return _H248.match(octets[:400]) is not None
+def _recognised(octets: bytes, source: Endpoint, destination: Endpoint) -> str:
+    """The protocol of a datagram or user message: by content; what only may be BER, by H.248's ports too."""
+    if sip.looks_like_sip(octets.lstrip(b"\r\n")):
+        return "SIP"
+    if looks_like_h248(octets) or (octets[:1] == b"\x30" and (source.port in _PORTS or destination.port in _PORTS)):
+        return "H.248"
+    return ""
 
 
 class Content:
@@ -139,6 +165,7 @@ class Dissector:
         self.left_out = 0
         self.first_ns: int | None = None
         self.last_time = 0.0
+        self._associations = Associations()
         self._live: OrderedDict[tuple[str, Endpoint, Endpoint], tuple[Content, _Layer]] = OrderedDict()
         self._fragments = Fragments()
         self._seen: OrderedDict[tuple[str, Endpoint, Endpoint, bytes], float] = OrderedDict()
@@ -160,10 +187,10 @@ class Dissector:
         try:
             ip = payload_of(packet)
         except MalformedMessageError as error:
-            self._note("are IP that does not decode", packet.number, str(error))
+            self.note("are IP that does not decode", packet.number, str(error))
             return
         if ip is None:
-            self._note("carry no IP packet", packet.number, f"link type {packet.link}")
+            self.note("carry no IP packet", packet.number, f"link type {packet.link}")
             return
         frames: tuple[int, ...] = (packet.number,)
         if ip.is_fragment:
@@ -174,7 +201,7 @@ class Dissector:
         try:
             self._transport(packet, ip, frames, time)
         except MalformedMessageError as error:
-            self._note(f"are {protocol_name(ip.protocol)} that does not decode", packet.number, str(error))
+            self.note(f"are {protocol_name(ip.protocol)} that does not decode", packet.number, str(error))
 
     def _transport(self, packet: Packet, ip: Ip, frames: tuple[int, ...], time: float) -> None:
         if ip.protocol == UDP:
@@ -182,13 +209,15 @@ class Dissector:
             self._datagram(packet.wire, datagram.source, datagram.destination, datagram.data, frames, time)
         elif ip.protocol == TCP:
             self._segment(packet.wire, ip, frames, time)
+        elif ip.protocol == SCTP:
+            self._sctp(packet.wire, decode_sctp(ip), frames, time)
         elif ip.protocol in (ICMP, ICMP_V6):
             icmp = decode_icmp(ip)
             draft = self.emit("ICMP", frames, time, packet.wire, Endpoint(ip.source, 0), Endpoint(ip.destination, 0),
                               summaries.of_icmp(icmp))
             draft.value, draft.octets = icmp, self.keep(ip.payload)
         else:
-            self._note(f"carry {protocol_name(ip.protocol)}, which is not read", packet.number, "")
+            self.note(f"carry {protocol_name(ip.protocol)}, which is not read", packet.number, "")
 
     def finish(self) -> None:
         """The capture is over."""
@@ -197,8 +226,10 @@ class Dissector:
         for what, count in self._broken.items():
             number, why = self._first_broken[what]
             frames = f"frame {number}" if count == 1 else f"{count} frames (the first is {number})"
-            verb = what.replace("are ", "is ", 1).replace("carry ", "carries ", 1) if count == 1 else what
+            verb, _, rest = what.partition(" ")
+            verb = f"{_SINGULAR[verb]} {rest}" if count == 1 else what
             self.notes.append(f"{frames} {verb}" + (f": {why}" if why else ""))
+        self.notes += self._associations.notes()
         if self._fragments.lost:
             self.notes.append(f"{self._fragments.lost} fragmented IP packets were given up")
         if self._twin_frames:
@@ -235,7 +266,8 @@ class Dissector:
         self.kept += len(octets)
         return octets if self.kept <= MOST_KEPT_OCTETS else b""
 
-    def _note(self, what: str, frame: int, why: str) -> None:
+    def note(self, what: str, frame: int, why: str) -> None:
+        """Frames that are all wrong in the same way make one note of the report."""
         self._broken[what] += 1
         self._first_broken.setdefault(what, (frame, why))
 
@@ -243,10 +275,9 @@ class Dissector:
 
     def _datagram(self, wire: str, source: Endpoint, destination: Endpoint, data: bytes, frames: tuple[int, ...],
                   time: float) -> None:
-        if sip.looks_like_sip(data.lstrip(b"\r\n")):
-            draft = self.decoded("SIP", frames, time, wire, source, destination, data)
-        elif looks_like_h248(data):
-            draft = self.decoded("H.248", frames, time, wire, source, destination, data)
+        protocol = _recognised(data, source, destination)
+        if protocol:
+            draft = self.decoded(protocol, frames, time, wire, source, destination, data)
         elif not data.strip(b"\r\n\0"):
             draft = self.emit("UDP", frames, time, wire, source, destination, f"keep-alive ({counted(len(data))})")
             draft.octets = self.keep(data)
@@ -289,6 +320,44 @@ class Dissector:
         except MalformedMessageError as error:
             return None, str(error)
 
+    # --- SCTP
+
+    def _sctp(self, wire: str, packet: Sctp, frames: tuple[int, ...], time: float) -> None:
+        if not packet.checksum_ok:
+            self.note("have a wrong SCTP checksum", frames[-1], "CRC32c, RFC 9260 §6.8; read all the same")
+        if packet.broken:
+            self.note("carry SCTP that does not decode", frames[-1], packet.broken)
+        association, direction = self._associations.find(wire, packet)
+        told = dict.fromkeys(chunk_name(chunk.type) for chunk in packet.chunks if chunk.type not in _QUIET_CHUNKS)
+        if told:
+            draft = self.emit("SCTP", frames, time, wire, packet.source, packet.destination,
+                              summaries.shortened(", ".join(told), 120))
+            draft.association, draft.direction = association, direction
+        for chunk in packet.chunks:
+            if chunk.type != DATA:
+                continue
+            try:
+                data = decode_data(chunk)
+            except MalformedMessageError as error:
+                self.note("carry SCTP that does not decode", frames[-1], str(error))
+                continue
+            message = association.take(direction, data, frames)
+            if message is not None:
+                draft = self._user_message(wire, packet, message, time)
+                draft.association, draft.direction, draft.repeated = association, direction, message.repeated
+
+    def _user_message(self, wire: str, packet: Sctp, message: UserMessage, time: float) -> Draft:
+        ends = (packet.source, packet.destination)
+        protocol = _recognised(message.octets, *ends)
+        if message.payload_protocol == SCTP_PAYLOAD_PROTOCOL:
+            protocol = "H.248"
+        if protocol:
+            return self.decoded(protocol, message.frames, time, wire, *ends, message.octets)
+        told = f"SCTP, {counted(len(message.octets))}, payload protocol {payload_name(message.payload_protocol)}"
+        draft = self.emit("unknown", message.frames, time, wire, *ends, told)
+        draft.octets = self.keep(message.octets)
+        return draft
+
     # --- TCP
 
     def _segment(self, wire: str, ip: Ip, frames: tuple[int, ...], time: float) -> None:
@@ -300,7 +369,7 @@ class Dissector:
             self._end(*live)
             live = None
         if live is None and len(self.contents) >= _MOST_CONNECTIONS:
-            self._note(f"are of TCP connections beyond the first {_MOST_CONNECTIONS}", frames[-1], "")
+            self.note(f"are of TCP connections beyond the first {_MOST_CONNECTIONS}", frames[-1], "")
             return
         if live is None:
             content = Content(Connection(len(self.contents), wire, a, b))
@@ -374,7 +443,8 @@ class _Recogniser(_Base):
             return
         self._waiting.append((direction, octets, frames, time, missing))
         start = b"".join(part for towards, part, *_ in self._waiting if towards == direction)
-        if len(start) >= _RECOGNISED_IN:
+        if len(start) >= (_TPKT_RECOGNISED_IN if start[:2] == b"\x03\x00" else _RECOGNISED_IN) or (
+                start[:2] == b"\x03\x00" and looks_like_h248(start[tpkt.HEADER_OCTETS:])):
             self._decide(self._choose(start))
 
     def finish(self) -> None:
@@ -402,9 +472,9 @@ class _Recogniser(_Base):
         elif start.startswith(b"MSRP "):
             name, layer = "MSRP", _Msrp(*shared)
         elif sip.looks_like_sip(start.lstrip(b"\r\n")) or _SIP_START.match(start):
-            name, layer = "SIP", _Framed(*shared, "SIP", _cut_sip)
-        elif start[:2] == b"\x03\x00" and looks_like_h248(start[4:]):
-            name, layer = "H.248", _Framed(*shared, "H.248", _cut_tpkt)
+            name, layer = "SIP", _Sip(*shared)
+        elif _is_control(start, connection):
+            name, layer = "H.248", _H248(*shared)
         else:
             name, layer = "unknown", _Unknown(*shared)
         connection.protocol = f"TLS/{name}" if self.protected else name
@@ -414,6 +484,13 @@ class _Recogniser(_Base):
 # A SIP start line may be longer than what is waited for.
 _SIP_START = re.compile(rb"(?:INVITE|ACK|BYE|CANCEL|OPTIONS|REGISTER|PRACK|UPDATE|MESSAGE|INFO|SUBSCRIBE|NOTIFY|REFER"
                         rb"|PUBLISH) (?:sips?|tel|urn):?|(?:REGISTER|SUBSCRIBE|PUBLISH|OPTIONS)", re.IGNORECASE)
+
+
+def _is_control(start: bytes, connection: Connection) -> bool:
+    """H.248 behind a TPKT header; or without one, or on its port from the middle on, which the framing then tells."""
+    if start[:2] == b"\x03\x00" and looks_like_h248(start[tpkt.HEADER_OCTETS:]):
+        return True
+    return looks_like_h248(start) or any(side.port in _PORTS for side in connection.sides)
 
 
 class _Unknown(_Base):
@@ -444,24 +521,11 @@ def _cut_sip(buffer: bytearray) -> int:
     return size if len(buffer) >= size else 0
 
 
-def _cut_tpkt(buffer: bytearray) -> int:
-    """Octets of the first TPKT packet; 0: not all here; below 0: not TPKT (RFC 1006 §6)."""
-    if len(buffer) < 4:
-        return 0
-    size = int.from_bytes(buffer[2:4], "big")
-    if buffer[0] != 3 or size < 5:
-        return -1
-    return size if len(buffer) >= size else 0
+class _Sip(_Base):
+    """SIP on a stream."""
 
-
-class _Framed(_Base):
-    """SIP, or H.248 behind TPKT headers, on a stream."""
-
-    def __init__(self, dissector: Dissector, content: Content, protected: bool, protocol: str,
-                 cut: Callable[[bytearray], int]) -> None:
+    def __init__(self, dissector: Dissector, content: Content, protected: bool) -> None:
         super().__init__(dissector, content, protected)
-        self._protocol = protocol
-        self._cut = cut
         self._buffers = (bytearray(), bytearray())
         self._places = (Places(), Places())
         self._at = [0, 0]       # offset of the buffers' first octets
@@ -481,24 +545,23 @@ class _Framed(_Base):
         buffer += octets
         self.content.add(direction, frames[-1], octets)
         while buffer:
-            if self._protocol == "SIP" and buffer[0] in b"\r\n":
+            if buffer[0] in b"\r\n":
                 self._drop(direction, 1)       # keep-alives between messages (RFC 5626 §3.5.1)
                 continue
-            size = self._cut(buffer)
+            size = _cut_sip(buffer)
             if size == 0:
                 return
             if size < 0:
                 self._lost[direction] = True
                 self.tell("unknown", direction, frames, time, f"TCP, {counted(len(buffer))}", bytes(buffer),
-                          error=f"{self._protocol} framing is lost")
+                          error="SIP framing is lost")
                 buffer.clear()
                 return
             start = self._at[direction]
-            whole = bytes(buffer[:size]) if self._protocol == "SIP" else bytes(buffer[4:size])
             sides, connection = self.content.connection.sides, self.content.connection
             draft = self.dissector.decoded(
-                self._protocol, self._places[direction].frames(start, start + size), time, connection.wire,
-                sides[direction], sides[1 - direction], whole)
+                "SIP", self._places[direction].frames(start, start + size), time, connection.wire,
+                sides[direction], sides[1 - direction], bytes(buffer[:size]))
             self._place(draft, direction)
             self._drop(direction, size)
 
@@ -508,6 +571,54 @@ class _Framed(_Base):
 
     def finish(self) -> None:
         """See `_Layer`."""
+
+
+class _H248(_Base):
+    """H.248 behind TPKT headers, on a stream."""
+
+    def __init__(self, dissector: Dissector, content: Content, protected: bool) -> None:
+        super().__init__(dissector, content, protected)
+        self._framings = (tpkt.Framing(), tpkt.Framing())
+        self._places = (Places(), Places())
+        self._end = [0, 0]
+        self._time = 0.0
+
+    def feed(self, direction: int, octets: bytes, frames: tuple[int, ...], time: float, missing: int) -> None:
+        """See `_Layer`."""
+        self._time = time
+        framing = self._framings[direction]
+        if missing:
+            self._tell(direction, framing.skip(missing), time)
+        start = self._end[direction] = self._end[direction] + missing
+        self._end[direction] += len(octets)
+        self._places[direction].add(start, start + len(octets), frames)
+        self.content.add(direction, frames[-1], octets)
+        self._tell(direction, framing.receive_data(octets), time)
+
+    def _tell(self, direction: int, pieces: list[tpkt.Framed], time: float) -> None:
+        connection = self.content.connection
+        sides = connection.sides
+        for piece in pieces:
+            frames = self._places[direction].frames(piece.start, piece.end)
+            size = counted(len(piece.octets))
+            if piece.lost:
+                self.tell("unknown", direction, frames, time, f"TCP, {size} outside of TPKT packets", piece.octets,
+                          error=f"TPKT framing is lost: {piece.problem} [RFC 1006 §6]")
+                self.dissector.note("hold octets outside of TPKT packets", frames[-1], piece.problem)
+            elif piece.unfinished:
+                self.tell("H.248", direction, frames, time, f"unfinished message, {size}", b"",
+                          error=f"the connection ended inside a TPKT packet: {piece.problem}")
+            else:
+                draft = self.dissector.decoded("H.248", frames, time, connection.wire, sides[direction],
+                                               sides[1 - direction], piece.octets[tpkt.HEADER_OCTETS:])
+                self._place(draft, direction)
+                if piece.problem:
+                    self.dissector.note("hold a TPKT header with a wrong length", frames[0], piece.problem)
+
+    def finish(self) -> None:
+        """See `_Layer`."""
+        for direction, framing in enumerate(self._framings):
+            self._tell(direction, framing.finish(), self._time)
 
 
 class _Msrp(_Base):

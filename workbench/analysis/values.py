@@ -27,7 +27,8 @@ class Message(msgspec.Struct, frozen=True):
         frames: numbers (from 1, as in Wireshark) of the frames that carry it; the last one completes it.
         time: seconds from the capture's first frame to the last of `frames`.
         wire: name of the capture interface.
-        protocol: `SIP`, `H.248`, `TCP` (SYN, FIN, RST and failures), `TLS`, `MSRP`, `ICMP`, `UDP` or `unknown`.
+        protocol: `SIP`, `H.248`, `TCP` (SYN, FIN, RST and failures), `SCTP` (chunks that set up or end an association),
+            `TLS`, `MSRP`, `ICMP`, `UDP` or `unknown`.
         source, destination: who sent it to whom on this wire.
         summary: one line, such as `INVITE sip:bob@ims.example` or `ClientHello`.
         session: id of the session it belongs to, or None.

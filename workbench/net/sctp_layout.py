@@ -46,7 +46,8 @@ def spans(octets: bytes, start: int) -> list[Span]:
     at = row.at
     while at < len(octets):
         size = int.from_bytes(octets[at + 2 : at + 4], "big")
-        if len(octets) - at < CHUNK_OCTETS or size < CHUNK_OCTETS or at + size > len(octets) or len(found) > _MOST_PARTS:
+        fits = len(octets) - at >= CHUNK_OCTETS and size >= CHUNK_OCTETS and at + size <= len(octets)
+        if not fits or len(found) > _MOST_PARTS:
             return found + _rest(octets, at, len(octets), "sctp.undecoded", "no chunk that fits [RFC 9260 §3.2]")
         end = min(at + size + -size % 4, len(octets))
         found.append(_chunk(octets, at, at + size, end))
@@ -175,7 +176,7 @@ def _parameters(row: Row, end: int) -> None:
 
 
 def _pieces(row: Row, end: int, name: str, names: dict[int, str]) -> str:
-    """Parameters or error causes: type, length with both, value, padding (RFC 9260 §3.2.1). Returns the first's name."""
+    """Parameters or error causes: type, length, value, padding (RFC 9260 §3.2.1). Returns the name of the first."""
     first = ""
     octets = row.octets
     while end - row.at >= 4 and len(row.spans) < _MOST_PARTS:
