@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
 from workbench.analysis.pcapng import Packet, Reader, Writer, scan
 from workbench.net.packets import ACK, FIN, PSH, RST, SYN, Tcp, encode_tcp, encode_udp
+from workbench.net.sctp import (
+    COOKIE_ACK,
+    COOKIE_ECHO,
+    INIT,
+    INIT_ACK,
+    SACK,
+    SHUTDOWN,
+    SHUTDOWN_ACK,
+    SHUTDOWN_COMPLETE,
+    Chunk,
+    Data,
+    encode_data,
+    encode_sctp,
+)
 from workbench.net.values import Endpoint
 
 A = Endpoint("192.0.2.1", 40001)
@@ -51,6 +66,56 @@ class Talk:
 
     def resets(self, who: int) -> Talk:
         return self.put(who, RST | ACK)
+
+
+class Association:
+    """An SCTP association: each call gives its frames."""
+
+    def __init__(self, client: Endpoint = A, server: Endpoint = B, wire: str = "wire",
+                 tags: tuple[int, int] = (0x1111, 0x2222), tsns: tuple[int, int] = (100, 2**32 - 2)) -> None:
+        self.ends = (client, server)
+        self.wire = wire
+        self.tags = tags            # chosen by client and server: what packets to them carry
+        self.tsn = list(tsns)
+        self.sequence: dict[tuple[int, int], int] = {}
+        self.frames: list[Frame] = []
+        self.time = 0.0
+
+    def put(self, who: int, *chunks: Chunk, at: float | None = None, tag: int | None = None) -> Association:
+        self.time = self.time + 0.001 if at is None else at
+        tag = self.tags[1 - who] if tag is None else tag
+        self.frames.append((self.time, self.wire, encode_sctp(self.ends[who], self.ends[1 - who], tag, chunks)))
+        return self
+
+    def opens(self, at: float = 0.0) -> Association:
+        def value(who: int) -> bytes:
+            return struct.pack("!IIHHI", self.tags[who], 65536, 10, 10, self.tsn[who])
+
+        return (self.put(0, Chunk(INIT, 0, value(0)), at=at, tag=0)
+                .put(1, Chunk(INIT_ACK, 0, value(1) + struct.pack("!HH", 7, 12) + b"a cookie"))
+                .put(0, Chunk(COOKIE_ECHO, 0, b"a cookie")).put(1, Chunk(COOKIE_ACK)))
+
+    def data(self, who: int, octets: bytes, size: int = 0, stream: int = 1, ppid: int = 7) -> list[Chunk]:
+        """DATA chunks of a message, in fragments of `size` octets (0: in one)."""
+        number = self.sequence.get((who, stream), 0)
+        self.sequence[who, stream] = number + 1 & 0xFFFF
+        size = size or len(octets)
+        chunks = []
+        for at in range(0, len(octets), size):
+            chunks.append(encode_data(Data(self.tsn[who], stream, number, ppid, octets[at : at + size], at == 0,
+                                           at + size >= len(octets))))
+            self.tsn[who] = self.tsn[who] + 1 & 0xFFFFFFFF
+        return chunks
+
+    def says(self, who: int, octets: bytes, size: int = 0, stream: int = 1, ppid: int = 7) -> Association:
+        """One message, a packet for each fragment, and the SACK."""
+        for chunk in self.data(who, octets, size, stream, ppid):
+            self.put(who, chunk)
+        return self.put(1 - who, Chunk(SACK, 0, struct.pack("!IIHH", self.tsn[who] - 1 & 0xFFFFFFFF, 65536, 0, 0)))
+
+    def closes(self) -> Association:
+        return (self.put(0, Chunk(SHUTDOWN, 0, struct.pack("!I", self.tsn[1] - 1 & 0xFFFFFFFF)))
+                .put(1, Chunk(SHUTDOWN_ACK)).put(0, Chunk(SHUTDOWN_COMPLETE)))
 
 
 def write(path: Path, frames: list[Frame], *, names: dict[str, str] | None = None, secrets: str = "") -> Path:

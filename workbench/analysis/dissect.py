@@ -41,8 +41,7 @@ from workbench.net.sctp import (
 )
 from workbench.net.values import Endpoint
 from workbench.protocols import sip
-from workbench.protocols.h248 import text as h248_text
-from workbench.protocols.h248 import tpkt
+from workbench.protocols.h248 import coding, tpkt
 from workbench.protocols.h248.recognise import TELLING_OCTETS, looks_like_h248
 from workbench.protocols.h248.transport import BINARY_PORT, SCTP_PAYLOAD_PROTOCOL, TEXT_PORT
 from workbench.protocols.msrp import messages as msrp
@@ -306,6 +305,8 @@ class Dissector:
         value, error = known
         if error:
             first = octets.lstrip()[:200].partition(b"\n")[0].decode("utf-8", "replace").strip()
+            if octets[:1] == b"\x30":
+                first = f"BER, {counted(len(octets))}"
             summary = summaries.shortened(f"does not decode: {first}", 120)
         else:
             summary = summaries.of_sip(value) if protocol == "SIP" else summaries.of_h248(value)
@@ -316,8 +317,10 @@ class Dissector:
     @staticmethod
     def _decode(protocol: str, octets: bytes) -> tuple[Any, str]:
         try:
-            return (sip.decode(octets) if protocol == "SIP" else h248_text.decode(octets)), ""
-        except MalformedMessageError as error:
+            if protocol == "SIP":
+                return sip.decode(octets), ""
+            return coding.decode(octets, "binary" if octets[:1] == b"\x30" else "pretty"), ""
+        except (MalformedMessageError, ModuleNotFoundError) as error:
             return None, str(error)
 
     # --- SCTP
@@ -592,7 +595,6 @@ class _H248(_Base):
         start = self._end[direction] = self._end[direction] + missing
         self._end[direction] += len(octets)
         self._places[direction].add(start, start + len(octets), frames)
-        self.content.add(direction, frames[-1], octets)
         self._tell(direction, framing.receive_data(octets), time)
 
     def _tell(self, direction: int, pieces: list[tpkt.Framed], time: float) -> None:

@@ -39,10 +39,17 @@ def make_sessions(calls: list[Call], signalling: Signalling, drafts: list[Draft]
         sessions.append(session)
         for draft in _drafts(call, by_connection):
             draft.session = session.id
+    marks: dict[int, list[Draft]] = {}
+    for draft in drafts:
+        if draft.session is None and draft.protocol in ("TCP", "SCTP"):
+            marks.setdefault(id(draft.connection or draft.association), []).append(draft)
     for number, ((gateway, controller), held) in enumerate(signalling.control.items(), 1):
         loose = [draft for draft in held if draft.session is None]
         if not loose:
             continue
+        # What sets up and ends the stream under a control association belongs to it.
+        for carrier in dict.fromkeys(id(draft.connection or draft.association) for draft in loose):
+            loose += marks.pop(carrier, ())
         roles: dict[str, tuple[str, ...]] = {}
         _role(roles, names(controller.host), "MGC")
         _role(roles, names(gateway.host), "MG")

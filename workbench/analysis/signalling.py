@@ -1,6 +1,7 @@
 """What SIP and H.248 say in a capture: dialogs with their descriptions, contexts with their terminations.
 
-Reads drafts in order and remembers what joins them: Call-IDs, transaction ids, context ids, addresses and ports.
+Reads drafts in order and remembers what joins them: Call-IDs, transaction ids, context ids, addresses and ports. Where
+a stream carries H.248, the client's port is another one with each connection, but its message identifier stays.
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ from workbench.errors import PeerError
 from workbench.net.values import Endpoint
 from workbench.protocols import sip
 from workbench.protocols.h248 import message as h248
+from workbench.protocols.h248.segmentation import Collector
 from workbench.protocols.sdp import Media, SessionDescription
 
+_MOST_SEGMENTS = 1024
+_MOST_SEGMENTED_OCTETS = 4 * 2**20
 _WITH_SDP = ("INVITE", "UPDATE", "PRACK", "ACK")
 
 
@@ -141,6 +145,7 @@ class Order:
         self.replied: Draft | None = None
         self.drafts: list[Draft] = [draft]
         self.contexts: list[ContextSeen] | None = None     # None: not known yet; empty: the null context
+        self.segments: Collector | None = None      # of a reply that comes in several
 
 
 _FROM_GATEWAY = (h248.Kind.NOTIFY, h248.Kind.SERVICE_CHANGE)
@@ -156,6 +161,8 @@ class Signalling:
         self.control: dict[tuple[Endpoint, Endpoint], list[Draft]] = {}   # gateway, controller: null context
         self._current: dict[tuple[Endpoint, int], ContextSeen] = {}
         self._open: dict[tuple[Endpoint, Endpoint, int], Order] = {}
+        self._parties: dict[Endpoint, Endpoint] = {}                # end of a stream: that party's first end
+        self._identified: dict[tuple[str, str], Endpoint] = {}      # host and message identifier: the same
 
     def take(self, draft: Draft) -> None:
         """Take the next draft; others than SIP and H.248 are passed over."""
@@ -165,15 +172,62 @@ class Signalling:
                 dialog = self.dialogs.setdefault(value.call_id, DialogSeen(value.call_id))
                 dialog.take(draft, value)
         elif isinstance(value, h248.Message):
-            for transaction in value.body:
-                if isinstance(transaction, h248.Request):
-                    self._request(draft, transaction)
-                elif isinstance(transaction, h248.Reply):
-                    self._reply(draft, transaction)
-                elif isinstance(transaction, h248.Pending):
-                    order = self._open.get((draft.destination, draft.source, transaction.id))
-                    if order is not None:
-                        order.drafts.append(draft)
+            self._message(draft, value)
+
+    def _message(self, draft: Draft, message: h248.Message) -> None:
+        source, destination = self._ends(draft, message.mid)
+        joined: dict[int, h248.Reply] = {}
+        for transaction in message.body:
+            if isinstance(transaction, h248.Request):
+                self._request(draft, transaction, source, destination)
+            elif isinstance(transaction, h248.Reply):
+                order = self._open.get((destination, source, transaction.id))
+                whole = self._whole(draft, transaction, order)
+                if order is not None and whole is not None:
+                    self._reply(draft, whole, order)
+                    if transaction.segment is not None:
+                        joined[transaction.id] = whole
+            elif isinstance(transaction, h248.Pending | h248.Segment):
+                order = self._open.get((destination, source, transaction.id))
+                if isinstance(transaction, h248.Segment):
+                    order = self._open.get((source, destination, transaction.id))
+                if order is not None:
+                    order.drafts.append(draft)
+                    if order.contexts is not None:
+                        self._assign(order, [])
+        if joined:
+            draft.summary = summaries.of_h248(message, joined)
+
+    def _ends(self, draft: Draft, mid: str) -> tuple[Endpoint, Endpoint]:
+        """Who sent a message to whom: on a stream, the party's first end whatever the connection."""
+        carrier = draft.connection or draft.association
+        if carrier is None:
+            return draft.source, draft.destination
+        return self._party(carrier.sides[draft.direction], mid), self._party(carrier.sides[1 - draft.direction])
+
+    def _party(self, end: Endpoint, mid: str = "") -> Endpoint:
+        known = self._parties.get(end)
+        if known is None:
+            known = self._parties[end] = self._identified.get((end.host, mid), end) if mid else end
+        if mid:
+            self._identified.setdefault((end.host, mid), known)
+        return known
+
+    @staticmethod
+    def _whole(draft: Draft, reply: h248.Reply, order: Order | None) -> h248.Reply | None:
+        """The reply; of one in segments, all of it with the segment that completes it, and None before."""
+        if reply.segment is None or order is None:
+            return reply
+        if order.segments is None:
+            order.segments = Collector(_MOST_SEGMENTS, _MOST_SEGMENTED_OCTETS)
+        try:
+            whole = order.segments.take(reply, len(draft.octets))
+        except PeerError as error:
+            draft.error = draft.error or str(error)
+            whole = None
+        if whole is None:
+            order.drafts.append(draft)
+        return whole
 
     def finish(self) -> None:
         """Requests that were never answered still belong to their contexts."""
@@ -181,15 +235,15 @@ class Signalling:
             if order.reply is None:
                 self._assign(order, [action.context for action in order.request.actions])
 
-    def _request(self, draft: Draft, request: h248.Request) -> None:
-        key = (draft.source, draft.destination, request.id)
+    def _request(self, draft: Draft, request: h248.Request, source: Endpoint, destination: Endpoint) -> None:
+        key = (source, destination, request.id)
         known = self._open.get(key)
         if known is not None and known.request == request:
             known.drafts.append(draft)
             return
         kinds = [command.kind for action in request.actions for command in action.commands]
         upwards = bool(kinds) and all(kind in _FROM_GATEWAY for kind in kinds)
-        gateway, controller = (draft.source, draft.destination) if upwards else (draft.destination, draft.source)
+        gateway, controller = (source, destination) if upwards else (destination, source)
         order = Order(draft, request, gateway, controller)
         self.orders.append(order)
         self._open[key] = order
@@ -199,10 +253,7 @@ class Signalling:
                 for command in action.commands:
                     self._described(context, command, draft)
 
-    def _reply(self, draft: Draft, reply: h248.Reply) -> None:
-        order = self._open.get((draft.destination, draft.source, reply.id))
-        if order is None:
-            return
+    def _reply(self, draft: Draft, reply: h248.Reply, order: Order) -> None:
         order.drafts.append(draft)
         if order.reply is not None:
             self._assign(order, [])

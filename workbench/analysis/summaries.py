@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from workbench.errors import PeerError
 from workbench.net.packets import ICMP, TCP, UDP, Icmp, decode_quoted
@@ -64,21 +64,30 @@ def _media(description: SessionDescription, media: sdp.Media) -> str:
     return ", ".join(words)
 
 
-def of_h248(message: h248.Message) -> str:
-    """`Add ip/1/access/$ in $ [1001]`, `Reply 1001: Add ip/1/access/17 in 55`."""
+def of_h248(message: h248.Message, joined: Mapping[int, h248.Reply] | None = None) -> str:
+    """`Add ip/1/access/$ in $ [1001]`, `Reply 1001: Add ip/1/access/17 in 55`.
+
+    `joined`: by transaction id, replies that are whole with a segment in this message.
+    """
     if message.error is not None:
         return shortened(f"Error {message.error.code} {message.error.text or ''}".strip())
-    return shortened("; ".join(_transaction(item) for item in message.body[:8]) or "no transaction")
+    return shortened("; ".join(_transaction(item, joined or {}) for item in message.body[:8]) or "no transaction")
 
 
-def _transaction(item: h248.Transaction) -> str:
+def _transaction(item: h248.Transaction, joined: Mapping[int, h248.Reply]) -> str:
     match item:
         case h248.Request():
             return f"{', '.join(_action(action) for action in item.actions) or 'no action'} [{item.id}]"
         case h248.Reply():
-            if item.error is not None:
-                return f"Reply {item.id}: error {item.error.code}"
-            return f"Reply {item.id}: {', '.join(_action_reply(action) for action in item.actions) or 'no action'}"
+            whole = joined.get(item.id, item)
+            told = f"Reply {item.id}"
+            if item.id in joined:
+                told += ", all segments"
+            elif item.segment is not None:
+                told += f", segment {item.segment}" + ", the last" * item.last
+            if whole.error is not None:
+                return f"{told}: error {whole.error.code}"
+            return f"{told}: {', '.join(_action_reply(action) for action in whole.actions) or 'no action'}"
         case h248.Pending():
             return f"Pending {item.id}"
         case h248.Ack():
