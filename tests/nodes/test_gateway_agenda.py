@@ -9,6 +9,7 @@ from workbench.nodes.gateway.agenda import Agenda
 class Sleeper:
     def __init__(self) -> None:
         self.moment: float | None = None
+        self.entered: float | None = None
 
     def next_wakeup(self) -> float | None:
         return self.moment
@@ -36,3 +37,17 @@ def test_an_agenda_does_not_grow():
         agenda.add(sleeper)
     assert len(agenda._heap) == 1
     assert agenda.next_wakeup() == 9_999
+
+
+def test_owners_that_are_gone_are_not_kept():
+    """Of a thousand owners of which all but one are gone, few are left in the heap, and the one is still known."""
+    agenda = Agenda()
+    sleepers = [Sleeper() for _ in range(1_000)]
+    for at, sleeper in enumerate(sleepers):
+        sleeper.moment = 600.0 + at
+        agenda.add(sleeper)
+    for sleeper in sleepers[:-1]:
+        sleeper.moment = None
+        agenda.discard(sleeper)
+    assert len(agenda._heap) < 200
+    assert agenda.next_wakeup() == 1_599.0

@@ -270,7 +270,7 @@ REFUSALS = {
     "ROOT in a context": (modify("ROOT", stream()), 435),
     "CHOOSE in Modify": (modify("ip/1/access/$", stream()), 410),
     "ALL in Add": ("Context = $ { Add = ip/1/access/* }", 410),
-    "Add of ROOT": ("Context = $ { Add = ROOT }", 410),
+    "Add of ROOT": ("Context = $ { Add = ROOT }", 542),
     "Add of an unknown interface": (f"Context = $ {{ Add = ip/1/moon/$ {{ {stream(PASSIVE, realm=A)} }} }}", 430),
     "Add of an existing termination": (f"Context = $ {{ Add = ip/1/access/1 {{ {stream(PASSIVE)} }} }}", 433),
     "Add of a name that the gateway did not choose": (
@@ -286,7 +286,7 @@ REFUSALS = {
     "unknown property": (_add_access('Media { Stream = 1 { LocalControl { ipdc/moon = 1 } } }'), 450),
     "unknown event": (_add_access("Events = 1 { g/moon }"), 451),
     "unknown signal": (_add_access(stream(PASSIVE, realm=A), "Signals { tcpbcc/Moon { Stream = 1 } }"), 452),
-    "event that is not detected": (_add_access("Events = 1 { g/sc }"), 512),
+    "event that is not detected": (_add_access("Events = 1 { nt/netfail }"), 512),
     "TLS signal without TLS": (_add_access(stream(PASSIVE, realm=A), "Signals { tlsbsc/EstBNC { Stream = 1 } }"), 513),
     "signal of no stream": (_add_access(stream(PASSIVE, realm=A), "Signals { tcpbcc/RelBNC { Stream = 9 } }"), 449),
     "transport": (_add_access(stream(local("UDP/DTLS", "passive"), realm=A)), 515),
@@ -312,7 +312,7 @@ REFUSALS = {
     "establish while passive": (
         'Context = 1 { Modify = ip/1/access/1 { Signals { tcpbcc/EstBNC { Stream = 1 } } } }', 473),
     "latch value": (
-        'Context = 1 { Modify = ip/1/access/1 { Signals { ipnapt/latch { Stream = 1, napt = MAYBE } } } }', 449),
+        'Context = 1 { Modify = ip/1/access/1 { Signals { ipnapt/latch { Stream = 1, napt = MAYBE } } } }', 454),
     "IPv6 in an IPv4 realm": (_add_access(stream(
         "Local {\nv=0\nc=IN IP6 $\nm=message $ TCP *\n}", realm=A)), 449),
     "IPv6 peer of an IPv4 endpoint": (modify("ip/1/access/1", stream(
@@ -321,12 +321,12 @@ REFUSALS = {
     "local port in use": (_add_access(stream(local("TCP", "passive", port=40_000), realm=A)), 510),
     "realm of a running stream": (modify("ip/1/access/1", stream(realm=C)), 473),
     "loop back": (modify("ip/1/access/1", stream(mode="Loopback")), 517),
-    "Move": ("Context = 1 { Move = ip/1/access/3 }", 501),
-    "AuditCapability": ("Context = 1 { AuditCapability = ip/1/access/1 { Audit { } } }", 501),
+    "Move into a full context": ("Context = 1 { Move = ip/1/access/3 }", 434),
+    "capability of a termination elsewhere": ("Context = 1 { AuditCapability = ip/1/access/3 { Audit { } } }", 435),
     "Notify": ("Context = 1 { Notify = ip/1/access/1 { ObservedEvents = 1 { g/cause } } }", 443),
     "descriptor that belongs nowhere": (_add_access("DigitMap = dm { (0x.) }"), 444),
     "descriptor twice": ("Context = 1 { Modify = ip/1/access/1 { Events, Events } }", 448),
-    "one-way topology": ("Context = 1 { Topology { ip/1/access/1, ip/1/core/2, Oneway }, AuditValue = * }", 522),
+    "topology of one": ("Context = 1 { Topology { ip/1/access/1, ip/1/access/1, Oneway }, AuditValue = * }", 522),
     "ServiceChange method": (
         "Context = - { ServiceChange = ROOT { Services { Method = HandOff, Reason = 903 } } }", 501),
     "timer value": (_add_access("Events = 1 { hangterm/thb { timerx = soon } }"), 449),

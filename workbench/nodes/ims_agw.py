@@ -5,9 +5,11 @@ The gateway itself is `nodes.gateway`; here stands what makes it an IMS-AGW: pro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from workbench.net.values import Endpoint
+from workbench.nodes.gateway import profiles
 from workbench.nodes.gateway.core import Gateway
 from workbench.nodes.gateway.settings import Interlinkage, Limits, Policy, Profile
 from workbench.protocols.h248.coding import Coding
@@ -17,30 +19,16 @@ from workbench.security.source import Source
 
 __all__ = ["ImsAgw", "Interlinkage", "iq_profile"]
 
-# TS 29.334 §5.14.1 (mandatory), §5.14.2 (those optional ones that this gateway has), and nt for statistics.
-_PACKAGES = {
-    "ipnapt": 1, "g": 1, "root": 2, "gm": 2, "tman": 1, "ipdc": 1, "hangterm": 1, "ds": 2, "rtcph": 1,
-    "it": 1, "ipra": 1, "tcpbcc": 1, "tlsbsc": 1, "nt": 1,
-}  # fmt: skip
 
-# Bearer type indications (m= proto, TS 23.334 §5.16, §5.19, §6.2.10.3), and whether TLS ends here.
-_TRANSPORTS = {
-    "tcp": False, "tcp/msrp": False, "tcp/bfcp": False,
-    "tcp/tls": True, "tcp/tls/msrp": True, "tcp/tls/bfcp": True,
-}  # fmt: skip
+def iq_profile(registry: Registry, name: str | None = None, override: Path | None = None) -> Profile:
+    """What an IMS-AGW knows (`gateway/profiles/iq.toml`).
 
-
-def iq_profile(registry: Registry, name: str | None = None) -> Profile:
-    """What an IMS-AGW knows. `name` is the profile's name and version (`name/1`), the registry's by default."""
-    signals = ("tcp-establish", "tcp-release", "tls-establish", "tls-release")
-    return Profile(
-        name=name or registry.profile("iq").wire_name,
-        packages=_PACKAGES,
-        transports=_TRANSPORTS,
-        events=frozenset({"g/cause", "hangterm/thb", "it/ito", "ipra/arc",
-                          *(registry.wire_name(role).lower() for role in ("tcp-change", "tls-change"))}),
-        signals=frozenset({"ipnapt/latch", *(registry.wire_name(role).lower() for role in signals)}),
-    )
+    Args:
+        registry: names of packages' items.
+        name: the profile's name and version (`name/1`); the registry's by default.
+        override: a file of the user's that is laid over it.
+    """
+    return profiles.load("iq", registry, override, name)
 
 
 class ImsAgw(Gateway):
@@ -50,7 +38,8 @@ class ImsAgw(Gateway):
         name: of the node.
         control: its H.248 endpoint.
         controller: its IMS-ALG's; nobody else is obeyed.
-        addresses: realm, or the first label of its name (`access` for `access.example.net`), to the address there.
+        addresses: realm, or the first label of its name (`access` for `access.example.net`), to the address there,
+            or to several.
         source: where its key comes from if no `identity` is given.
         identity: certificate and key for TLS, one for all terminations.
         tls_versions: `1.2`, `1.3` or both.
@@ -63,8 +52,10 @@ class ImsAgw(Gateway):
         tcp_guard, tls_guard, drain, linger: seconds; see `Policy`.
         held: octets of payload that may wait for the other endpoint; see `Policy`.
         limits: see `Limits`.
-        ports: first and last local port for media.
+        ports: first and last local port for media at each address.
+        port_step: distance of the ports that are given.
         profile: `name/version` for ServiceChange; the registry's by default.
+        profile_file: laid over `gateway/profiles/iq.toml`: packages, events, signals, transports, limits.
         coding: of H.248: text with long (`pretty`) or short (`compact`) tokens, or `binary`.
         epoch: Unix seconds at which `now` is 0, for time stamps.
         registry: names of packages' items; the built-in one by default.
@@ -76,7 +67,7 @@ class ImsAgw(Gateway):
         *,
         control: Endpoint,
         controller: Endpoint,
-        addresses: Mapping[str, str],
+        addresses: Mapping[str, str | Sequence[str]],
         source: Source,
         identity: Identity | None = None,
         tls_versions: tuple[str, ...] = ("1.2", "1.3"),
@@ -93,7 +84,9 @@ class ImsAgw(Gateway):
         held: int = 65_536,
         limits: Limits | None = None,
         ports: tuple[int, int] = (40_000, 49_998),
+        port_step: int = 2,
         profile: str | None = None,
+        profile_file: Path | None = None,
         coding: Coding = "pretty",
         epoch: float = 0.0,
         registry: Registry | None = None,
@@ -101,7 +94,7 @@ class ImsAgw(Gateway):
         names = registry or Registry.load()
         super().__init__(
             name,
-            profile=iq_profile(names, profile),
+            profile=iq_profile(names, profile, profile_file),
             control=control,
             controller=controller,
             addresses=addresses,
@@ -113,6 +106,7 @@ class ImsAgw(Gateway):
                 tcp_guard=tcp_guard, tls_guard=tls_guard, drain=drain, linger=linger, held=held),
             limits=limits or Limits(),
             ports=ports,
+            port_step=port_step,
             epoch=epoch,
             coding=coding,
         )

@@ -5,13 +5,19 @@ Source: TS 23.334 §5.2, §5.3 (IP realms); TS 29.334 §5.6 (TerminationID); H.2
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 
 from workbench.net.values import Endpoint
 from workbench.nodes.gateway.settings import Refused
 from workbench.nodes.gateway.vocabulary import REALM
 from workbench.protocols.h248 import message as h248
+from workbench.protocols.h248.message import Form
 from workbench.protocols.sdp import CHOOSE
+
+_EPHEMERAL = 0x20000000
+_MOST_EPHEMERAL = 0x1FFFFFFF
+_USED, _QUEUED = 1, 2
 
 
 def interface_of(realm: str) -> str:
@@ -19,40 +25,116 @@ def interface_of(realm: str) -> str:
     return realm.partition(".")[0].lower()
 
 
+class Ports:
+    """The ports of one address. Giving and taking back takes the same time however many are in use.
+
+    A port is asked for by turns (`turn`); where that one is in use, those never given come first, then those that
+    came back, oldest first.
+    """
+
+    def __init__(self, host: str, first: int, last: int, step: int) -> None:
+        self.host = host
+        self.version = Endpoint(host, 0).version
+        self._first = first
+        self._last = last
+        self._step = step
+        self._fresh = first
+        self._back: deque[int] = deque()
+        self._state = bytearray(last - first + 1)
+
+    def take(self, turn: int) -> int | None:
+        """The port whose turn it is, or another free one, or None."""
+        if self.claim(turn):
+            return turn
+        while self._fresh <= self._last:
+            port, self._fresh = self._fresh, self._fresh + self._step
+            if self.claim(port):
+                return port
+        while self._back:
+            port = self._back.popleft()
+            self._state[port - self._first] &= ~_QUEUED
+            if self.claim(port):
+                return port
+        return None
+
+    def claim(self, port: int) -> bool:
+        """That port, if it is one of these and free."""
+        at = port - self._first
+        if not self._first <= port <= self._last or self._state[at] & _USED:
+            return False
+        self._state[at] |= _USED
+        return True
+
+    def give_back(self, port: int) -> None:
+        """The port may be given to others."""
+        at = port - self._first
+        state = self._state[at]
+        self._state[at] = state & ~_USED
+        # Ports between the steps are had by name only, and those not reached yet come up by themselves.
+        if state == _USED and at % self._step == 0 and port < self._fresh:
+            self._state[at] |= _QUEUED
+            self._back.append(port)
+
+
 class Addresses:
     """Where a gateway can be reached.
 
     Args:
-        realms: realm, or the first label of its name, to the gateway's address there.
-        ports: first and last local port for media; every second one is used.
-        free: whether a local endpoint is not in use by a connection that still ends.
+        realms: realm, or the first label of its name, to the gateway's address there, or to several.
+        ports: first and last local port for media at each address.
+        step: distance of the ports that are given.
+        binary: terminations are named by four octets (`0x20000001`, TS 29.334 §5.6) instead of by their interface.
     """
 
-    def __init__(self, realms: Mapping[str, str], ports: tuple[int, int], free: Callable[[Endpoint], bool]) -> None:
-        self._realms = dict(realms)
+    def __init__(
+        self,
+        realms: Mapping[str, str | Sequence[str]],
+        ports: tuple[int, int],
+        step: int = 2,
+        *,
+        binary: bool = False,
+    ) -> None:
+        lists = {realm: (hosts,) if isinstance(hosts, str) else tuple(hosts) for realm, hosts in realms.items()}
+        self._by_host = {host: Ports(host, *ports, step) for hosts in lists.values() for host in hosts}
+        self._pools = {realm: tuple(self._by_host[host] for host in hosts) for realm, hosts in lists.items()}
+        self._binary = binary
         self._ports = ports
-        self._next_port = ports[0]
-        self._free = free
-        self._used: set[Endpoint] = set()
+        self._step = step
+        self._turn = ports[0]
+        self._down: set[str] = set()
 
     @property
     def realms(self) -> tuple[str, ...]:
-        """Names of the realms that there are."""
-        return tuple(self._realms)
+        """Names of the realms that are available."""
+        return tuple(realm for realm in self._pools if realm not in self._down)
 
-    def version(self, realm: str) -> int:
-        """Of IP in that realm: 4 or 6."""
-        return Endpoint(self._realms[realm], 0).version
+    def available(self, realm: str, there: bool) -> bool:
+        """A realm came or went; whether that is news."""
+        if realm not in self._pools or (realm not in self._down) is there:
+            return False
+        (self._down.discard if there else self._down.add)(realm)
+        return True
+
+    def versions(self, realm: str) -> frozenset[int]:
+        """Of IP in that realm: 4, 6 or both."""
+        return frozenset(pool.version for pool in self._pools[realm])
 
     def give_back(self, *locals_: Endpoint) -> None:
         """These endpoints may be given to others."""
-        self._used.difference_update(locals_)
+        for local in locals_:
+            pool = self._by_host.get(local.host)
+            if pool is not None:
+                pool.give_back(local.port)
 
     def prefix(self, name: str, exists: bool) -> str:
         """What stands before the number in the name of a new termination; empty where the gateway may choose."""
         if name.upper() == h248.ROOT or "*" in name:
             raise Refused(410, name)
         if name == CHOOSE:
+            return ""
+        if self._binary:
+            if CHOOSE not in name:
+                raise Refused(433 if exists else 430, name)
             return ""
         parts = name.lower().split("/")
         if "$" not in parts:
@@ -62,39 +144,66 @@ class Addresses:
             raise Refused(430, name)
         if len(known) < 3:
             return ""
-        if known[2] not in {interface_of(realm) for realm in self._realms}:
+        if known[2] not in {interface_of(realm) for realm in self._pools}:
             raise Refused(430, name)
         return "/".join(known)
 
+    def name(self, prefix: str, realm: str, number: int) -> str:
+        """The TerminationID of a new termination."""
+        if self._binary:
+            return f"0x{_EPHEMERAL + number % _MOST_EPHEMERAL:08x}"
+        return f"{prefix or f'ip/1/{interface_of(realm)}'}/{number}"
+
+    def interface(self, name: str) -> str:
+        """The interface that a termination is named after, as `prefix` gives it; empty where its name says nothing."""
+        return "" if self._binary else name.rpartition("/")[0]
+
     def realm(self, item: h248.Property | None, prefix: str) -> str:
         """The realm that addresses come from: `ipdc/realm`, or else that of the interface in the TerminationID."""
-        wanted = (item.value if item is not None else prefix.rpartition("/")[2]).lower()
+        interface = prefix.rpartition("/")[2].lower()
+        if item is not None and item.form is Form.DIFFERENT:
+            return self._first(realm for realm in self.realms if realm.lower() != item.value.lower())
+        if item is not None and item.form in (Form.ANY_OF, Form.LIST):
+            known = [found for value in item.values if (found := self._find(value.lower())) is not None]
+            return self._first(realm for realm in known if realm in self.realms)
+        if item is not None and item.value == CHOOSE:
+            return self._find(interface) or self._first(iter(self.realms))
+        wanted = (item.value if item is not None else interface).lower()
         if not wanted:
             raise Refused(472, REALM)
-        for known in self._realms:
+        found = self._find(wanted)
+        if found is None or (item is not None and item.form is not Form.ONE):
+            raise Refused(449, f"{REALM} = {wanted}")
+        return found
+
+    @staticmethod
+    def _first(realms: Iterable[str]) -> str:
+        for realm in realms:
+            return realm
+        raise Refused(449, f"{REALM}: nothing to choose from")
+
+    def _find(self, wanted: str) -> str | None:
+        for known in self._pools:
             if wanted == known.lower():
                 return known
-        for known in self._realms:
+        for known in self._pools:
             if known.lower() == interface_of(wanted) or wanted == interface_of(known):
                 return known
-        raise Refused(449, f"{REALM} = {wanted}")
+        return None
 
-    def endpoint(self, asked: Endpoint, realm: str) -> Endpoint:
+    def endpoint(self, asked: Endpoint, realm: str, version: int) -> Endpoint:
         """A local endpoint of a realm: the one asked for, or with an empty host or port 0 the next free one."""
-        address = self._realms[realm]
-        if asked.host not in ("", address):
+        if realm in self._down:
+            raise Refused(510, f"realm {realm} is not available")
+        pools = [pool for pool in self._pools[realm] if asked.host in ("", pool.host) and pool.version == version]
+        if not pools:
             raise Refused(449, f"c= {asked.host}")
-        if asked.port:
-            where = Endpoint(address, asked.port)
-            if where in self._used or not self._free(where):
-                raise Refused(510, f"{where} is in use")
-            self._used.add(where)
-            return where
-        first, last = self._ports
-        for _ in range(0, last - first + 1, 2):
-            where = Endpoint(address, self._next_port)
-            self._next_port = self._next_port + 2 if self._next_port + 2 <= last else first
-            if where not in self._used and self._free(where):
-                self._used.add(where)
-                return where
-        raise Refused(510, f"no free port at {address}")
+        turn = self._turn
+        if not asked.port:
+            self._turn = turn + self._step if turn + self._step <= self._ports[1] else self._ports[0]
+        for pool in pools:
+            port = pool.take(turn) if not asked.port else asked.port if pool.claim(asked.port) else None
+            if port is not None:
+                return Endpoint(pool.host, port)
+        where = Endpoint(pools[0].host, asked.port)
+        raise Refused(510, f"{where} is in use" if asked.port else f"no free port at {pools[0].host}")

@@ -16,6 +16,13 @@
                Subtract, release signal            close_notify, FIN; RST after `drain`, `linger`
     OVER       only `a=connection:new` leads out of it
 
+More than two endpoints in a stream (a context with three terminations or more):
+    - Octets that come in go out at every endpoint to which the topology lets them flow, whose mode sends and whose
+      connection is ready. Those that are not ready miss them; where none is ready the octets wait.
+    - One that is full holds all of them back: what is connected loses nothing.
+    - Octets of several sources go out in the order in which they came in, each portion whole.
+    - A connection that comes in triggers every outgoing one; the end of one releases none of the others.
+
 Everything a peer does is answered with commands and observations; nothing is raised.
 
 Source: TS 23.334 §5.4, §5.16, §6.2.10.3, §6.2.18; H.248.89 (TCP), H.248.90 (TLS).
@@ -69,7 +76,16 @@ class Bearer:
     Args:
         context, termination, number: which one it is; `number` is the H.248 stream's.
         setting: what the controller has said so far.
+
+    `links` are the other endpoints of the stream, `sinks` those at which the octets go out that come in here. What a
+    connection needs (queue, timers, TLS) is made with the connection.
     """
+
+    __slots__ = (
+        "_came_in", "_due", "_end_due", "_fin_seen", "_fin_sent", "_full", "_heard_payload", "_identity", "_inbox",
+        "_leaving", "_listening", "_out", "_paused", "_policy", "_shaken", "_tcp_ordered", "_tls", "_tls_ordered",
+        "_verified", "_waiting", "context", "entered", "links", "number", "octets_in", "octets_out", "setting", "sinks",
+        "state", "stream", "termination", "timers", "watched")
 
     def __init__(
         self,
@@ -88,8 +104,11 @@ class Bearer:
         self.setting = setting
         self.state = State.IDLE
         self.stream: Stream | None = None
-        self.partner: Bearer | None = None
-        self.timers: dict[str, float] = {}
+        self.links: tuple[Bearer, ...] = ()
+        self.sinks: tuple[Bearer, ...] = ()
+        self.timers: dict[str, float] | None = None
+        self.entered: float | None = None
+        self.watched = False
         self.octets_in = 0
         self.octets_out = 0
         self._policy = policy
@@ -108,7 +127,7 @@ class Bearer:
         self._shaken = False
         self._verified = False
         self._heard_payload = False
-        self._inbox: deque[bytes] = deque()
+        self._inbox: deque[bytes] | None = None
         self._waiting = 0
         self._paused = False
         self._full = False
@@ -116,6 +135,11 @@ class Bearer:
         self._fin_sent = False
         self._end_due = False
         self._leaving = False
+
+    @property
+    def partner(self) -> Bearer | None:
+        """The other endpoint of the stream, where there is exactly one: with it this one comes and goes."""
+        return self.links[0] if len(self.links) == 1 else None
 
     # What the controller orders
 
@@ -130,9 +154,9 @@ class Bearer:
             self._secured(self._tls.announce(setting.remote_fingerprints or ()), now)
         self.consider(now)
         self.pump(now)
-        if self.partner is not None:
-            self.partner.consider(now)
-            self.partner.pump(now)
+        for other in self.links:
+            other.consider(now)
+            other.pump(now)
 
     def establish_tcp(self, now: float) -> None:
         """Establish signal for TCP: open now, whatever the other endpoint does."""
@@ -143,6 +167,18 @@ class Bearer:
         """Establish signal for TLS: be its client, now or as soon as TCP is up."""
         self._tls_ordered = True
         self._start_tls(now)
+
+    def relinked(self, now: float) -> None:
+        """Other endpoints are in the stream now: what waits may go on."""
+        for one in (self, *self.links):
+            one.consider(now)
+            one.pump(now)
+
+    def revive(self) -> None:
+        """Back in service after the connection was taken away: as before any connection."""
+        if self.state is State.OVER:
+            self._abandon("")
+            self._listen()
 
     def due(self, now: float) -> None:
         """Both endpoints of the stream are configured and open: from here on waiting has an end."""
@@ -163,7 +199,7 @@ class Bearer:
             elif self.state is not State.UP or reset:
                 self._out.order(AbortStream(self.stream, why))
             else:
-                self._inbox.clear()
+                self._forget_inbox()
                 self._leave(now, why)
                 return
         self._over()
@@ -179,24 +215,23 @@ class Bearer:
             return
         self.stream = stream
         self._came_in = True
-        partner = self.partner
-        held = self._policy.hold_incoming and partner is not None and partner.will_open
+        held = self._policy.hold_incoming and any(other.will_open for other in self.links)
         self._arm("tcp", now + self._policy.tcp_guard)
         if held:
             self.state = State.OFFERED
         else:
             self._accept()
-        if partner is not None:
-            partner.consider(now)
+        for other in self.links:
+            other.consider(now)
 
     def opened(self, now: float) -> None:
         """TCP is up. TLS comes next where it ends here, payload otherwise."""
         self.state = State.UP
-        self.timers.pop("tcp", None)
+        self._disarm("tcp")
         self._observe(Change.TCP_ESTABLISHED)
-        partner = self.partner
-        if partner is not None and partner.state is State.OFFERED:
-            partner._accept()
+        for other in self.links:
+            if other.state is State.OFFERED:
+                other._accept()
         if self.setting.tls:
             if self._due:
                 self._arm("tls", now + self._policy.tls_guard)
@@ -224,7 +259,7 @@ class Bearer:
     def flushed(self, now: float) -> None:
         """All we sent has arrived, FIN included: what is left to wait for is the peer's FIN."""
         if self._leaving:
-            self._arm("linger", min(self.timers.get("linger", now), now + self._policy.linger))
+            self._arm("linger", min((self.timers or {}).get("linger", now), now + self._policy.linger))
 
     def full(self) -> None:
         """The connection takes no more for now: what the other endpoint reads stays there, and its reading stops."""
@@ -233,8 +268,8 @@ class Bearer:
     def writable(self, now: float) -> None:
         """The connection takes octets again."""
         self._full = False
-        if self.partner is not None:
-            self.partner.pump(now)
+        for other in self.links:
+            other.pump(now)
 
     def ended(self, now: float) -> None:
         """The peer's FIN: half-close for plain TCP; with TLS the end of the session, in order or not."""
@@ -258,14 +293,14 @@ class Bearer:
             return
         handshake = self.setting.tls and not self._verified
         self._observe(Change.TLS_FAILED if handshake else Change.LOST)
-        self._inbox.clear()
+        self._forget_inbox()
         if self.partner is not None and self._policy.release_linked:
             self.partner.give_up(now, f"{reason} at {self.termination} is mirrored [TS 23.334 §5.16.2.2]", hard=True)
 
     def wake(self, now: float) -> None:
         """Let timers run out."""
-        for name in [name for name, moment in self.timers.items() if moment <= now]:
-            self.timers.pop(name, None)
+        for name in [name for name, moment in (self.timers or {}).items() if moment <= now]:
+            self._disarm(name)
             if name == "tcp":
                 self._fail_tcp(f"no TCP connection within {self._policy.tcp_guard:g} s", now)
             elif name == "tls" and not self._verified:
@@ -277,11 +312,18 @@ class Bearer:
 
     def next_wakeup(self) -> float | None:
         """The first of this endpoint's timers, or None."""
-        return min(self.timers.values(), default=None)
+        return min(self.timers.values(), default=None) if self.timers else None
 
     def _arm(self, name: str, moment: float) -> None:
+        if self.timers is None:
+            self.timers = {}
         self.timers[name] = moment
         self._out.agenda.add(self)
+
+    def _disarm(self, *names: str) -> None:
+        for name in names:
+            if self.timers is not None:
+                self.timers.pop(name, None)
 
     # TCP
 
@@ -304,8 +346,8 @@ class Bearer:
             return
         if self._tcp_ordered:
             why = "establish signal: TCP is opened now [H.248.89 §7]"
-        elif self.partner is not None and self.partner.incoming:
-            why = f"incoming TCP at {self.partner.termination} triggers outgoing TCP [TS 23.334 §6.2.10.3.1.1.1]"
+        elif (incoming := next((other for other in self.links if other.incoming), None)) is not None:
+            why = f"incoming TCP at {incoming.termination} triggers outgoing TCP [TS 23.334 §6.2.10.3.1.1.1]"
         elif self._policy.interlinkage is Interlinkage.EAGER and self.setting.role is Role.ACTIVE:
             why = "opened as soon as configured, although no connection came in"
         else:
@@ -322,13 +364,16 @@ class Bearer:
         remote = self.setting.remote
         if not self.setting.latch and remote is not None and remote.host != stream.remote.host:
             return f"not from {remote.host}, and latching was not asked for"
-        return ""
+        gate = self.setting.gate
+        return gate.refusal(stream.remote, remote) if gate is not None else ""
 
     def _accept(self) -> None:
         assert self.stream is not None
         self.state = State.ACCEPTED
         how = f"latched on {self.stream.remote}" if self.setting.latch else "a=setup:passive"
         self._out.order(AcceptStream(self.stream, f"incoming TCP at {self.termination}, {how} [{_TCP}]"))
+        if self.setting.latch and self.stream.remote != self.setting.remote:
+            self._observe(Change.SOURCE)
 
     def _check_early_source(self) -> None:
         # A connection that came before Remote did is kept only if it turns out to be the peer's.
@@ -361,14 +406,15 @@ class Bearer:
             self._out.order(RefuseStream(self.stream, why) if refused else AbortStream(self.stream, why))
         self.stream = None
         self.state = State.IDLE
-        self.timers.clear()
+        self.timers = None
         self._due = False
         self._reset()
 
     def _over(self) -> None:
         self.state = State.OVER
-        self.timers.clear()
+        self.timers = None
         self._unlisten()
+        self._out.over.append(self)
 
     def _fail_tcp(self, what: str, now: float) -> None:
         if self.state is State.OVER:
@@ -423,7 +469,7 @@ class Bearer:
                     self._out.order(Note(f"{self.termination}: TLS {version} is up as {role}, {suite}{wait}"))
                 case tls.Verified():
                     self._verified = True
-                    self.timers.pop("tls", None)
+                    self._disarm("tls")
                     self._out.order(Note(f"{self.termination}: the peer's certificate matches its fingerprint"))
                     self._observe(Change.TLS_ESTABLISHED)
                     self._pump_both(now)
@@ -453,7 +499,7 @@ class Bearer:
 
     def _tls_failed(self, failed: tls.Failed, now: float) -> None:
         """No session, or no longer one: TCP goes, then the other endpoint; nothing unchecked was passed on (F5, F6)."""
-        self.timers.pop("tls", None)
+        self._disarm("tls")
         if self._leaving or self.state is not State.UP:
             return
         self._out.order(Note(f"{self.termination}: TLS: {failed.reason}"))
@@ -479,25 +525,29 @@ class Bearer:
         )
 
     def pump(self, now: float) -> None:
-        """Pass on what waits, as far as modes, certificates and the other connection allow."""
-        partner = self.partner
-        if partner is None:
+        """Pass on what waits, as far as modes, topology, certificates and the other connections allow."""
+        if not self.links:
             return
-        while self._inbox and self.setting.receives and partner.setting.sends and partner.takes:
+        while self._inbox and self.setting.receives:
+            open_ = [sink for sink in self.sinks if sink.setting.sends]
+            ready = [sink for sink in open_ if sink.takes]
+            if not ready or any(sink._full and sink.state is State.UP and not sink._fin_sent for sink in open_):
+                break
             data = self._inbox.popleft()
             self._waiting -= len(data)
-            partner._transmit(data, self, now)
+            for sink in ready:
+                sink._transmit(data, self, now)
         if self._paused and self._waiting <= self._policy.held // 2 and not self._held_by_tls:
             self._paused = False
             if self.stream is not None and self.state is State.UP:
                 self._out.order(PauseStream(self.stream, paused=False))
         if self._end_due:
-            self._pass_end(partner, now)
+            self._pass_end(now)
 
     def _pump_both(self, now: float) -> None:
         self.pump(now)
-        if self.partner is not None:
-            self.partner.pump(now)
+        for other in self.links:
+            other.pump(now)
 
     @property
     def _held_by_tls(self) -> bool:
@@ -506,8 +556,12 @@ class Bearer:
     def _take(self, data: bytes, now: float) -> None:
         self.octets_in += len(data)
         self._heard_payload = True
+        if self.watched:
+            self._out.heard.append((self, True))
         if self._leaving:
             return
+        if self._inbox is None:
+            self._inbox = deque()
         self._inbox.append(data)
         self._waiting += len(data)
         self.pump(now)
@@ -521,6 +575,8 @@ class Bearer:
 
     def _transmit(self, data: bytes, sender: Bearer, now: float) -> None:
         self.octets_out += len(data)
+        if self.watched:
+            self._out.heard.append((self, False))
         if self._tls is not None:
             why = f"payload of {sender.termination}, protected at {self.termination} [{_TLS}]"
             self._secured(self._tls.send(data), now, why)
@@ -534,15 +590,18 @@ class Bearer:
 
     # Ending
 
-    def _pass_end(self, partner: Bearer, now: float) -> None:
+    def _pass_end(self, now: float) -> None:
         """The peer has ended: when all it said is through, the other connection ends too."""
+        partner = self.partner
+        if partner is None:
+            self._end_alone(now)
+            return
         linked = self.setting.tls or partner.setting.tls
-        shut = not (self.setting.receives and partner.setting.sends)
+        shut = not (self.setting.receives and partner.setting.sends and partner in self.sinks)
         if self._inbox and not (linked and shut) and partner.state in (State.CONNECTING, State.ACCEPTED, State.UP):
             return
         self._end_due = False
-        self._inbox.clear()
-        self._waiting = 0
+        self._forget_inbox()
         if self.setting.tls and not self._policy.release_linked:
             return
         if partner.state is not State.UP:
@@ -554,12 +613,24 @@ class Bearer:
         else:
             partner._finish(f"FIN of {self.termination} is passed on [{_TCP}]")
 
+    def _end_alone(self, now: float) -> None:
+        """One of several endpoints has ended: what it said is passed on if it can be, and the others go on."""
+        if self._inbox and any(sink.state is State.UP for sink in self.sinks):
+            return
+        self._end_due = False
+        self._forget_inbox()
+        self._leave(now, f"the peer at {self.termination} has ended; the other connections of the stream go on")
+
+    def _forget_inbox(self) -> None:
+        self._inbox = None
+        self._waiting = 0
+
     def _leave(self, now: float, why: str) -> None:
         """Release this connection for good: close_notify, FIN, and a time limit for the peer's FIN."""
         if self.state is not State.UP or self._leaving:
             return
         self._leaving = True
-        self.timers.pop("tls", None)
+        self._disarm("tls")
         self._arm("linger", now + self._policy.drain)
         self._unlisten()
         if self._paused and self.stream is not None:
@@ -578,4 +649,5 @@ class Bearer:
         self._out.order(EndStream(self.stream, why))
 
     def _observe(self, change: Change) -> None:
-        self._out.observed.append(Observed(self.context, self.termination, self.number, change))
+        source = self.stream.remote if change is Change.SOURCE and self.stream is not None else None
+        self._out.observed.append(Observed(self.context, self.termination, self.number, change, source))

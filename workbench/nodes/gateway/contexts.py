@@ -1,22 +1,142 @@
-"""Contexts and terminations: what a controller has made, and which endpoints are joined."""
+"""Contexts and terminations: what a controller has made, and which endpoints are joined.
+
+A gateway holds tens of thousands of them, so they are small: SDP is kept as its text, equal values are kept once
+(`Shared`), and what few terminations need (`More`) is made when it is needed.
+
+Source: H.248.1 §6.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterator
+from typing import TypeVar
+
 from workbench.nodes.gateway.bearer import Bearer
+from workbench.nodes.gateway.playing import Playing
+from workbench.nodes.gateway.reporting import Detected
 from workbench.nodes.gateway.settings import Limits, Refused
+from workbench.nodes.gateway.topology import Flows
+from workbench.protocols import sdp
 from workbench.protocols.h248.message import (
+    ALL,
+    CHOOSE,
     ContextProperties,
+    DigitMap,
     Event,
+    EventBuffer,
+    EventBufferControl,
     Events,
     LocalControl,
     Mode,
+    ObservedEvent,
     Property,
-    Signals,
+    ServiceState,
     Statistics,
 )
 from workbench.protocols.sdp import SessionDescription
 
 HEARTBEAT = "hangterm/thb"
+IP_STOP = "adid/ipstop"
+_V = TypeVar("_V", bound=Hashable)
+
+
+class Shared:
+    """One copy of values that are equal in many places; it begins anew when there are too many different ones."""
+
+    def __init__(self, most: int = 4_096) -> None:
+        self._most = most
+        self._known: dict[object, object] = {}
+
+    def one(self, value: _V) -> _V:
+        """The copy that everybody uses."""
+        known = self._known.get(value)
+        if known is None:
+            if len(self._known) >= self._most:
+                self._known.clear()
+            self._known[value] = known = value
+        return known  # type: ignore[return-value]
+
+
+def pack(groups: tuple[SessionDescription, ...]) -> bytes:
+    """Descriptions of a Local or Remote descriptor as one text; each ends with a line end."""
+    texts = [sdp.encode(group) for group in groups]
+    return b"".join(text if text.endswith(b"\n") else text + b"\n" for text in texts)
+
+
+def unpack(text: bytes | None) -> tuple[SessionDescription, ...] | None:
+    """The descriptions again."""
+    return None if text is None else sdp.decode_groups(text)
+
+
+class StreamEnd:
+    """One stream of a termination: what Media has said of it, and the bearer that came of it.
+
+    Args:
+        number: H.248 stream.
+
+    `local` and `remote` are texts (`pack`); `reserve` is ReservedValue and ReservedGroup (both ON or not given).
+    """
+
+    __slots__ = ("bearer", "local", "number", "properties", "remote", "reserve")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.bearer: Bearer | None = None
+        self.local: bytes | None = None
+        self.remote: bytes | None = None
+        self.properties: tuple[Property, ...] = ()
+        self.reserve: tuple[bool, bool] = (False, False)
+
+    @property
+    def control(self) -> LocalControl:
+        """LocalControl as it stands now."""
+        mode = self.bearer.setting.mode if self.bearer is not None else Mode.INACTIVE
+        value, group = self.reserve
+        return LocalControl(mode, value or None, group or None, self.properties)
+
+
+class Quiet:
+    """An inactivity detection (adid/ipstop): for how long nothing passes, in which directions.
+
+    `told` once it was; it is told again only when something has passed in between.
+    """
+
+    __slots__ = ("incoming", "outgoing", "seconds", "since", "stream", "told")
+
+    def __init__(self, seconds: int, incoming: bool, outgoing: bool, stream: int | None, now: float) -> None:
+        self.seconds = seconds
+        self.incoming = incoming
+        self.outgoing = outgoing
+        self.stream = stream
+        self.since = now
+        self.told = False
+
+
+class More:
+    """What most terminations never need.
+
+    `ordered` is the Events descriptor that the controller sent, while embedded ones are in force in its place.
+    """
+
+    __slots__ = (
+        "base", "buffer", "buffer_control", "counted", "digit_maps", "full", "graceful_at", "ordered", "playing",
+        "properties", "queue", "quiet", "state", "waiting")
+
+    def __init__(self) -> None:
+        self.state = ServiceState.IN_SERVICE
+        self.properties: tuple[Property, ...] = ()
+        self.buffer_control = EventBufferControl.OFF
+        self.buffer: tuple[ObservedEvent, ...] = ()
+        self.queue: list[Detected] = []
+        self.waiting = False
+        self.ordered: Events | None = None
+        self.playing: list[Playing] = []
+        self.digit_maps: tuple[DigitMap, ...] = ()
+        self.counted: tuple[str, ...] | None = None
+        self.base: dict[tuple[int, str], float] = {}
+        self.quiet: list[Quiet] = []
+        self.graceful_at: float | None = None
+        self.full = False
 
 
 class Termination:
@@ -28,87 +148,195 @@ class Termination:
         now: when it was made, or last spoken of.
     """
 
+    __slots__ = (
+        "beats", "context", "entered", "events", "made", "more", "name", "realm", "request_id", "spoken_of", "streams")
+
     def __init__(self, name: str, realm: str, now: float) -> None:
         self.name = name
         self.realm = realm
-        self.bearers: dict[int, Bearer] = {}
-        self.locals: dict[int, SessionDescription] = {}
-        self.remotes: dict[int, SessionDescription] = {}
-        self.properties: dict[int, dict[str, Property]] = {}
-        self.events: Events | None = None
-        self.signals: Signals | None = None
+        self.context: Context | None = None
+        self.streams: tuple[StreamEnd, ...] = ()
+        self.request_id: int | None = None
+        self.events: tuple[Event, ...] = ()
+        self.beats = 0
+        self.more: More | None = None
+        self.entered: float | None = None
         self.made = now
         self.spoken_of = now
 
+    @property
+    def extra(self) -> More:
+        """The rarely needed part, from now on there."""
+        if self.more is None:
+            self.more = More()
+        return self.more
+
+    def stream(self, number: int) -> StreamEnd | None:
+        """The stream of that number, or None."""
+        for end in self.streams:
+            if end.number == number:
+                return end
+        return None
+
+    @property
+    def bearers(self) -> dict[int, Bearer]:
+        """Stream to bearer, for those streams that have one."""
+        return {end.number: end.bearer for end in self.streams if end.bearer is not None}
+
+    @property
+    def state(self) -> ServiceState:
+        """Its service state."""
+        return self.more.state if self.more is not None else ServiceState.IN_SERVICE
+
     def armed(self, name: str, stream: int | None = None) -> Event | None:
         """The event of that name, for that stream or for all, if the controller asked for it."""
-        if self.events is None:
-            return None
-        return next((
-            event for event in self.events.events
-            if event.name.lower() == name.lower() and (stream is None or event.stream in (None, stream))
-        ), None)
+        for event in self.events:
+            if (stream is None or event.stream in (None, stream)) and event.name.lower() == name.lower():
+                return event
+        return None
+
+    def watch(self, request_id: int | None, events: tuple[Event, ...]) -> None:
+        """From now on watch for these events."""
+        self.request_id = request_id
+        self.events = events
+        beat = self.armed(HEARTBEAT)
+        seconds = beat.parameter("timerx") if beat is not None else None
+        self.beats = int(seconds.value) if seconds is not None else 0
 
     def next_wakeup(self) -> float | None:
-        """When its heartbeat is due: so long after anybody spoke of it as the controller asked (H.248.36)."""
-        event = self.armed(HEARTBEAT)
-        seconds = event.parameter("timerx") if event is not None else None
-        if seconds is None or int(seconds.value) == 0:
-            return None
-        return self.spoken_of + int(seconds.value)
+        """Its first timer: heartbeat (H.248.36), end of a signal, inactivity of the bearer, end of service."""
+        more = self.more
+        if more is None:
+            return self.spoken_of + self.beats if self.beats else None
+        moments = [playing.ends_at for playing in more.playing]
+        moments += [quiet.since + quiet.seconds for quiet in more.quiet if not quiet.told]
+        moments += [more.graceful_at, self.spoken_of + self.beats if self.beats else None]
+        return min((moment for moment in moments if moment is not None), default=None)
 
-    def control(self, number: int) -> LocalControl:
-        """The stream's LocalControl as it stands now."""
-        bearer = self.bearers.get(number)
-        mode = bearer.setting.mode if bearer is not None else Mode.INACTIVE
-        return LocalControl(mode, properties=tuple(self.properties.get(number, {}).values()))
-
-    def statistics(self, now: float) -> Statistics:
+    def statistics(self, now: float, names: tuple[str, ...] = ("nt/os", "nt/or", "nt/dur")) -> Statistics:
         """Octets of payload sent and received, and milliseconds in the context (package nt)."""
-        bearers = self.bearers.values()
-        return Statistics((
-            Property("nt/os", (str(sum(bearer.octets_out for bearer in bearers)),)),
-            Property("nt/or", (str(sum(bearer.octets_in for bearer in bearers)),)),
-            Property("nt/dur", (str(round(1000 * (now - self.made))),)),
-        ))
+        if self.more is not None and self.more.counted is not None:
+            names = tuple(name for name in names if name.lower() in self.more.counted)
+        return Statistics(tuple(Property(name, (str(round(self.count(name, now))),)) for name in names))
+
+    def stream_statistics(self, number: int) -> Statistics:
+        """The same for one stream (version 3); the time in the context is no stream's."""
+        base = self.more.base if self.more is not None else {}
+        end = self.stream(number)
+        items = []
+        for name in ("nt/os", "nt/or"):
+            counted = _octets(end, name) - base.get((number, name), 0)
+            items.append(Property(name, (str(round(counted)),)))
+        return Statistics(tuple(items))
+
+    def count(self, name: str, now: float) -> float:
+        """A statistic since it was last reset."""
+        lowered = name.lower()
+        base = self.more.base if self.more is not None else {}
+        if lowered == "nt/dur":
+            return 1000 * (now - self.made) - base.get((0, lowered), 0)
+        return sum(_octets(end, lowered) - base.get((end.number, lowered), 0) for end in self.streams)
+
+    def reset(self, names: tuple[str, ...], now: float, number: int | None = None) -> None:
+        """Count these from 0 again, for one stream or for all."""
+        base = self.extra.base
+        for name in names:
+            if name == "nt/dur":
+                base[0, name] = 1000 * (now - self.made)
+                continue
+            for end in self.streams:
+                if number in (None, end.number):
+                    base[end.number, name] = _octets(end, name)
+
+
+def _octets(end: StreamEnd | None, name: str) -> int:
+    if end is None or end.bearer is None:
+        return 0
+    return end.bearer.octets_out if name.lower() == "nt/os" else end.bearer.octets_in
 
 
 class Context:
     """Terminations that are joined: streams with the same number are partners."""
 
+    __slots__ = ("flows", "number", "properties", "terminations")
+
     def __init__(self, number: int) -> None:
         self.number = number
-        self.terminations: dict[str, Termination] = {}
-        self.properties = ContextProperties()
+        self.terminations: tuple[Termination, ...] = ()
+        self.properties = _NO_PROPERTIES
+        self.flows: Flows | None = None
+
+    def termination(self, name: str) -> Termination | None:
+        """The termination of that name (lower case), if it is here."""
+        for termination in self.terminations:
+            if termination.name == name:
+                return termination
+        return None
 
     def relink(self) -> None:
-        """Join the endpoints of each stream after a termination came or went."""
-        for number in {number for t in self.terminations.values() for number in t.bearers}:
-            ends = [t.bearers[number] for t in self.terminations.values() if number in t.bearers]
-            for end in ends:
-                end.partner = next((other for other in ends if other is not end), None)
+        """Join the endpoints of each stream after a termination came or went, or flows were changed."""
+        if self.flows is None and len(self.terminations) <= 2:
+            self._pair()
+            return
+        numbers = {end.number for termination in self.terminations for end in termination.streams}
+        for number in numbers:
+            ends: list[tuple[str, Bearer]] = []
+            for termination in self.terminations:
+                end = termination.stream(number)
+                if end is not None and end.bearer is not None:
+                    ends.append((termination.name, end.bearer))
+            for name, bearer in ends:
+                links = tuple(other for _, other in ends if other is not bearer)
+                bearer.links = links
+                bearer.sinks = links if self.flows is None else self.flows.sinks(name, number, ends)
+
+    def _pair(self) -> None:
+        """The same for the common case: two terminations, and everything flows."""
+        for termination in self.terminations:
+            for end in termination.streams:
+                if end.bearer is None:
+                    continue
+                links: tuple[Bearer, ...] = ()
+                for other in self.terminations:
+                    found = other.stream(end.number) if other is not termination else None
+                    if found is not None and found.bearer is not None:
+                        links = (found.bearer,)
+                if end.bearer.links != links or end.bearer.sinks is not end.bearer.links:
+                    end.bearer.links = end.bearer.sinks = links
 
     def settle(self, now: float) -> None:
         """Tell endpoints whose stream is configured and open at both ends that waiting has an end from here on."""
-        for termination in self.terminations.values():
-            for bearer in termination.bearers.values():
-                if bearer.partner is not None and _ready(bearer) and _ready(bearer.partner):
+        for termination in self.terminations:
+            for end in termination.streams:
+                bearer = end.bearer
+                if bearer is not None and _ready(bearer) and any(_ready(other) for other in bearer.links):
                     bearer.due(now)
+
+
+_NO_PROPERTIES = ContextProperties()
 
 
 class Contexts:
     """All contexts of a gateway, and the numbers and names it gives out."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, terminations_per_context: int) -> None:
         self._limits = limits
+        self.per_context = limits.terminations_per_context or terminations_per_context
         self._contexts: dict[int, Context] = {}
-        self._where: dict[str, Context] = {}
+        self._terminations: dict[str, Termination] = {}
         self._last_context = 0
         self._last_termination = 0
+
+    def __len__(self) -> int:
+        return len(self._contexts)
 
     def all(self) -> list[Context]:
         """Every context, oldest first."""
         return list(self._contexts.values())
+
+    def terminations(self) -> Iterator[Termination]:
+        """Every termination that is in a context."""
+        return iter(list(self._terminations.values()))
 
     def get(self, number: int) -> Context:
         """The context of that number. Raises Refused (411)."""
@@ -118,42 +346,70 @@ class Contexts:
 
     def find(self, name: str) -> tuple[Context, Termination] | None:
         """Where a termination is, or None."""
-        context = self._where.get(name)
-        return None if context is None else (context, context.terminations[name])
+        termination = self._terminations.get(name)
+        if termination is None or termination.context is None:
+            return None
+        return termination.context, termination
 
     def put(self, context: Context, termination: Termination) -> None:
         """The termination is in this context from now on."""
-        context.terminations[termination.name] = termination
-        self._where[termination.name] = context
+        termination.context = context
+        context.terminations = (*context.terminations, termination)
+        self._terminations[termination.name] = termination
+
+    def move(self, termination: Termination, target: Context) -> None:
+        """The termination leaves its context, which vanishes if it was the last one there, and is in `target`."""
+        source = termination.context
+        assert source is not None
+        self.take_out(source, termination)
+        for bearer in termination.bearers.values():
+            bearer.context = target.number
+        self.put(target, termination)
+        target.relink()
 
     def take_out(self, context: Context, termination: Termination) -> None:
         """The termination is gone; and with its last termination the context is (H.248.1 §6.1)."""
-        termination.events = None
-        del context.terminations[termination.name]
-        del self._where[termination.name]
-        context.relink()
-        if not context.terminations:
+        context.terminations = tuple(other for other in context.terminations if other is not termination)
+        termination.context = None
+        del self._terminations[termination.name]
+        if context.flows is not None:
+            context.flows.forget(termination.name)
+        if context.terminations:
+            context.relink()
+        else:
             del self._contexts[context.number]
 
-    def room(self, context: Context | None) -> None:
-        """Whether one more termination fits, into `context` or into a new one. Raises Refused (412, 434)."""
+    def room(self, context: Context | None, *, new: bool = True) -> None:
+        """Whether one more termination fits, into `context` or into a new one. Raises Refused (412, 432, 434)."""
         if context is None and len(self._contexts) >= self._limits.contexts:
             raise Refused(412, f"{self._limits.contexts} contexts")
-        if context is not None and len(context.terminations) >= self._limits.terminations_per_context:
-            raise Refused(434, f"{self._limits.terminations_per_context} terminations")
+        if context is not None and len(context.terminations) >= self.per_context:
+            raise Refused(434, f"{self.per_context} terminations")
+        if new and len(self._terminations) >= self._limits.terminations:
+            raise Refused(432, f"{self._limits.terminations} terminations")
 
     def new_context(self) -> Context:
-        """A context with a number that was never used before."""
-        self._last_context += 1
-        context = self._contexts[self._last_context] = Context(self._last_context)
+        """A context with a number that no other one has; a number is not used again until all have been."""
+        number = self._last_context
+        while True:
+            number = number + 1 if number + 1 < min(CHOOSE, ALL) else 1
+            if number not in self._contexts:
+                break
+        self._last_context = number
+        context = self._contexts[number] = Context(number)
         return context
 
-    def new_name(self, prefix: str) -> str:
-        """A TerminationID that was never used before."""
+    def new_number(self) -> int:
+        """The number in the name of a new termination; never used before."""
         self._last_termination += 1
-        return f"{prefix}/{self._last_termination}"
+        return self._last_termination
 
 
 def _ready(bearer: Bearer) -> bool:
     setting = bearer.setting
     return setting.mode is not Mode.INACTIVE and (setting.remote is not None or setting.latch)
+
+
+__all__ = [
+    "HEARTBEAT", "IP_STOP", "Context", "Contexts", "EventBuffer", "More", "Quiet", "Shared", "StreamEnd", "Termination",
+    "pack", "unpack"]

@@ -38,8 +38,9 @@ from workbench.nodes.gateway.addresses import Addresses
 from workbench.nodes.gateway.bearer import Bearer, State
 from workbench.nodes.gateway.contexts import HEARTBEAT, Termination
 from workbench.nodes.gateway.control import Control
-from workbench.nodes.gateway.reporting import event_for, time_stamp
-from workbench.nodes.gateway.settings import Limits, Observed, Outbox, Policy, Profile
+from workbench.nodes.gateway.reporting import time_stamp
+from workbench.nodes.gateway.settings import Limits, Outbox, Policy, Profile
+from workbench.nodes.gateway.watching import Notification
 from workbench.protocols.h248 import machine
 from workbench.protocols.h248 import message as h248
 from workbench.protocols.h248.coding import Coding, decode, encode
@@ -47,6 +48,8 @@ from workbench.protocols.h248.packages import Registry
 from workbench.security.identities import Identity
 
 INACTIVITY = "it/ito"
+REALMS_CHANGED = "ipra/arc"
+_HANGS = (410, 411, 430, 435)
 _AGAIN = 5.0
 _MOST_FOREIGN_OCTETS = 8_192
 _READY = (Listen, Unlisten, Note)
@@ -60,10 +63,11 @@ class Gateway:
         profile: what this kind of gateway knows.
         control: its own H.248 endpoint.
         controller: whose orders it takes; nobody else's.
-        addresses: realm, or the first label of its name, to the gateway's address there.
+        addresses: realm, or the first label of its name, to the gateway's address there, or to several.
         identity: its certificate and key; one for all terminations.
         registry: names of packages' items.
-        ports: first and last local port for media; every second one is used.
+        ports: first and last local port for media at each address.
+        port_step: distance of the ports that are given.
         epoch: Unix seconds at which `now` is 0, for time stamps.
         coding: of H.248: text with long (`pretty`) or short (`compact`) tokens, or `binary`.
     """
@@ -75,12 +79,13 @@ class Gateway:
         profile: Profile,
         control: Endpoint,
         controller: Endpoint,
-        addresses: Mapping[str, str],
+        addresses: Mapping[str, str | Sequence[str]],
         identity: Identity,
         registry: Registry,
         policy: Policy,
         limits: Limits,
         ports: tuple[int, int],
+        port_step: int = 2,
         epoch: float,
         coding: Coding,
     ) -> None:
@@ -92,14 +97,15 @@ class Gateway:
         self._epoch = epoch
         self._out = Outbox()
         self._h248 = machine.Transactions(f"[{control.host}]:{control.port}", coding=coding)
+        self._addresses = Addresses(addresses, ports, port_step, binary=coding == "binary")
         self._control = Control(
             profile=profile, limits=limits, policy=policy, identity=identity,
-            addresses=Addresses(addresses, ports, self._free), registry=registry, out=self._out)
+            addresses=self._addresses, registry=registry, out=self._out, stamp=self._stamp)
         self._registration: int | None = None
         self._registered = False
         self._register_at: float | None = None
         self._method = (h248.Method.RESTART, "901 Cold Boot")
-        self._notified: dict[int, tuple[int, str]] = {}
+        self._notified: dict[int, h248.Command] = {}
         self._heard = 0.0
 
     # The node
@@ -126,7 +132,7 @@ class Gateway:
             case _:
                 self._out.order(Drop(happened, "nothing here is concerned"))
         self._report(now)
-        self._control.leaving = [bearer for bearer in self._control.leaving if bearer.state is not State.OVER]
+        self._control.ended()
         return self._out.taken()
 
     def next_wakeup(self) -> float | None:
@@ -143,12 +149,12 @@ class Gateway:
             if isinstance(owner, Bearer):
                 owner.wake(now)
             elif isinstance(owner, Termination):
-                self._beat(owner, now)
+                self._control.wake(owner, now)
             self._out.agenda.add(owner)
         inactive = self._inactive_at()
         if inactive is not None and inactive <= now:
             self._heard = now
-            self._notify(h248.NULL, self._control.root, h248.ObservedEvent(INACTIVITY, self._stamp(now)), now)
+            self._control.watcher.detected_event(self._control.root, INACTIVITY, None, (), now)
 
     # The controller
 
@@ -240,10 +246,15 @@ class Gateway:
                 self._out.order(Note(f"the controller refuses registration: {error.code} {error.text or ''}"))
                 self._register_at = now + _AGAIN
             return
-        where = self._notified.pop(number, None)
-        if error is not None and where is not None:
-            context, termination = where
-            self._out.order(Note(f"Notify for {termination} in context {context}: {error.code} {error.text or ''}"))
+        command = self._notified.pop(number, None)
+        if error is None or command is None:
+            return
+        name = command.terminations[0]
+        self._out.order(Note(f"Notify for {name}: {error.code} {error.text or ''}"))
+        observed = command.descriptor(h248.ObservedEvents)
+        beat = observed is not None and any(event.name.lower() == HEARTBEAT for event in observed.events)
+        if beat and error.code in _HANGS and self._control.clean_up(name, now):
+            self._out.order(Note(f"{name} hangs: the controller does not know it, so it is released [H.248.36 §7]"))
 
     def _unanswered(self, number: int, now: float) -> None:
         """The controller is lost: register again until it answers; contexts stay (H.248.1 §11.5)."""
@@ -257,35 +268,31 @@ class Gateway:
 
     # Notifications
 
+    def realm_available(self, realm: str, there: bool, now: float) -> list[Command]:
+        """A realm came (back) or went; the controller is told if it watches for that (ipra/arc, H.248.41)."""
+        if self._addresses.available(realm, there):
+            parameter = h248.Property("nar" if there else "nur", (h248.Quoted(realm),), h248.Form.LIST)
+            self._control.watcher.detected_event(self._control.root, REALMS_CHANGED, None, (parameter,), now)
+            self._report(now)
+        return self._out.taken()
+
     def _report(self, now: float) -> None:
-        observed, self._out.observed = self._out.observed, []
-        for one in observed:
-            termination = self._termination(one)
-            if termination is None:
-                continue
-            event = event_for(one, termination, self._profile, self._registry, self._stamp(now))
-            if event is not None:
-                self._notify(one.context, termination, event, now)
+        self._control.detect(now)
+        notifications, self._control.watcher.notifications = self._control.watcher.notifications, []
+        for one in notifications:
+            self._notify(one, now)
 
-    def _beat(self, termination: Termination, now: float) -> None:
-        termination.spoken_of = now
-        found = self._control.contexts.find(termination.name)
-        if found is not None:
-            self._notify(found[0].number, termination, h248.ObservedEvent(HEARTBEAT, self._stamp(now)), now)
-
-    def _notify(self, context: int, termination: Termination, event: h248.ObservedEvent, now: float) -> None:
-        armed = termination.events
-        if armed is None or armed.request_id is None:
-            return
-        observed = h248.ObservedEvents(armed.request_id, (event,))
-        command = h248.Command(h248.Kind.NOTIFY, (termination.name,), (observed,))
+    def _notify(self, one: Notification, now: float) -> None:
+        descriptors = (one.observed, *((one.error,) if one.error is not None else ()))
+        command = h248.Command(h248.Kind.NOTIFY, (one.termination,), descriptors)
+        name = one.observed.events[0].name
         try:
-            number, events = self._h248.request((h248.Action(context, (command,)),), now)
+            number, events = self._h248.request((h248.Action(one.context, (command,)),), now)
         except LocalProtocolError as error:
-            self._out.order(Note(f"{event.name} of {termination.name} is not notified: {error}"))
+            self._out.order(Note(f"{name} of {one.termination} is not notified: {error}"))
             return
-        self._notified[number] = (context, termination.name)
-        self._controlled(events, now, f"Notify {event.name}: {termination.name} [H.248.1 §7.2.7]")
+        self._notified[number] = command
+        self._controlled(events, now, f"Notify {name}: {one.termination} [H.248.1 §7.2.7]")
 
     def _stamp(self, now: float) -> str:
         return time_stamp(self._epoch + now)
@@ -332,18 +339,10 @@ class Gateway:
 
     def _carrier(self, stream: Stream) -> Bearer | None:
         """Whose connection it is: that of an endpoint, or one that still ends after its endpoint is gone."""
-        candidates = (self._control.bearers.get(stream.local), *self._control.leaving)
-        return next((one for one in candidates
-                     if one is not None and one.stream == stream and one.state is not State.OVER), None)
-
-    # Who is here
-
-    def _termination(self, observed: Observed) -> Termination | None:
-        found = self._control.contexts.find(observed.termination)
-        return None if found is None else found[1]
-
-    def _free(self, local: Endpoint) -> bool:
-        return all(bearer.setting.local != local for bearer in self._control.leaving)
+        bearer = self._control.bearers.get(stream.local)
+        if bearer is None or bearer.stream != stream or bearer.state is State.OVER:
+            bearer = self._control.leaving.get(stream)
+        return bearer
 
 
 def _why(actions: Sequence[h248.Action], replies: Sequence[h248.ActionReply]) -> str:

@@ -49,8 +49,9 @@ class Local(msgspec.Struct, frozen=True):
 
 
 class Remote(msgspec.Struct, frozen=True):
-    """What a Remote descriptor says of the peer; None where it says nothing."""
+    """What a Remote descriptor says of the peer: its transport (m= proto), and the rest, None where it says nothing."""
 
+    proto: str
     address: Endpoint | None
     role: Role | None
     fingerprints: tuple[sdp.Fingerprint, ...] | None
@@ -93,7 +94,7 @@ def read_remote(described: sdp.SessionDescription) -> Remote:
     port = _port(media)
     host = None if connection is None or connection.address == CHOOSE else _address(connection.address)
     address = None if host is None or not port else Endpoint(host, port)
-    return Remote(address, _role(described, media), _fingerprints(described, media))
+    return Remote(media.proto, address, _role(described, media), _fingerprints(described, media))
 
 
 def filled(

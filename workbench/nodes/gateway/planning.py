@@ -1,4 +1,4 @@
-"""From the descriptors of a command to what the streams of a termination will be, before anything is changed.
+"""From the descriptors of a command to what a termination will be, before anything is changed.
 
 A command on a termination either takes effect completely or not at all: all that can be refused is refused here.
 
@@ -7,18 +7,33 @@ Source: H.248.1 §7.1, §7.1.7, §7.1.8; TS 29.334 §5.7.
 
 from __future__ import annotations
 
+import ipaddress
+import re
+
 import msgspec
 
 from workbench.net.values import Endpoint
 from workbench.nodes.gateway import describing
 from workbench.nodes.gateway.addresses import Addresses
 from workbench.nodes.gateway.bearer import Bearer
-from workbench.nodes.gateway.contexts import Termination
-from workbench.nodes.gateway.settings import Limits, Profile, Refused, Role, Setting
-from workbench.nodes.gateway.vocabulary import REALM, Vocabulary
+from workbench.nodes.gateway.contexts import StreamEnd, Termination, unpack
+from workbench.nodes.gateway.settings import Gate, Limits, Profile, Refused, Role, Setting
+from workbench.nodes.gateway.vocabulary import (
+    LOCAL_CONTROL,
+    REALM,
+    ROOT_STATE,
+    TERMINATION_STATE,
+    SignalOrder,
+    Vocabulary,
+    is_on,
+)
 from workbench.protocols.h248 import message as h248
 from workbench.protocols.sdp import SessionDescription
 from workbench.security.identities import Identity
+
+# port = number / "[" number ":" number "]" / number "-" number      gm/spr, H.248.43
+_PORTS = re.compile(r"\[?([0-9]{1,5})(?:[:-]([0-9]{1,5}))?\]?")
+_RTCP = ("rtcph/rsb", "gm/rsb")
 
 
 class PlannedStream(msgspec.Struct):
@@ -27,20 +42,53 @@ class PlannedStream(msgspec.Struct):
     Args:
         number: H.248 stream.
         setting: None as long as the controller has not described it.
-        local, described: what Local asks for, and its text; filled in by `Planner.reserve`.
-        remote, clears_remote: Remote as given; whether an empty one takes it away.
-        properties: of LocalControl, by their names in lower case.
+        locals: what the groups of Local ask for, with their texts; filled in by `Planner.reserve`. None: not given.
+        remotes: groups of Remote; None: not given, empty: taken away.
+        clears_local: an empty Local takes the endpoint away.
+        properties: of LocalControl.
+        chosen: those among them that the gateway chose: the reply shows them.
+        reserve: ReservedValue and ReservedGroup.
         renew: a new connection is asked for.
+        counted: statistics of the stream that are counted anew; None: as before.
+        latch_only: nothing is new but whether the endpoint latches.
     """
 
     number: int
-    setting: Setting | None
-    local: describing.Local | None
-    described: SessionDescription | None
-    remote: SessionDescription | None
-    clears_remote: bool
-    properties: dict[str, h248.Property]
-    renew: bool
+    setting: Setting | None = None
+    locals: list[tuple[describing.Local, SessionDescription]] | None = None
+    remotes: tuple[SessionDescription, ...] | None = None
+    clears_local: bool = False
+    properties: tuple[h248.Property, ...] = ()
+    chosen: tuple[h248.Property, ...] = ()
+    reserve: tuple[bool, bool] = (False, False)
+    renew: bool = False
+    counted: tuple[str, ...] | None = None
+    latch_only: bool = False
+
+    @property
+    def underspecified(self) -> bool:
+        """Local left something to the gateway."""
+        return any(local.underspecified for local, _ in self.locals or ())
+
+
+class Plan(msgspec.Struct):
+    """What a command makes of a termination; None: as before.
+
+    Args:
+        realm: where its addresses come from.
+        properties: of TerminationState, as they will all be.
+    """
+
+    realm: str
+    streams: list[PlannedStream] = []
+    state: h248.ServiceState | None = None
+    buffer_control: h248.EventBufferControl | None = None
+    properties: tuple[h248.Property, ...] | None = None
+    events: h248.Events | None = None
+    buffer: h248.EventBuffer | None = None
+    signals: h248.Signals | None = None
+    digit_maps: tuple[h248.DigitMap, ...] | None = None
+    counted: tuple[str, ...] | None = None
 
 
 class Planner:
@@ -55,110 +103,142 @@ class Planner:
         self._addresses = addresses
         self._identity = identity
 
-    def streams(self, media: h248.Media, termination: Termination, prefix: str) -> list[PlannedStream]:
-        """What Media makes of the streams. `prefix` is what stands before the number in the TerminationID."""
-        state = media.termination_state
-        if state is not None and (state.service_state not in (None, h248.ServiceState.IN_SERVICE) or state.buffer):
-            raise Refused(501, "TerminationState")
-        if state is not None:
-            for item in state.properties:
-                self._vocabulary.property(item)
+    def plan(self, command: h248.Command, termination: Termination, prefix: str) -> Plan:
+        """What a command makes of a termination. `prefix` is what stands before the number in its TerminationID.
+
+        Addresses are taken (`reserve`) when everything else is known to be right; nothing else is changed.
+        """
+        plan = Plan(termination.realm)
+        media = command.descriptor(h248.Media) or h248.Media()
+        self._state(media.termination_state, termination, plan, root=False)
+        self._streams(media, termination, prefix, plan)
+        self._orders(command, termination, plan)
+        if not plan.realm and not prefix:
+            raise Refused(472, REALM)
+        self.reserve(plan, termination)
+        return plan
+
+    def root(self, command: h248.Command, root: Termination) -> Plan:
+        """The same for ROOT, which has no streams."""
+        plan = Plan("")
+        media = command.descriptor(h248.Media) or h248.Media()
+        if media.streams:
+            raise Refused(442, "ROOT has no streams")
+        self._state(media.termination_state, root, plan, root=True)
+        self._orders(command, root, plan)
+        return plan
+
+    # TerminationState
+
+    def _state(
+        self, state: h248.TerminationState | None, termination: Termination, plan: Plan, *, root: bool
+    ) -> None:
+        if state is None:
+            return
+        if state.service_state not in (None, termination.state):
+            if not self._profile.service_states or root:
+                raise Refused(501, f"ServiceStates = {state.service_state}")
+            if state.service_state is h248.ServiceState.TEST:
+                raise Refused(501, "ServiceStates = Test")
+            plan.state = state.service_state
+        if state.buffer is not None:
+            if not self._profile.event_buffer and state.buffer is not h248.EventBufferControl.OFF:
+                raise Refused(501, f"Buffer = {state.buffer}")
+            plan.buffer_control = state.buffer
+        given = self._vocabulary.properties(state.properties, ROOT_STATE if root else TERMINATION_STATE)
+        if given:
+            before = termination.more.properties if termination.more is not None else ()
+            plan.properties = _merged(before, given)
+
+    # Streams
+
+    def _streams(self, media: h248.Media, termination: Termination, prefix: str, plan: Plan) -> None:
         numbers = [stream.id for stream in media.streams]
         if len(set(numbers)) < len(numbers):
             raise Refused(448, "Stream")
-        if len(set(numbers) | set(termination.bearers)) > self._limits.streams_per_termination:
+        known = {end.number for end in termination.streams}
+        if len(set(numbers) | known) > self._limits.streams_per_termination:
             raise Refused(510, f"{self._limits.streams_per_termination} streams")
-        return [self._stream(stream, termination, prefix) for stream in media.streams]
+        for asked in media.streams:
+            plan.streams.append(self._stream(asked, termination, prefix, plan))
 
-    def orders(self, command: h248.Command, termination: Termination, streams: list[PlannedStream]) -> None:
-        """Check events and signals against what the termination is going to be; and take over the latch."""
-        events = command.descriptor(h248.Events)
-        if events is not None:
-            if len(events.events) > self._limits.events_per_termination:
-                raise Refused(510, f"{self._limits.events_per_termination} events")
-            for event in events.events:
-                self._vocabulary.event(event)
-        signals = command.descriptor(h248.Signals)
-        if signals is None:
-            return
-        future = {number: bearer.setting for number, bearer in termination.bearers.items()}
-        future.update({stream.number: stream.setting for stream in streams if stream.setting is not None})
-        for signal in self._vocabulary.signals(signals, future):
-            setting = future[signal.number]
-            if signal.role == "tcp-establish":
-                if setting.role is Role.PASSIVE:
-                    raise Refused(473, "establish signal with a=setup:passive")
-                if setting.remote is None:
-                    raise Refused(441, "establish signal without Remote")
-            elif signal.role.startswith("tls") and not setting.tls:
-                raise Refused(513, f"no TLS with {setting.proto}")
-            elif signal.role in ("latch", "unlatch"):
-                future[signal.number] = msgspec.structs.replace(setting, latch=signal.role == "latch")
-        for stream in streams:
-            if stream.setting is not None:
-                stream.setting = future[stream.number]
-        for number, bearer in termination.bearers.items():
-            if all(stream.number != number for stream in streams):
-                bearer.setting = future[number]
-
-    def reserve(self, streams: list[PlannedStream], termination: Termination) -> None:
-        """Give addresses and ports, and fill them into Local; nothing is taken if one can't be had."""
-        taken: list[Endpoint] = []
-        try:
-            for stream in streams:
-                setting = stream.setting
-                if setting is None:
-                    continue
-                if stream.number not in termination.bearers:
-                    where = self._addresses.endpoint(setting.local, termination.realm)
-                    taken.append(where)
-                    setting = stream.setting = msgspec.structs.replace(setting, local=where)
-                if stream.local is not None and stream.described is not None:
-                    stream.described = describing.filled(
-                        stream.described, setting.local, self._identity, stream.local.hash_name)
-        except Refused:
-            self._addresses.give_back(*taken)
-            raise
-
-    def _stream(self, asked: h248.StreamDescriptor, termination: Termination, prefix: str) -> PlannedStream:
-        bearer = termination.bearers.get(asked.id)
+    def _stream(
+        self, asked: h248.StreamDescriptor, termination: Termination, prefix: str, plan: Plan
+    ) -> PlannedStream:
+        end = termination.stream(asked.id) or StreamEnd(asked.id)
+        bearer = end.bearer
         before = bearer.setting if bearer is not None else None
-        properties = dict(termination.properties.get(asked.id, {}))
+        stream = PlannedStream(asked.id, properties=end.properties, reserve=end.reserve)
         mode = before.mode if before is not None else h248.Mode.INACTIVE
         if asked.local_control is not None:
-            mode = self._mode(asked.local_control, mode)
-            for item in asked.local_control.properties:
-                self._vocabulary.property(item)
-                properties[item.name.lower()] = item
-        self._settle_realm(properties.get(REALM), termination, prefix)
+            mode = self._control(asked.local_control, stream, mode)
+        self._settle_realm(stream, prefix, plan)
+        if asked.statistics is not None:
+            stream.counted = self._vocabulary.statistics(asked.statistics.items, stream=True) or ("nt/os", "nt/or")
+        remotes = self._remotes(asked.remote) if asked.remote else None
+        if remotes is not None:
+            stream.remotes = remotes[1]
+        elif asked.remote == ():
+            stream.remotes = ()
         if asked.local == ():
-            raise Refused(501, "an empty Local descriptor")
-        local, described = self._local(asked.local) if asked.local is not None else (None, None)
-        remote, theirs = self._remote(asked.remote) if asked.remote else (None, None)
-        stream = PlannedStream(asked.id, None, local, described, theirs, asked.remote == (), properties, False)
-        if local is None and before is None:
-            if remote is not None or mode is not h248.Mode.INACTIVE:
+            stream.clears_local = True
+            before = None
+        elif asked.local is not None:
+            wanted = remotes[0].proto if remotes is not None else self._known_proto(end)
+            stream.locals = self._locals(asked.local, plan.realm, stream.reserve[1], wanted)
+        if stream.locals is None and before is None:
+            if remotes is not None or mode is not h248.Mode.INACTIVE:
                 raise Refused(441, "Local")
             return stream
         setting = before if before is not None else Setting("", False, Endpoint("", 0), Role.NONE)
-        if local is not None:
-            setting = self._with_local(setting, local, bearer)
-            stream.renew = local.renew and before is not None and before.remote is not None
+        if stream.locals is not None:
+            setting = self._with_local(setting, stream.locals[0][0], bearer if before is not None else None)
+            stream.renew = stream.locals[0][0].renew and before is not None and before.remote is not None
+        remote = remotes[0] if remotes is not None else None
+        if remote is None and stream.remotes is None and before is None:
+            remote = self._known_remote(end)
         if remote is not None:
             setting = msgspec.structs.replace(
                 setting, remote=remote.address, remote_fingerprints=remote.fingerprints)
-        elif asked.remote == ():
+        elif stream.remotes == ():
             setting = msgspec.structs.replace(setting, remote=None, remote_fingerprints=None)
-        peer = remote.role if remote is not None else self._known_role(termination, asked.id)
-        stream.setting = msgspec.structs.replace(setting, mode=mode, role=describing.settled(setting.role, peer))
-        self._check_version(local, stream.setting, termination)
+        peer = remote.role if remote is not None else self._known_role(end) if stream.remotes is None else None
+        gate = _gate(stream.properties)
+        setting = msgspec.structs.replace(
+            setting, mode=mode, role=describing.settled(setting.role, peer), gate=gate)
+        self._check_version(stream, setting)
+        stream.setting = setting
         return stream
 
-    def _settle_realm(self, item: h248.Property | None, termination: Termination, prefix: str) -> None:
+    def _control(self, control: h248.LocalControl, stream: PlannedStream, before: h248.Mode) -> h248.Mode:
+        """LocalControl: properties, what is reserved, and the mode."""
+        if control.mode is h248.Mode.LOOP_BACK:
+            raise Refused(517, "Loopback")
+        given = self._vocabulary.properties(control.properties, LOCAL_CONTROL)
+        for item in given:
+            if item.name.lower() in _RTCP and is_on(item):
+                raise Refused(473, f"{item.name} = ON: a TCP stream has no RTCP")
+        stream.properties = _merged(stream.properties, given)
+        stream.chosen = tuple(
+            item for item, asked in zip(given, control.properties, strict=True) if item is not asked)
+        value, group = stream.reserve
+        stream.reserve = (
+            value if control.reserved_value is None else control.reserved_value,
+            group if control.reserved_group is None else control.reserved_group)
+        return control.mode or before
+
+    def _settle_realm(self, stream: PlannedStream, prefix: str, plan: Plan) -> None:
+        item = next((one for one in stream.properties if one.name.lower() == REALM), None)
+        if item is None and plan.realm:
+            return
         realm = self._addresses.realm(item, prefix)
-        if termination.realm not in ("", realm):
+        if plan.realm not in ("", realm):
             raise Refused(473, f"{REALM} = {realm}: the realm of a termination stays")
-        termination.realm = realm
+        plan.realm = realm
+        if item is not None and (item.form is not h248.Form.ONE or item.value == "$"):
+            settled = h248.Property(item.name, (h248.Quoted(realm),))
+            stream.properties = _merged(stream.properties, [settled])
+            stream.chosen = (*(one for one in stream.chosen if one.name.lower() != REALM), settled)
 
     @staticmethod
     def _with_local(before: Setting, local: describing.Local, bearer: Bearer | None) -> Setting:
@@ -172,34 +252,178 @@ class Planner:
                 raise Refused(501, f"{before.proto} to {local.proto} on a running connection")
         return msgspec.structs.replace(before, proto=local.proto, tls=local.tls, role=local.role, local=where)
 
-    def _known_role(self, termination: Termination, number: int) -> Role | None:
-        theirs = termination.remotes.get(number)
-        return None if theirs is None else describing.read_remote(theirs).role
+    @staticmethod
+    def _known_remote(end: StreamEnd) -> describing.Remote | None:
+        theirs = unpack(end.remote)
+        return None if not theirs else describing.read_remote(theirs[0])
 
-    def _check_version(self, local: describing.Local | None, setting: Setting, termination: Termination) -> None:
-        version = self._addresses.version(termination.realm)
-        if local is not None and local.version != version:
-            raise Refused(449, f"IP{local.version} in realm {termination.realm}")
-        if setting.remote is not None and setting.remote.version != version:
-            raise Refused(473, f"IP{setting.remote.version} in Remote, IP{version} in Local")
+    def _known_role(self, end: StreamEnd) -> Role | None:
+        remote = self._known_remote(end)
+        return None if remote is None else remote.role
 
-    def _local(self, groups: tuple[SessionDescription, ...]) -> tuple[describing.Local, SessionDescription]:
-        """The first alternative that the gateway can do (ReservedGroup is OFF: one is picked)."""
+    def _known_proto(self, end: StreamEnd) -> str:
+        remote = self._known_remote(end)
+        return "" if remote is None else remote.proto
+
+    def _check_version(self, stream: PlannedStream, setting: Setting) -> None:
+        """Local and Remote are of one IP version."""
+        local = stream.locals[0][0].version if stream.locals is not None else setting.local.version
+        if setting.remote is not None and setting.remote.version != local:
+            raise Refused(473, f"IP{setting.remote.version} in Remote, IP{local} in Local")
+
+    def _locals(
+        self, groups: tuple[SessionDescription, ...], realm: str, many: bool, wanted: str
+    ) -> list[tuple[describing.Local, SessionDescription]]:
+        """The alternatives that the gateway can do: the first one, or with ReservedGroup all of them.
+
+        Of several that are kept the one of Remote's transport is carried out, and until there is one, the first.
+        """
+        able: list[tuple[describing.Local, SessionDescription]] = []
         first: Refused | None = None
         for described in groups:
             try:
-                return describing.read_local(described, self._profile.transports, self._identity), described
+                local = describing.read_local(described, self._profile.transports, self._identity)
+                if local.version not in self._addresses.versions(realm):
+                    raise Refused(449, f"IP{local.version} in realm {realm}")
+                able.append((local, described))
+            except Refused as refused:
+                first = first or refused
+        if not able:
+            assert first is not None
+            raise first if len(groups) == 1 else Refused(510, f"no alternative can be had: {first.text}")
+        able.sort(key=lambda one: not many or one[0].proto.lower() != wanted.lower())
+        return able if many else able[:1]
+
+    @staticmethod
+    def _remotes(
+        groups: tuple[SessionDescription, ...]
+    ) -> tuple[describing.Remote, tuple[SessionDescription, ...]]:
+        """The first alternative of Remote that can be had, and all of them."""
+        first: Refused | None = None
+        for described in groups:
+            try:
+                return describing.read_remote(described), groups
             except Refused as refused:
                 first = first or refused
         assert first is not None
-        raise first
+        raise first if len(groups) == 1 else Refused(510, f"no alternative can be had: {first.text}")
 
-    @staticmethod
-    def _remote(groups: tuple[SessionDescription, ...]) -> tuple[describing.Remote, SessionDescription]:
-        return describing.read_remote(groups[0]), groups[0]
+    # Events, signals and the rest
 
-    @staticmethod
-    def _mode(control: h248.LocalControl, before: h248.Mode) -> h248.Mode:
-        if control.mode is h248.Mode.LOOP_BACK:
-            raise Refused(517, "Loopback")
-        return control.mode or before
+    def _orders(self, command: h248.Command, termination: Termination, plan: Plan) -> None:
+        """Check events, signals and what else there is against what the termination is going to be."""
+        root = termination.name == h248.ROOT
+        future = {number: bearer.setting for number, bearer in termination.bearers.items()}
+        for stream in plan.streams:
+            if stream.clears_local:
+                future.pop(stream.number, None)
+            if stream.setting is not None:
+                future[stream.number] = stream.setting
+        maps = termination.more.digit_maps if termination.more is not None else ()
+        for descriptor in command.descriptors:
+            match descriptor:
+                case h248.DigitMap():
+                    self._vocabulary.digit_map(descriptor, maps)
+                    if len(maps) >= self._limits.digit_maps and all(one.name != descriptor.name for one in maps):
+                        raise Refused(519, f"{self._limits.digit_maps} digit maps")
+                    maps = plan.digit_maps = (*(one for one in maps if one.name != descriptor.name), descriptor)
+                case h248.Statistics(items=items):
+                    plan.counted = self._vocabulary.statistics(items, stream=False) or tuple(self._profile.statistics)
+                case h248.EventBuffer(events=events):
+                    if len(events) > self._limits.events_per_termination:
+                        raise Refused(510, f"{self._limits.events_per_termination} events")
+                    self._vocabulary.buffered(events, root=root)
+                    plan.buffer = descriptor
+        plan.events = command.descriptor(h248.Events)
+        if plan.events is not None:
+            if len(plan.events.events) > self._limits.events_per_termination:
+                raise Refused(510, f"{self._limits.events_per_termination} events")
+            self._vocabulary.events(plan.events, root=root, streams=future, maps=maps)
+        plan.signals = command.descriptor(h248.Signals)
+        if plan.signals is not None:
+            if _size(plan.signals) > self._limits.signals_per_termination:
+                raise Refused(510, f"{self._limits.signals_per_termination} signals")
+            for order in self._vocabulary.signals(plan.signals, future):
+                self._order(order, future, termination, plan)
+
+    def _order(
+        self, order: SignalOrder, future: dict[int, Setting], termination: Termination, plan: Plan
+    ) -> None:
+        """A signal that orders something can be carried out; a latch is taken over into the setting."""
+        setting = future[order.number]
+        if order.role == "tcp-establish":
+            if setting.role is Role.PASSIVE:
+                raise Refused(473, "establish signal with a=setup:passive")
+            if setting.remote is None:
+                raise Refused(441, "establish signal without Remote")
+        elif order.role.startswith("tls") and not setting.tls:
+            raise Refused(513, f"no TLS with {setting.proto}")
+        elif order.role in ("latch", "unlatch"):
+            latched = future[order.number] = msgspec.structs.replace(setting, latch=order.role == "latch")
+            planned = next((stream for stream in plan.streams if stream.number == order.number), None)
+            if planned is None:
+                end = termination.stream(order.number)
+                assert end is not None
+                planned = PlannedStream(
+                    order.number, properties=end.properties, reserve=end.reserve, latch_only=True)
+                plan.streams.append(planned)
+            planned.setting = latched
+
+    def reserve(self, plan: Plan, termination: Termination) -> None:
+        """Give addresses and ports, and fill them into Local; nothing is taken if one can't be had."""
+        taken: list[Endpoint] = []
+        try:
+            for stream in plan.streams:
+                setting = stream.setting
+                if setting is None:
+                    continue
+                end = termination.stream(stream.number)
+                if end is None or end.bearer is None:
+                    assert stream.locals is not None
+                    version = stream.locals[0][0].version
+                    where = self._addresses.endpoint(setting.local, plan.realm, version)
+                    taken.append(where)
+                    setting = stream.setting = msgspec.structs.replace(setting, local=where)
+                if stream.locals is not None:
+                    stream.locals = [
+                        (local, describing.filled(described, setting.local, self._identity, local.hash_name))
+                        for local, described in stream.locals]
+        except Refused:
+            self._addresses.give_back(*taken)
+            raise
+
+
+def _merged(before: tuple[h248.Property, ...], given: list[h248.Property]) -> tuple[h248.Property, ...]:
+    """Properties with new values for those given (H.248.1 §7.1.7: those not named keep theirs)."""
+    if not given:
+        return before
+    fresh = {item.name.lower(): item for item in given}
+    kept = [fresh.pop(item.name.lower(), item) for item in before]
+    return (*kept, *fresh.values())
+
+
+def _gate(properties: tuple[h248.Property, ...]) -> Gate | None:
+    """The source filters of package gm; None where none is on."""
+    named = {item.name.lower(): item for item in properties if item.name.lower().startswith("gm/")}
+    if not named:
+        return None
+    by_address, by_port = is_on(named.get("gm/saf")), is_on(named.get("gm/spf"))
+    network, ports = "", None
+    if (sam := named.get("gm/sam")) is not None:
+        try:
+            network = str(ipaddress.ip_network(sam.value.strip("[]"), strict=False))
+        except ValueError:
+            raise Refused(449, f"gm/sam = {sam.value}") from None
+    if (spr := named.get("gm/spr")) is not None:
+        match = _PORTS.fullmatch("-".join(spr.values))
+        first, last = (int(match[1]), int(match[2] or match[1])) if match is not None else (1, 0)
+        if not first <= last < 65_536:
+            raise Refused(449, f"gm/spr = {'-'.join(spr.values)}")
+        ports = (first, last)
+    if not by_address and not by_port:
+        return None
+    return Gate(network, by_address, by_port, ports)
+
+
+def _size(signals: h248.Signals) -> int:
+    return sum(len(item.signals) if isinstance(item, h248.SignalList) else 1 for item in signals.items)

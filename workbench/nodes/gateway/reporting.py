@@ -1,4 +1,4 @@
-"""From what happened at a bearer to the event that the controller asked for, if it did.
+"""From what happened at a bearer to the events that may tell of it, best first.
 
 Source: H.248.1 §7.1.9, §7.1.17; Annex E.1 (g/cause); H.248.89, H.248.90 (state events; names from the registry).
 """
@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import datetime
 
-from workbench.nodes.gateway.contexts import Termination
+import msgspec
+
 from workbench.nodes.gateway.settings import Change, Observed, Profile
 from workbench.protocols.h248.message import Event, ObservedEvent, Property
 from workbench.protocols.h248.packages import Registry
 
 CAUSE = "g/cause"
+SOURCE_CHANGED = "adr/rsac"
 
 # Change: package whose state event tells of it, the kind of change, and the general cause where only g/cause is armed.
 _CHANGES = {
@@ -25,26 +27,55 @@ _CHANGES = {
 }
 
 
-def event_for(
-    observed: Observed, termination: Termination, profile: Profile, registry: Registry, time: str
-) -> ObservedEvent | None:
-    """The event to notify, or None where nothing that the controller armed tells of this change.
+class Detected(msgspec.Struct, frozen=True):
+    """An event that was detected.
+
+    Args:
+        event: as it is notified.
+        stream: where; an event that is armed for another one does not tell of it.
+        type_name, label: of a state event: the parameter by which Events asks for certain changes, and this change's.
+        by_default: whether it is told where Events asks for none in particular.
+    """
+
+    event: ObservedEvent
+    stream: int | None = None
+    type_name: str = ""
+    label: str = ""
+    by_default: bool = True
+
+    def suits(self, armed: Event | ObservedEvent) -> bool:
+        """Whether that event of an Events or EventBuffer descriptor asks for this one."""
+        if armed.name.lower() != self.event.name.lower():
+            return False
+        if armed.stream is not None and self.stream is not None and armed.stream != self.stream:
+            return False
+        wanted = armed.parameter(self.type_name) if self.type_name else None
+        if wanted is None:
+            return self.by_default
+        return self.label.lower() in [value.lower() for value in wanted.values]
+
+
+def detected(observed: Observed, profile: Profile, registry: Registry, time: str) -> list[Detected]:
+    """The events that tell of this change; the first one that the controller armed is notified.
 
     A failed establishment is told by the state event of TCP or TLS, an established bearer that went away by g/cause.
     """
+    if observed.change is Change.SOURCE:
+        source = observed.source
+        assert source is not None
+        parameters = (Property("nrsa", (f"[{source.host}]",)), Property("nrsp", (str(source.port),)))
+        return [Detected(ObservedEvent(SOURCE_CHANGED, time, observed.stream, parameters), observed.stream)]
     carrier, kind, cause = _CHANGES[observed.change]
-    change = termination.armed(registry.wire_name(f"{carrier}-change"), observed.stream)
     label = registry.wire_name(f"{carrier}-{kind}")
-    told = change is not None and _reports(change, kind, label, registry.wire_name(f"{carrier}-change-type"), profile)
-    lost = termination.armed(CAUSE, observed.stream) if cause else None
-    if kind == "released" and lost is not None:
-        told = False
-    if told and change is not None:
-        parameter = Property(registry.wire_name(f"{carrier}-change-type"), (label,))
-        return ObservedEvent(change.name, time, observed.stream, (parameter,))
-    if lost is not None:
-        return ObservedEvent(lost.name, time, None, (Property("Generalcause", (cause,)),))
-    return None
+    type_name = registry.wire_name(f"{carrier}-change-type")
+    found = [Detected(
+        ObservedEvent(registry.wire_name(f"{carrier}-change"), time, observed.stream, (Property(type_name, (label,)),)),
+        observed.stream, type_name, label, kind in profile.reported)]
+    if cause:
+        lost = Detected(
+            ObservedEvent(CAUSE, time, None, (Property("Generalcause", (cause,)),)), observed.stream)
+        found.insert(0 if kind == "released" else 1, lost)
+    return found
 
 
 def time_stamp(seconds: float) -> str:
@@ -52,11 +83,3 @@ def time_stamp(seconds: float) -> str:
     whole, hundredths = divmod(round(seconds * 100), 100)
     moment = datetime.datetime.fromtimestamp(whole, datetime.UTC)
     return f"{moment:%Y%m%dT%H%M%S}{hundredths:02d}"
-
-
-def _reports(event: Event, kind: str, label: str, type_name: str, profile: Profile) -> bool:
-    """What the event's own Type asks for; without one, what the profile reports."""
-    wanted = event.parameter(type_name)
-    if wanted is None:
-        return kind in profile.reported
-    return label.lower() in [value.lower() for value in wanted.values]

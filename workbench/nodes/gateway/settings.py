@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import enum
+import ipaddress
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from workbench.net.values import Command, Endpoint
 from workbench.nodes.gateway.agenda import Agenda
-from workbench.protocols.h248.message import Mode
+from workbench.protocols.h248.message import Kind, Mode, TopologyDirection
 from workbench.protocols.sdp import Fingerprint
+
+if TYPE_CHECKING:
+    from workbench.nodes.gateway.bearer import Bearer
 
 
 class Role(enum.StrEnum):
@@ -32,7 +37,38 @@ class Interlinkage(enum.StrEnum):
     """As soon as the peer's address is known. Wrong on Iq; for showing what then goes wrong."""
 
 
-class Setting(msgspec.Struct, frozen=True):
+class Gate(msgspec.Struct, frozen=True, gc=False):
+    """Whose packets are let in (package gm, H.248.43); an empty gate filters nothing.
+
+    Args:
+        network: `gm/sam`: the address or network that the source has to be in; empty: the address in Remote.
+        by_address: `gm/saf`: the source address is checked.
+        by_port: `gm/spf`: the source port is checked.
+        ports: `gm/spr`: first and last port that the source may have; None: the port in Remote.
+    """
+
+    network: str = ""
+    by_address: bool = False
+    by_port: bool = False
+    ports: tuple[int, int] | None = None
+
+    def refusal(self, source: Endpoint, remote: Endpoint | None) -> str:
+        """Why a packet of that source is not let in; empty if it is."""
+        if self.by_address and self.network and not _inside(source.host, self.network):
+            return f"{source.host} is not in {self.network} (gm/sam)"
+        if self.by_address and not self.network and remote is not None and source.host != remote.host:
+            return f"{source.host} is not {remote.host} (gm/saf)"
+        first, last = self.ports or ((remote.port, remote.port) if remote is not None else (0, 65_535))
+        if self.by_port and not first <= source.port <= last:
+            return f"port {source.port} is not in {first} to {last} (gm/spf)"
+        return ""
+
+
+def _inside(host: str, network: str) -> bool:
+    return ipaddress.ip_address(host) in ipaddress.ip_network(network, strict=False)
+
+
+class Setting(msgspec.Struct, frozen=True, gc=False):
     """All that a controller has said of one stream endpoint.
 
     Args:
@@ -44,6 +80,7 @@ class Setting(msgspec.Struct, frozen=True):
         remote_fingerprints: of the peer's certificate; None while Remote has not said.
         mode: which payload passes, seen from the termination towards the outside.
         latch: the source of the first accepted connection is the peer, whatever Remote says (H.248.37).
+        gate: which sources are let in; None: as Remote says.
     """
 
     proto: str
@@ -54,6 +91,7 @@ class Setting(msgspec.Struct, frozen=True):
     remote_fingerprints: tuple[Fingerprint, ...] | None = None
     mode: Mode = Mode.INACTIVE
     latch: bool = False
+    gate: Gate | None = None
 
     @property
     def receives(self) -> bool:
@@ -83,6 +121,7 @@ class Policy(msgspec.Struct, frozen=True):
         drain: how long the peer may take to receive what is queued for it and our FIN behind it before RST.
         linger: how long to wait for the peer's FIN once it has acknowledged ours, before RST.
         held: payload that waits for the other endpoint before reading stops.
+        regulation: percentage of the events with RegulatedNotify that is notified.
     """
 
     verify_fingerprints: bool = True
@@ -97,26 +136,48 @@ class Policy(msgspec.Struct, frozen=True):
     drain: float = 60.0
     linger: float = 5.0
     held: int = 65_536
+    regulation: int = 100
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """What a controller can make the gateway hold."""
+    """What a controller can make the gateway hold.
+
+    Args:
+        terminations: of all contexts together.
+        terminations_per_context: None: as the profile says.
+        buffered_events: that wait in one termination's event buffer.
+        digit_maps: kept for one termination.
+    """
 
     contexts: int = 10_000
-    terminations_per_context: int = 2
+    terminations: int = 200_000
+    terminations_per_context: int | None = None
     streams_per_termination: int = 8
     events_per_termination: int = 32
+    signals_per_termination: int = 32
+    buffered_events: int = 32
+    digit_maps: int = 8
 
 
 class Profile(msgspec.Struct, frozen=True):
-    """What a kind of gateway knows: data that tells IMS-AGW, TrGW and MRFP apart.
+    """What a kind of gateway knows: data that tells IMS-AGW, TrGW and MRFP apart (`gateway/profiles/*.toml`).
 
     Args:
         name: `name/version` for ServiceChange. The names of Iq, Ix and Mp are not known for certain: configuration.
         packages: name to version: what is announced and accepted.
         transports: m= protos that it can do, in lower case, and whether TLS ends here.
-        events: events that it can detect, in lower case.
-        signals: signals that it can apply, in lower case.
+        events: events that it can detect, in lower case; those of a package not named here are refused (512).
+        signals: signals that it can apply, in lower case (otherwise 513), and how long a TimeOut one lasts by default.
+        properties: properties that it carries out, in lower case.
+        kept: properties that are kept and told in audits, and nothing else is done about them.
+        statistics: that it counts, and whether they can be had for a single stream.
+        required: event or signal, in lower case, to the parameters that it can't do without.
+        commands: each command that is known, and the descriptors that it may carry.
+        topology: directions that the Topology descriptor may ask for.
+        embedded: Events may carry embedded Signals and Events.
+        event_buffer: EventBufferControl LockStep is known.
+        service_states: Modify may set ServiceStates.
+        terminations_per_context: limit, unless `Limits` says otherwise.
         reported: bearer changes (`established`, `released`, `failed`) that a BNCChange event without a Type of its
             own reports. Stage 2 asks for failures only.
     """
@@ -125,8 +186,23 @@ class Profile(msgspec.Struct, frozen=True):
     packages: Mapping[str, int]
     transports: Mapping[str, bool]
     events: frozenset[str]
-    signals: frozenset[str]
+    signals: Mapping[str, float]
+    properties: frozenset[str]
+    kept: frozenset[str]
+    statistics: Mapping[str, bool]
+    required: Mapping[str, tuple[str, ...]]
+    commands: Mapping[Kind, frozenset[str]]
+    topology: frozenset[TopologyDirection] = frozenset(TopologyDirection)
+    embedded: bool = False
+    event_buffer: bool = False
+    service_states: bool = False
+    terminations_per_context: int = 2
     reported: frozenset[str] = frozenset({"failed"})
+
+    @property
+    def descriptors(self) -> frozenset[str]:
+        """All descriptors that the profile knows, whatever the command."""
+        return frozenset().union(*self.commands.values())
 
 
 class Refused(Exception):
@@ -147,23 +223,31 @@ class Change(enum.StrEnum):
     TLS_FAILED = "TLS failed"
     RELEASED = "released in order"
     LOST = "lost"
+    SOURCE = "from another address than Remote says"
 
 
 class Observed(msgspec.Struct, frozen=True):
-    """An event that a termination has detected, before it is known whether anybody asked for it."""
+    """Something that a termination has detected, before it is known whether anybody asked for it."""
 
     context: int
     termination: str
     stream: int
     change: Change
+    source: Endpoint | None = None
 
 
 class Outbox:
-    """Where everything that leaves is collected while one happening is worked on, and who wants to be woken."""
+    """Where everything that leaves is collected while one happening is worked on, and who wants to be woken.
+
+    `over` are bearers whose connection has ended, `heard` those whose payload somebody
+    watches, and whether it came in or went out.
+    """
 
     def __init__(self) -> None:
         self.commands: list[Command] = []
         self.observed: list[Observed] = []
+        self.over: list[Bearer] = []
+        self.heard: list[tuple[Bearer, bool]] = []
         self.agenda = Agenda()
 
     def order(self, *commands: Command) -> None:
