@@ -11,9 +11,10 @@ from interop.peers import Kept, Peer, together
 
 from workbench.net.sockets import free_port
 from workbench.net.values import Endpoint
-from workbench.nodes.ims_agw import ImsAgw
+from workbench.nodes.ims_agw import ImsAgw, iq_profile
 from workbench.protocols.h248 import message as h248
 from workbench.protocols.h248.coding import decode
+from workbench.protocols.h248.packages import registry
 from workbench.security.source import Source
 
 WAYS = [("udp", "pretty"), ("udp", "compact")]
@@ -87,7 +88,7 @@ def seen_by_controller(peer: Peer, coding: str) -> None:
         assert (request, event) == ("2011", "tcpbcc/bncchange")
     audited, root = peer.said("AuditValue")
     assert audited[:2] == [context, two] and audited[3] == second[1]
-    assert audited[-1] == "packages=14"
+    assert audited[-1] == f"packages={len(iq_profile(registry()).packages)}"
     assert root[0] == "0" and len(root) == 2
     assert peer.said("Subtract") == [[context, one, "statistics=3"], [context, "*"]]
     assert refused == [context, "error", "411"]
