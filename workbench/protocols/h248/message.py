@@ -268,11 +268,25 @@ class Media(_Value, frozen=True):
         return next((stream for stream in self.streams if stream.id == number), None)
 
 
+class NonStandard(_Value, frozen=True):
+    """Data of a manufacturer's own (binary only; text has `X-` and `X+` parameters instead).
+
+    Args:
+        identifier: an object identifier as numbers with dots, `h221:` with country, extension and manufacturer as
+            four numbers with slashes, or eight letters that begin with `X-` or `X+`.
+        data: in whatever form the identifier stands for.
+    """
+
+    identifier: str
+    data: bytes = b""
+
+
 class Mux(_Value, frozen=True):
     """Multiplex of several bearers (H.248.1 §7.1.3): type such as `H223`, and the terminations."""
 
     type: str
     terminations: tuple[str, ...]
+    non_standard: NonStandard | None = None
 
 
 class Modem(_Value, frozen=True):
@@ -280,6 +294,7 @@ class Modem(_Value, frozen=True):
 
     types: tuple[str, ...]
     properties: tuple[Property, ...] = ()
+    non_standard: NonStandard | None = None
 
 
 class DigitMap(_Value, frozen=True):
@@ -448,6 +463,7 @@ class Services(_Value, frozen=True):
         audit: version 2: what changed.
         incomplete: version 3: more of the same follows.
         extensions: `X-` and `X+` parameters.
+        non_standard: what only binary has for them.
     """
 
     method: str | None = None
@@ -461,6 +477,7 @@ class Services(_Value, frozen=True):
     audit: AuditItem | None = None
     incomplete: bool = False
     extensions: tuple[Property, ...] = ()
+    non_standard: NonStandard | None = None
 
 
 class Token(_Value, frozen=True):

@@ -12,9 +12,10 @@ Source: H.248.1 Annex A (module MEDIA-GATEWAY-CONTROL, automatic tags).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -186,3 +187,9 @@ def _type(name: str, notation: str, body: list[str]) -> Type:
 
 MODULE: Mapping[str, Type] = _module(NOTATION.read_text(encoding="utf-8"))
 """Every type by name; a type without a name by its notation, such as `SEQUENCE OF ActionRequest` or `NULL`."""
+
+
+def methods_of(thing: object) -> dict[str, Callable[..., Any]]:
+    """The methods of an object that are named after types: `stream_parms` for StreamParms, by the type's name."""
+    named = {name: re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower() for name in MODULE}
+    return {name: getattr(thing, method) for name, method in named.items() if hasattr(thing, method)}

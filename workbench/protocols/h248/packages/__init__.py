@@ -82,6 +82,7 @@ class Item(msgspec.Struct, frozen=True):
             sub-list of X), or the default type of a signal (Brief, OnOff, TimeOut).
         id: item id for the binary encoding; None where nobody here knows it.
         descriptor: where a property may stand.
+        values: the words of an enumeration.
         tag: certainty of name and meaning; `id_tag` that of the id.
     """
 
@@ -98,6 +99,7 @@ class Item(msgspec.Struct, frozen=True):
     tag: Certainty = Certainty.GENERAL_KNOWLEDGE
     id_tag: Certainty = Certainty.GENERAL_KNOWLEDGE
     parameters: tuple[Parameter, ...] = ()
+    values: tuple[Label, ...] = ()
     source: str = ""
 
     def parameter(self, name: str) -> Parameter | None:
