@@ -33,8 +33,8 @@ from workbench.protocols.h248.machine_events import (
 )
 from workbench.protocols.h248.message import (
     ActionReply,
-    Authentication,
     ErrorDescriptor,
+    Message,
     Pending,
     Reply,
     Request,
@@ -129,11 +129,9 @@ class Replies:
 
     # --- what the peer sends ---
 
-    def on_request(
-        self, request: Request, mid: str, source: Address | None, authentication: Authentication | None, now: float
-    ) -> list[Event]:
+    def on_request(self, request: Request, message: Message, source: Address | None, now: float) -> list[Event]:
         """A request, new or repeated."""
-        base = self._base(mid)
+        base = self._base(message.mid)
         if base is None:
             return [_violation(f"more than {self._max_mids} message identifiers")]
         key = base | request.id
@@ -154,7 +152,8 @@ class Replies:
         due = now + self.timers.execution
         self._executing[key] = _Executing(source, due)
         self._deadlines.put(key, due)
-        return [RequestReceived(request.id, request.actions, mid, source, authentication)]
+        return [RequestReceived(
+            request.id, request.actions, message.mid, source, message.authentication, message.version)]
 
     def on_ack(self, ranges: Sequence[tuple[int, int]], mid: str) -> list[Event]:
         """Replies that arrived. However large the ranges, only what is remembered is looked at."""

@@ -239,6 +239,12 @@ class Transactions:
         """Wait for the reply to this request of ours no longer; nothing more is heard of it."""
         self._requests.give_up(number)
 
+    def give_up_all(self) -> list[TimedOut]:
+        """Wait for no reply any longer; requests of the peer's are remembered all the same."""
+        numbers = self._requests.numbers
+        self._requests.forget()
+        return [TimedOut(number, "given up") for number in numbers]
+
     def reconnected(self, now: float) -> list[Event]:
         """A new connection stands where one broke: once more what the peer may not have got (Annex D.2)."""
         return [*self._requests.repeat_all(now), *self._replies.repeat_all()]
@@ -248,6 +254,11 @@ class Transactions:
         self._requests.forget()
         self._replies.forget()
         self._sender.forget()
+
+    @property
+    def next_id(self) -> int:
+        """The id of the next request, as far as none waits under it."""
+        return self._requests.next_id
 
     @property
     def open_requests(self) -> int:
@@ -321,7 +332,7 @@ class Transactions:
     ) -> list[Event]:
         match transaction:
             case Request():
-                return self._replies.on_request(transaction, message.mid, source, message.authentication, now)
+                return self._replies.on_request(transaction, message, source, now)
             case Reply(segment=None):
                 return self._requests.on_reply(transaction, now)
             case Reply(id=number):

@@ -16,10 +16,12 @@ class Transmit(msgspec.Struct, frozen=True):
 
     Args:
         to: where a request came from that this answers; None for the peer's address of the association.
+        why: for the trace, where an association sends it of its own accord.
     """
 
     octets: bytes
     to: Address | None = None
+    why: str = ""
 
 
 class RequestReceived(msgspec.Struct, frozen=True):
@@ -28,6 +30,7 @@ class RequestReceived(msgspec.Struct, frozen=True):
     Args:
         source: where it came from, if the node told.
         authentication: the message's header of the interim AH scheme, unchecked.
+        version: of the protocol, as the message's header says.
     """
 
     id: int
@@ -35,6 +38,7 @@ class RequestReceived(msgspec.Struct, frozen=True):
     mid: str
     source: Address | None = None
     authentication: Authentication | None = None
+    version: int = 2
 
 
 class ReplyReceived(msgspec.Struct, frozen=True):

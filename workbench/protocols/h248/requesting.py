@@ -75,7 +75,7 @@ class Requests:
         self.pending_limit = pending_limit
         self._sender = sender
         self._delay = delay
-        self._next_id = first_id
+        self.next_id = first_id
         self._reliable = reliable
         self._acknowledge = acknowledge
         self._max_open = max_open
@@ -87,6 +87,11 @@ class Requests:
 
     def __len__(self) -> int:
         return len(self._ours)
+
+    @property
+    def numbers(self) -> list[int]:
+        """Their ids, oldest first."""
+        return list(self._ours)
 
     def send(self, actions: Iterable[Action], now: float) -> tuple[int, bytes]:
         """Begin one request; its id, and the message."""
@@ -227,10 +232,10 @@ class Requests:
     # --- ids and limits ---
 
     def _take_id(self) -> int:
-        while self._next_id in self._ours or not 0 < self._next_id <= 0xFFFFFFFF:
-            self._next_id = self._next_id + 1 if 0 < self._next_id < 0xFFFFFFFF else 1
-        number = self._next_id
-        self._next_id += 1
+        while self.next_id in self._ours or not 0 < self.next_id <= 0xFFFFFFFF:
+            self.next_id = self.next_id + 1 if 0 < self.next_id < 0xFFFFFFFF else 1
+        number = self.next_id
+        self.next_id += 1
         return number
 
     def _room(self, more: int) -> None:

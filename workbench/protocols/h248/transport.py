@@ -13,6 +13,7 @@ Source: H.248.1 Annex D, RFC 1006 §6.
 
 from __future__ import annotations
 
+import re
 from struct import Struct
 
 from workbench.errors import LocalProtocolError, MalformedMessageError
@@ -28,6 +29,7 @@ UDP_OCTETS = 65_507
 TPKT_OCTETS = 65_531
 """The most octets of message that one TPKT carries."""
 
+_MID = re.compile(r"(?:\[(?P<ip>[0-9A-Fa-f:.]+)\]|<(?P<name>[A-Za-z0-9.-]+)>)(?::(?P<port>[0-9]{1,5}))?")
 _HEADER = Struct(">BBH")
 _VERSION = 3
 _CLAUSE = "RFC 1006 §6"
@@ -36,6 +38,15 @@ _CLAUSE = "RFC 1006 §6"
 def mid_of(host: str, port: int | None = TEXT_PORT) -> str:
     """The message identifier of an address: `[192.0.2.10]:2944`."""
     return f"[{host}]" if port is None else f"[{host}]:{port}"
+
+
+def address_of(mid: str, default: int = TEXT_PORT) -> tuple[str, int] | None:
+    """Host and port of a message identifier, `[192.0.2.10]:2944` or `<mgc.example.net>`; None for other forms."""
+    found = _MID.fullmatch(mid)
+    if found is None:
+        return None
+    port = int(found["port"] or default)
+    return (found["ip"] or found["name"], port) if 0 < port < 65_536 else None
 
 
 class Tpkt:
