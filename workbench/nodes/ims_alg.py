@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import enum
 import ipaddress
-from collections import deque
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
@@ -30,19 +29,24 @@ from workbench.net.values import (
     Started,
     Woke,
 )
-from workbench.nodes import iq
+from workbench.nodes.controller import association as iq_association
+from workbench.nodes.controller.association import Association
+from workbench.nodes.controller.elements import ConnectionPoint, Latching
+from workbench.nodes.controller.engine import Engine, Told
+from workbench.nodes.controller.indications import ServiceChanged, ends_bearer
+from workbench.nodes.controller.readings import Refused, Reserved, Unanswered
 from workbench.nodes.procedure import Await, Procedures, Steps, earliest
 from workbench.protocols import sdp, sip
-from workbench.protocols.h248 import machine as h248
 from workbench.protocols.h248 import message as tree
 from workbench.protocols.h248.coding import Coding
-from workbench.protocols.h248.packages import registry
 from workbench.security.source import Source
 
 ACCESS = "access"
 CORE = "core"
 MECHANISM = "msrp-tls"
 SECURITY_ATTRIBUTES = ("3ge2ae", "fingerprint", "tls-id")
+
+OPEN = tree.Mode.SEND_RECEIVE
 
 ACCESS_REALM = "access.example.net"
 CORE_REALM = "core.example.net"
@@ -120,6 +124,7 @@ class ImsAlg:
         bearer: see `Bearer`.
         strips: security attributes are taken out of SDP for the core; False shows what that is for.
         coding: of H.248: text with long (`pretty`) or short (`compact`) tokens, or `binary`.
+        transport: of H.248: `udp`, or `tcp`, where the gateway opens the connection.
     """
 
     def __init__(
@@ -135,25 +140,25 @@ class ImsAlg:
         bearer: Bearer = Bearer.AGNOSTIC,
         strips: bool = True,
         coding: Coding = "pretty",
+        transport: iq_association.Transport = "udp",
     ) -> None:
         self.name = name
         self._locals = {ACCESS: access, CORE: core}
-        self._control = control
-        self._gateway = gateway
+        # In binary, names of terminations are octets of the gateway's own choice; the realm says which side it is.
+        self._named = coding != "binary"
         self._routes = dict(routes)
         self._source = source
         self._bearer = bearer
         self._strips = strips
         self._sip = {side: sip.Transactions(str(local), source.token) for side, local in self._locals.items()}
-        self._h248 = h248.Transactions(f"[{control.host}]:{control.port}", coding=coding, first_id=1001)
         self._procedures = Procedures()
+        self._engine = Engine(
+            Association(control, gateway, coding=coding, transport=transport, first_id=1001), self._procedures,
+            self._told)
         self._registrations: dict[str, Registration] = {}
         self._registrar = sip.registration.Registrar(
             realm="home.example", mechanisms=(MECHANISM,), token=source.token, password=lambda uri: f"secret of {uri}")
         self._calls: list[_Call] = []
-        self._released_contexts: deque[int] = deque(maxlen=1024)
-        self._gateway_up = False
-        self._events_id = 2000
         self._now = 0.0
 
     # The node
@@ -161,20 +166,20 @@ class ImsAlg:
     def handle(self, happened: Happening, now: float) -> list[Command]:
         """Answer a happening."""
         self._now = now
+        self._engine.at(now)
         match happened:
             case Started():
-                return [BindDatagrams(local) for local in (*self._locals.values(), self._control)]
+                bound: list[Command] = [BindDatagrams(local) for local in self._locals.values()]
+                return bound + self._engine.handle(happened, now)
+            case _ if self._engine.concerns(happened):
+                return self._engine.handle(happened, now)
             case DatagramReceived(local=local, remote=remote, data=data):
-                if local == self._control:
-                    if remote != self._gateway:
-                        return [Drop(happened, "not from our gateway")]
-                    return self._controlled(self._h248.receive_data(data, now))
                 for side, own in self._locals.items():
                     if local == own:
                         events = self._sip[side].receive_data(data, (remote.host, remote.port), now)
                         return self._signalled(side, events)
             case Woke():
-                commands = self._controlled(self._h248.wake(now))
+                commands = self._engine.wake(now)
                 for side, transactions in self._sip.items():
                     commands += self._signalled(side, transactions.wake(now))
                 return commands + self._procedures.wake(now)
@@ -183,7 +188,7 @@ class ImsAlg:
     def next_wakeup(self) -> float | None:
         """The first timer of SIP, H.248 or a procedure."""
         return earliest([
-            self._h248.next_wakeup(), self._procedures.next_wakeup(), *(t.next_wakeup() for t in self._sip.values())])
+            self._engine.next_wakeup(), self._procedures.next_wakeup(), *(t.next_wakeup() for t in self._sip.values())])
 
     # Calls
 
@@ -193,7 +198,7 @@ class ImsAlg:
         tag = self._source.token(10)
         try:
             offer, media = self._usable(invite.body)
-            if not self._gateway_up:
+            if not self._engine.in_service:
                 raise _Rejected(503, "Service Unavailable", "the gateway has not registered")
             if side == ACCESS:
                 onwards = _Leg(CORE, self._route(invite))
@@ -240,14 +245,14 @@ class ImsAlg:
         # Steps 8-10: Configure AGW Connection Point towards the core.
         remote = _address(answer, theirs)
         outer = msgspec.structs.replace(
-            outer, setup=sdp.complement(settled), local=core.local, remote=remote, remote_setup=settled, open=True)
+            outer, setup=sdp.complement(settled), local=core.local, remote=remote, remote_setup=settled, mode=OPEN)
         yield from self._configure(core, outer, f"steps 8-10: Configure AGW Connection Point T_core {clause}")
 
         # Steps 11-13: Reserve and Configure AGW Connection Point towards the UE.
         inner = self._protected(self._point(ACCESS, media, self._access_bearer(media, call), settled), call, settled)
         inner = msgspec.structs.replace(
-            inner, remote=_address(offer, media), remote_setup=sdp.complement(settled), open=True,
-            latch=self._behind_nat(call.access.target, offer, media),
+            inner, remote=_address(offer, media), remote_setup=sdp.complement(settled), mode=OPEN,
+            latching=_latching(self._behind_nat(call.access.target, offer, media)),
             remote_fingerprints=media.fingerprints if call.treatment is Treatment.E2AE else ())
         access = yield from self._reserve(
             call, core.context, inner, f"steps 11-13: Reserve and Configure AGW Connection Point T_acc {clause}")
@@ -271,7 +276,7 @@ class ImsAlg:
         inner = self._point(ACCESS, media, self._access_bearer(media, call), offered)
         inner = msgspec.structs.replace(
             inner, ask_fingerprint=call.treatment is Treatment.E2AE, watch_tls=call.treatment is Treatment.E2AE,
-            latch=registration.behind_nat)
+            latching=_latching(registration.behind_nat))
         access = yield from self._reserve(
             call, tree.CHOOSE, inner, f"steps 2-4: Reserve AGW Connection Point T_acc {clause}")
 
@@ -291,14 +296,14 @@ class ImsAlg:
         role = sdp.complement(settled)
         inner = msgspec.structs.replace(
             self._protected(inner, call, role), setup=role, local=access.local, ask_fingerprint=False,
-            fingerprint=access.fingerprint, remote=_address(answer, theirs), remote_setup=settled, open=True,
+            fingerprint=access.fingerprint, remote=_address(answer, theirs), remote_setup=settled, mode=OPEN,
             remote_fingerprints=theirs.fingerprints if call.treatment is Treatment.E2AE else ())
         yield from self._configure(access, inner, f"steps 8-10: Configure AGW Connection Point T_acc {clause}")
 
         # Steps 11-13: Reserve and Configure AGW Connection Point towards the core.
         outer = msgspec.structs.replace(
             self._point(CORE, media, self._plain_bearer(media), settled),
-            remote=_address(offer, media), remote_setup=role, open=True)
+            remote=_address(offer, media), remote_setup=role, mode=OPEN)
         core = yield from self._reserve(
             call, access.context, outer, f"steps 11-13: Reserve and Configure AGW Connection Point T_core {clause}")
 
@@ -384,7 +389,7 @@ class ImsAlg:
         return _anchored(described, media, local)
 
     def _for_ue(
-        self, described: sdp.SessionDescription, media: sdp.Media, access: iq.Reserved, treatment: Treatment,
+        self, described: sdp.SessionDescription, media: sdp.Media, access: Reserved, treatment: Treatment,
         transport: str, e2ae: str | None,
     ) -> sdp.SessionDescription:
         """SDP as the UE sees it: the gateway's access address, and with e2ae its fingerprint."""
@@ -397,13 +402,13 @@ class ImsAlg:
 
     # Iq
 
-    def _point(self, side: str, media: sdp.Media, transport: str, setup: sdp.Setup) -> iq.ConnectionPoint:
+    def _point(self, side: str, media: sdp.Media, transport: str, setup: sdp.Setup) -> ConnectionPoint:
         realm = ACCESS_REALM if side == ACCESS else CORE_REALM
         # The realm's media addresses are of the IP version that SIP has there.
         version = self._locals[side].version
-        return iq.ConnectionPoint(side, realm, media.media, transport, setup=setup, version=version)
+        return ConnectionPoint(side if self._named else "", realm, media.media, transport, setup=setup, version=version)
 
-    def _protected(self, point: iq.ConnectionPoint, call: _Call, role: sdp.Setup) -> iq.ConnectionPoint:
+    def _protected(self, point: ConnectionPoint, call: _Call, role: sdp.Setup) -> ConnectionPoint:
         """Add what e2ae asks for: own fingerprint, failure event, and TLS establishment where the gateway is client."""
         if call.treatment is not Treatment.E2AE:
             return point
@@ -411,84 +416,42 @@ class ImsAlg:
             point, ask_fingerprint=True, watch_tls=True, establish_tls=role is sdp.Setup.ACTIVE)
 
     def _reserve(
-        self, call: _Call, context: int, point: iq.ConnectionPoint, why: str,
-    ) -> Generator[Command | Await, Any, iq.Reserved]:
-        reply = yield from self._order(iq.reserve(context, point, self._next_events_id()), why)
+        self, call: _Call, context: int, point: ConnectionPoint, why: str,
+    ) -> Generator[Command | Await, Any, Reserved]:
         try:
-            given = iq.reserved(reply)
+            given = yield from self._engine.reserve(context, point, why=why)
         except PeerError as error:
             raise _Rejected(500, "Server Internal Error", str(error)) from error
-        if isinstance(given, iq.Refused):
-            raise _Rejected(503, "Service Unavailable", f"the gateway refused: {given.code} {given.text}")
+        if not isinstance(given, Reserved):
+            raise _not_done(given)
         call.context = given.context
         return given
 
     def _configure(
-        self, reserved: iq.Reserved, point: iq.ConnectionPoint, why: str,
+        self, reserved: Reserved, point: ConnectionPoint, why: str,
     ) -> Generator[Command | Await, Any, None]:
-        action = iq.configure(reserved.context, reserved.termination, point, self._next_events_id())
-        refused = iq.refusal((yield from self._order(action, why)))
-        if refused is not None:
-            raise _Rejected(503, "Service Unavailable", f"the gateway refused: {refused.code} {refused.text}")
+        try:
+            given = yield from self._engine.configure(reserved, point, why=why)
+        except PeerError as error:
+            raise _Rejected(500, "Server Internal Error", str(error)) from error
+        if isinstance(given, Refused | Unanswered):
+            raise _not_done(given)
 
-    def _order(self, action: tree.Action, why: str) -> Generator[Command | Await, Any, tree.Reply]:
-        """One transaction request and its reply."""
-        number, events = self._h248.request((action,), self._now)
-        yield from self._controlled(events, why)
-        reply = yield Await((("h248", number),))
-        if not isinstance(reply, tree.Reply):
-            raise _Rejected(503, "Service Unavailable", "the gateway does not answer")
-        return reply
+    def _told(self, event: Told, now: float) -> list[Command]:
+        """What the gateway says unasked: bearers that failed or are gone end their call; so does the gateway's end."""
+        match event:
+            case iq_association.Up(kept=False):
+                # Contexts of before are gone; a call that still has one can't go on.
+                return self._lost([call for call in self._calls if call.context is not None])
+            case iq_association.Down(why=why):
+                return [Note(f"no gateway: {why}")]
+            case iq_association.Said(indication=indication) if ends_bearer(indication):
+                context = indication.context if isinstance(indication, ServiceChanged) else indication.at.context
+                return self._lost([call for call in self._calls if call.context == context])
+        return []
 
-    def _next_events_id(self) -> int:
-        self._events_id += 1
-        return self._events_id
-
-    def _controlled(self, events: Sequence[h248.Event], why: str = "") -> list[Command]:
-        """What H.248 events mean."""
-        commands: list[Command] = []
-        for event in events:
-            match event:
-                case h248.Transmit(octets=octets):
-                    commands.append(SendDatagram(self._control, self._gateway, octets, why))
-                case h248.ReplyReceived(id=number, reply=reply):
-                    commands += self._procedures.post(("h248", number), reply, self._now)
-                case h248.TimedOut(id=number):
-                    commands += self._procedures.post(("h248", number), None, self._now)
-                case h248.RequestReceived(id=number, actions=actions):
-                    commands += self._ordered(number, actions)
-                case h248.PeerViolation(error=error):
-                    commands.append(Note(f"H.248: {error}"))
-        return commands
-
-    def _ordered(self, number: int, actions: Sequence[tree.Action]) -> list[Command]:
-        """A request of the gateway: ServiceChange when it comes into service, Notify when something happened."""
-        replies: list[tree.ActionReply] = []
-        happened: list[tuple[int, tree.ObservedEvent]] = []
-        for action in actions:
-            answered: list[tree.CommandReply] = []
-            for command in action.commands:
-                descriptors: tuple[tree.Descriptor, ...] = ()
-                services = command.descriptor(tree.Services)
-                observed = command.descriptor(tree.ObservedEvents)
-                if command.kind is tree.Kind.SERVICE_CHANGE and services is not None:
-                    self._gateway_up = services.method in (tree.Method.RESTART, tree.Method.DISCONNECTED)
-                    descriptors = (tree.Services(version=services.version, profile=services.profile),)
-                elif command.kind is tree.Kind.NOTIFY and observed is not None:
-                    known = action.context in self._released_contexts
-                    if not known and not any(call.context == action.context for call in self._calls):
-                        descriptors = (tree.ErrorDescriptor(411, "unknown ContextID"),)
-                    happened += [(action.context, event) for event in observed.events]
-                else:
-                    descriptors = (tree.ErrorDescriptor(443, "not for a controller"),)
-                answered.append(tree.CommandReply(command.kind, command.terminations, descriptors))
-            replies.append(tree.ActionReply(action.context, tuple(answered)))
-        commands = self._controlled(self._h248.reply(number, tuple(replies), self._now), "controller's reply")
-        for context, event in happened:
-            call = next((c for c in self._calls if c.context == context), None)
-            if call is not None and _ends_bearer(event):
-                commands += self._procedures.start(self._bearer_lost(call), self._now)
-        return commands
+    def _lost(self, calls: Sequence[_Call]) -> list[Command]:
+        return [command for call in calls for command in self._procedures.start(self._bearer_lost(call), self._now)]
 
     # Release
 
@@ -528,13 +491,14 @@ class ImsAlg:
 
     def _subtract(self, call: _Call) -> Steps:
         if call.context is not None:
-            # What the gateway notified while the order was under way is still answered as known.
             context, call.context = call.context, None
-            self._released_contexts.append(context)
             try:
-                yield from self._order(iq.release(context), "Release AGW Termination, all of it [TS 23.334 §8.5]")
-            except _Rejected as rejected:
-                yield Note(f"context {context} could not be released: {rejected.why}")
+                given = yield from self._engine.release(context)
+            except PeerError as error:
+                yield Note(f"context {context} could not be released: {error}")
+            else:
+                if isinstance(given, Refused | Unanswered):
+                    yield Note(f"context {context} could not be released: {_not_done(given).why}")
         if call in self._calls:
             self._calls.remove(call)
 
@@ -704,14 +668,11 @@ def _protected_transport(transport: str) -> str:
     return transport.replace("TCP/", "TCP/TLS/", 1)
 
 
-def _ends_bearer(event: tree.ObservedEvent) -> bool:
-    """Whether an event says that a bearer failed or is gone."""
-    if event.name.casefold() == "g/cause":
-        return True
-    names = registry()
-    for layer in ("tcp", "tls"):
-        if event.name.casefold() == names.wire_name(f"{layer}-change").casefold():
-            change = event.parameter(names.wire_name(f"{layer}-change-type"))
-            return change is not None and change.value.casefold() in (
-                names.wire_name(f"{layer}-failed").casefold(), names.wire_name(f"{layer}-released").casefold())
-    return False
+def _latching(needed: bool) -> Latching:
+    return Latching.LATCH if needed else Latching.OFF
+
+
+def _not_done(given: Refused | Unanswered) -> _Rejected:
+    """Why a call can't go on without what the gateway did not give."""
+    why = given.why if isinstance(given, Unanswered) else f"the gateway refused: {given.code} {given.text}"
+    return _Rejected(503, "Service Unavailable", why)

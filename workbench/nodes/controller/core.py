@@ -1,0 +1,92 @@
+"""A controller (MGC) and nothing else: it takes one gateway into service and runs the procedures it is asked for.
+
+For trying a gateway without an IMS around it. What it runs are generators over an `Engine`:
+
+    def call(engine):
+        given = yield from engine.reserve(h248.CHOOSE, point)
+        ...
+
+Source: H.248.1 §7.2.8, §11; TS 29.334 §5.17.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from workbench.errors import LocalProtocolError
+from workbench.net.values import Asked, Command, Drop, Endpoint, Happening, Note, Woke
+from workbench.nodes.controller.association import Association, Down, Said, Transport, Up
+from workbench.nodes.controller.engine import Engine, Told
+from workbench.nodes.procedure import Procedures, Steps, earliest
+from workbench.protocols.h248.coding import Coding
+
+Procedure = Callable[[Engine], Steps]
+
+
+class Controller:
+    """A controller with one gateway. `Asked` with a procedure runs it.
+
+    Args:
+        name: of the node.
+        control: its H.248 endpoint.
+        gateway: whose messages are taken; None: the first gateway that registers.
+        begin: run each time a gateway comes into service.
+        hear: is told of the gateway's coming, going and indications.
+        coding, transport, profiles, supervision: see `Association`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        control: Endpoint,
+        gateway: Endpoint | None = None,
+        begin: Procedure | None = None,
+        hear: Callable[[Told], None] | None = None,
+        coding: Coding = "pretty",
+        transport: Transport = "udp",
+        profiles: frozenset[str] | None = None,
+        supervision: float | None = None,
+    ) -> None:
+        self.name = name
+        self._begin = begin
+        self._hear = hear
+        self._procedures = Procedures()
+        self.engine = Engine(
+            Association(
+                control, gateway, coding=coding, transport=transport, profiles=profiles, supervision=supervision),
+            self._procedures, self._told)
+
+    def handle(self, happened: Happening, now: float) -> list[Command]:
+        """Answer a happening."""
+        self.engine.at(now)
+        match happened:
+            case Woke():
+                return self.engine.wake(now) + self._procedures.wake(now)
+            case Asked(order=order) if callable(order):
+                return self._run(order, now)
+            case _ if self.engine.concerns(happened):
+                return self.engine.handle(happened, now)
+        return [Drop(happened, "nothing here is concerned")]
+
+    def next_wakeup(self) -> float | None:
+        """The first timer of H.248 or of a procedure."""
+        return earliest([self.engine.next_wakeup(), self._procedures.next_wakeup()])
+
+    def _run(self, procedure: Procedure, now: float) -> list[Command]:
+        try:
+            return self._procedures.start(procedure(self.engine), now)
+        except LocalProtocolError as error:
+            return [Note(f"a procedure can't run: {error}")]
+
+    def _told(self, event: Told, now: float) -> list[Command]:
+        if self._hear is not None:
+            self._hear(event)
+        match event:
+            case Up(change=change):
+                note = Note(f"the gateway is in service: {change.method} {change.code} {change.reason}".rstrip())
+                return [note, *(self._run(self._begin, now) if self._begin is not None else [])]
+            case Down(why=why):
+                return [Note(f"no gateway: {why}")]
+            case Said(indication=indication):
+                return [Note(f"the gateway says: {type(indication).__name__}")]
