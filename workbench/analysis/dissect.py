@@ -320,7 +320,7 @@ class Dissector:
             if protocol == "SIP":
                 return sip.decode(octets), ""
             return coding.decode(octets, "binary" if octets[:1] == b"\x30" else "pretty"), ""
-        except (MalformedMessageError, ModuleNotFoundError) as error:
+        except MalformedMessageError as error:
             return None, str(error)
 
     # --- SCTP

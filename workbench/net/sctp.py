@@ -42,6 +42,8 @@ PAYLOADS = {
 _MOST_CHUNKS = 4096
 _HEADER = struct.Struct("!HHII")
 _DATA = struct.Struct("!IHHI")
+DATA_OCTETS = _DATA.size
+"""What stands in a DATA chunk between its length and the user data."""
 _POLYNOMIAL = 0x82F63B78
 
 

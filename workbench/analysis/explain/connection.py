@@ -10,6 +10,8 @@ from workbench.analysis.explain.octets import spans_of
 from workbench.analysis.explain.streams import Direction, Segment, put_together
 from workbench.analysis.tls_stream import KeyLog, RecordRead, TlsObserver
 from workbench.net.packets import SYN, Tcp
+from workbench.protocols.h248 import tpkt
+from workbench.protocols.h248.recognise import TELLING_OCTETS, looks_like_h248
 from workbench.protocols.layout import Span
 from workbench.protocols.tls import layout as tls_layout
 from workbench.protocols.tls.registry import ContentType
@@ -129,13 +131,17 @@ def protocol_of(octets: bytes) -> str:
     first = octets.lstrip()[:512].split(b"\n", 1)[0].rstrip()
     if first.startswith(b"SIP/2.0 ") or first.endswith(b" SIP/2.0"):
         return "SIP"
-    if first.upper().startswith((b"MEGACO/", b"!/")):
+    if looks_like_h248(octets):
         return "H.248"
+    if octets[:1] == b"\x03" and tpkt.carries_h248(octets[: tpkt.HEADER_OCTETS + TELLING_OCTETS]):
+        return "TPKT"
     return ""
 
 
 def _clear(direction: Direction) -> Side:
     protocol = protocol_of(direction.octets)
+    if protocol in ("", "H.248") and tpkt.carries_h248(direction.octets):
+        protocol = "TPKT"      # from the middle on, or behind something else
     spans = spans_of(protocol, direction.octets) if protocol else ()
     return Side(direction, protocol, spans)
 

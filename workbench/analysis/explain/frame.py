@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections import OrderedDict
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,12 +12,13 @@ import msgspec
 from workbench.analysis.explain.connection import Connection, Side, connect, protocol_of
 from workbench.analysis.explain.fields import Explained, Field, Layer
 from workbench.analysis.explain.meanings import catalogue
-from workbench.analysis.explain.octets import fields_between, fields_of, spans_of
+from workbench.analysis.explain.octets import fields_between, fields_of, opened, spans_of
 from workbench.analysis.pcapng import ETHERNET, LINUX_SLL, LINUX_SLL2, NULL, Packet, Reader
 from workbench.analysis.tls_stream import TLS_1_3, RecordRead
 from workbench.errors import MalformedMessageError
 from workbench.net import packets_layout
-from workbench.net.packets import TCP, Tcp, decode_ip, decode_tcp, pack_address
+from workbench.net.packets import TCP, Ip, Tcp, decode_ip, decode_tcp, pack_address
+from workbench.net.sctp import CHUNK_OCTETS, DATA, DATA_OCTETS, HEADER_OCTETS, SCTP, Data, decode_data, decode_sctp
 from workbench.protocols.layout import Span
 from workbench.protocols.tls import layout as tls_layout
 from workbench.protocols.tls.messages import AlertMessage, ChangeCipherSpec
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from workbench.analysis.values import Message
 
 _LINKS = {ETHERNET: "ethernet", LINUX_SLL: "sll", LINUX_SLL2: "sll2", NULL: "null"}
+MESSAGES = ("SIP", "H.248", "MSRP", "TLS")
 _PAYLOADS = ("udp.payload", "tcp.payload")
 _KINDS = {int(ContentType.HANDSHAKE): "handshake", int(ContentType.ALERT): "alert",
           int(ContentType.APPLICATION_DATA): "application data"}
@@ -67,7 +70,7 @@ def explain_frame(report: Report, number: int) -> Explained:
             inside, layers = _of_stream(tap, number, payload)
     layers += [
         _message_layer(message, tap) for message in messages
-        if len(message.frames) > 1 and message.octets and message.protocol in ("SIP", "H.248", "MSRP", "TLS")
+        if len(message.frames) > 1 and message.octets and message.protocol in MESSAGES
     ]
     words = catalogue()
     fields = []
@@ -76,10 +79,74 @@ def explain_frame(report: Report, number: int) -> Explained:
             field = words.field(span, inside or ())
             # A payload that nothing could be said of is not explained by being called payload.
             fields.append(field if inside else msgspec.structs.replace(field, known=False))
+        elif span.name == "sctp.chunk":
+            fields.append(_chunk(span, packet, report))
         else:
             fields.append(words.field(span, fields_of(span.children, words)))
     return Explained(number, packet.octets, tuple(fields), tuple(layers), _title(packet),
                      tuple(message.index for message in messages))
+
+
+def _chunk(span: Span, packet: FrameView, report: Report) -> Field:
+    """A chunk of an SCTP packet, with what a DATA chunk carries: a message, or its part of one."""
+    words = catalogue()
+    parts: list[Field] = []
+    for child in span.children:
+        field = words.field(child, fields_of(child.children, words))
+        if child.name == "sctp.payload":
+            inside = _user_data(span, child, packet, report)
+            field = (msgspec.structs.replace(field, children=inside) if inside
+                     else msgspec.structs.replace(field, known=False))
+        parts.append(field)
+    return words.field(span, tuple(parts))
+
+
+def _user_data(span: Span, payload: Span, packet: FrameView, report: Report) -> tuple[Field, ...]:
+    sent = {data.tsn: data for data in _data_of(packet)}
+    tsn = int.from_bytes(packet.octets[span.start + CHUNK_OCTETS : span.start + CHUNK_OCTETS + 4], "big")
+    data = sent.get(tsn)
+    if data is None:
+        return ()
+    if not (data.begins and data.ends):
+        for frame in _others(packet, report):
+            sent.update({other.tsn: other for other in _data_of(frame) if other.stream == data.stream})
+    before: list[Data] = []
+    behind = [data]
+    while not (before[-1] if before else data).begins and (tsn - len(before) - 1) % 2**32 in sent:
+        before.append(sent[(tsn - len(before) - 1) % 2**32])
+    while not behind[-1].ends and (tsn + len(behind)) % 2**32 in sent:
+        behind.append(sent[(tsn + len(behind)) % 2**32])
+    parts = (*reversed(before), *behind)
+    octets = b"".join(part.octets for part in parts)
+    if not (parts[0].begins and parts[-1].ends):
+        return ()
+    known = (m.protocol for m in packet.messages if m.octets == octets)
+    protocol = protocol_of(octets) or next(known, "")
+    if protocol not in MESSAGES:
+        return ()
+    start = sum(len(part.octets) for part in before)
+    return fields_between(spans_of(protocol, octets), start, start + len(data.octets), payload.start - start)
+
+
+def _others(packet: FrameView, report: Report) -> Iterator[Packet]:
+    """The other frames of the messages that a frame helps to carry; the file is read once for them."""
+    wanted = {number for message in packet.messages for number in message.frames}
+    last = max(wanted, default=0)
+    with Reader(report.capture) as reader:
+        for other in reader:
+            if other.number > last:
+                return
+            if other.number in wanted and other.number != packet.number:
+                yield other
+
+
+def _data_of(frame: FrameView | Packet) -> tuple[Data, ...]:
+    """The DATA chunks of a frame that carries SCTP."""
+    ip = _ip_of(frame)
+    if ip is None or ip.protocol != SCTP or ip.is_fragment or len(ip.payload) < HEADER_OCTETS:
+        return ()
+    return tuple(decode_data(chunk) for chunk in decode_sctp(ip).chunks
+                 if chunk.type == DATA and len(chunk.value) > DATA_OCTETS)
 
 
 def explain_message(report: Report, message: Message) -> Layer:
@@ -88,7 +155,7 @@ def explain_message(report: Report, message: Message) -> Layer:
     A TCP segment or ICMP message, which has no octets of its own, is explained as the frame that carries it.
     """
     tap = _tap(report)
-    if message.octets and message.protocol in ("SIP", "H.248", "MSRP", "TLS"):
+    if message.octets and message.protocol in MESSAGES:
         return _message_layer(message, tap)
     if not message.frames:
         return Layer(message.summary, message.protocol, b"", (), message.index)
@@ -132,7 +199,8 @@ def _of_stream(tap: _Tap, number: int, payload: Span) -> tuple[tuple[Field, ...]
         return None, []
     start, end = side.direction.places[number]
     end = min(end, len(side.direction.octets), start + payload.end - payload.start)
-    fields = fields_between(side.spans, start, end, payload.start - start)
+    spans = opened(side.spans, side.direction.octets, start, end)
+    fields = fields_between(spans, start, end, payload.start - start)
     return fields, _plaintexts(side, start, end, connection is not None and connection.version == TLS_1_3)
 
 
@@ -151,7 +219,7 @@ def _plaintexts(side: Side, start: int, end: int, modern: bool) -> list[Layer]:
             frames = side.direction.frames(record.start, record.end)
             title = (f"Plaintext of the {kind} record at octets {record.start} to {record.end - 1} of the stream "
                      f"(frame{'s' if len(frames) > 1 else ''} {', '.join(map(str, frames))}), {len(octets)} octets")
-            fields = fields_between(run.spans, first, last, -first)
+            fields = fields_between(opened(run.spans, run.octets, first, last), first, last, -first)
             if modern:
                 octets, hidden = _inner(octets, record)
                 fields += fields_of(hidden)
@@ -235,7 +303,7 @@ class _Tap:
         return found
 
 
-def _tcp_of(frame: FrameView | Packet) -> Tcp | None:
+def _ip_of(frame: FrameView | Packet) -> Ip | None:
     link = _LINKS.get(frame.link)
     start = 0
     if link is not None:
@@ -244,8 +312,15 @@ def _tcp_of(frame: FrameView | Packet) -> Tcp | None:
             return None
         start = header.end
     try:
-        ip = decode_ip(frame.octets[start:], whole=False)
-        return decode_tcp(ip) if ip.protocol == TCP and not ip.is_fragment else None
+        return decode_ip(frame.octets[start:], whole=False)
+    except MalformedMessageError:
+        return None
+
+
+def _tcp_of(frame: FrameView | Packet) -> Tcp | None:
+    ip = _ip_of(frame)
+    try:
+        return decode_tcp(ip) if ip is not None and ip.protocol == TCP and not ip.is_fragment else None
     except MalformedMessageError:
         return None
 

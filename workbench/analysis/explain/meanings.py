@@ -1,7 +1,8 @@
 """The catalogue of meanings: one TOML file a protocol, read when a name of that protocol is first asked for.
 
 A table a field name (`["tls.record.type"]`) with `label`, `meaning`, `clause`, optionally `tag` (GK or DES: not looked
-up, or a decision of this project) and `values` (meanings of single values). A name with `*` in it stands for a family:
+up, or a decision of this project) and `values` (meanings of single values); or `same` alone, the name of the entry that
+says it already. A name with `*` in it stands for a family:
 `sip.header.*` is what is said of a header that has no entry of its own. The most specific family wins.
 """
 
@@ -31,6 +32,7 @@ class Entry(msgspec.Struct, frozen=True):
     clause: str = ""
     provisional: bool = False
     values: dict[str, str] = {}
+    same: str = ""      # name of the entry that has the words
 
     @property
     def family(self) -> bool:
@@ -97,7 +99,16 @@ def catalogue() -> Catalogue:
     for file in sorted(folder.iterdir(), key=lambda file: file.name):
         if file.name.endswith(".toml"):
             entries.update(read(file.read_text(encoding="utf-8"), file.name))
-    return Catalogue(entries)
+    return Catalogue({name: _resolved(entry, entries) for name, entry in entries.items()})
+
+
+def _resolved(entry: Entry, entries: Mapping[str, Entry]) -> Entry:
+    """An entry that says the same as another one, filled from that one."""
+    if not entry.same:
+        return entry
+    if entry.same not in entries or entries[entry.same].same:
+        raise ValueError(f"[{entry.name}] is the same as {entry.same}, which has no entry of its own")
+    return msgspec.structs.replace(entries[entry.same], name=entry.name)
 
 
 def read(text: str, source: str = "catalogue") -> dict[str, Entry]:
@@ -114,6 +125,8 @@ def read(text: str, source: str = "catalogue") -> dict[str, Entry]:
 
 
 def _entry(name: str, table: Any, source: str) -> Entry:
+    if isinstance(table, dict) and set(table) == {"same"}:
+        return Entry(name, "", "", same=str(table["same"]))
     if not isinstance(table, dict) or not table.get("label") or not table.get("meaning"):
         raise ValueError(f"{source}: [{name}] needs a label and a meaning")
     values = {str(value): str(said) for value, said in table.get("values", {}).items()}

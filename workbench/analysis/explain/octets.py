@@ -14,6 +14,7 @@ _ROOMS = {
     "SIP": "workbench.protocols.sip.layout",
     "SDP": "workbench.protocols.sdp.layout",
     "H.248": "workbench.protocols.h248.layout",
+    "TPKT": "workbench.protocols.h248.tpkt",
     "MSRP": "workbench.protocols.msrp.layout",
     "TLS": "workbench.protocols.tls.layout",
 }
@@ -21,6 +22,8 @@ _ROOMS = {
 # Leaf spans that hold another protocol's message.
 _SDP_LEAVES = frozenset({"h248.sdp"})
 _BODY_LEAVES = frozenset({"sip.body", "msrp.body"})
+_LINE_LEAF = "ber.sdp."     # a line of SDP without its letter and equals sign; the letter ends the name
+_PACKET = "tpkt"
 
 
 def spans_of(protocol: str, octets: bytes) -> tuple[Span, ...]:
@@ -75,4 +78,32 @@ def _nested(span: Span, octets: bytes) -> Span:
     if inside and (span.name in _SDP_LEAVES or (span.name in _BODY_LEAVES and inside.lstrip().startswith(b"v="))):
         parts = tuple(part.moved(span.start) for part in spans_of("SDP", inside))
         return Span(span.name, span.start, span.end, span.value, parts)
+    if inside and span.name.startswith(_LINE_LEAF):
+        return _line(span, inside)
     return span
+
+
+def _line(span: Span, value: bytes) -> Span:
+    """The value of a line of SDP, laid out as if the whole line stood there."""
+    first, *more = spans_of("SDP", span.name[-1:].encode() + b"=" + value)
+    parts = (*(part for part in first.children if part.start >= 2), *more)
+    if not parts or parts[0].start != 2:
+        return span
+    moved = tuple(part.moved(span.start - 2) for part in parts)
+    return Span(span.name, span.start, span.end, span.value, moved)
+
+
+def opened(spans: tuple[Span, ...], octets: bytes, start: int, end: int) -> tuple[Span, ...]:
+    """The spans that reach into `start` to `end`; TPKT packets among them with the H.248 message inside laid out."""
+    return tuple(_opened(span, octets) if span.name == _PACKET else span
+                 for span in spans if span.start < end and span.end > start)
+
+
+def _opened(packet: Span, octets: bytes) -> Span:
+    *header, message = packet.children
+    if message.name != "tpkt.payload":
+        return packet
+    inside = spans_of("H.248", octets[message.start : message.end])
+    laid = Span(message.name, message.start, message.end, message.value,
+                tuple(span.moved(message.start) for span in inside))
+    return Span(packet.name, packet.start, packet.end, packet.value, (*header, laid))

@@ -1,4 +1,4 @@
-"""Where each part of a message in text encoding lies, for whoever explains octets.
+"""Where each part of a message lies, for whoever explains octets: here in text encoding, else in `binary_layout`.
 
 The tokens of the codec's own scanner are named by where they stand. A block (what a pair of braces encloses, with the
 words in front of it) is one span with its parts as children, so that a view can fold it:
@@ -18,6 +18,7 @@ import re
 from itertools import takewhile
 
 from workbench.errors import PeerError
+from workbench.protocols.h248 import binary_layout
 from workbench.protocols.h248.codes import REASONS, error_meaning
 from workbench.protocols.h248.message import Mode
 from workbench.protocols.h248.packages import Parameter, registry
@@ -135,6 +136,8 @@ def spans(octets: bytes) -> tuple[Span, ...]:
     What does not decode is one span `h248.undecoded` from the first token that does not fit to the end.
     """
     octets = bytes(octets)
+    if octets[:1] == b"\x30":
+        return binary_layout.spans(octets)
     text = octets.decode("latin-1")
     limit = len(text)
     try:

@@ -16,6 +16,7 @@ from workbench.protocols.layout import Row, Span
 HEADER_OCTETS = 4
 _VERSION = 3
 _START = b"\x03\x00"
+_LOOKED_AT = 2 * 65_535
 
 
 class Framed(msgspec.Struct, frozen=True):
@@ -136,6 +137,16 @@ class Framing:
         self._searched = 0
         self._syncing = lost
         return piece
+
+
+def carries_h248(octets: bytes) -> bool:
+    """Whether a stream begins with a TPKT packet that holds H.248, or one follows not too far behind its first octet."""
+    at = 0
+    while (at := octets.find(_START, at, _LOOKED_AT)) >= 0:
+        if looks_like_h248(octets[at + HEADER_OCTETS : at + HEADER_OCTETS + TELLING_OCTETS]):
+            return True
+        at += 1
+    return False
 
 
 def spans(octets: bytes) -> tuple[Span, ...]:
