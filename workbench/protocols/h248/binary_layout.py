@@ -15,6 +15,7 @@ Source: H.248.1 Annex A, X.690 §8.1.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -37,6 +38,7 @@ _UNIVERSAL = {shape.universal: shape.value for shape in Shape if shape.universal
 _UNIVERSAL |= {12: "UTF8String", 19: "PrintableString", 26: "VisibleString", 16: "SEQUENCE"}
 _CONTEXTS = {NULL: "NULL, the null context", CHOOSE: "CHOOSE, the gateway makes one", ALL: "ALL, every context"}
 _NAMING = HexadecimalNaming()
+_FIRST = re.compile(r"[.;:](?: |$)")
 
 # What the names in a type are of.
 _KINDS = {
@@ -245,7 +247,7 @@ def _packaged(at: int, content: bytes, kind: ItemKind) -> tuple[Span, ...]:
         found = _item(kind, content)
         package, _, item = (found.text if found is not None else "*").partition("/")
     known = registry().lookup(f"{package}/{item}", kind)
-    meaning = f", {known.meaning.rstrip('.')}" if known is not None and known.meaning else ""
+    meaning = f", {_FIRST.split(known.meaning)[0]}" if known is not None and known.meaning else ""
     return (Span("ber.package", at, at + 2, f"0x{content[:2].hex().upper()} {package}"),
             Span("ber.item", at + 2, at + 4, f"0x{content[2:].hex().upper()} {item}{meaning}".strip()))
 

@@ -140,7 +140,7 @@ class Framing:
 
 
 def carries_h248(octets: bytes) -> bool:
-    """Whether a stream begins with a TPKT packet that holds H.248, or one follows not too far behind its first octet."""
+    """Whether a stream begins with a TPKT packet that holds H.248, or one follows not too far behind."""
     at = 0
     while (at := octets.find(_START, at, _LOOKED_AT)) >= 0:
         if looks_like_h248(octets[at + HEADER_OCTETS : at + HEADER_OCTETS + TELLING_OCTETS]):
