@@ -217,12 +217,9 @@ def test_what_is_watched_of_the_gateway():
     assert one(iq.watch_gateway(GatewayWatch(), 9)).descriptor(h248.Events) == h248.Events()
 
 
-def test_the_controller_changes_the_gateway_s_service():
-    """Handoff names the controller to go to; a termination can be taken out of service."""
-    assert one(iq.hand_off("[192.0.2.11]:2944")).descriptor(h248.Services) == h248.Services(
-        method="HandOff", reason="903 MGC Directed Change", mgc_id="[192.0.2.11]:2944")
-    forced = iq.service_change(
-        h248.Method.FORCED, "905 Termination Taken Out Of Service", termination=ACCESS, context=55)
+def test_the_controller_changes_a_termination_s_service():
+    """A termination can be taken out of service."""
+    forced = iq.service_change(55, ACCESS, h248.Method.FORCED, "905 Termination Taken Out Of Service")
     assert (forced.context, one(forced).terminations) == (55, (ACCESS,))
 
 

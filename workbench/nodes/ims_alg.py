@@ -29,8 +29,7 @@ from workbench.net.values import (
     Started,
     Woke,
 )
-from workbench.nodes.controller import association as iq_association
-from workbench.nodes.controller.association import Association
+from workbench.nodes.controller.association import Association, Said, Transport
 from workbench.nodes.controller.elements import ConnectionPoint, Latching
 from workbench.nodes.controller.engine import Engine, Told
 from workbench.nodes.controller.indications import ServiceChanged, ends_bearer
@@ -39,6 +38,7 @@ from workbench.nodes.procedure import Await, Procedures, Steps, earliest
 from workbench.protocols import sdp, sip
 from workbench.protocols.h248 import message as tree
 from workbench.protocols.h248.coding import Coding
+from workbench.protocols.h248.supervision import Changed, Meaning
 from workbench.security.source import Source
 
 ACCESS = "access"
@@ -140,7 +140,7 @@ class ImsAlg:
         bearer: Bearer = Bearer.AGNOSTIC,
         strips: bool = True,
         coding: Coding = "pretty",
-        transport: iq_association.Transport = "udp",
+        transport: Transport = "udp",
     ) -> None:
         self.name = name
         self._locals = {ACCESS: access, CORE: core}
@@ -440,12 +440,12 @@ class ImsAlg:
     def _told(self, event: Told, now: float) -> list[Command]:
         """What the gateway says unasked: bearers that failed or are gone end their call; so does the gateway's end."""
         match event:
-            case iq_association.Up(kept=False):
+            case Changed(meaning=Meaning.BEGUN | Meaning.LEFT | Meaning.HANDED_OFF as meaning):
                 # Contexts of before are gone; a call that still has one can't go on.
-                return self._lost([call for call in self._calls if call.context is not None])
-            case iq_association.Down(why=why):
-                return [Note(f"no gateway: {why}")]
-            case iq_association.Said(indication=indication) if ends_bearer(indication):
+                return [Note(meaning), *self._lost([call for call in self._calls if call.context is not None])]
+            case Changed(meaning=meaning, reason=reason):
+                return [Note(f"{meaning} {reason}".rstrip())]
+            case Said(indication=indication) if ends_bearer(indication):
                 context = indication.context if isinstance(indication, ServiceChanged) else indication.at.context
                 return self._lost([call for call in self._calls if call.context == context])
         return []

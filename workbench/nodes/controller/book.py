@@ -24,6 +24,8 @@ class Book:
         self._contexts: dict[int, set[str]] = {}
         self._where: dict[str, int] = {}
         self._left: deque[tuple[float, int, str]] = deque(maxlen=_MOST_LEFT)
+        self.complete = True
+        """False: the gateway has contexts of before that nobody here knows yet; then nothing is called unknown."""
 
     def __len__(self) -> int:
         return len(self._contexts)
@@ -38,7 +40,8 @@ class Book:
             for command in action.commands:
                 if command.error is not None:
                     continue
-                if command.kind in (Kind.ADD, Kind.MOVE):
+                audited = command.kind is Kind.AUDIT_VALUE and action.context != h248.NULL
+                if command.kind in (Kind.ADD, Kind.MOVE) or audited:
                     self._put(action.context, command.terminations)
                 elif command.kind is Kind.SUBTRACT:
                     self._take_out(action.context, command.terminations, now)
@@ -48,6 +51,7 @@ class Book:
         self._contexts.clear()
         self._where.clear()
         self._left.clear()
+        self.complete = True
 
     def lose(self, context: int, termination: str, now: float) -> None:
         """The gateway says that a termination is gone."""
@@ -56,7 +60,7 @@ class Book:
     def wrong(self, context: int, termination: str, now: float) -> h248.ErrorDescriptor | None:
         """Why a Notify of this termination in this context can't be; None: it can."""
         name = termination.lower()
-        if context == h248.NULL or name in self._contexts.get(context, ()):
+        if not self.complete or context == h248.NULL or name in self._contexts.get(context, ()):
             return None
         while self._left and self._left[0][0] + _GRACE <= now:
             self._left.popleft()

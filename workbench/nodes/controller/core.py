@@ -11,16 +11,18 @@ Source: H.248.1 §7.2.8, §11; TS 29.334 §5.17.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from workbench.errors import LocalProtocolError
 from workbench.net.values import Asked, Command, Drop, Endpoint, Happening, Note, Woke
-from workbench.nodes.controller.association import Association, Down, Said, Transport, Up
+from workbench.nodes.controller.association import Association, Said, Transport
 from workbench.nodes.controller.engine import Engine, Told
 from workbench.nodes.procedure import Procedures, Steps, earliest
 from workbench.protocols.h248.coding import Coding
+from workbench.protocols.h248.supervision import Meaning
 
 Procedure = Callable[[Engine], Steps]
+_BEGINS = (Meaning.BEGUN, Meaning.BACK, Meaning.TAKEN_OVER)
 
 
 class Controller:
@@ -45,7 +47,7 @@ class Controller:
         hear: Callable[[Told], None] | None = None,
         coding: Coding = "pretty",
         transport: Transport = "udp",
-        profiles: frozenset[str] | None = None,
+        profiles: Sequence[str] = (),
         supervision: float | None = None,
     ) -> None:
         self.name = name
@@ -82,11 +84,15 @@ class Controller:
     def _told(self, event: Told, now: float) -> list[Command]:
         if self._hear is not None:
             self._hear(event)
-        match event:
-            case Up(change=change):
-                note = Note(f"the gateway is in service: {change.method} {change.code} {change.reason}".rstrip())
-                return [note, *(self._run(self._begin, now) if self._begin is not None else [])]
-            case Down(why=why):
-                return [Note(f"no gateway: {why}")]
-            case Said(indication=indication):
-                return [Note(f"the gateway says: {type(indication).__name__}")]
+        if isinstance(event, Said):
+            return [Note(f"the gateway says: {type(event.indication).__name__}")]
+        commands: list[Command] = [Note(f"{event.meaning} {event.reason}".rstrip())]
+        if event.meaning is Meaning.TAKEN_OVER:
+            commands += self._run(_learn, now)
+        if event.meaning in _BEGINS and self._begin is not None:
+            commands += self._run(self._begin, now)
+        return commands
+
+
+def _learn(engine: Engine) -> Steps:
+    yield from engine.learn_contexts()

@@ -19,8 +19,9 @@ from workbench.nodes.controller.elements import ConnectionPoint, GatewayWatch, P
 from workbench.nodes.controller.readings import Audited, Done, Refused, Reserved, Unanswered
 from workbench.nodes.procedure import Await, Procedures, earliest
 from workbench.protocols.h248 import message as h248
+from workbench.protocols.h248.supervision import Changed
 
-Told = association.Up | association.Down | association.Said
+Told = Changed | association.Said
 _CLAUSE = "[TS 23.334 §8]"
 
 
@@ -163,9 +164,20 @@ class Engine:
         return (yield from self._do(
             iq.watch_gateway(watch, self.next_request_id()), "what the gateway shall tell of itself [TS 23.334 §8]"))
 
-    def hand_off(self, mgc_id: str) -> Generator[Command | Await, Any, Done | Refused | Unanswered]:
-        """Handoff to another controller. Raises PeerError."""
-        return (yield from self._do(iq.hand_off(mgc_id), "ServiceChange HandOff [H.248.1 §11.5]"))
+    def learn_contexts(self) -> Generator[Command | Await, Any, bool]:
+        """Ask a gateway that comes with contexts of its own which they are; whether it answered (H.248.1 §11.5)."""
+        reply = yield from self.order(iq.contexts(), why="which contexts does the gateway bring? [H.248.1 §11.5]")
+        known = isinstance(reply, h248.Reply)
+        self.association.book.complete = self.association.book.complete or known
+        return known
+
+    def hand_off(self, mgc_id: str) -> list[Command]:
+        """Order the gateway to another controller; `told` hears when it has gone. Raises LocalProtocolError."""
+        return self._did(self.association.hand_off(mgc_id, self._now), self._now)
+
+    def restart(self) -> list[Command]:
+        """Order the gateway to begin anew; `told` hears when it has. Raises LocalProtocolError."""
+        return self._did(self.association.restart(self._now), self._now)
 
     def order(
         self, *actions: h248.Action, why: str = ""

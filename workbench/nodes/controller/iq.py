@@ -122,6 +122,11 @@ def supervise() -> h248.Action:
     return audit_value(h248.NULL, h248.ROOT)
 
 
+def contexts() -> h248.Action:
+    """Which terminations are in which contexts? An empty audit of all of them, the null context not included."""
+    return audit_value(h248.ALL, _ALL)
+
+
 def available_realms() -> h248.Action:
     """Audit Value of the realms that are available now (H.248.41 Amd 1)."""
     state = h248.TerminationState(properties=(h248.named("ipra/ar"),))
@@ -142,17 +147,14 @@ def watch_gateway(watch: GatewayWatch, request_id: int) -> h248.Action:
     return _modify(h248.NULL, h248.ROOT, events)
 
 
-def hand_off(mgc_id: str) -> h248.Action:
-    """Handoff: the gateway is to register with another controller (MgcIdToTry)."""
-    return service_change(h248.Method.HAND_OFF, "903 MGC Directed Change", mgc_id=mgc_id)
-
-
 def service_change(
-    method: str, reason: str, *, termination: str = h248.ROOT, context: int = h248.NULL, mgc_id: str | None = None,
-    delay: int | None = None,
+    context: int, termination: str, method: str, reason: str, *, delay: int | None = None
 ) -> h248.Action:
-    """ServiceChange by the controller: re-registration (Restart), out of service (Graceful, Forced), handoff."""
-    services = h248.Services(method=method, reason=h248.Quoted(reason), mgc_id=mgc_id, delay=delay)
+    """ServiceChange of a termination: out of service (Graceful, Forced), or back (Restart).
+
+    What is for the gateway as a whole (re-registration, handoff) is the association's.
+    """
+    services = h248.Services(method=method, reason=h248.Quoted(reason), delay=delay)
     return _action(context, h248.Command(h248.Kind.SERVICE_CHANGE, (termination,), (services,)))
 
 
