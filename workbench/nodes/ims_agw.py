@@ -12,7 +12,7 @@ from workbench.net.values import Endpoint
 from workbench.nodes.gateway import profiles
 from workbench.nodes.gateway.core import Gateway
 from workbench.nodes.gateway.settings import Interlinkage, Limits, Policy, Profile
-from workbench.protocols.h248.coding import Coding
+from workbench.protocols.h248.coding import Codec, Coding
 from workbench.protocols.h248.packages import Registry
 from workbench.security.identities import Identity
 from workbench.security.source import Source
@@ -87,7 +87,7 @@ class ImsAgw(Gateway):
         port_step: int = 2,
         profile: str | None = None,
         profile_file: Path | None = None,
-        coding: Coding = "pretty",
+        coding: Coding | Codec = "pretty",
         epoch: float = 0.0,
         registry: Registry | None = None,
     ) -> None:

@@ -43,7 +43,7 @@ from workbench.nodes.gateway.settings import Limits, Outbox, Policy, Profile
 from workbench.nodes.gateway.watching import Notification
 from workbench.protocols.h248 import machine
 from workbench.protocols.h248 import message as h248
-from workbench.protocols.h248.coding import Coding, decode, encode
+from workbench.protocols.h248.coding import Codec, Coding
 from workbench.protocols.h248.packages import Registry
 from workbench.security.identities import Identity
 
@@ -87,7 +87,7 @@ class Gateway:
         ports: tuple[int, int],
         port_step: int = 2,
         epoch: float,
-        coding: Coding,
+        coding: Coding | Codec,
     ) -> None:
         self.name = name
         self._profile = profile
@@ -173,13 +173,13 @@ class Gateway:
         if len(data) > _MOST_FOREIGN_OCTETS:
             return
         try:
-            message = decode(data, self._h248.coding)
+            message = self._h248.codec.decode(data)
         except PeerError:
             return
         refusal = h248.ErrorDescriptor(504, "this gateway has another controller")
         replies = tuple(h248.Reply(one.id, error=refusal) for one in message.body if isinstance(one, h248.Request))
         if replies:
-            octets = encode(h248.Message(1, self._h248.mid, replies[:10]), self._h248.coding)
+            octets = self._h248.codec.encode(h248.Message(1, self._h248.mid, replies[:10]))
             self._out.order(SendDatagram(self._local, remote, octets, "another controller is refused (504) [H.248.8]"))
 
     def _controlled(self, events: Sequence[machine.Event], now: float, why: str = "") -> None:

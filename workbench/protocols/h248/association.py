@@ -26,10 +26,10 @@ import msgspec
 
 from workbench.errors import LocalProtocolError, PeerError, UnexpectedMessageError
 from workbench.protocols.h248 import machine, service_change
-from workbench.protocols.h248.coding import decode, encode
+from workbench.protocols.h248.coding import codec_of
 from workbench.protocols.h248.machine import Address, Result, Transactions, Transmit
 from workbench.protocols.h248.message import Action, ErrorDescriptor, Message, Method, Reply, Request, Services
-from workbench.protocols.h248.transport import BINARY_PORT, TEXT_PORT, address_of
+from workbench.protocols.h248.transport import DEFAULT_PORTS, address_of
 
 
 class State(StrEnum):
@@ -265,7 +265,7 @@ class Association:
         self._jitter = jitter
         self._names = dict(names or {})
         self._settings = {"jitter": jitter, "reliable": reliable, **settings}
-        self._coding = self._settings.get("coding", "pretty")
+        self._codec = codec_of(settings.get("coding", "pretty"))
         self._next_id = first_id
         self._peers: dict[Address, _Peer] = {}
         self._obeyed: _Peer | None = None      # who controls us
@@ -510,12 +510,12 @@ class Association:
         if len(data) > _MOST_FOREIGN_OCTETS:
             return events
         try:
-            message = decode(data, self._coding)
+            message = self._codec.decode(data)
         except PeerError:
             return events
         replies = tuple(Reply(one.id, error=_OTHER_CONTROLLER) for one in message.body if isinstance(one, Request))
         if replies:
-            refusal = encode(Message(min(message.version, self._version), self.mid, replies[:10]), self._coding)
+            refusal = self._codec.encode(Message(min(message.version, self._version), self.mid, replies[:10]))
             events.append(Transmit(refusal, source, "another controller is refused (504) [H.248.8]"))
         return events
 
@@ -713,7 +713,7 @@ class Association:
         return []
 
     def _address_of(self, mid: str) -> Address | None:
-        found = address_of(mid, BINARY_PORT if self._coding == "binary" else TEXT_PORT)
+        found = address_of(mid, DEFAULT_PORTS[self._codec.coding])
         if found is None or mid.startswith("["):
             return found
         return self._names.get(found[0].lower())

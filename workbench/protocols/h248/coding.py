@@ -8,49 +8,76 @@ Source: H.248.1 Annex A (binary), Annex B (text).
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Literal, Protocol, cast
+from typing import Literal
 
-from workbench.protocols.h248 import reading, text
+import msgspec
 
-if TYPE_CHECKING:
-    from workbench.protocols.h248.message import Message
+from workbench.protocols.h248 import binary, reading, text
+from workbench.protocols.h248.binary import TerminationNaming, Values
+from workbench.protocols.h248.message import Message
+from workbench.protocols.h248.packages import Registry
 
 Coding = Literal["pretty", "compact", "binary"]
 
 
-class _Codec(Protocol):
-    def decode(self, octets: bytes, *, max_octets: int = ...) -> Message: ...
-    def encode(self, message: Message) -> bytes: ...
-    def is_error_message(self, octets: bytes) -> bool: ...
+class Codec(msgspec.Struct, frozen=True):
+    """How the messages of an association are read and written.
 
-
-def _binary() -> _Codec:
-    return cast("_Codec", import_module("workbench.protocols.h248.binary"))
-
-
-def decode(octets: bytes, coding: Coding, *, max_octets: int = 262_144) -> Message:
-    """Octets to the message tree.
-
-    Raises:
-        MalformedMessageError: with the offset, what was expected, and the clause.
+    Args:
+        coding: which encoding.
+        registry: numbers of packages and their items, for binary; the built-in one by default.
+        naming: octets of terminations, for binary; hexadecimal digits by default.
+        values: how values stand in their OCTET STRINGs, for binary.
     """
-    if coding == "binary":
-        return _binary().decode(octets, max_octets=max_octets)
-    return text.decode(octets, max_octets=max_octets)
+
+    coding: Coding = "pretty"
+    registry: Registry | None = None
+    naming: TerminationNaming | None = None
+    values: Values = Values.WRAPPED
+
+    def decode(self, octets: bytes, *, max_octets: int = 262_144) -> Message:
+        """Octets to the message tree.
+
+        Raises:
+            MalformedMessageError: with the offset, what was expected, and the clause.
+        """
+        if self.coding == "binary":
+            return binary.decode(octets, max_octets=max_octets, registry=self.registry, naming=self.naming)
+        return text.decode(octets, max_octets=max_octets)
+
+    def encode(self, message: Message) -> bytes:
+        """The message tree to octets.
+
+        Raises:
+            LocalProtocolError: the encoding can't carry it.
+        """
+        if self.coding == "binary":
+            return binary.encode(message, registry=self.registry, naming=self.naming, values=self.values)
+        return text.encode(message, self.coding)
+
+    def is_error_message(self, octets: bytes) -> bool:
+        """Whether a message that may be broken only reports an error itself, or is no message at all."""
+        return binary.is_error_message(octets) if self.coding == "binary" else reading.is_error_message(octets)
 
 
-def encode(message: Message, coding: Coding) -> bytes:
-    """The message tree to octets.
-
-    Raises:
-        LocalProtocolError: the encoding can't carry it.
-    """
-    if coding == "binary":
-        return _binary().encode(message)
-    return text.encode(message, coding)
+_CODECS: dict[Coding, Codec] = {"pretty": Codec("pretty"), "compact": Codec("compact"), "binary": Codec("binary")}
 
 
-def is_error_message(octets: bytes, coding: Coding) -> bool:
-    """Whether a message that may be broken only reports an error itself, or is no message at all."""
-    return _binary().is_error_message(octets) if coding == "binary" else reading.is_error_message(octets)
+def codec_of(coding: Coding | Codec) -> Codec:
+    """The codec of an encoding with everything as the specification says, or the codec itself."""
+    return coding if isinstance(coding, Codec) else _CODECS[coding]
+
+
+def decode(octets: bytes, coding: Coding | Codec, *, max_octets: int = 262_144) -> Message:
+    """Octets to the message tree, as `Codec.decode`."""
+    return codec_of(coding).decode(octets, max_octets=max_octets)
+
+
+def encode(message: Message, coding: Coding | Codec) -> bytes:
+    """The message tree to octets, as `Codec.encode`."""
+    return codec_of(coding).encode(message)
+
+
+def is_error_message(octets: bytes, coding: Coding | Codec) -> bool:
+    """As `Codec.is_error_message`."""
+    return codec_of(coding).is_error_message(octets)

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable
 
 from workbench.errors import IncompatiblePeerError, LocalProtocolError, PeerError, UnexpectedMessageError
 from workbench.protocols.h248.answering import Replies, Result
-from workbench.protocols.h248.coding import Coding, decode, is_error_message
+from workbench.protocols.h248.coding import Codec, Coding, codec_of
 from workbench.protocols.h248.machine_events import (
     Address,
     Confirmed,
@@ -69,7 +69,8 @@ class Transactions:
         mid: our own message identifier, such as `[192.0.2.10]:2944`.
         peer_mid: if given, messages of anybody else are dropped.
         version: of the protocol, for what we send; set it to what registration agreed on.
-        coding: long tokens (`pretty`), short ones (`compact`) or `binary`; on an association it does not change.
+        coding: long tokens (`pretty`), short ones (`compact`) or `binary`; on an association it does not change. A
+            `Codec` where more than that has to be said.
         reliable: TCP or SCTP carries the messages: nothing is repeated while the connection stands (`reconnected`).
         first_id: id of the first request. A node that restarts within LONG-TIMER needs another one than before.
         timers: see `Timers`; they may be set again (packages root and seg).
@@ -96,7 +97,7 @@ class Transactions:
         *,
         peer_mid: str | None = None,
         version: int = 2,
-        coding: Coding = "pretty",
+        coding: Coding | Codec = "pretty",
         reliable: bool = False,
         first_id: int = 1,
         timers: Timers | None = None,
@@ -117,12 +118,12 @@ class Transactions:
         timers = _checked(timers or Timers())
         self.mid = mid
         self.peer_mid = peer_mid
-        self.coding: Coding = coding
+        self.codec = codec_of(coding)
         self.reliable = reliable
         self._max_transactions = max_transactions
         most = max_octets or (TPKT_OCTETS if reliable else UDP_OCTETS)
         delay = Delay(timers, jitter)
-        self._sender = Sender(mid, version, coding, most, max_transactions)
+        self._sender = Sender(mid, version, self.codec, most, max_transactions)
         self._requests = Requests(
             self._sender, timers, delay, first_id=first_id, reliable=reliable, acknowledge=acknowledge,
             max_open=max_open, pending_limit=pending_limit, max_segments=max_segments,
@@ -280,11 +281,11 @@ class Transactions:
         """
         self._replies.forget_old(now)
         try:
-            message = decode(data, self.coding)
+            message = self.codec.decode(data)
         except PeerError as error:
             violation = PeerViolation(error)
             # An error message is never answered by another one, or two ends could go on for ever.
-            if is_error_message(data, self.coding):
+            if self.codec.is_error_message(data):
                 return [violation]
             return [violation, Transmit(self._sender.refusal(400, f"{error}"), source)]
         wrong = self._wrong(message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from workbench.errors import LocalProtocolError
-from workbench.protocols.h248.coding import Coding, encode
+from workbench.protocols.h248.coding import Codec
 from workbench.protocols.h248.message import Ack, ErrorDescriptor, Message, Transaction
 
 MOST_RANGES = 10
@@ -18,15 +18,15 @@ class Sender:
     Args:
         mid: our message identifier.
         version: of the protocol.
-        coding: of the association.
+        codec: of the association.
         max_octets: longest message; it follows what the peer takes (seg/MGMaxPDUSize, seg/MGCMaxPDUSize).
         max_transactions: most items in a message.
     """
 
-    def __init__(self, mid: str, version: int, coding: Coding, max_octets: int, max_transactions: int) -> None:
+    def __init__(self, mid: str, version: int, codec: Codec, max_octets: int, max_transactions: int) -> None:
         self.mid = mid
         self.version = version
-        self.coding: Coding = coding
+        self.codec = codec
         self.max_octets = max_octets
         self.max_transactions = max_transactions
         self._unacknowledged: list[int] = []
@@ -50,7 +50,7 @@ class Sender:
         Raises:
             LocalProtocolError: the encoding can't carry it.
         """
-        return encode(Message(self.version, self.mid, body), self.coding)
+        return self.codec.encode(Message(self.version, self.mid, body))
 
     def with_lift(self, transaction: Transaction) -> bytes:
         """A message with this item, and with the acknowledgements that wait, if they fit."""
@@ -95,7 +95,7 @@ class Sender:
     def refusal(self, code: int, why: str) -> bytes:
         """A message that only says why one of the peer's was refused as a whole."""
         readable = "".join(c if " " <= c <= "~" and c != '"' else "'" for c in why)[:200]
-        return encode(Message(self.version, self.mid, (), ErrorDescriptor(code, readable)), self.coding)
+        return self.codec.encode(Message(self.version, self.mid, (), ErrorDescriptor(code, readable)))
 
     def _lift(self, now: Iterable[int] = ()) -> tuple[tuple[int, int], ...]:
         """Ranges of what is to be acknowledged, with `now` among them; what does not fit goes on waiting."""

@@ -23,7 +23,7 @@ import msgspec
 
 from workbench.errors import LocalProtocolError, PeerError
 from workbench.protocols.h248 import machine, service_change
-from workbench.protocols.h248.coding import decode
+from workbench.protocols.h248.coding import codec_of
 from workbench.protocols.h248.machine import Address, Result, Transactions, Transmit
 from workbench.protocols.h248.message import (
     NULL,
@@ -37,7 +37,7 @@ from workbench.protocols.h248.message import (
     Services,
 )
 from workbench.protocols.h248.service_change import Profile
-from workbench.protocols.h248.transport import address_of
+from workbench.protocols.h248.transport import DEFAULT_PORTS, address_of
 
 
 class State(StrEnum):
@@ -227,7 +227,7 @@ class Supervision:
         self._max_gateways = max_gateways
         self._first_id = first_id
         self._settings = settings
-        self._coding = settings.get("coding", "pretty")
+        self._codec = codec_of(settings.get("coding", "pretty"))
         self._peers: dict[str, _Peer] = {}           # by message identifier
         self._sources: dict[Address, _Peer] = {}     # by where their messages come from
 
@@ -434,7 +434,7 @@ class Supervision:
         if services.address.isdecimal():
             port = int(services.address)
             return (source[0], port) if 0 < port < 65_536 else None
-        return address_of(services.address)
+        return address_of(services.address, DEFAULT_PORTS[self._codec.coding])
 
     def _sent(self, peer: _Peer, events: Iterable[machine.Event], why: str = "") -> list[Event]:
         sent: list[Event] = []
@@ -465,7 +465,7 @@ class Supervision:
     def _newcomer(self, data: bytes, source: Address, now: float) -> _Peer | None:
         """The gateway that speaks from an address that is not known: one that moved, or a new one; None: no gateway."""
         try:
-            message = decode(data, self._coding)
+            message = self._codec.decode(data)
         except PeerError:
             return None
         peer = self._peers.get(message.mid.lower())

@@ -22,6 +22,8 @@ TEXT_PORT = 2944
 """Default port of the text encoding, over UDP, TCP and SCTP."""
 BINARY_PORT = 2945
 """Default port of the binary encoding."""
+DEFAULT_PORTS = {"pretty": TEXT_PORT, "compact": TEXT_PORT, "binary": BINARY_PORT}
+"""By coding."""
 SCTP_PAYLOAD_PROTOCOL = 7
 """Payload protocol identifier of H.248 over SCTP (H.248.4)."""
 UDP_OCTETS = 65_507
