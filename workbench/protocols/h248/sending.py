@@ -78,19 +78,19 @@ class Sender:
         return self._packed(transactions)
 
     def _packed(self, transactions: Sequence[Transaction]) -> list[bytes]:
-        if not transactions:
-            return []
-        if len(transactions) <= self.max_transactions:
-            octets = self.encoded(*transactions)
+        messages: list[bytes] = []
+        start, count = 0, self.max_transactions
+        while start < len(transactions):
+            some = transactions[start : start + count]
+            octets = self.encoded(*some)
             if len(octets) <= self.max_octets:
-                return [octets]
-            if len(transactions) == 1:
-                raise LocalProtocolError(
-                    f"a message of {len(octets)} octets does not fit into {self.max_octets}")
-            cut = len(transactions) // 2
-        else:
-            cut = self.max_transactions
-        return self._packed(transactions[:cut]) + self._packed(transactions[cut:])
+                messages.append(octets)
+                start, count = start + len(some), self.max_transactions
+            elif len(some) == 1:
+                raise LocalProtocolError(f"a message of {len(octets)} octets does not fit into {self.max_octets}")
+            else:
+                count = len(some) // 2
+        return messages
 
     def refusal(self, code: int, why: str) -> bytes:
         """A message that only says why one of the peer's was refused as a whole."""
