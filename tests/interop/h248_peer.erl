@@ -50,8 +50,10 @@ run(controller, Transport, Coding, [Port, Addressed, Dead]) ->
 run(gateway, Transport, Coding, [Own, Controller]) ->
     Handle = user(Own, Transport, Coding),
     put(coding, Coding),
-    {ok, Connection} = connect(Transport, Own, Controller, Handle),
-    report("ServiceChange", megaco:call(Connection, [registration()], options())),
+    {ok, Preliminary} = connect(Transport, Own, Controller, Handle),
+    report("ServiceChange", megaco:call(Preliminary, [registration()], options())),
+    % The reply has told the controller's identifier, by which the connection is known from here on.
+    [Connection] = megaco:user_info(mid(Own), connections),
     serve(Connection).
 
 registration_of() ->
@@ -178,11 +180,11 @@ sides(#'StreamParms'{localDescriptor = Local, remoteDescriptor = Remote}) ->
 
 sdp(?NO) -> "-";
 sdp({'LocalRemoteDescriptor', Groups}) ->
-    lists:join("|", [[sdp_letter(Name), "=", re:replace(Value, " ", "_", [global, {return, list}])]
+    lists:join("|", [[sdp_letter(Name), "=", re:replace(unwrapped(Value), " ", "_", [global, {return, list}])]
                      || Group <- Groups, #'PropertyParm'{name = Name, value = [Value | _]} <- Group]).
 
-shown({megaco_term_id, _, Parts}) -> lists:join("/", Parts);
-shown({'TerminationID', [], Octets}) -> ["0x", [io_lib:format("~2.16.0B", [Octet]) || Octet <- Octets]];
+shown({megaco_term_id, _, Parts}) -> lists:append(lists:join("/", Parts));
+shown({'TerminationID', [], Octets}) -> lists:flatten(["0x", [io_lib:format("~2.16.0B", [Octet]) || Octet <- Octets]]);
 shown({'TerminationID', [_ | _], _}) -> "*".
 
 %% --- the gateway ---
@@ -200,11 +202,7 @@ native_profile(Parms) ->
         _ -> Parms
     end.
 
-reason(Text) ->
-    case get(coding) of
-        binary -> [[22, length(Text) | Text]];
-        _ -> [Text]
-    end.
+reason(Text) -> [string(Text)].
 
 %% Requests come through the callbacks, and are answered there. After the first Modify an event is notified.
 serve(Connection) ->
@@ -265,7 +263,7 @@ filled({'MediaDescriptor', _, {multiStream, Streams}}) ->
 filled({'MediaDescriptor', _, {oneStream, Parms}}) -> {'MediaDescriptor', ?NO, {oneStream, filled(Parms)}};
 filled(#'StreamParms'{localDescriptor = {'LocalRemoteDescriptor', Groups}}) ->
     Port = integer_to_list(40000 + 2 * (erlang:unique_integer([positive, monotonic]) rem 1000)),
-    Filled = [[One#'PropertyParm'{value = [given(sdp_letter(Name), Value, Port)]}
+    Filled = [[One#'PropertyParm'{value = [string(given(sdp_letter(Name), unwrapped(Value), Port))]}
                || One = #'PropertyParm'{name = Name, value = [Value | _]} <- Group] || Group <- Groups],
     #'StreamParms'{localDescriptor = {'LocalRemoteDescriptor', Filled}}.
 
@@ -299,7 +297,7 @@ add(Side, Realm, Setup, Request) ->
     Control = #'LocalControlDescriptor'{streamMode = inactive, propertyParms =
         [#'PropertyParm'{name = name("ipdc/realm", [0, 16#9D, 0, 1]), value = [string(Realm)]}]},
     Parms = #'StreamParms'{localControlDescriptor = Control, localDescriptor = sdp_of("$", "$", Setup)},
-    amm(addReq, choose(Side), [media(Parms), events(Request)]).
+    amm(addReq, choose(Side), [media(Parms), events(Request, [])]).
 
 %% The gateway is to open TCP to a port where nobody listens. In text its failure is an event of tcpbcc; in binary
 %% nobody knows the numbers of that package's items, and the heartbeat is what is heard.
@@ -307,26 +305,27 @@ modify(Termination, Request, Dead) ->
     Remote = sdp_of("127.0.0.1", integer_to_list(Dead), passive),
     Control = #'LocalControlDescriptor'{streamMode = sendRecv},
     Parms = #'StreamParms'{localControlDescriptor = Control, localDescriptor = sdp_of("$", "$", active), remoteDescriptor = Remote},
-    Signals = case get(coding) of
-        binary -> [];
-        _ -> [{signalsDescriptor, [{signal, {'Signal', "tcpbcc/EstBNC", 1, ?NO, ?NO, ?NO, ?NO, []}}]}]
+    {Watched, Signals} = case get(coding) of
+        binary -> {[heartbeat()], []};
+        _ -> {[], [{signalsDescriptor, [{signal, {'Signal', "tcpbcc/EstBNC", 1, ?NO, ?NO, ?NO, ?NO, []}}]}]}
     end,
-    amm(modReq, Termination, [media(Parms), events(Request) | Signals]).
+    amm(modReq, Termination, [media(Parms), events(Request, Watched) | Signals]).
 
 amm(Kind, Termination, Descriptors) -> #'CommandRequest'{command = {Kind, {'AmmRequest', [Termination], Descriptors}}}.
 
 media(Parms) -> {mediaDescriptor, {'MediaDescriptor', ?NO, {multiStream, [{'StreamDescriptor', 1, Parms}]}}}.
 
-events(Request) ->
-    Asked = fun(Name, Stream, Action, Parameters) -> {'RequestedEvent', Name, Stream, Action, Parameters} end,
-    Heartbeat = event("hangterm/thb", [0, 16#98, 0, 1], ?NO, Asked, [{"timerx", [0, 1], integer(1)}]),
-    Cause = event("g/cause", [0, 1, 0, 1], ?NO, Asked, []),
+events(Request, Watched) ->
+    Cause = event("g/cause", [0, 1, 0, 1], ?NO, fun asked/4, []),
     Tcp = case get(coding) of
         binary -> [];
         _ -> [{'RequestedEvent', "tcpbcc/BNCChange", 1, ?NO, []}]
     end,
-    Watched = case get(coding) of binary -> [Heartbeat]; _ -> [] end,
     {eventsDescriptor, {'EventsDescriptor', Request, Watched ++ [Cause | Tcp]}}.
+
+heartbeat() -> event("hangterm/thb", [0, 16#98, 0, 1], ?NO, fun asked/4, [{"timerx", [0, 1], integer(1)}]).
+
+asked(Name, Stream, Action, Parameters) -> {'RequestedEvent', Name, Stream, Action, Parameters}.
 
 event(Text, Octets, Action, Make, Parameters) ->
     Make(name(Text, Octets), ?NO, Action,
@@ -344,7 +343,7 @@ subtract(Termination, Audit, Wildcard) ->
 sdp_of(Host, Port, Setup) ->
     Lines = [{"v", "0"}, {"c", "IN IP4 " ++ Host}, {"m", "message " ++ Port ++ " TCP/MSRP *"},
              {"a", "setup:" ++ atom_to_list(Setup)}],
-    {'LocalRemoteDescriptor', [[#'PropertyParm'{name = sdp_name(Letter), value = [Value]} || {Letter, Value} <- Lines]]}.
+    {'LocalRemoteDescriptor', [[#'PropertyParm'{name = sdp_name(Letter), value = [string(Value)]} || {Letter, Value} <- Lines]]}.
 
 sdp_name(Letter) ->
     case get(coding) of
@@ -368,7 +367,19 @@ integer(Number) -> case get(coding) of binary -> [2, 1, Number]; _ -> integer_to
 
 enumeration(Label, Number) -> case get(coding) of binary -> [10, 1, Number]; _ -> Label end.
 
-string(Text) -> case get(coding) of binary -> [12, length(Text) | Text]; _ -> Text end.
+string(Text) ->
+    case get(coding) of
+        binary when length(Text) < 128 -> [22, length(Text) | Text];
+        binary -> [22, 16#81, length(Text) | Text];
+        _ -> Text
+    end.
+
+unwrapped(Value) ->
+    case {get(coding), Value} of
+        {binary, [22, 16#81, _ | Text]} -> Text;
+        {binary, [22, _ | Text]} -> Text;
+        _ -> Value
+    end.
 
 %% --- callbacks of the megaco user ---
 

@@ -108,13 +108,13 @@ class Kept(SocketNetwork):
         self.messages += [(whose, message) for message in self._framing[whose].receive_data(data)]
 
 
-def together(node, network: SocketNetwork, peer: Peer, done: Callable[[], bool] | None = None) -> None:
+def together(alone: Alone, network: SocketNetwork, peer: Peer, done: Callable[[], bool] | None = None) -> None:
     """Run our node until the peer has ended (or `done` holds); a peer that takes too long fails the test."""
-    alone = Alone(node, network)
     try:
         finished = alone.run(lambda: network.now, until=PATIENCE, done=done or (lambda: peer.over))
     finally:
         network.close()
         peer.close()
     assert finished, peer.lines
-    assert not peer.said("failed"), peer.lines
+    for complaint in ("failed", "syntax", "message", "unexpected"):
+        assert not peer.said(complaint), peer.lines
