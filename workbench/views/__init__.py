@@ -13,6 +13,7 @@ Text, for terminals:
     print(views.ladder_text(report, between=["UE A", "IMS-AGW"]))
     print(views.octets_text(explain_frame(report, 12)))     # one frame, field by field
     print(views.roles_text(report))                         # TCP and TLS roles of each leg
+    print(views.encodings_text(views.encodings(octets)))    # one H.248 message in long text, short text and binary
 
 HTML:
 
@@ -29,12 +30,14 @@ Notebooks (each returns something that shows itself, and prints as text):
     widgets.octets(run, frame=12)
     widgets.roles(run)
     widgets.timeline(run)
+    widgets.encodings(text)             # type an H.248 message, see it in every encoding
     widgets.knobs(scenario)             # change a knob, run again; .run is the newest run
     widgets.exercise("Which node is the TLS server?", check=lambda answer: answer == "IMS-AGW", solution="...")
 """
 
 from __future__ import annotations
 
+from workbench.views.encodings import Encodings, encodings, encodings_html, encodings_text
 from workbench.views.html import report_html
 from workbench.views.ladder import Lane, Row, ladder_lanes, ladder_rows, ladder_svg, ladder_text
 from workbench.views.octets import octets_html, octets_text
@@ -43,7 +46,8 @@ from workbench.views.steps import Step, state_html, step_text, steps
 from workbench.views.timeline import timeline_figure, timeline_text
 
 __all__ = [
-    "Lane", "LegRoles", "Row", "Step", "ladder_lanes", "ladder_rows", "ladder_svg", "ladder_text", "octets_html",
-    "octets_text", "report_html", "role_rows", "roles_figure", "roles_html", "roles_text", "state_html", "step_text",
-    "steps", "timeline_figure", "timeline_text",
+    "Encodings", "Lane", "LegRoles", "Row", "Step", "encodings", "encodings_html", "encodings_text", "ladder_lanes",
+    "ladder_rows", "ladder_svg", "ladder_text", "octets_html", "octets_text", "report_html", "role_rows",
+    "roles_figure", "roles_html", "roles_text", "state_html", "step_text", "steps", "timeline_figure",
+    "timeline_text",
 ]

@@ -14,6 +14,9 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from workbench.analysis.explain import explain_frame, explain_message
+from workbench.errors import PeerError
+from workbench.views.encodings import encodings as encodings_of
+from workbench.views.encodings import encodings_html, encodings_text, error_text
 from workbench.views.ladder import (
     HEAD_SCRIPT,
     HEAD_STYLE,
@@ -32,6 +35,9 @@ from workbench.views.steps import STATE_STYLE, state_html, step_text, steps
 
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
+
+_LONGEST_MESSAGE = 65_536
+"""Characters of a message that is typed."""
 
 
 class Picture:
@@ -129,6 +135,20 @@ def knobs(scenario: Any, seed: int = 1, *, view: Callable[[Any], Any] | None = N
         A panel. `run` is the newest run or None, `choose(name=value, ...)` sets knobs from code, `start()` runs.
     """
     return KnobPanel(scenario, seed, view)
+
+
+def encodings(source: str, *, on_change: Callable[[Any], None] | None = None) -> EncodingsPanel:
+    """An H.248 message to type at, and what it is in long text, in short text and in binary.
+
+    Args:
+        source: the message to begin with, in long or short text.
+        on_change: is given each message tree that could be read.
+
+    Returns:
+        A panel. `write(text)` changes the message from code; `found` is the newest `views.Encodings`, None while what
+        stands there is no message, and `error` says why, with line and column.
+    """
+    return EncodingsPanel(source, on_change)
 
 
 def exercise(
@@ -270,6 +290,60 @@ class KnobPanel:
         lines += [f"  {name} = {self.chosen[name]} ({' | '.join(knob.allowed)}): {knob.meaning}"
                   for name, knob in self.scenario.knobs.items()]
         return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+class EncodingsPanel:
+    """See `encodings`."""
+
+    def __init__(self, source: str, on_change: Callable[[Any], None] | None = None) -> None:
+        self.source = ""
+        self.found: Any = None
+        self.error = ""
+        self._on_change = on_change
+        self.write(source)
+
+    def write(self, source: str) -> Any:
+        """Take another message; what it is in every encoding, or None if it is none."""
+        self.source, self.found, self.error = source, None, ""
+        if len(source) > _LONGEST_MESSAGE:
+            self.error = f"longer than {_LONGEST_MESSAGE} characters"
+            return None
+        try:
+            self.found = encodings_of(source)
+        except PeerError as error:
+            self.error = error_text(error, source)
+            return None
+        if self._on_change is not None:
+            self._on_change(self.found.message)
+        return self.found
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        if not _widgets_here():
+            return {"text/plain": str(self), "text/html": self._markup()}
+        return self._panel()._repr_mimebundle_(**kwargs)
+
+    def _markup(self) -> str:
+        return encodings_html(self.found) if self.found is not None else _verdict_html(False, self.error)
+
+    def _panel(self) -> Any:
+        w: Any = import_module("ipywidgets")
+        field = w.Textarea(
+            value=self.source, rows=min(self.source.count("\n") + 2, 28), description="Message",
+            layout=w.Layout(width="100%"), continuous_update=True)
+        result = w.HTML(self._markup())
+
+        def typed(change: Any) -> None:
+            self.write(change["new"])
+            result.value = self._markup()
+
+        field.observe(typed, "value")
+        return w.VBox([field, result])
+
+    def __str__(self) -> str:
+        return encodings_text(self.found) if self.found is not None else self.error
 
     def __repr__(self) -> str:
         return str(self)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 
-from workbench.analysis.explain.fields import Field
+from workbench.analysis.explain.fields import Field, Layer
 from workbench.analysis.explain.meanings import Catalogue, catalogue
 from workbench.protocols.layout import Span
 
@@ -39,6 +39,16 @@ def fields_of(spans: tuple[Span, ...], words: Catalogue | None = None) -> tuple[
     """Spans said in words."""
     words = words or catalogue()
     return tuple(words.field(span, fields_of(span.children, words)) for span in spans)
+
+
+def explain_octets(protocol: str, octets: bytes, title: str = "") -> Layer:
+    """Octets that come from no capture, such as a message that was just built. Never raises for octets.
+
+    Args:
+        protocol: as in `Message.protocol`, such as `H.248`.
+        title: what they are, for people.
+    """
+    return Layer(title or f"{protocol}, {len(octets)} octets", protocol, octets, fields_of(spans_of(protocol, octets)))
 
 
 def clipped(spans: tuple[Span, ...], start: int, end: int) -> tuple[tuple[Span, tuple[int, int, int] | None], ...]:
