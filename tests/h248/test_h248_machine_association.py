@@ -396,7 +396,7 @@ def test_hand_off(reliable):
     assert world.services(to=SECOND) == [("HandOff", 903)] and world.gateway.controller == SECOND
     assert world.meanings(FIRST) == [Meaning.BEGUN, Meaning.HANDED_OFF]
     assert world.meanings(SECOND) == [Meaning.TAKEN_OVER]
-    assert (Disconnect(FIRST) in world.seen) == reliable
+    assert (Disconnect(FIRST, orderly=True) in world.seen) == reliable
     late = encode(m.Message(2, mid(FIRST), (m.Request(99, (AUDIT,)),)), "pretty")
     events = world.gateway.receive_data(late, FIRST, 1.0)
     assert decode(events[-1].octets, "pretty").body[0].error.code == 504

@@ -328,7 +328,7 @@ REFUSALS = {
     "descriptor twice": ("Context = 1 { Modify = ip/1/access/1 { Events, Events } }", 448),
     "topology of one": ("Context = 1 { Topology { ip/1/access/1, ip/1/access/1, Oneway }, AuditValue = * }", 522),
     "ServiceChange method": (
-        "Context = - { ServiceChange = ROOT { Services { Method = HandOff, Reason = 903 } } }", 501),
+        "Context = - { ServiceChange = ROOT { Services { Method = HandOff, Reason = 903 } } }", 472),
     "timer value": (_add_access("Events = 1 { hangterm/thb { timerx = soon } }"), 449),
     "embedded events": (_add_access("Events = 1 { g/cause { Embed { Signals { } } } }"), 501),
 }

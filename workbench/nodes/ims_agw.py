@@ -11,6 +11,7 @@ from pathlib import Path
 from workbench.net.values import Endpoint
 from workbench.nodes.gateway import profiles
 from workbench.nodes.gateway.core import Gateway
+from workbench.nodes.gateway.link import Transport
 from workbench.nodes.gateway.settings import Interlinkage, Limits, Policy, Profile
 from workbench.protocols.h248.coding import Codec, Coding
 from workbench.protocols.h248.packages import Registry
@@ -37,10 +38,10 @@ class ImsAgw(Gateway):
     Args:
         name: of the node.
         control: its H.248 endpoint.
-        controller: its IMS-ALG's; nobody else is obeyed.
+        controller: its IMS-ALG's, or several in the order in which they are tried; one at a time is obeyed.
         addresses: realm, or the first label of its name (`access` for `access.example.net`), to the address there,
             or to several.
-        source: where its key comes from if no `identity` is given.
+        source: where random times come from, and its key if no `identity` is given.
         identity: certificate and key for TLS, one for all terminations.
         tls_versions: `1.2`, `1.3` or both.
         verify_fingerprints: False accepts any certificate; for showing what then goes wrong.
@@ -57,6 +58,10 @@ class ImsAgw(Gateway):
         profile: `name/version` for ServiceChange; the registry's by default.
         profile_file: laid over `gateway/profiles/iq.toml`: packages, events, signals, transports, limits.
         coding: of H.248: text with long (`pretty`) or short (`compact`) tokens, or `binary`.
+        transport: of H.248: `udp`, or `tcp`: the gateway opens the connection.
+        version: newest protocol version; with 3, long replies are sent in segments.
+        waiting_delay: maximum waiting delay before the first registration (restart avalanche), in seconds.
+        first_id: id of the first request; after a restart within LONG-TIMER it has to be another one.
         epoch: Unix seconds at which `now` is 0, for time stamps.
         registry: names of packages' items; the built-in one by default.
     """
@@ -66,7 +71,7 @@ class ImsAgw(Gateway):
         name: str,
         *,
         control: Endpoint,
-        controller: Endpoint,
+        controller: Endpoint | Sequence[Endpoint],
         addresses: Mapping[str, str | Sequence[str]],
         source: Source,
         identity: Identity | None = None,
@@ -88,6 +93,10 @@ class ImsAgw(Gateway):
         profile: str | None = None,
         profile_file: Path | None = None,
         coding: Coding | Codec = "pretty",
+        transport: Transport = "udp",
+        version: int = 2,
+        waiting_delay: float = 0.0,
+        first_id: int = 1,
         epoch: float = 0.0,
         registry: Registry | None = None,
     ) -> None:
@@ -109,4 +118,9 @@ class ImsAgw(Gateway):
             port_step=port_step,
             epoch=epoch,
             coding=coding,
+            transport=transport,
+            version=version,
+            waiting_delay=waiting_delay,
+            jitter=lambda: source.number(0, 1_000_000) / 1_000_000,
+            first_id=first_id,
         )

@@ -59,6 +59,9 @@ class Control:
         self.bearers: dict[Endpoint, Bearer] = {}
         self.leaving: dict[Stream, Bearer] = {}
         self.restart_ordered = False
+        self.hand_off_ordered: str | None = None
+        self.reaches: Callable[[str], bool] = lambda mgc_id: False
+        """Whether an address is known for a controller's message identifier."""
         self._profile = profile
         self._registry = registry
         self._policy = policy
@@ -530,9 +533,19 @@ class Control:
                 self._out.agenda.add(termination)
             case h248.Method.RESTART:
                 self._restart(termination, services, now)
+            case h248.Method.HAND_OFF if termination is self.root:
+                self._hand_off(services)
             case method:
                 raise Refused(501, f"ServiceChange {method}")
         return []
+
+    def _hand_off(self, services: h248.Services) -> None:
+        """The controller names another one; contexts stay (H.248.1 §11.5)."""
+        if services.mgc_id is None:
+            raise Refused(472, "MgcIdToTry")
+        if not self.reaches(services.mgc_id):
+            raise Refused(449, services.mgc_id)
+        self.hand_off_ordered = services.mgc_id
 
     def _forced(self, termination: Termination, now: float) -> None:
         """Out of service at once: bearers go; the termination stays until the controller takes it out."""

@@ -5,11 +5,10 @@ Source: H.248.1 §7.2.8 (registration), §8; TS 29.334 §5.12 (transport), §5.1
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from workbench.errors import LocalProtocolError, PeerError
+from workbench.errors import LocalProtocolError
 from workbench.net.values import (
-    BindDatagrams,
     Command,
     DatagramFailed,
     DatagramReceived,
@@ -19,7 +18,6 @@ from workbench.net.values import (
     Listen,
     Note,
     RefuseStream,
-    SendDatagram,
     Started,
     Stream,
     StreamClosed,
@@ -38,31 +36,31 @@ from workbench.nodes.gateway.addresses import Addresses
 from workbench.nodes.gateway.bearer import Bearer, State
 from workbench.nodes.gateway.contexts import HEARTBEAT, Termination
 from workbench.nodes.gateway.control import Control
+from workbench.nodes.gateway.link import Link, Transport
 from workbench.nodes.gateway.reporting import time_stamp
 from workbench.nodes.gateway.settings import Limits, Outbox, Policy, Profile
 from workbench.nodes.gateway.watching import Notification
-from workbench.protocols.h248 import machine
+from workbench.protocols.h248 import association, machine, service_change
 from workbench.protocols.h248 import message as h248
-from workbench.protocols.h248.coding import Codec, Coding
+from workbench.protocols.h248.association import Association
+from workbench.protocols.h248.coding import Codec, Coding, codec_of
 from workbench.protocols.h248.packages import Registry
 from workbench.security.identities import Identity
 
 INACTIVITY = "it/ito"
 REALMS_CHANGED = "ipra/arc"
 _HANGS = (410, 411, 430, 435)
-_AGAIN = 5.0
-_MOST_FOREIGN_OCTETS = 8_192
 _READY = (Listen, Unlisten, Note)
 
 
 class Gateway:
-    """A media gateway (MG) with one controller.
+    """A media gateway (MG) with one controller at a time.
 
     Args:
         name: of the node.
         profile: what this kind of gateway knows.
         control: its own H.248 endpoint.
-        controller: whose orders it takes; nobody else's.
+        controller: whose orders it takes; nobody else's. Several are tried in their order (H.248.1 §11.5).
         addresses: realm, or the first label of its name, to the gateway's address there, or to several.
         identity: its certificate and key; one for all terminations.
         registry: names of packages' items.
@@ -70,6 +68,11 @@ class Gateway:
         port_step: distance of the ports that are given.
         epoch: Unix seconds at which `now` is 0, for time stamps.
         coding: of H.248: text with long (`pretty`) or short (`compact`) tokens, or `binary`.
+        transport: of H.248: `udp`, or `tcp`: the gateway opens the connection and opens it again after a loss.
+        version: newest protocol version; with 3, long replies are sent in segments.
+        waiting_delay: maximum waiting delay before the first registration (restart avalanche), in seconds.
+        jitter: gives numbers from 0 to 1 for random times.
+        first_id: id of the first request; after a restart within LONG-TIMER it has to be another one.
     """
 
     def __init__(
@@ -78,7 +81,7 @@ class Gateway:
         *,
         profile: Profile,
         control: Endpoint,
-        controller: Endpoint,
+        controller: Endpoint | Sequence[Endpoint],
         addresses: Mapping[str, str | Sequence[str]],
         identity: Identity,
         registry: Registry,
@@ -88,23 +91,29 @@ class Gateway:
         port_step: int = 2,
         epoch: float,
         coding: Coding | Codec,
+        transport: Transport = "udp",
+        version: int = 2,
+        waiting_delay: float = 0.0,
+        jitter: Callable[[], float] = lambda: 1.0,
+        first_id: int = 1,
     ) -> None:
         self.name = name
         self._profile = profile
         self._local = control
-        self._controller = controller
         self._registry = registry
         self._epoch = epoch
         self._out = Outbox()
-        self._h248 = machine.Transactions(f"[{control.host}]:{control.port}", coding=coding)
-        self._addresses = Addresses(addresses, ports, port_step, binary=coding == "binary")
+        controllers = [controller] if isinstance(controller, Endpoint) else controller
+        self._association = Association(
+            f"[{control.host}]:{control.port}", [(one.host, one.port) for one in controllers], profile=profile.name,
+            version=version, reliable=transport == "tcp", coding=coding, waiting_delay=waiting_delay, jitter=jitter,
+            first_id=first_id)
+        self._link = Link(control, transport, self._association, self._out)
+        self._addresses = Addresses(addresses, ports, port_step, binary=codec_of(coding).coding == "binary")
         self._control = Control(
             profile=profile, limits=limits, policy=policy, identity=identity,
             addresses=self._addresses, registry=registry, out=self._out, stamp=self._stamp)
-        self._registration: int | None = None
-        self._registered = False
-        self._register_at: float | None = None
-        self._method = (h248.Method.RESTART, "901 Cold Boot")
+        self._control.reaches = self._association.reaches
         self._notified: dict[int, h248.Command] = {}
         self._heard = 0.0
 
@@ -114,10 +123,10 @@ class Gateway:
         """Answer a happening."""
         match happened:
             case Started():
-                self._out.order(BindDatagrams(self._local))
-                self._register(now)
-            case DatagramReceived(local=local, remote=remote, data=data):
-                self._datagram(happened, local, remote, data, now)
+                self._link.start()
+                self._reported(self._link.carry(self._association.start(now), now), now)
+            case DatagramReceived():
+                self._datagram(happened, now)
             case StreamOffered(stream=stream):
                 self._offered(happened, stream, now)
             case (StreamOpened(stream=stream) | StreamFailed(stream=stream) | StreamData(stream=stream)
@@ -138,13 +147,11 @@ class Gateway:
     def next_wakeup(self) -> float | None:
         """The first timer of H.248, a heartbeat or a bearer."""
         moments = [
-            self._h248.next_wakeup(), self._register_at, self._inactive_at(), self._out.agenda.next_wakeup()]
+            self._association.next_wakeup(), self._inactive_at(), self._out.agenda.next_wakeup()]
         return min((moment for moment in moments if moment is not None), default=None)
 
     def _wake(self, now: float) -> None:
-        self._controlled(self._h248.wake(now), now)
-        if self._register_at is not None and self._register_at <= now:
-            self._register(now)
+        self._reported(self._link.carry(self._association.wake(now), now), now)
         for owner in self._out.agenda.due(now):
             if isinstance(owner, Bearer):
                 owner.wake(now)
@@ -158,94 +165,82 @@ class Gateway:
 
     # The controller
 
-    def _datagram(self, happened: Happening, local: Endpoint, remote: Endpoint, data: bytes, now: float) -> None:
-        if local != self._local:
+    def _datagram(self, happened: DatagramReceived, now: float) -> None:
+        if happened.local != self._local:
             self._out.order(Drop(happened, "no termination here takes datagrams"))
-        elif remote != self._controller:
-            self._foreign(happened, remote, data)
-        else:
+            return
+        if self._association.hears((happened.remote.host, happened.remote.port)):
             self._heard = now
-            self._controlled(self._h248.receive_data(data, now), now)
+        self._reported(self._link.datagram(happened, now), now)
 
-    def _foreign(self, happened: Happening, remote: Endpoint, data: bytes) -> None:
-        """Somebody else's message: nothing is done, and a request is told so once (error 504)."""
-        self._out.order(Drop(happened, f"{remote} is not the controller"))
-        if len(data) > _MOST_FOREIGN_OCTETS:
-            return
-        try:
-            message = self._h248.codec.decode(data)
-        except PeerError:
-            return
-        refusal = h248.ErrorDescriptor(504, "this gateway has another controller")
-        replies = tuple(h248.Reply(one.id, error=refusal) for one in message.body if isinstance(one, h248.Request))
-        if replies:
-            octets = self._h248.codec.encode(h248.Message(1, self._h248.mid, replies[:10]))
-            self._out.order(SendDatagram(self._local, remote, octets, "another controller is refused (504) [H.248.8]"))
-
-    def _controlled(self, events: Sequence[machine.Event], now: float, why: str = "") -> None:
+    def _reported(self, events: Sequence[association.Event], now: float) -> None:
+        """What the control association reports, once its messages are on their way."""
         for event in events:
             match event:
-                case machine.Transmit(octets=octets):
-                    self._out.order(SendDatagram(self._local, self._controller, octets, why))
                 case machine.RequestReceived(id=number, actions=actions):
                     self._obey(number, actions, now)
                 case machine.ReplyReceived(id=number, reply=reply):
                     self._replied(number, reply, now)
                 case machine.TimedOut(id=number):
-                    self._unanswered(number, now)
+                    self._notified.pop(number, None)
                 case machine.PeerViolation(error=error):
                     self._out.order(Note(f"H.248: {error}"))
                 case machine.MessageRefused(error=error):
                     self._out.order(Note(f"the controller refuses a message: {error.code} {error.text or ''}"))
+                case association.Registered():
+                    self._heard = now
+                    self._out.order(Note("registered with the controller"))
+                case association.RegistrationRefused(error=error):
+                    self._out.order(Note(f"the controller refuses registration: {error.code} {error.text or ''}"))
+                case association.ControlLost(why=why):
+                    self._out.order(Note(f"the controller is lost: {why}"))
+                case association.HandOffFailed(why=why):
+                    self._out.order(Note(f"the other controller does not take over: {why}"))
+                case association.OutOfService(why=why):
+                    self._control.drop_all(now)
+                    self._out.order(Note(f"the gateway is out of service: {why}"))
 
     def _obey(self, number: int, actions: Sequence[h248.Action], now: float) -> None:
         """Carry out a request. What was reserved is ready when the reply leaves; what it sets in motion comes after."""
-        if not self._registered:
-            early = h248.ErrorDescriptor(505, "request before the reply to ServiceChange")
-            self._controlled(self._h248.reply(number, early, now), now, "not registered yet [H.248.1 §7.2.8]")
-            return
         kept, self._out.commands = self._out.commands, []
         replies = self._control.execute(actions, now)
         caused, self._out.commands = self._out.commands, kept
         self._out.order(*(command for command in caused if isinstance(command, _READY)))
-        self._controlled(self._answer(number, replies, now), now, _why(actions, replies))
+        answer = self._answer(number, replies, now)
+        self._reported(self._link.carry(answer, now, _why(actions, replies)), now)
         self._out.order(*(command for command in caused if not isinstance(command, _READY)))
         if self._control.restart_ordered:
             self._control.restart_ordered = False
-            self._registered = False
-            self._method = (h248.Method.RESTART, "903 MGC Directed Change")
-            self._register(now)
+            self._reported(self._link.carry(self._association.restart(now), now), now)
+        if self._control.hand_off_ordered is not None:
+            mgc_id, self._control.hand_off_ordered = self._control.hand_off_ordered, None
+            self._reported(self._link.carry(self._association.hand_off(mgc_id, now), now), now)
 
-    def _answer(self, number: int, replies: Sequence[h248.ActionReply], now: float) -> list[machine.Event]:
+    def _answer(self, number: int, replies: Sequence[h248.ActionReply], now: float) -> list[association.Event]:
         try:
-            return self._h248.reply(number, replies, now)
+            return self._association.reply(number, replies, now)
         except LocalProtocolError as error:  # something the controller made us keep can't be written back
             self._out.order(Note(f"the reply can't be encoded: {error}"))
-            return self._h248.reply(number, h248.ErrorDescriptor(500, "internal software failure"), now)
+            return self._association.reply(number, h248.ErrorDescriptor(500, "internal software failure"), now)
 
-    # Registration
+    # Leaving and coming back
 
-    def _register(self, now: float) -> None:
-        self._register_at = None
-        method, reason = self._method
-        services = h248.Services(
-            method=method, reason=h248.Quoted(reason), version=self._h248.version, profile=self._profile.name)
-        command = h248.Command(h248.Kind.SERVICE_CHANGE, (h248.ROOT,), (services,))
-        self._registration, events = self._h248.request((h248.Action(h248.NULL, (command,)),), now)
-        self._controlled(events, now, f"ServiceChange {method}: the gateway comes into service [H.248.1 §7.2.8]")
+    def leave(self, now: float, delay: int | None = None) -> list[Command]:
+        """Go out of service: at once (Forced), or after so many seconds (Graceful)."""
+        events = self._association.leave_now(now) if delay is None else self._association.leave(delay, now)
+        self._reported(self._link.carry(events, now), now)
+        return self._out.taken()
+
+    def stay(self, now: float) -> list[Command]:
+        """Take Graceful back (reason 918), or come back into service."""
+        back = self._association.stay if self._association.obeys else self._association.start
+        self._reported(self._link.carry(back(now), now), now)
+        return self._out.taken()
+
+    # Notifications
 
     def _replied(self, number: int, reply: h248.Reply, now: float) -> None:
-        error = _error_of(reply)
-        if number == self._registration:
-            self._registration = None
-            if error is None:
-                self._registered = True
-                self._heard = now
-                self._out.order(Note("registered with the controller"))
-            else:
-                self._out.order(Note(f"the controller refuses registration: {error.code} {error.text or ''}"))
-                self._register_at = now + _AGAIN
-            return
+        error = service_change.error_of(reply)
         command = self._notified.pop(number, None)
         if error is None or command is None:
             return
@@ -255,18 +250,6 @@ class Gateway:
         beat = observed is not None and any(event.name.lower() == HEARTBEAT for event in observed.events)
         if beat and error.code in _HANGS and self._control.clean_up(name, now):
             self._out.order(Note(f"{name} hangs: the controller does not know it, so it is released [H.248.36 §7]"))
-
-    def _unanswered(self, number: int, now: float) -> None:
-        """The controller is lost: register again until it answers; contexts stay (H.248.1 §11.5)."""
-        self._notified.pop(number, None)
-        if number == self._registration or self._registration is None:
-            if number != self._registration:
-                self._method = (h248.Method.DISCONNECTED, "900 Service Restored")
-            self._registration = None
-            self._register_at = now + _AGAIN
-        self._out.order(Note("the controller does not answer"))
-
-    # Notifications
 
     def realm_available(self, realm: str, there: bool, now: float) -> list[Command]:
         """A realm came (back) or went; the controller is told if it watches for that (ipra/arc, H.248.41)."""
@@ -287,12 +270,13 @@ class Gateway:
         command = h248.Command(h248.Kind.NOTIFY, (one.termination,), descriptors)
         name = one.observed.events[0].name
         try:
-            number, events = self._h248.request((h248.Action(one.context, (command,)),), now)
+            number, events = self._association.request((h248.Action(one.context, (command,)),), now)
         except LocalProtocolError as error:
             self._out.order(Note(f"{name} of {one.termination} is not notified: {error}"))
             return
         self._notified[number] = command
-        self._controlled(events, now, f"Notify {name}: {one.termination} [H.248.1 §7.2.7]")
+        why = f"Notify {name}: {one.termination} [H.248.1 §7.2.7]"
+        self._reported(self._link.carry(events, now, why), now)
 
     def _stamp(self, now: float) -> str:
         return time_stamp(self._epoch + now)
@@ -300,7 +284,7 @@ class Gateway:
     def _inactive_at(self) -> float | None:
         event = self._control.root.armed(INACTIVITY)
         longest = event.parameter("mit") if event is not None else None
-        if longest is None or int(longest.value) == 0 or not self._registered:
+        if longest is None or int(longest.value) == 0 or not self._association.obeys:
             return None
         return self._heard + int(longest.value) / 100
 
@@ -314,6 +298,10 @@ class Gateway:
             bearer.offered(happened, now)
 
     def _streamed(self, happened: Happening, stream: Stream, now: float) -> None:
+        if self._link.concerns(stream):
+            self._heard = now if isinstance(happened, StreamData) else self._heard
+            self._reported(self._link.streamed(happened, stream, now), now)
+            return
         bearer = self._carrier(stream)
         if bearer is None:
             if not isinstance(happened, StreamClosed):
@@ -351,9 +339,3 @@ def _why(actions: Sequence[h248.Action], replies: Sequence[h248.ActionReply]) ->
     error = next((one for one in (*errors, *(reply.error for reply in replies)) if one is not None), None)
     return f"reply to {kinds}" if error is None else f"{kinds} is refused: {error.code} {error.text or ''}"
 
-
-def _error_of(reply: h248.Reply) -> h248.ErrorDescriptor | None:
-    errors = [reply.error]
-    for action in reply.actions:
-        errors += [action.error, *(command.error for command in action.commands)]
-    return next((error for error in errors if error is not None), None)

@@ -178,9 +178,14 @@ class Connect(msgspec.Struct, frozen=True):
 
 
 class Disconnect(msgspec.Struct, frozen=True):
-    """Close the connection to this controller; it is not used any more."""
+    """Close the connection to this controller; it is not used any more.
+
+    Args:
+        orderly: what was sent there is still to arrive; otherwise the connection is dead or of no use.
+    """
 
     to: Address
+    orderly: bool = False
 
 
 Event = (
@@ -225,7 +230,7 @@ class Association:
         address: ServiceChangeAddress of the registration, if the gateway wants to be addressed elsewhere.
         waiting_delay: maximum waiting delay (MWD) before the first registration, in seconds.
         pause: after all controllers were tried, and before a lost one is tried again, in seconds.
-        jitter: gives numbers from 0 to 1: which part of the waiting delay or pause passes; also for `Transactions`.
+        jitter: gives numbers from 0 to 1: which part of the waiting delay passes, and more; also for `Transactions`.
         names: addresses of domain names that a controller may be called by.
         first_id: id of the first request.
         settings: further arguments of `Transactions`.
@@ -272,6 +277,7 @@ class Association:
         self._wooed: _Peer | None = None       # who is asked to
         self._method = (str(Method.RESTART), service_change.COLD_BOOT)
         self._last: Address | None = None      # who controlled us before control was lost
+        self._asking: dict[int, _Peer] = {}    # whose requests the node works on, if control is lost meanwhile
         self._round: deque[Address] = deque()  # who is tried next
         self._redirections = 0
         self._due: float | None = None
@@ -303,8 +309,10 @@ class Association:
         Raises:
             LocalProtocolError: as `Transactions.reply`.
         """
-        peer = self._controlling()
-        return self._sent(peer, peer.transactions.reply(number, result, now))
+        peer = self._asking.get(number) or self._controlling()
+        events = peer.transactions.reply(number, result, now)
+        self._asking.pop(number, None)
+        return self._sent(peer, events)
 
     def hand_off(self, mgc_id: str, now: float) -> list[Event]:
         """The controller has ordered HandOff to this one (MgcIdToTry); its order is answered already.
@@ -339,6 +347,15 @@ class Association:
         """The node found out by itself that the controller is gone."""
         self._why = why
         return self._step(Stimulus.LOST, now)
+
+    def reaches(self, mgc_id: str) -> bool:
+        """Whether an address is known for this controller (MgcIdToTry)."""
+        return self._address_of(mgc_id) is not None
+
+    @property
+    def obeys(self) -> bool:
+        """Whether a controller has taken the gateway and it is in service."""
+        return self._obeyed is not None and self.state is not State.OUT_OF_SERVICE
 
     @property
     def controller(self) -> Address | None:
@@ -380,8 +397,12 @@ class Association:
         return self._heard(peer, peer.transactions.receive_data(data, now, source), now)
 
     def knows(self, source: Address) -> bool:
-        """Whether messages from there are a controller's that is obeyed or asked."""
+        """Whether messages from there are a controller's that is obeyed, or was asked or obeyed before."""
         return self._peer_at(source) is not None
+
+    def hears(self, source: Address) -> bool:
+        """Whether messages from there are those of the controller that is obeyed."""
+        return self._obeyed is not None and source in self._obeyed.addresses
 
     def next_wakeup(self) -> float | None:
         """When `wake` has something to do, or None."""
@@ -409,6 +430,7 @@ class Association:
                 case machine.RequestReceived(id=number):
                     early = self._too_early(peer)
                     if early is None:
+                        self._asking[number] = peer
                         heard.append(event)
                     else:
                         heard += self._sent(peer, peer.transactions.reply(number, early, now), early.text or "")
@@ -559,11 +581,11 @@ class Association:
         if before is None or before is self._obeyed or not self._reliable:
             return []
         before.connected = False
-        return [Disconnect(before.controller)]
+        return [Disconnect(before.controller, orderly=True)]
 
     def _redirect(self, former: State) -> list[Event]:
         left = self._asked()
-        closed = self._let_go(left)
+        closed = self._let_go(left, orderly=True)
         return [*closed, *self._woo(self._target(), lambda _: left.method)]
 
     def _next(self, former: State) -> list[Event]:
@@ -572,7 +594,7 @@ class Association:
             return [*closed, *self._wait(0.0)]
         self._redirections = 0
         self._new_round()
-        return [*closed, *self._wait(self._pause)]
+        return [*closed, *self._rest()]
 
     def _recover(self, former: State) -> list[Event]:
         lost = self._controlling()
@@ -581,7 +603,7 @@ class Association:
         self._obeyed = None
         self._new_round()
         waiting = lost.transactions.give_up_all()
-        return [ControlLost(lost.controller, self._why), *waiting, *closed, *self._wait(self._pause)]
+        return [ControlLost(lost.controller, self._why), *waiting, *closed, *self._rest()]
 
     def _go_over(self, former: State) -> list[Event]:
         return self._woo(self._target(), lambda _: (Method.HAND_OFF, service_change.DIRECTED))
@@ -647,7 +669,13 @@ class Association:
     # --- what the effects share ---
 
     def _wait(self, longest: float) -> list[Event]:
-        wait = longest * self._jitter() if longest else 0.0
+        return self._after(longest * self._jitter() if longest else 0.0)
+
+    def _rest(self) -> list[Event]:
+        """A pause, a random part of its second half left out, before the controllers are tried again."""
+        return self._after(self._pause * (0.5 + 0.5 * self._jitter()))
+
+    def _after(self, wait: float) -> list[Event]:
         if wait > 0.0:
             self._due = self._now + wait
             return []
@@ -669,7 +697,7 @@ class Association:
             return [Connect(controller)]
         return self._step(Stimulus.CONNECTED, self._now)
 
-    def _let_go(self, peer: _Peer) -> list[Event]:
+    def _let_go(self, peer: _Peer, *, orderly: bool = False) -> list[Event]:
         """Ask this controller for nothing any more."""
         if peer.registration is not None:
             peer.transactions.give_up(peer.registration)
@@ -678,7 +706,7 @@ class Association:
         if not (self._reliable and peer.connected):
             return []
         peer.connected = False
-        return [Disconnect(peer.controller)]
+        return [Disconnect(peer.controller, orderly)]
 
     def _told(self, services: Services, why: str) -> list[Event]:
         peer = self._controlling()
