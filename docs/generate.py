@@ -15,7 +15,7 @@ from workbench import scenarios
 from workbench.analysis.rules import RULES
 from workbench.lab.expect import Eventually, Expectation, Holds, InOrder, Never
 from workbench.lab.scenario import Scenario
-from workbench.protocols.h248.packages import Certainty, Item, Package, Parameter, registry
+from workbench.protocols.h248.packages import Certainty, Item, Label, Package, Parameter, registry
 
 HERE = Path(__file__).parent
 
@@ -28,6 +28,24 @@ CERTAINTY = {
 }
 
 KINDS = {"Ue": "UE", "Alg": "IMS-ALG", "Agw": "IMS-AGW"}
+
+OVERRIDE = """```toml
+[tcpbcc]
+version = 2
+[tcpbcc.roles]
+tcp-establish = "tcpbcc/Establish"
+[tcpbcc.signals.Establish]
+id = 0x0001
+type = "Brief"
+meaning = "Open TCP now."
+tag = "S"
+id_tag = "S"
+
+[profiles.iq]
+name = "mygateway"
+version = 2
+tag = "S"
+```"""
 
 SEVERITY = {"error": "breaks the specification; `workbench analyze` ends with status 1",
             "warning": "allowed, or not ours to judge, and worth a look", "note": "good to know"}
@@ -109,14 +127,20 @@ def package_page() -> str:
         "# H.248 packages", GENERATED,
         f"What the codec, the gateway and the explanations know: {len(named)} packages with {len(items)} items, "
         f"{provisional} of them provisional. *Seen* was read in a specification or in the registry of packages. "
-        "*Provisional* was not: the name is used on the wire here, and may differ from the Recommendation's. A file of "
-        "yours overrides any of it (`Registry.load`). An item without id can't be written in binary: no id is invented "
-        "here.",
+        "*Provisional* was not: the name is used on the wire here, and may differ from the Recommendation's. An item "
+        "without id can't be written in binary: no id is invented here. [A file of yours](#overriding) can say better.",
         table(("Package", "Title", "Id", "Version", "Items", "Source", "Name"), (
             (f"[{package.name}](#{package.name})" if package.items else package.name, package.title,
-             number(package.id, 4), str(package.version), str(len(package.items)), package.source,
+             _marked(package.id, package.id_tag), str(package.version), str(len(package.items)), package.source,
              CERTAINTY[package.name_tag])
             for package in named)),
+        "## Overriding",
+        "What you know better goes into a TOML file with the tables of the packages' own files "
+        "(`workbench/protocols/h248/packages/`); it is laid over them, and a mistake in it is said with its place. "
+        "This one gives tcpbcc the names and ids of your Recommendation, and an interface the profile of your gateway:",
+        OVERRIDE,
+        "It is used by `workbench agw --config` (key `packages`), and in Python by "
+        "`Registry.load(Path(\"mine.toml\"))`, which nodes and both codecs take as `registry`.",
         "## Roles",
         "Nodes ask for what they need; the registry says how it is written. An override changes the wire, not a node.",
         table(("Role", "Written as"), ((code(role), code(wire)) for role, wire in known.roles().items())),
@@ -145,8 +169,8 @@ def _package(package: Package) -> Iterator[str]:
     if package.note:
         yield sentence(package.note)
     yield table(("Item", "Kind", "Type", "Id", "Where", "Meaning", "Certainty"), (
-        (code(item.wire_name), item.kind.value, _type(item), _id(item), item.descriptor, sentence(item.meaning),
-         CERTAINTY[item.tag]) for item in package.items))
+        (code(item.wire_name), item.kind.value, _type(item), _marked(item.id, item.id_tag), item.descriptor,
+         sentence(item.meaning), CERTAINTY[item.tag]) for item in package.items))
     parameters = [(item, one) for item in package.items for one in item.parameters]
     if parameters:
         yield "Parameters:"
@@ -157,17 +181,24 @@ def _package(package: Package) -> Iterator[str]:
 
 def _type(item: Item) -> str:
     notes = [item.type, item.unit, f"default {item.default}" if item.default else "", "read only" * item.read_only]
-    return ", ".join(filter(None, notes))
+    values = _values(item.values)
+    return ", ".join(filter(None, notes)) + (f": {values}" if values else "")
 
 
-def _id(item: Item) -> str:
-    if item.id is None:
-        return "not known"
-    return number(item.id, 4) + (" (provisional)" if item.id_tag.provisional and not item.tag.provisional else "")
+def _marked(id: int | None, tag: Certainty) -> str:
+    """An id, with a mark where it was not seen."""
+    return number(id, 4) + " (provisional)" * (id is not None and tag.provisional)
+
+
+def _values(values: Iterable[Label]) -> str:
+    """The words of an enumeration, each with its number in binary where that is known."""
+    return ", ".join(
+        f"{code(one.label)}{f' ({one.number})' if one.number is not None else ''} {one.meaning}".strip()
+        for one in values)
 
 
 def _parameter_type(one: Parameter) -> str:
-    values = ", ".join(f"{code(value.label)} {value.meaning}".strip() for value in one.values)
+    values = _values(one.values)
     return ", ".join(filter(None, [one.type, one.unit])) + (f": {values}" if values else "")
 
 

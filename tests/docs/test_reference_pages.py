@@ -11,7 +11,7 @@ import pytest
 
 from workbench import scenarios
 from workbench.analysis.rules import RULES
-from workbench.protocols.h248.packages import registry
+from workbench.protocols.h248.packages import Registry, registry
 
 FOLDER = Path(__file__).parents[2] / "docs"
 
@@ -55,6 +55,18 @@ def test_everything_is_listed() -> None:
         assert package.title in packages
         assert [item.wire_name for item in package.items if f"`{item.wire_name}`" not in packages] == []
     assert [rule.id for rule in RULES if f"`{rule.id}`" not in rules or rule.title not in rules] == []
+
+
+def test_the_override_that_the_page_shows_works(tmp_path: Path) -> None:
+    """The example is a file that the registry takes, and does what the page says."""
+    mine = tmp_path / "mine.toml"
+    (example,) = re.findall(r"```toml\n(.*?)```", (FOLDER / "packages.md").read_text(encoding="utf-8"), re.DOTALL)
+    mine.write_text(example, encoding="utf-8")
+    changed = Registry.load(mine)
+    item = changed.lookup("tcpbcc/Establish")
+    assert item is not None and item.id == 1
+    assert changed.wire_name("tcp-establish") == "tcpbcc/Establish"
+    assert [profile.wire_name for profile in changed.profiles if profile.interface == "iq"] == ["mygateway/2"]
 
 
 def test_what_is_provisional_is_marked() -> None:

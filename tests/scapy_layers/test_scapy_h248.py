@@ -168,7 +168,8 @@ def test_nothing_else_loads_scapy(tmp_path: Path):
     """Analysing and explaining a capture loads no scapy."""
     path = capture(tmp_path / "a.pcapng", "binary", "sctp")
     code = (
-        "import sys, workbench; report = workbench.analyze(sys.argv[1]); import workbench.views, workbench.scapy_layers\n"
+        "import sys, workbench, workbench.views, workbench.scapy_layers\n"
+        "report = workbench.analyze(sys.argv[1])\n"
         "from workbench.analysis.explain import explain_frame; explain_frame(report, 5)\n"
         "print([name for name in sys.modules if name.partition('.')[0] == 'scapy'])")
     done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
