@@ -16,6 +16,7 @@ from workbench.net.values import (
     BindDatagrams,
     ClaimPackets,
     Command,
+    DatagramFailed,
     DatagramReceived,
     Endpoint,
     EndStream,
@@ -182,6 +183,14 @@ def test_nobody_listens(pair: Pair):
     pair.do("b", Listen(pair.b), Unlisten(pair.b))
     pair.do("a", OpenStream(pair.out))
     pair.hears("a", *[StreamFailed(pair.out, Failure.REFUSED)] * 2)
+
+
+def test_names_are_not_looked_up(pair: Pair):
+    """Where an address has to be, a name that a peer wrote is a failure at once, not a question to a name server."""
+    named = Endpoint("peer.example.invalid", 2944)
+    pair.do("a", BindDatagrams(pair.a), SendDatagram(pair.a, named, b"x"), OpenStream(Stream(pair.a, named)))
+    pair.hears("a", DatagramFailed(pair.a, named, "no IP address"),
+               StreamFailed(Stream(pair.a, named), Failure.UNREACHABLE))
 
 
 def test_a_stream_that_is_there_is_in_use(pair: Pair):

@@ -18,6 +18,7 @@ import struct
 import time
 from collections import deque
 from contextlib import suppress
+from functools import lru_cache
 
 import msgspec
 
@@ -63,6 +64,7 @@ _PIECE = 65_536
 # A turn of the loop takes at most this much from one socket, so that none keeps the others waiting.
 _DATAGRAMS_A_TURN = 64
 _ACCEPTS_A_TURN = 32
+_BACKLOG = 128
 # Signals are looked at between waits; where none interrupts the wait (Windows) this is how late.
 _LONGEST_WAIT = 0.5
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0) if os.name != "nt" else struct.pack("HH", 1, 0)
@@ -307,6 +309,9 @@ class SocketNetwork:
 
     def _send_one(self, bound: _Datagrams, remote: Endpoint, data: bytes) -> bool:
         """Whether the datagram is out of our hands."""
+        if not _is_address(remote.host):
+            self._tell(DatagramFailed(bound.local, remote, "no IP address"))
+            return True
         try:
             bound.socket.sendto(data, (remote.host, remote.port))
         except OSError as error:
@@ -329,7 +334,7 @@ class SocketNetwork:
         made = _socket(local, socket.SOCK_STREAM)
         try:
             made.bind((local.host, local.port))
-            made.listen(self._limits.offers)
+            made.listen(_BACKLOG)
         except (OSError, OverflowError) as error:
             made.close()
             raise _refused(local, "TCP", error) from None
@@ -371,6 +376,9 @@ class SocketNetwork:
     def _open(self, stream: Stream) -> None:
         if stream in self._streams or len(self._streams) >= self._limits.streams:
             self._tell(StreamFailed(stream, Failure.IN_USE))
+            return
+        if not _is_address(stream.remote.host):
+            self._tell(StreamFailed(stream, Failure.UNREACHABLE))
             return
         made = _socket(stream.local, socket.SOCK_STREAM)
         # A port that listens can't be bound again; it listens again once our connection has its socket.
@@ -546,6 +554,16 @@ def _socket(local: Endpoint, kind: socket.SocketKind) -> socket.socket:
         # Connections of before in TIME-WAIT do not keep the port (on Windows the option means something else).
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     return made
+
+
+@lru_cache(maxsize=4096)
+def _is_address(host: str) -> bool:
+    """Whether this is an address. A name is never looked up here: that may take long, and asks strangers."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _pair() -> tuple[socket.socket, socket.socket]:
