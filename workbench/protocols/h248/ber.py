@@ -78,10 +78,7 @@ class Octets(bytes):
             MalformedMessageError: a TLV that does not fit into the one around it, a missing end, too deep a nest.
         """
         known = cls(octets)
-        known.ends = {}
-        for element in elements(octets, max_depth=max_depth):
-            if element.header.length is None:
-                known.ends[element.header.length_at] = element.stop
+        known.ends = _ends(octets, max_depth)
         return known
 
 
@@ -222,6 +219,44 @@ def elements(octets: bytes, *, start: int = 0, max_depth: int = MAX_DEPTH) -> It
             raise MalformedMessageError(f"TLVs nested {max_depth} deep", clause="X.690 §8.1", offset=at)
         opened.append((found, limit if found.length is None else found.content + found.length))
         at = found.content
+
+
+def _ends(octets: bytes, max_depth: int) -> dict[int, int]:
+    """Where TLVs of indefinite length end, by the place of the length octet: `elements` for this one question."""
+    ends: dict[int, int] = {}
+    opened: list[tuple[int, int]] = []
+    at, limit, length_at = 0, len(octets), -1  # of the level that is open: its end, or the place of its 0x80
+    while at < limit or opened:
+        if length_at >= 0 and octets[at : at + 2] == b"\0\0" and at + 2 <= limit:
+            ends[length_at] = at
+            at += 2
+            limit, length_at = opened.pop()
+        elif at < limit:
+            found = octets[at]
+            length = octets[at + 1] if at + 1 < limit else 0x80
+            content = at + 2
+            if length & 0x80 or found & _LONG_TAG == _LONG_TAG:
+                _, _, _, _, place, content, size = header(octets, at, limit)
+            else:
+                place, size = at + 1, length
+            if size is not None and content + size > limit:
+                raise beyond(content, content + size, limit)
+            if not found & CONSTRUCTED:
+                at = content + (size or 0)
+                continue
+            if len(opened) >= max_depth:
+                raise MalformedMessageError(f"TLVs nested {max_depth} deep", clause="X.690 §8.1", offset=at)
+            opened.append((limit, length_at))
+            at = content
+            if size is None:
+                length_at = place
+            else:
+                limit, length_at = content + size, -1
+        elif length_at >= 0:
+            raise MalformedMessageError("the end of contents is missing", clause="X.690 §8.1.5", offset=at)
+        else:
+            limit, length_at = opened.pop()
+    return ends
 
 
 def string_pieces(octets: bytes, at: int, end: int, universal: int, depth: int = 0) -> Iterator[tuple[int, int]]:

@@ -41,6 +41,9 @@ __all__ = [
 ]
 
 _SEQUENCE = 0x30
+_MESS, _MESSAGE_BODY, _MESSAGE_ERROR = 0xA1, 0xA2, 0xA0
+_HEAD = 1024
+"""How far into a message its body begins at most: authHeader, version and mId are short."""
 
 
 def decode(
@@ -124,15 +127,32 @@ def _writer(registry: Registry, naming: TerminationNaming, values: Values) -> Wr
 
 def is_error_message(octets: bytes) -> bool:
     """Whether a message that may be broken starts as one that only reports an error, or does not start as any."""
-    at, end = 0, min(len(octets), 1024)
+    body = _body(bytes(octets[:_HEAD]))
+    return body is None or body == _MESSAGE_ERROR
+
+
+def _body(octets: bytes) -> int | None:
+    """The identifier octet of what is in messageBody; None where the message does not get that far."""
+    at = 0
     try:
-        for path in ((_SEQUENCE,), (0xA1,), (0xA2,), (0xA0,)):
-            while octets[at] not in path:
-                found = header(octets, at, end)
-                if found.length is None:
-                    return False
-                at = found.content + found.length
-            at = header(octets, at, end).content
+        if octets[:1] != b"\x30":
+            return None
+        for tag in (_MESS, _MESSAGE_BODY):
+            at = header(octets, at, len(octets)).content
+            while octets[at] != tag:
+                at = _skipped(octets, at)
+        return octets[header(octets, at, len(octets)).content]
     except (MalformedMessageError, IndexError):
-        return at == 0 or octets[:1] != b"\x30"
-    return True
+        return None
+
+
+def _skipped(octets: bytes, at: int) -> int:
+    """Where the TLV at `at` ends, which may hold TLVs of indefinite length."""
+    depth = 0
+    while True:
+        found = header(octets, at, len(octets))
+        at = found.content + (found.length or 0)
+        ends = found.length == 0 and not found.tag_class and not found.number
+        depth += 1 if found.length is None else -1 if ends and depth else 0
+        if not depth:
+            return at
