@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from workbench.nodes.gateway import playing
 from workbench.nodes.gateway.addresses import Addresses
-from workbench.nodes.gateway.contexts import Context, StreamEnd, Termination, unpack
+from workbench.nodes.gateway.contexts import Context, StreamEnd, Termination
 from workbench.nodes.gateway.settings import Limits, Profile, Refused
 from workbench.nodes.gateway.vocabulary import LOCAL_CONTROL, ROOT_STATE, TERMINATION_STATE, Vocabulary
 from workbench.protocols import sdp
@@ -351,7 +351,7 @@ def selected(context: Context, audit: h248.ContextAudit | None) -> bool:
 
 
 def _stream(end: StreamEnd) -> h248.StreamDescriptor:
-    return h248.StreamDescriptor(end.number, end.control, unpack(end.local), unpack(end.remote))
+    return h248.StreamDescriptor(end.number, end.control, end.local, end.remote)
 
 
 def _properties(termination: Termination) -> tuple[Property, ...]:

@@ -8,9 +8,10 @@ Source: H.248.1 §6.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from typing import TypeVar
 
+from workbench.net.values import Endpoint
 from workbench.nodes.gateway.bearer import Bearer
 from workbench.nodes.gateway.playing import Playing
 from workbench.nodes.gateway.reporting import Detected
@@ -57,15 +58,39 @@ class Shared:
         return known  # type: ignore[return-value]
 
 
-def pack(groups: tuple[SessionDescription, ...]) -> bytes:
-    """Descriptions of a Local or Remote descriptor as one text; each ends with a line end."""
+_HOST, _PORT, _PRINT, _AS_IT_IS = b"\x01", b"\x02", b"\x03", b"\x00"
+
+
+def pack(groups: tuple[SessionDescription, ...], marks: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """Descriptions of a Local or Remote descriptor as one text; each ends with a line end.
+
+    Args:
+        marks: what is different in every call, as octets that stand for it and the octets themselves. With it taken out
+            most texts are equal, and are kept once.
+    """
     texts = [sdp.encode(group) for group in groups]
-    return b"".join(text if text.endswith(b"\n") else text + b"\n" for text in texts)
+    text = b"".join(text if text.endswith(b"\n") else text + b"\n" for text in texts)
+    if any(mark in text for mark in (_HOST, _PORT, _PRINT, _AS_IT_IS)):
+        return _AS_IT_IS + text
+    for mark, own in marks:
+        text = text.replace(own, mark)
+    return text
 
 
-def unpack(text: bytes | None) -> tuple[SessionDescription, ...] | None:
+def unpack(text: bytes, marks: Sequence[tuple[bytes, bytes]]) -> tuple[SessionDescription, ...]:
     """The descriptions again."""
-    return None if text is None else sdp.decode_groups(text)
+    if text.startswith(_AS_IT_IS):
+        return sdp.decode_groups(text[1:])
+    for mark, own in reversed(marks):
+        text = text.replace(mark, own)
+    return sdp.decode_groups(text)
+
+
+def _marks(where: Endpoint | None, prints: tuple[sdp.Fingerprint, ...] | None) -> list[tuple[bytes, bytes]]:
+    marks = [(_PRINT, one.encode().encode()) for one in (prints or ())[:1]]
+    if where is not None:
+        marks += [(_HOST, where.host.encode()), (b" " + _PORT + b" ", b" %d " % where.port)]
+    return marks
 
 
 class StreamEnd:
@@ -74,18 +99,48 @@ class StreamEnd:
     Args:
         number: H.248 stream.
 
-    `local` and `remote` are texts (`pack`); `reserve` is ReservedValue and ReservedGroup (both ON or not given).
+    `reserve` is ReservedValue and ReservedGroup.
     """
 
-    __slots__ = ("bearer", "local", "number", "properties", "remote", "reserve")
+    __slots__ = ("_local", "_remote", "bearer", "number", "properties", "reserve")
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.bearer: Bearer | None = None
-        self.local: bytes | None = None
-        self.remote: bytes | None = None
+        self._local: bytes | None = None
+        self._remote: bytes | None = None
         self.properties: tuple[Property, ...] = ()
         self.reserve: tuple[bool, bool] = (False, False)
+
+    @property
+    def local(self) -> tuple[SessionDescription, ...] | None:
+        """Local as it stands now; None: not given."""
+        where = self.bearer.setting.local if self.bearer is not None else None
+        return unpack(self._local, _marks(where, None)) if self._local is not None else None
+
+    @property
+    def remote(self) -> tuple[SessionDescription, ...] | None:
+        """Remote as it stands now; None: not given."""
+        return unpack(self._remote, self._remote_marks()) if self._remote is not None else None
+
+    def keep_local(self, groups: tuple[SessionDescription, ...] | None, shared: Shared) -> None:
+        """Local from now on, in the terms of the bearer's setting, which is there by now."""
+        where = self.bearer.setting.local if self.bearer is not None else None
+        self._local = None if groups is None else shared.one(pack(groups, _marks(where, None)))
+
+    def keep_remote(self, groups: tuple[SessionDescription, ...] | None, shared: Shared) -> None:
+        """Remote likewise."""
+        self._remote = None if groups is None else shared.one(pack(groups, self._remote_marks()))
+
+    def give_up(self) -> None:
+        """There is no bearer any more, and no Local; Remote stays."""
+        remote = self.remote
+        self.bearer = self._local = None
+        self._remote = None if remote is None else pack(remote, ())
+
+    def _remote_marks(self) -> list[tuple[bytes, bytes]]:
+        setting = self.bearer.setting if self.bearer is not None else None
+        return _marks(setting.remote, setting.remote_fingerprints) if setting is not None else []
 
     @property
     def control(self) -> LocalControl:

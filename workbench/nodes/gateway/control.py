@@ -14,7 +14,7 @@ from workbench.net.values import Endpoint, Note, Stream
 from workbench.nodes.gateway.addresses import Addresses
 from workbench.nodes.gateway.auditing import Auditor, selected
 from workbench.nodes.gateway.bearer import Bearer, State
-from workbench.nodes.gateway.contexts import Context, Contexts, Shared, StreamEnd, Termination, pack
+from workbench.nodes.gateway.contexts import Context, Contexts, Shared, StreamEnd, Termination
 from workbench.nodes.gateway.planning import Plan, PlannedStream, Planner
 from workbench.nodes.gateway.playing import Player
 from workbench.nodes.gateway.reporting import detected
@@ -437,30 +437,34 @@ class Control:
             termination.streams = (*termination.streams, end)
         end.properties = self._shared.one(stream.properties)
         end.reserve = stream.reserve
-        if stream.clears_local:
-            end.local = None
-            if end.bearer is not None:
-                self._release(end.bearer, now, "an empty Local: the endpoint is given up [H.248.1 §7.1.8]")
-                end.bearer = None
-                context.relink()
-        if stream.locals is not None:
-            end.local = pack(tuple(described for _, described in stream.locals))
-        if stream.remotes is not None:
-            end.remote = pack(stream.remotes) if stream.remotes else None
+        if stream.clears_local and end.bearer is not None:
+            self._release(end.bearer, now, "an empty Local: the endpoint is given up [H.248.1 §7.1.8]")
+            end.give_up()
+            context.relink()
         if stream.counted is not None:
             termination.reset(stream.counted, now, stream.number)
-        if stream.setting is None:
-            return
+        if stream.setting is not None:
+            self._take_setting(context, termination, stream, end, now)
+        if stream.locals is not None:
+            end.keep_local(tuple(described for _, described in stream.locals), self._shared)
+        if stream.remotes is not None:
+            end.keep_remote(stream.remotes or None, self._shared)
+
+    def _take_setting(
+        self, context: Context, termination: Termination, stream: PlannedStream, end: StreamEnd, now: float
+    ) -> None:
+        setting = stream.setting
+        assert setting is not None
         if end.bearer is None:
             end.bearer = Bearer(
-                context.number, termination.name, stream.number, stream.setting,
+                context.number, termination.name, stream.number, setting,
                 policy=self._policy, identity=self._identity, out=self._out)
-            self.bearers[stream.setting.local] = end.bearer
+            self.bearers[setting.local] = end.bearer
             context.relink()
         if stream.latch_only:
-            end.bearer.setting = stream.setting
+            end.bearer.setting = setting
         else:
-            end.bearer.apply(stream.setting, now, renew=stream.renew)
+            end.bearer.apply(setting, now, renew=stream.renew)
 
     def _start(self, termination: Termination, signal: h248.Signal, now: float) -> bool:
         """Carry out a signal that orders something; False: it only takes time."""

@@ -6,6 +6,7 @@ Source: H.248.1 §7.1.8; TS 29.334 §5.15, §5.17; RFC 4145 (setup, connection),
 from __future__ import annotations
 
 import ipaddress
+import sys
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -78,7 +79,7 @@ def read_local(described: sdp.SessionDescription, transports: Mapping[str, bool]
     port = _port(media)
     tls = transports[media.proto.lower()]
     return Local(
-        media.proto, tls, version, host, port, _role(described, media) or Role.NONE,
+        sys.intern(media.proto), tls, version, host, port, _role(described, media) or Role.NONE,
         _hash(described, media, identity, tls), _one(described, media, "connection") == "new",
     )
 

@@ -16,7 +16,7 @@ from workbench.net.values import Endpoint
 from workbench.nodes.gateway import describing
 from workbench.nodes.gateway.addresses import Addresses
 from workbench.nodes.gateway.bearer import Bearer
-from workbench.nodes.gateway.contexts import StreamEnd, Termination, unpack
+from workbench.nodes.gateway.contexts import StreamEnd, Termination
 from workbench.nodes.gateway.settings import Gate, Limits, Profile, Refused, Role, Setting
 from workbench.nodes.gateway.vocabulary import (
     LOCAL_CONTROL,
@@ -221,10 +221,11 @@ class Planner:
         stream.properties = _merged(stream.properties, given)
         stream.chosen = tuple(
             item for item, asked in zip(given, control.properties, strict=True) if item is not asked)
-        value, group = stream.reserve
-        stream.reserve = (
-            value if control.reserved_value is None else control.reserved_value,
-            group if control.reserved_group is None else control.reserved_group)
+        if control.reserved_value is not None or control.reserved_group is not None:
+            value, group = stream.reserve
+            stream.reserve = (
+                value if control.reserved_value is None else control.reserved_value,
+                group if control.reserved_group is None else control.reserved_group)
         return control.mode or before
 
     def _settle_realm(self, stream: PlannedStream, prefix: str, plan: Plan) -> None:
@@ -254,7 +255,7 @@ class Planner:
 
     @staticmethod
     def _known_remote(end: StreamEnd) -> describing.Remote | None:
-        theirs = unpack(end.remote)
+        theirs = end.remote
         return None if not theirs else describing.read_remote(theirs[0])
 
     def _known_role(self, end: StreamEnd) -> Role | None:
