@@ -6,9 +6,9 @@ Real H.248 text goes through an IMS-AGW in this process, as on Iq: Add with Loca
 Modify with both in full, for two terminations a context with events, realm, DSCP and fingerprints. Time is virtual:
 400 calls a second.
 
-Printed: octets a context by the process's resident memory (what the machine gives) and by tracemalloc (what Python
-objects take); what the replies kept for LONG-TIMER take on top (H.248.1 Annex D.1), which depends on the rate and not on
-the number of contexts; and the time of a cycle Add, Add, Modify, Subtract beside few and beside many contexts, in turn.
+Printed: octets a context by resident memory (what the machine gives) and by tracemalloc (what Python
+objects take); what the replies kept for LONG-TIMER take on top (H.248.1 Annex D.1), which depends on the rate and not
+on the number of contexts; and the time of a cycle Add, Add, Modify, Subtract beside few and beside many contexts, in turn.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import hashlib
 import os
 import statistics
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from measuring import amount, interleaved, machine, say
 
@@ -145,11 +145,10 @@ def cycles(controller: Controller, count: int = 100) -> None:
         controller.cycle(1_000_000 + number)
 
 
-def weighed(contexts: int, scale: Callable[[], int]) -> Iterator[tuple[str, float, Controller]]:
-    """What contexts and replies take by that scale."""
+def weighed(contexts: int, scale: Callable[[], int]) -> tuple[float, float, Controller]:
+    """By that scale: octets of a context, octets of all replies kept; and the controller with its contexts."""
     warm = Controller(10)
-    for number in range(5):
-        warm.cycle(number)
+    cycles(warm, 5)
     controller = Controller(contexts)
     gc.collect()
     empty = scale()
@@ -160,8 +159,14 @@ def weighed(contexts: int, scale: Callable[[], int]) -> Iterator[tuple[str, floa
     controller.forget_replies()
     gc.collect()
     rest = scale()
-    yield "contexts", (rest - empty) / contexts, controller
-    yield "replies", full - rest, controller
+    return (rest - empty) / contexts, full - rest, controller
+
+
+def rates(controller: Controller) -> tuple[float, float]:
+    """Seconds of a cycle beside no other context, and beside the controller's."""
+    alone = Controller(10)
+    times = interleaved({"few": lambda: cycles(alone), "many": lambda: cycles(controller)}, 7)
+    return statistics.median(times["few"]) / 100, statistics.median(times["many"]) / 100
 
 
 def main() -> None:
@@ -170,25 +175,19 @@ def main() -> None:
     contexts = parser.parse_args().contexts
     say(f"{machine()}; {contexts} contexts of two terminations")
 
-    took: dict[str, float] = {}
-    for what, octets, controller in weighed(contexts, resident):
-        took[what] = octets
-    say(f"resident memory   {took['contexts']:7.0f} octets a context; LONG-TIMER replies at {RATE:g} calls a second "
-        f"take {took['replies'] / 1e6:.0f} MB on top while they last")
-    alone = Controller(10)
-    times = interleaved({"few": lambda: cycles(alone), "many": lambda: cycles(controller)}, 7)
-    few, many = (statistics.median(times[name]) / 100 for name in ("few", "many"))
+    octets, _, controller = weighed(contexts, resident)
+    say(f"resident memory   {octets:7.0f} octets a context")
+    few, many = rates(controller)
     say(f"Add, Add, Modify, Subtract: {amount(few)} beside no other context, {amount(many)} beside {contexts} "
         f"({many / few:.2f} times)")
     del controller
     gc.collect()
 
     tracemalloc.start()
-    for what, octets, _ in weighed(contexts, lambda: tracemalloc.get_traced_memory()[0]):
-        took[what] = octets
-    verdict = "under" if took["contexts"] < TARGET else "OVER"
-    say(f"tracemalloc       {took['contexts']:7.0f} octets a context ({verdict} {TARGET}); LONG-TIMER replies "
-        f"{took['replies'] / 1e6:.0f} MB on top")
+    octets, replies, _ = weighed(contexts, lambda: tracemalloc.get_traced_memory()[0])
+    verdict = "under" if octets < TARGET else "OVER"
+    say(f"tracemalloc       {octets:7.0f} octets a context ({verdict} {TARGET}); replies kept for LONG-TIMER at {RATE:g} "
+        f"calls a second: {replies / 1e6:.0f} MB on top, whatever the number of contexts")
 
 
 if __name__ == "__main__":

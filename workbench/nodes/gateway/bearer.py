@@ -176,8 +176,8 @@ class Bearer:
 
     def revive(self) -> None:
         """Back in service after the connection was taken away: as before any connection."""
-        if self.state is State.OVER:
-            self._abandon("")
+        if self.state is State.OVER or self._leaving:
+            self._abandon("back in service: what is left of the former connection is given up")
             self._listen()
 
     def due(self, now: float) -> None:
