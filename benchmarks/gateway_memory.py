@@ -6,9 +6,9 @@ Real H.248 text goes through an IMS-AGW in this process, as on Iq: Add with Loca
 Modify with both in full, for two terminations a context with events, realm, DSCP and fingerprints. Time is virtual:
 400 calls a second.
 
-Printed: octets a context by resident memory (what the machine gives) and by tracemalloc (what Python
-objects take); what the replies kept for LONG-TIMER take on top (H.248.1 Annex D.1), which depends on the rate and not
-on the number of contexts; and the time of a cycle Add, Add, Modify, Subtract beside few and beside many contexts, in turn.
+Printed: octets a context by resident memory (what the machine gives) and by tracemalloc (what Python objects take);
+what the replies kept for LONG-TIMER take on top (H.248.1 Annex D.1), which depends on the rate and not on the number of
+contexts; and the time of a cycle Add, Add, Modify, Subtract beside few and beside many contexts, in turn.
 """
 
 from __future__ import annotations
@@ -186,8 +186,9 @@ def main() -> None:
     tracemalloc.start()
     octets, replies, _ = weighed(contexts, lambda: tracemalloc.get_traced_memory()[0])
     verdict = "under" if octets < TARGET else "OVER"
-    say(f"tracemalloc       {octets:7.0f} octets a context ({verdict} {TARGET}); replies kept for LONG-TIMER at {RATE:g} "
-        f"calls a second: {replies / 1e6:.0f} MB on top, whatever the number of contexts")
+    say(f"tracemalloc       {octets:7.0f} octets a context ({verdict} {TARGET})")
+    say(f"replies kept for LONG-TIMER at {RATE:g} "
+        f"calls a second: {replies / 1e6:.0f} MB on top, however many contexts there are")
 
 
 if __name__ == "__main__":
