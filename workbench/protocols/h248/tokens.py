@@ -160,21 +160,44 @@ SAFE = r"[A-Za-z0-9+\-&!_/'?@^`~*$\\()%|.]"
 
 # LWSP = *( WSP / COMMENT / EOL ) ; COMMENT = ";" *( SafeChar / RestChar / WSP / %x22 ) EOL
 BLANK = r"(?:[ \t\r\n]+|;[^\r\n]*)*+"
+_BLANK = r"[ \t\r\n]*+"  # the same without comments
 
 # quotedString = DQUOTE *( SafeChar / RestChar / WSP ) DQUOTE; octets above 127 are let through for texts in UTF-8.
 QUOTED = r'"[^"\x00-\x08\x0a-\x1f\x7f]*"'
 
-# localDescriptor = LocalToken LBRKT octetString RBRKT ; octetString = *(nonEscapeChar)
-# nonEscapeChar = ( "\}" / %x01-7C / %x7E-FF )
-# The body is one token, since its blanks and semicolons mean something. A body without end takes the rest of the
-# message, so that a hostile run of openings costs one pass and no more. After "=" L and R are names (terminations).
-BODY = rf"(?<!=)(?<!=[ \t\r\n])(?i:Local|L|Remote|R){BLANK}\{{[^}}]*(?:(?<=\\)\}}[^}}]*)*\}}?"
 
-# digitMapDescriptor = DigitMapToken EQUAL
-#                      ( ( LBRKT digitMapValue RBRKT ) / ( digitMapName [ LBRKT digitMapValue RBRKT ] ) )
-MAP = rf"(?i:DigitMap|DM){BLANK}={BLANK}{SAFE}*{BLANK}\{{[^}}]*\}}?"
+def _bodies(blank: str) -> str:
+    r"""The pattern of what is one token although it has blanks and marks in it: session descriptions and digit maps.
 
-_TOKEN = re.compile(rf"{BLANK}({BODY}|{MAP}|{SAFE}++|[{{}}=,:<>#\[\]]|{QUOTED}|[\s\S]|\Z)")
+    localDescriptor = LocalToken LBRKT octetString RBRKT ; octetString = *(nonEscapeChar)
+    nonEscapeChar = ( "\}" / %x01-7C / %x7E-FF )
+    digitMapDescriptor = DigitMapToken EQUAL
+                         ( ( LBRKT digitMapValue RBRKT ) / ( digitMapName [ LBRKT digitMapValue RBRKT ] ) )
+
+    A body without end takes the rest of the message, so that a hostile run of openings costs one pass and no more.
+    """
+    body = rf"(?:[Ll](?:(?i:ocal))?|[Rr](?:(?i:emote))?){blank}\{{[^}}]*+(?:(?<=\\)\}}[^}}]*+)*+\}}?"
+    digit_map = rf"[Dd](?:[Mm]|(?i:igitMap)){blank}={blank}{SAFE}*+{blank}\{{[^}}]*+\}}?"
+    return rf"{body}|{digit_map}"
+
+
+_SIMPLE = rf"{SAFE}++|[{{}}=,:<>#\[\]]|{QUOTED}|[\s\S]|\Z"
+_TOKEN = re.compile(rf"{BLANK}({_bodies(BLANK)}|{_SIMPLE})")
+_NAME_OR_VALUE = re.compile(rf"{BLANK}({_SIMPLE})")  # behind "=": terminations may be called L, R or DM
+
+# What a message without comments holds besides words, marks and blanks: quoted strings, and bodies with the mark in
+# front of them. Each alternative begins with one character, so that the search leaps from one such to the next.
+_PIECE = rf"{_BLANK}(?:{_bodies(_BLANK)})"
+_PIECES = re.compile(rf"({QUOTED}|\{{{_PIECE}|,{_PIECE})")
+
+TEXT = ";"
+"""Stands in the list of tokens in front of one that is neither a word nor a mark: a quoted string, a session
+description, a digit map, or an octet that the grammar has no place for."""
+
+MARKS = frozenset(("", TEXT, *"{}=,:<>#[]"))
+"""All tokens that are not words. (The empty one is the end of the message.)"""
+
+_END = ("", "", "", "")
 
 
 class Token(NamedTuple):
@@ -184,24 +207,77 @@ class Token(NamedTuple):
     end: int
     text: str
 
+    @property
+    def is_text(self) -> bool:
+        """Whether it is neither a word nor a mark."""
+        first = self.text[0]
+        return first == '"' or (len(self.text) > 1 and "{" in self.text) or not (first in MARKS or _SAFE.match(first))
+
+
+_SAFE = re.compile(SAFE)
+
 
 def cut(text: str, start: int) -> list[str]:
-    """The tokens from `start` on, and empty strings that mark the end, as many as a parser looks ahead."""
-    found: list[str] = _TOKEN.findall(text, start)
-    found += ("", "", "")
+    """The tokens from `start` on, each text behind a `TEXT`, and empty strings at the end: as many as one looks ahead.
+
+    This is the quick way, for messages that are nothing but tokens and blanks. Where anything else stands (comments,
+    octets that the grammar does not have) the exact way, `cut_exactly`, is taken. Both give the same tokens for a
+    message that the grammar takes; whoever finds that it does not has to look at the exact ones.
+    """
+    pieces = _PIECES.split(text[start:])
+    plain = pieces[0] if len(pieces) == 1 else " ; ".join(pieces[::2])
+    if plain.count(TEXT) != len(pieces) // 2 or '"' in plain or not plain.isascii():
+        return cut_exactly(text, start)
+    plain = plain.replace("\n", " ").replace("\r", " ").replace("\t", " ")
+    if not plain.isprintable():
+        return cut_exactly(text, start)
+    # All that is left is SafeChar, marks and blanks.
+    plain = plain.replace("{", " { ").replace("}", " } ").replace(",", " , ").replace("=", " = ").replace(":", " : ")
+    plain = plain.replace("[", " [ ").replace("]", " ] ").replace("<", " < ").replace(">", " > ").replace("#", " # ")
+    simple = plain.split()
+    if len(pieces) == 1:
+        simple += _END
+        return simple
+    found: list[str] = []
+    at = 0
+    for piece in pieces[1::2]:
+        behind = at
+        at = simple.index(TEXT, behind) + 1
+        found += simple[behind : at - 1]
+        found += (TEXT, piece) if piece[0] == '"' else (piece[0], TEXT, piece[1:].lstrip(" \t\r\n"))
+    found += simple[at:]
+    found += _END
+    return found
+
+
+def cut_exactly(text: str, start: int) -> list[str]:
+    """The tokens as `cut` gives them, of whatever there is."""
+    found: list[str] = []
+    for token in scan(text, start):
+        if token.is_text:
+            found.append(TEXT)
+        found.append(token.text)
+    found += _END
     return found
 
 
 def scan(text: str, start: int) -> Iterator[Token]:
-    """The same tokens with their places, without the mark at the end (blanks and comments lie between them)."""
-    for found in _TOKEN.finditer(text, start):
-        if found[1]:
-            yield Token(*found.span(1), found[1])
+    """The tokens with their places, without the mark at the end (blanks and comments lie between them)."""
+    pattern = _TOKEN
+    while True:
+        found = pattern.match(text, start)
+        if found is None or not found[1]:
+            return
+        yield Token(*found.span(1), found[1])
+        start = found.end()
+        pattern = _NAME_OR_VALUE if found[1] == "=" else _TOKEN
 
 
 def place(text: str, start: int, index: int) -> int:
-    """Where the token with that index in `cut(text, start)` begins."""
-    for number, found in enumerate(_TOKEN.finditer(text, start)):
-        if number == index:
-            return found.start(1)
+    """Where the token with that index in `cut_exactly(text, start)` begins."""
+    number = 0
+    for token in scan(text, start):
+        number += 2 if token.is_text else 1
+        if number > index:
+            return token.start
     return len(text)

@@ -1,0 +1,70 @@
+#!/usr/bin/env escript
+%% Times megaco's codecs over its own example messages: pretty and compact text with the flex scanner, and BER.
+%% In: "about", "messages FORM", "decode FORM LOOPS", "encode FORM LOOPS"; out: one line each, times in nanoseconds.
+%% Messages that megaco does not decode again from its own BER are left out of that form (given as empty words).
+-mode(compile).
+
+main(_) ->
+    ok = megaco:start(),
+    File = filename:join([code:lib_dir(megaco), "examples", "meas", "time_test.msgs"]),
+    {ok, [{pretty, Named}]} = file:consult(File),
+    {About, Text} = scanner(),
+    Trees = [begin {ok, Tree} = megaco_pretty_text_encoder:decode_message(Text, dynamic, M), Tree end || {_, M} <- Named],
+    Forms = maps:from_list([{Form, form(Module, Conf, Trees)} || {Form, Module, Conf} <- [
+        {"pretty", megaco_pretty_text_encoder, Text},
+        {"compact", megaco_compact_text_encoder, Text},
+        {"ber", megaco_ber_encoder, []}]]),
+    loop(About, Forms).
+
+scanner() ->
+    try
+        {ok, _Pid, Flex} = megaco_flex_scanner_handler:start_link(),
+        {"with the flex scanner", [Flex]}
+    catch _:_ -> {"without the flex scanner", []}
+    end.
+
+version(Tree) -> element(2, element(3, Tree)).
+
+%% What one encoding makes of the trees, and what it reads from that.
+form(Module, Conf, Trees) ->
+    Pairs = [pair(Module, Conf, Tree) || Tree <- Trees],
+    {Module, Conf, [M || {M, _} <- Pairs], [T || {M, T} <- Pairs, M =/= <<>>]}.
+
+pair(Module, Conf, Tree) ->
+    try
+        {ok, M} = Module:encode_message(Conf, version(Tree), Tree),
+        {ok, Again} = Module:decode_message(Conf, dynamic, M),
+        {M, Again}
+    catch _:_ -> {<<>>, none}
+    end.
+
+loop(About, Forms) ->
+    case io:get_line("") of
+        eof -> ok;
+        Line ->
+            answer(string:lexemes(string:trim(Line), " "), About, Forms),
+            loop(About, Forms)
+    end.
+
+answer(["about"], About, _) ->
+    io:format("megaco ~s~n", [About]);
+answer(["messages", Form], _, Forms) ->
+    {_, _, Messages, _} = maps:get(Form, Forms),
+    io:format("~s~n", [lists:join(",", [base64:encode(M) || M <- Messages])]);
+answer(["decode", Form, Loops], _, Forms) ->
+    {Module, Conf, Messages, _} = maps:get(Form, Forms),
+    Sound = [M || M <- Messages, M =/= <<>>],
+    timed(list_to_integer(Loops), fun(M) -> {ok, _} = Module:decode_message(Conf, dynamic, M) end, Sound);
+answer(["encode", Form, Loops], _, Forms) ->
+    {Module, Conf, _, Trees} = maps:get(Form, Forms),
+    timed(list_to_integer(Loops), fun(T) -> {ok, _} = Module:encode_message(Conf, version(T), T) end, Trees).
+
+timed(Loops, Fun, List) ->
+    Began = erlang:monotonic_time(nanosecond),
+    again(Loops, Fun, List),
+    io:format("~w~n", [erlang:monotonic_time(nanosecond) - Began]).
+
+again(0, _, _) -> ok;
+again(Loops, Fun, List) ->
+    lists:foreach(Fun, List),
+    again(Loops - 1, Fun, List).
