@@ -234,9 +234,9 @@ def cut(text: str, start: int) -> list[str]:
     # All that is left is SafeChar, marks and blanks.
     plain = plain.replace("{", " { ").replace("}", " } ").replace(",", " , ").replace("=", " = ").replace(":", " : ")
     plain = plain.replace("[", " [ ").replace("]", " ] ").replace("<", " < ").replace(">", " > ").replace("#", " # ")
-    simple = plain.split()
+    simple: list[str] = plain.split()
     if len(pieces) == 1:
-        simple += _END
+        simple.extend(_END)
         return simple
     found: list[str] = []
     at = 0
@@ -246,7 +246,7 @@ def cut(text: str, start: int) -> list[str]:
         found += simple[behind : at - 1]
         found += (TEXT, piece) if piece[0] == '"' else (piece[0], TEXT, piece[1:].lstrip(" \t\r\n"))
     found += simple[at:]
-    found += _END
+    found.extend(_END)
     return found
 
 
@@ -257,7 +257,7 @@ def cut_exactly(text: str, start: int) -> list[str]:
         if token.is_text:
             found.append(TEXT)
         found.append(token.text)
-    found += _END
+    found.extend(_END)
     return found
 
 

@@ -70,7 +70,7 @@ Style = Literal["pretty", "compact"]
 _SAFE = re.compile(rf"{SAFE}+")
 _QUOTABLE = re.compile(r'[^"\x00-\x08\x0a-\x1f\x7f]*')
 _PATTERN = re.compile(r"[^};\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\uffff]+")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 # Marks for line ends: one level in, one level out, same level. Octets become characters up to 255, so no text has them.
 _IN, _OUT, _SAME = "\ue000", "\ue001", "\ue002"

@@ -17,6 +17,8 @@ from workbench.protocols.h248.reading.descriptors import ERROR, MID, error
 from workbench.protocols.h248.reading.grammar import Broken, Unexpected
 from workbench.protocols.h248.tokens import BLANK, TEXT, cut, cut_exactly, place
 
+__all__ = ["AUTHENTICATION", "CLAUSE", "MID", "decode", "is_error_message"]
+
 CLAUSE = "H.248.1 Annex B.2"
 
 # message = LWSP [authenticationHeader SEP] MegacopToken SLASH Version SEP mId SEP messageBody

@@ -58,7 +58,7 @@ def transactions(t: list[str], i: int) -> Read[tuple[Transaction, ...]]:
     while t[i] or not body:
         kind = _TRANSACTIONS.get(t[i])
         if kind is None:
-            kind, _ = choice(t, i, _TRANSACTIONS, "a transaction", "messageBody")
+            kind = choice(t, i, _TRANSACTIONS, "a transaction", "messageBody")[0]
         transaction, i = kind(t, i + 1)
         body.append(transaction)
     return tuple(body), i
