@@ -8,7 +8,7 @@ megaco makes of them; each side encodes the trees that it decoded itself. Nothin
 from one message to the next: what our side remembers are words that it has checked before (names and values of a
 message), and `--forget` has it forget them before every loop.
 
-`--compiled` names an interpreter that has the compiled build installed (see "The compiled build" in benchmarks/README.md);
+`--compiled` names an interpreter that has the compiled build installed (benchmarks/README.md, "The compiled build");
 it is then measured in the same run.
 """
 
@@ -26,7 +26,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO
 
-from measuring import amount, machine, say
+from measuring import machine, say, spread
 
 DRIVER = Path(__file__).with_name("h248_codec.escript")
 FORMS = ("pretty", "compact", "ber")
@@ -94,7 +94,7 @@ def _about() -> str:
 
 
 def _prepare(jobs: dict[tuple[str, str], Callable[[], object]], form: str, messages: list[bytes]) -> str:
-    from workbench.protocols.h248 import text
+    from workbench.protocols.h248 import binary, text
 
     if form != "ber":
         trees = [text.decode(message) for message in messages]
@@ -102,11 +102,7 @@ def _prepare(jobs: dict[tuple[str, str], Callable[[], object]], form: str, messa
         jobs["decode", form] = lambda: [text.decode(message) for message in messages]
         jobs["encode", form] = lambda: [text.encode(tree, style) for tree in trees]
         return "ready"
-    try:
-        binary = import_module("workbench.protocols.h248.binary")
-    except ImportError:
-        return "none"
-    levels = binary.LEVELS
+    levels = binary.PerLevelNaming((8, 8, 8))
     binary_trees = [binary.decode(message, naming=levels) for message in messages]
     jobs["decode", form] = lambda: [binary.decode(message, naming=levels) for message in messages]
     jobs["encode", form] = lambda: [binary.encode(tree, naming=levels) for tree in binary_trees]
@@ -114,10 +110,11 @@ def _prepare(jobs: dict[tuple[str, str], Callable[[], object]], form: str, messa
 
 
 def _forget() -> None:
-    writing = import_module("workbench.protocols.h248.writing")
-    for value in vars(writing).values():
-        if hasattr(value, "cache_clear"):
-            value.cache_clear()
+    """Empty every memory of words that our codecs have."""
+    for room in ("binary", "writing"):
+        for value in vars(import_module(f"workbench.protocols.h248.{room}")).values():
+            if hasattr(value, "cache_clear"):
+                value.cache_clear()
 
 
 # --- the comparison -------------------------------------------------------------------------------------------------
@@ -130,15 +127,13 @@ def compare(sides: list[Side], rounds: int) -> None:
         words = peer.ask(f"messages {form}")
         count = sum(1 for word in words.split(",") if word)
         octets = sum(len(base64.b64decode(word)) for word in words.split(","))
-        ready = [peer, *(side for side in sides[1:] if side.ask(f"messages {form} {words}") == "ready")]
-        if len(ready) == 1:
-            say(f"{form}: not here")
-            continue
+        for side in sides[1:]:
+            side.ask(f"messages {form} {words}")
         say(f"{form}: {count} messages, {octets} octets")
         for what in ("decode", "encode"):
-            taken: dict[str, list[float]] = {side.name: [] for side in ready}
+            taken: dict[str, list[float]] = {side.name: [] for side in sides}
             for each in range(rounds + 1):
-                for side in ready:
+                for side in sides:
                     seconds = side.seconds(what, form, count)
                     if each:
                         taken[side.name].append(seconds)
@@ -148,9 +143,9 @@ def compare(sides: list[Side], rounds: int) -> None:
 def _report(what: str, peer: str, taken: dict[str, list[float]]) -> None:
     for name, seconds in taken.items():
         median = statistics.median(seconds)
-        line = f"  {what}  {name:<20} {amount(median)} ({amount(min(seconds))} to {amount(max(seconds))}), {1 / median:,.0f}/s"
+        line = f"  {what}  {name:<20} {spread(seconds)}, {1 / median:,.0f}/s"
         if name != peer:
-            ratios = sorted(mine / theirs for mine, theirs in zip(seconds, taken[peer], strict=True))
+            ratios = sorted(ours / theirs for ours, theirs in zip(seconds, taken[peer], strict=True))
             line += f", {statistics.median(ratios):.2f} times megaco's time ({ratios[0]:.2f} to {ratios[-1]:.2f})"
         say(line)
 

@@ -5,11 +5,11 @@ Source: H.248.1 Annex B.2, versions 1 to 3.
 
 from __future__ import annotations
 
-from workbench.protocols.h248.reading import decode
+from workbench.protocols.h248.reading import decode, is_error_message
 from workbench.protocols.h248.tokens import Token, scan
 from workbench.protocols.h248.writing import Style, encode
 
-__all__ = ["Style", "Token", "decode", "encode", "tokens"]
+__all__ = ["Style", "Token", "decode", "encode", "is_error_message", "tokens"]
 
 
 def tokens(octets: bytes) -> tuple[Token, ...]:
