@@ -23,6 +23,7 @@ from workbench.protocols.h248.machine import (
     Transmit,
 )
 from workbench.protocols.h248.naming import PerLevelNaming
+from workbench.protocols.h248.provisioning import provision
 
 CODINGS = ["pretty", "compact", "binary"]
 
@@ -232,6 +233,27 @@ def test_provisioned_values_take_effect():
     assert mgc.receive_data(message(m.Pending(number), mid=MG), 0.1)[0].why == "more than 0 Pendings"
     with pytest.raises(LocalProtocolError):
         mg.timers = Timers(lifetime=40.0)
+
+
+def test_properties_of_root_and_seg():
+    """Which property sets what, at either end; absurd values are brought within bounds (H.248.1 E.2.1, E.15.1)."""
+    properties = [m.Property(name, (value,)) for name, value in {
+        "root/normalMGExecutionTime": "300", "root/normalMGCExecutionTime": "400",
+        "root/MGProvisionalResponseTimerValue": "500", "root/MGCProvisionalResponseTimerValue": "600",
+        "root/MGOriginatedPendingLimit": "7", "root/MGCOriginatedPendingLimit": "8",
+        "seg/MGSegmentationTimerValue": "900", "seg/MGCSegmentationTimerValue": "1000",
+        "seg/MGMaxPDUSize": "1100", "seg/MGCMaxPDUSize": "1200"}.items()]
+    seen = {}
+    for side in ("gateway", "controller"):
+        end = Transactions(MG)
+        provision(end, properties, side)
+        seen[side] = (end.timers.execution, end.timers.provisional, end.timers.segmentation, end.own_pending_limit,
+                      end.peer_pending_limit, end.max_octets)
+    assert seen == {"gateway": (0.3, 0.6, 0.9, 7, 8, 1200), "controller": (0.4, 0.5, 1.0, 8, 7, 1100)}
+    end = Transactions(MG)
+    provision(end, [m.Property("root/normalMGExecutionTime", ("0",)), m.Property("seg/MGCMaxPDUSize", ("9999999",)),
+                    m.Property("root/MGOriginatedPendingLimit", ("x",))], "gateway")
+    assert (end.timers.execution, end.max_octets, end.own_pending_limit) == (0.05, 65_507, 20)
 
 
 # Peers that mean harm

@@ -278,3 +278,18 @@ def test_long_replies_in_version_3():
         answers[version] = [decode(command.data, "compact").body[0] for command in play.take()]
     assert [one.error.code for one in answers[2]] == [533]
     assert [one.segment for one in answers[3]] == list(range(1, len(answers[3]) + 1)) and answers[3][-1].last
+
+
+def test_provisioned_timers():
+    """root/MGCProvisionalResponseTimerValue set on ROOT: after Pending a Notify is repeated so often."""
+    play = Controlled(controller=(MGC, SECOND)).registers()
+    state = h248.TerminationState(properties=(h248.Property("root/MGCProvisionalResponseTimerValue", ("1500",)),))
+    events = h248.Events(5, (h248.Event("it/ito", parameters=(h248.Property("mit", ("1000",)),)),))
+    reply = play.orders(h248.Action(h248.NULL, (h248.Command(
+        h248.Kind.MODIFY, (h248.ROOT,), (h248.Media((), state), events)),)))
+    assert service_change.error_of(reply) is None
+    play.later(10.1)
+    notify = play.hears()
+    play.says(h248.Pending(notify.id)).later(1.4).does_nothing().later(0.2)
+    assert play.hears() == notify
+    assert play.node._association.transactions.timers.provisional == 1.5

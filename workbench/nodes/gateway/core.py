@@ -45,6 +45,7 @@ from workbench.protocols.h248 import message as h248
 from workbench.protocols.h248.association import Association
 from workbench.protocols.h248.coding import Codec, Coding, codec_of
 from workbench.protocols.h248.packages import Registry
+from workbench.protocols.h248.provisioning import provision
 from workbench.security.identities import Identity
 
 INACTIVITY = "it/ito"
@@ -115,6 +116,7 @@ class Gateway:
             addresses=self._addresses, registry=registry, out=self._out, stamp=self._stamp)
         self._control.reaches = self._association.reaches
         self._notified: dict[int, h248.Command] = {}
+        self._provisioned: tuple[h248.Property, ...] = ()
         self._heard = 0.0
 
     # The node
@@ -189,6 +191,7 @@ class Gateway:
                     self._out.order(Note(f"the controller refuses a message: {error.code} {error.text or ''}"))
                 case association.Registered():
                     self._heard = now
+                    self._provision(self._provisioned)
                     self._out.order(Note("registered with the controller"))
                 case association.RegistrationRefused(error=error):
                     self._out.order(Note(f"the controller refuses registration: {error.code} {error.text or ''}"))
@@ -209,6 +212,9 @@ class Gateway:
         answer = self._answer(number, replies, now)
         self._reported(self._link.carry(answer, now, _why(actions, replies)), now)
         self._out.order(*(command for command in caused if not isinstance(command, _READY)))
+        root = self._control.root.more
+        if root is not None and root.properties is not self._provisioned:
+            self._provision(root.properties)
         if self._control.restart_ordered:
             self._control.restart_ordered = False
             self._reported(self._link.carry(self._association.restart(now), now), now)
@@ -222,6 +228,13 @@ class Gateway:
         except LocalProtocolError as error:  # something the controller made us keep can't be written back
             self._out.order(Note(f"the reply can't be encoded: {error}"))
             return self._association.reply(number, h248.ErrorDescriptor(500, "internal software failure"), now)
+
+    def _provision(self, properties: tuple[h248.Property, ...]) -> None:
+        """Properties of ROOT that set the timers and limits of the association."""
+        self._provisioned = properties
+        transactions = self._association.transactions
+        if transactions is not None:
+            provision(transactions, properties, "gateway")
 
     # Leaving and coming back
 

@@ -121,7 +121,9 @@ class Transactions:
         self.codec = codec_of(coding)
         self.reliable = reliable
         self._max_transactions = max_transactions
-        most = max_octets or (TPKT_OCTETS if reliable else UDP_OCTETS)
+        self.carried_octets = TPKT_OCTETS if reliable else UDP_OCTETS
+        """Longest message that the transport carries."""
+        most = max_octets or self.carried_octets
         delay = Delay(timers, jitter)
         self._sender = Sender(mid, version, self.codec, most, max_transactions)
         self._requests = Requests(
