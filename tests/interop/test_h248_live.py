@@ -28,7 +28,7 @@ from workbench.protocols.h248.packages import registry
 from workbench.protocols.h248.supervision import Changed, Meaning
 from workbench.security.source import Source
 
-WAYS = [("udp", "pretty"), ("udp", "compact"), ("udp", "binary")]
+WAYS = [(transport, coding) for transport in ("udp", "tcp") for coding in ("pretty", "compact", "binary")]
 REALMS = {"access.example.net": "127.0.0.1", "core.example.net": "127.0.0.1"}
 
 
@@ -69,7 +69,8 @@ def test_their_controller_drives_our_gateway(folder: Path, transport: str, codin
     dead = free_port(stream=True)
     peer = Peer(folder, "controller", transport, coding, theirs.port, transactions, dead).listening()
     network = Kept("agw", ours)
-    gateway = ImsAgw("agw", control=ours, controller=theirs, source=Source(1, "agw"), coding=coding, addresses=REALMS)
+    gateway = ImsAgw("agw", control=ours, controller=theirs, source=Source(1, "agw"), coding=coding,
+                     transport=transport, addresses=REALMS)
     together(Alone(gateway, network), network, peer)
     seen_by_controller(peer, coding)
     seen_on_the_wire(decoded(network.messages, coding), transactions, dead)
