@@ -29,6 +29,11 @@ def erlang_ber_terms(messages: list[tuple[int, bytes]]) -> list[str | Refused]:
     return _terms(_asked([(f"ber{version}", octets) for version, octets in messages]))
 
 
+def erlang_native_terms(messages: list[tuple[int, bytes]]) -> list[str | Refused]:
+    """What megaco's ASN.1 codec makes of BER, with ids and names of any form left as octets."""
+    return _terms(_asked([(f"native{version}", octets) for version, octets in messages]))
+
+
 def _terms(answers: list[tuple[bool, bytes]]) -> list[str | Refused]:
     return [Refused(_text(answer)) if bad else _text(answer) for bad, answer in answers]
 

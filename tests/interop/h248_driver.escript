@@ -3,6 +3,7 @@
 %% In: one line a message, what to do and base64:
 %%   text    decode text            -> the term as text
 %%   ber1, ber2, ber3   decode BER of that version -> the term as text
+%%   native2 the same by the ASN.1 codec alone: ids and names stay octets
 %%   recode  decode text, encode it as BER -> the octets
 %% Out: one line each, "ok " or "error " and the answer in base64.
 
@@ -30,6 +31,8 @@ loop() ->
 
 answer("text", Message) -> decoded(megaco_pretty_text_encoder:decode_message([], dynamic, Message));
 answer("ber" ++ Version, Message) -> decoded(megaco_ber_encoder:decode_message([], list_to_integer(Version), Message));
+answer("native" ++ Version, Message) ->
+    decoded(megaco_ber_encoder:decode_message([native], list_to_integer(Version), Message));
 answer("recode", Message) ->
     case megaco_pretty_text_encoder:decode_message([], dynamic, Message) of
         {ok, Term} ->
