@@ -32,23 +32,28 @@ def until(process: subprocess.Popen[str], wanted: str) -> list[str]:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent as on POSIX here")
-@pytest.mark.parametrize("ends", [signal.SIGINT, signal.SIGTERM])
-def test_a_gateway_registers_with_a_controller(tmp_path: Path, ends: signal.Signals):
-    """Two commands, two settings files; Ctrl-C or SIGTERM ends each with exit status 0."""
-    control, gateway, access, core = (free_port() for _ in range(4))
+@pytest.mark.parametrize(("ends", "transport", "coding"), [
+    (signal.SIGINT, "udp", "pretty"), (signal.SIGTERM, "tcp", "binary")])
+def test_a_gateway_registers_with_a_controller(tmp_path: Path, ends: signal.Signals, transport: str, coding: str):
+    """Two commands, two settings files; Ctrl-C or SIGTERM ends each with exit status 0, and the gateway says so."""
+    control, gateway = (free_port(stream=transport == "tcp") for _ in range(2))
+    access, core = (free_port() for _ in range(2))
+    common = f'transport = "{transport}"\ncoding = "{coding}"\n'
     (tmp_path / "agw.toml").write_text(
-        f'control = "127.0.0.1:{gateway}"\ncontroller = "127.0.0.1:{control}"\n')
+        f'{common}control = "127.0.0.1:{gateway}"\ncontroller = "127.0.0.1:{control}"\n')
     (tmp_path / "alg.toml").write_text(
-        f'control = "127.0.0.1:{control}"\ngateway = "127.0.0.1:{gateway}"\n'
+        f'{common}control = "127.0.0.1:{control}"\ngateway = "127.0.0.1:{gateway}"\n'
         f'access = "127.0.0.1:{access}"\ncore = "127.0.0.1:{core}"\n')
     alg = start("alg", "--config", str(tmp_path / "alg.toml"))
     agw = None
     try:
-        until(alg, f"receives datagrams at 127.0.0.1:{control}")
+        until(alg, f"at 127.0.0.1:{control}")
         agw = start("agw", "--config", str(tmp_path / "agw.toml"))
         until(agw, "registered with the controller")
+        agw.send_signal(ends)
+        until(alg, "the gateway went out of service")
+        alg.send_signal(ends)
         for process in (agw, alg):
-            process.send_signal(ends)
             _, complaints = process.communicate(timeout=PATIENCE)
             assert (process.returncode, complaints) == (0, "")
     finally:

@@ -129,21 +129,22 @@ def test_all_of_a_gateway_s_settings(tmp_path: Path):
     file.write_text("""
 name = "edge"
 control = "[::1]"
-controller = "[::1]:2950"
+controller = ["[::1]:2950", "[::1]"]
+version = 3
 coding = "compact"
 ports = [50000, 50010]
 contexts = 5
 profile = "myprofile/2"
 tls_versions = ["1.3"]
 [realms]
-"access.example.net" = "::1"
+"access.example.net" = ["::1", "127.0.0.1"]
 """)
     node = settings.agw(file, Source(1, "x"), 0.0)
     commands = node.handle(Started(), 0.0)
     assert BindDatagrams(Endpoint("::1", 2944)) in commands
     (sent,) = [c for c in commands if isinstance(c, SendDatagram)]
     assert sent.remote == Endpoint("::1", 2950)
-    assert b"PF=myprofile/2" in sent.data and sent.data.startswith(b"!/2 [::1]:2944")
+    assert b"PF=myprofile/2" in sent.data and sent.data.startswith(b"!/3 [::1]:2944")
 
 
 @pytest.mark.parametrize(("text", "said"), [
@@ -157,10 +158,14 @@ tls_versions = ["1.3"]
     ("ports = ['a', 3]", "line 1: ports[0]: expected int, got str"),
     ("profile = 'none'", "line 1: profile: 'none' is not name/version"),
     ("[realms]\n'access' = 'x'", "line 2: realms.access: 'x' is not an IPv4 or IPv6 address"),
-    ("[realms]\n'access' = 5", "line 1: realms: expected str, got int for one of its values"),
+    ("[realms]\n'access' = 5", "line 1: realms: expected str | array, got int for one of its values"),
     ("[realms]", "line 1: realms: a gateway needs at least one"),
     ("tls_versions = []", "line 1: tls_versions: a gateway needs at least one"),
     ("contexts = 0", "line 1: contexts: 0"),
+    ("controller = []", "line 1: controller: a gateway needs at least one"),
+    ("transport = 'sctp'", "line 1: transport: invalid enum value 'sctp'"),
+    ("version = 4", "line 1: version: 4; there are 1, 2 and 3"),
+    ("waiting_delay = -1", "line 1: waiting_delay: -1; from 0 to 600"),
     ("packages = 'none.toml'", "line 1: packages: "),
     ("control = ", "Invalid value (at end of document)"),
 ])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from workbench.errors import LocalProtocolError, NetworkError
@@ -23,6 +23,8 @@ Watch = Callable[[Entry], None]
 
 # A node that names the same moment this often after it was woken for it has a timer that it never clears.
 _MOST_IDLE = 10_000
+# How long the reply to a gateway's last words is waited for.
+_FAREWELL = 0.2
 
 
 class Alone:
@@ -71,6 +73,15 @@ class Alone:
             self._step(clock, until)
         return held
 
+    def leave(self, clock: Callable[[], float]) -> None:
+        """Let a gateway say that it goes out of service, and give its words a moment to get away."""
+        leave = getattr(self.node, "leave", None)
+        if leave is not None:
+            self.now = max(self.now, clock())
+            self._carry(leave(self.now), starting=False)
+            self._stopped = False
+            self.run(clock, until=self.now + _FAREWELL)
+
     def ask(self, order: object) -> None:
         """Ask the node for something now, as a script line would."""
         self._hand(Asked(order))
@@ -95,7 +106,10 @@ class Alone:
 
     def _hand(self, happened: Happening, *, starting: bool = False) -> None:
         self._show(happened, heard=True)
-        for command in self.node.handle(happened, self.now):
+        self._carry(self.node.handle(happened, self.now), starting=starting)
+
+    def _carry(self, commands: Sequence[Command], *, starting: bool) -> None:
+        for command in commands:
             self._show(command, heard=False)
             try:
                 self._network.carry(self.node.name, command, self.now)
@@ -131,6 +145,7 @@ def serve(make: Callable[[Source, float], Node], watch: Watch | None = None) -> 
     before = [(number, signal.signal(number, stop)) for number in (signal.SIGINT, signal.SIGTERM)]
     try:
         alone.run(lambda: network.now)
+        alone.leave(lambda: network.now)
     finally:
         for number, handler in before:
             signal.signal(number, handler)

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from workbench.security.source import Source
 
 Coding = Literal["pretty", "compact", "binary"]
+Transport = Literal["udp", "tcp"]
 
 _MOST_OCTETS = 1_048_576
+_LONGEST_DELAY = 600
 _REALMS = ("access.example.net", "core.example.net")
 _PORTS = {"pretty": 2944, "compact": 2944, "binary": 2945}
 
@@ -35,26 +37,33 @@ class AgwFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         name: of the node, also the common name of its certificate.
         control: its own H.248 endpoint, `address` or `address:port` (an IPv6 address in brackets); the port is 2944
             for text and 2945 for binary where none is given.
-        controller: its IMS-ALG's.
+        controller: its IMS-ALG's, or several in the order in which they are tried.
         coding: of H.248: text with long (`pretty`) or short (`compact`) tokens, or `binary`.
+        transport: of H.248: `udp`, or `tcp`: the gateway opens the connection.
+        version: newest protocol version, 1 to 3.
+        waiting_delay: at most so many seconds pass before the first registration (restart avalanche).
         profile: `name/version` for ServiceChange; the registry's by default.
         ports: first and last local port for media.
         contexts: how many there may be at one time.
         tls_versions: `1.2`, `1.3` or both.
         packages: a file that is laid over the package registry.
-        realms: IP realm to the gateway's own address there.
+        realms: IP realm to the gateway's own address there, or several.
     """
 
     name: str = "agw"
     control: str = "127.0.0.1:2944"
-    controller: str = "127.0.0.1:2946"
+    controller: str | tuple[str, ...] = "127.0.0.1:2946"
     coding: Coding = "pretty"
+    transport: Transport = "udp"
+    version: int = 2
+    waiting_delay: float = 0.0
     profile: str | None = None
     ports: tuple[int, int] = (40_000, 49_998)
     contexts: int = 10_000
     tls_versions: tuple[Literal["1.2", "1.3"], ...] = ("1.2", "1.3")
     packages: str | None = None
-    realms: dict[str, str] = msgspec.field(default_factory=lambda: dict.fromkeys(_REALMS, "127.0.0.1"))
+    realms: dict[str, str | tuple[str, ...]] = msgspec.field(
+        default_factory=lambda: dict.fromkeys(_REALMS, "127.0.0.1"))
 
 
 class AlgFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,7 +73,7 @@ class AlgFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         name: of the node.
         control: its own H.248 endpoint; as in `AgwFile`.
         gateway: its IMS-AGW's.
-        coding: of H.248; as in `AgwFile`.
+        coding, transport: of H.248; as in `AgwFile`.
         access, core: its SIP endpoints towards UEs and towards the core, over UDP.
         bearer: `agnostic` or `msrp`: whether m= lines for the gateway name the application.
         routes: SIP domain to the next hop beyond the core.
@@ -74,6 +83,7 @@ class AlgFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     control: str = "127.0.0.1:2946"
     gateway: str = "127.0.0.1:2944"
     coding: Coding = "pretty"
+    transport: Transport = "udp"
     access: str = "127.0.0.1:5060"
     core: str = "127.0.0.1:5080"
     bearer: Literal["agnostic", "msrp"] = "agnostic"
@@ -186,12 +196,24 @@ def agw(path: Path, source: Source, epoch: float) -> Node:
         raise file.wrong("contexts", f"{told.contexts}")
     if told.profile is not None and re.fullmatch(r"[A-Za-z][\w.-]*/[1-9][0-9]?", told.profile) is None:
         raise file.wrong("profile", f"{told.profile!r} is not name/version, such as profilename/1")
+    if not 1 <= told.version <= 3:
+        raise file.wrong("version", f"{told.version}; there are 1, 2 and 3")
+    if not 0 <= told.waiting_delay <= _LONGEST_DELAY:
+        raise file.wrong("waiting_delay", f"{told.waiting_delay:g}; from 0 to {_LONGEST_DELAY}")
     port = _PORTS[told.coding]
+    controllers = [file.endpoint("controller", one, port) for one in _several(told.controller)]
+    if not controllers:
+        raise file.wrong("controller", "a gateway needs at least one")
     return ImsAgw(
         told.name,
         control=file.endpoint("control", told.control, port),
-        controller=file.endpoint("controller", told.controller, port),
-        addresses={realm: file.address(f"realms.{realm}", address) for realm, address in told.realms.items()},
+        controller=controllers,
+        addresses={
+            realm: [file.address(f"realms.{realm}", address) for address in _several(addresses)]
+            for realm, addresses in told.realms.items()},
+        transport=told.transport, version=told.version, waiting_delay=told.waiting_delay,
+        # Whoever remembers requests of a process before this one must not take ours for them.
+        first_id=source.number(1, 0x7FFFFFFF),
         source=source, identity=Identity.self_signed(told.name, source), tls_versions=told.tls_versions,
         limits=Limits(contexts=told.contexts), ports=told.ports, profile=told.profile, coding=told.coding,
         epoch=epoch, registry=_registry(file, told.packages))
@@ -211,7 +233,12 @@ def alg(path: Path, source: Source, epoch: float) -> Node:
         control=file.endpoint("control", told.control, port),
         gateway=file.endpoint("gateway", told.gateway, port),
         routes={domain: file.endpoint(f"routes.{domain}", hop, 5060) for domain, hop in told.routes.items()},
-        source=source, bearer=Bearer(told.bearer), coding=told.coding)
+        source=source, bearer=Bearer(told.bearer), coding=told.coding,
+        transport=told.transport)
+
+
+def _several(given: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else given
 
 
 def _registry(file: File, packages: str | None) -> Registry | None:
