@@ -105,7 +105,7 @@ def message_reader(names: Names, naming: TerminationNaming) -> Reader:
         sequences=methods_of(tree),
         alternatives=_alternatives(tree),
         words=WORDS | {"SignalDirection": {**WORDS["SignalDirection"], MEGACO_BOTH: SignalDirection.BOTH}},
-        around={"TerminationID": _remembering, "Mid": _remembering},
+        around={"TerminationID": _remembering, "TerminationIDList": _remembering, "Mid": _remembering},
     )
     return Readers(building).contents("MegacoMessage")
 

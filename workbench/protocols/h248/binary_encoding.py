@@ -97,7 +97,7 @@ def message_writer(names: Names, naming: TerminationNaming) -> Writer:
         },
         choices={**_choices(tree), "Mid": Remembered(_mid).__getitem__},
         words={name: {word: number for number, word in words.items()} for name, words in WORDS.items()},
-        around={"TerminationID": _remembering, "Mid": _remembering},
+        around={"TerminationID": _remembering, "TerminationIDList": _remembering, "Mid": _remembering},
     )
     return Writers(splitting).contents("MegacoMessage")
 

@@ -42,32 +42,63 @@ _FIRST = re.compile(r"[.;:](?: |$)")
 
 # What the names in a type are of.
 _KINDS = {
-    "PropertyParm": ItemKind.PROPERTY, "IndAudPropertyParm": ItemKind.PROPERTY, "RequestedEvent": ItemKind.EVENT,
-    "SecondRequestedEvent": ItemKind.EVENT, "ObservedEvent": ItemKind.EVENT, "EventSpec": ItemKind.EVENT,
-    "IndAudEventsDescriptor": ItemKind.EVENT, "IndAudEventBufferDescriptor": ItemKind.EVENT,
-    "Signal": ItemKind.SIGNAL, "IndAudSignal": ItemKind.SIGNAL, "StatisticsParameter": ItemKind.STATISTIC,
+    "PropertyParm": ItemKind.PROPERTY,
+    "IndAudPropertyParm": ItemKind.PROPERTY,
+    "RequestedEvent": ItemKind.EVENT,
+    "SecondRequestedEvent": ItemKind.EVENT,
+    "ObservedEvent": ItemKind.EVENT,
+    "EventSpec": ItemKind.EVENT,
+    "IndAudEventsDescriptor": ItemKind.EVENT,
+    "IndAudEventBufferDescriptor": ItemKind.EVENT,
+    "Signal": ItemKind.SIGNAL,
+    "IndAudSignal": ItemKind.SIGNAL,
+    "StatisticsParameter": ItemKind.STATISTIC,
     "IndAudStatisticsDescriptor": ItemKind.STATISTIC,
 }
 # Components of one name that mean different things are told apart by their types.
 _OWN = {("DomainName", "name"), ("SeqSigList", "id"), ("IndAudSeqSigList", "id")}
 _PACKAGED = ("PkgdName", "EventName", "SignalName")
 # What stands in the title of the element around it.
-_TITLES = frozenset((
-    "transactionId", "contextId", "requestID", "requestId", "streamID", "errorCode", "terminationID", "TerminationID",
-    "name", "pkgdName", "eventName", "signalName", "statName", "version", "firstAck", "segmentNumber",
-    "eventParameterName", "sigParameterName", "packageName", "ip4Address", "ip6Address", "domainName", "deviceName",
-    "address", "SeqSigList.id", "DomainName.name",
-))
+_TITLES = frozenset(
+    (
+        "transactionId",
+        "contextId",
+        "requestID",
+        "requestId",
+        "streamID",
+        "errorCode",
+        "terminationID",
+        "TerminationID",
+        "name",
+        "pkgdName",
+        "eventName",
+        "signalName",
+        "statName",
+        "version",
+        "firstAck",
+        "segmentNumber",
+        "eventParameterName",
+        "sigParameterName",
+        "packageName",
+        "ip4Address",
+        "ip6Address",
+        "domainName",
+        "deviceName",
+        "address",
+        "SeqSigList.id",
+        "DomainName.name",
+    )
+)
 _UNITS = {"duration": 100, "intersigDelay": 100}
 
 
 class _Place(msgspec.Struct, frozen=True):
     """Where we are: the item whose values these are, and its parameter."""
 
-    kind: ItemKind = ItemKind.PROPERTY      # of the names here
+    kind: ItemKind = ItemKind.PROPERTY  # of the names here
     item: ItemCodec | None = None
     parameter: ParameterCodec | None = None
-    line: str = ""                          # the letter of a line of SDP
+    line: str = ""  # the letter of a line of SDP
 
 
 @lru_cache(maxsize=1)
@@ -94,7 +125,13 @@ class _Walk:
         self.octets = octets
 
     def element(
-        self, at: int, end: int, name: str, kind: Type | None, place: _Place, depth: int,
+        self,
+        at: int,
+        end: int,
+        name: str,
+        kind: Type | None,
+        place: _Place,
+        depth: int,
     ) -> tuple[tuple[Span, ...], int]:
         """The element at `at`, and where the next one begins; what does not decode ends all up to `end`."""
         try:
@@ -103,8 +140,11 @@ class _Walk:
             return _undecoded(at, end, str(error)), end
         stop = end if header.length is None else header.content + header.length
         if stop > end or depth > ber.MAX_DEPTH:
-            why = f"nested over {ber.MAX_DEPTH} deep" if depth > ber.MAX_DEPTH else str(
-                ber.beyond(header.content, stop, end))
+            why = (
+                f"nested over {ber.MAX_DEPTH} deep"
+                if depth > ber.MAX_DEPTH
+                else str(ber.beyond(header.content, stop, end))
+            )
             return _undecoded(at, end, f"{why} [X.690 §8.1]"), end
         head = (
             Span("ber.tag", at, header.length_at, _tag(header, name)),
@@ -114,7 +154,7 @@ class _Walk:
             parts, after = self._parts(header, stop, kind, place, depth)
             return (self._folded(name, kind, (*head, *parts), at, after),), after
         leaves = self._content(header.content, stop, name, kind, place)
-        if not leaves:      # a NULL speaks by being there
+        if not leaves:  # a NULL speaks by being there
             return (Span("ber.asked" if name.startswith("asked.") else f"ber.{name}", at, stop, "", head),), stop
         value = leaves[-1].value
         if leaves[0].name == "ber.package":
@@ -124,7 +164,12 @@ class _Walk:
     # --- constructed
 
     def _parts(
-        self, header: ber.Header, stop: int, kind: Type | None, place: _Place, depth: int,
+        self,
+        header: ber.Header,
+        stop: int,
+        kind: Type | None,
+        place: _Place,
+        depth: int,
     ) -> tuple[list[Span], int]:
         """What is inside of a constructed element, and where the next one begins."""
         found: list[Span] = []
@@ -147,7 +192,7 @@ class _Walk:
         first = self.octets[at]
         if kind is None:
             return "unknown", None
-        if not kind.shape.constructed:      # a string in pieces
+        if not kind.shape.constructed:  # a string in pieces
             return "piece", kind
         of = kind
         if kind.shape is Shape.SEQUENCE_OF:
@@ -164,7 +209,12 @@ class _Walk:
         return f"{of.name}.{component.name}" if own else component.name, inner
 
     def _placed(
-        self, kind: Type | None, name: str, inner: Type | None, found: tuple[Span, ...], place: _Place,
+        self,
+        kind: Type | None,
+        name: str,
+        inner: Type | None,
+        found: tuple[Span, ...],
+        place: _Place,
     ) -> _Place:
         """The place of what follows: a name says whose values come."""
         if kind is None or inner is None or not found or found[0].name != "ber.element":
@@ -190,10 +240,13 @@ class _Walk:
 
     def _termination(self, parts: tuple[Span, ...]) -> str:
         """A TerminationID as its text: `ROOT`, `$`, `0x20000011`."""
-        wildcards = [self.octets[leaf.start] for part in parts for leaf in part.leaves()
-                     if leaf.name == "ber.WildcardField"]
-        id = next((self.octets[leaf.start : leaf.end] for part in parts for leaf in part.leaves()
-                   if leaf.name == "ber.id"), b"")
+        wildcards = [
+            self.octets[leaf.start] for part in parts for leaf in part.leaves() if leaf.name == "ber.WildcardField"
+        ]
+        id = next(
+            (self.octets[leaf.start : leaf.end] for part in parts for leaf in part.leaves() if leaf.name == "ber.id"),
+            b"",
+        )
         try:
             return _NAMING.text(wildcards, id) if id else ""
         except ValueError:
@@ -220,8 +273,14 @@ class _Walk:
         if place.line:
             text = unwrapped(content)
             start = stop - len(text)
-            head = (Span("ber.tag", at, at + 1, _UNIVERSAL.get(content[0], "")),
-                    Span("ber.length", at + 1, start, f"{len(text)} octets")) if start > at else ()
+            head = (
+                (
+                    Span("ber.tag", at, at + 1, _UNIVERSAL.get(content[0], "")),
+                    Span("ber.length", at + 1, start, f"{len(text)} octets"),
+                )
+                if start > at
+                else ()
+            )
             said = text.decode("utf-8", "replace")
             return (*head, *((Span(f"ber.sdp.{place.line}", start, stop, said),) if text else ()))
         codec: ValueCodec | None = LINE
@@ -233,9 +292,11 @@ class _Walk:
         if inner is None:
             return (Span("ber.value", at, stop, said),)
         start = stop - inner
-        return (Span("ber.tag", at, at + 1, _UNIVERSAL.get(content[0], "")),
-                Span("ber.length", at + 1, start, f"{inner} octets"),
-                *((Span("ber.value", start, stop, said),) if inner else ()))
+        return (
+            Span("ber.tag", at, at + 1, _UNIVERSAL.get(content[0], "")),
+            Span("ber.length", at + 1, start, f"{inner} octets"),
+            *((Span("ber.value", start, stop, said),) if inner else ()),
+        )
 
 
 def _packaged(at: int, content: bytes, kind: ItemKind) -> tuple[Span, ...]:
@@ -248,8 +309,10 @@ def _packaged(at: int, content: bytes, kind: ItemKind) -> tuple[Span, ...]:
         package, _, item = (found.text if found is not None else "*").partition("/")
     known = registry().lookup(f"{package}/{item}", kind)
     meaning = f", {_FIRST.split(known.meaning)[0]}" if known is not None and known.meaning else ""
-    return (Span("ber.package", at, at + 2, f"0x{content[:2].hex().upper()} {package}"),
-            Span("ber.item", at + 2, at + 4, f"0x{content[2:].hex().upper()} {item}{meaning}".strip()))
+    return (
+        Span("ber.package", at, at + 2, f"0x{content[:2].hex().upper()} {package}"),
+        Span("ber.item", at + 2, at + 4, f"0x{content[2:].hex().upper()} {item}{meaning}".strip()),
+    )
 
 
 def _letter(content: bytes) -> str:
@@ -332,8 +395,12 @@ def _word(kind: Type, content: bytes) -> str:
 
 def _bits(kind: Type, content: bytes) -> str:
     """The first octet counts the unused bits at the end; bit 0 is the top bit of the second one (X.690 §8.6)."""
-    found = [kind.words.get(8 * at + bit, f"bit {8 * at + bit}")
-             for at, octet in enumerate(content[1:9]) for bit in range(8) if octet & 0x80 >> bit]
+    found = [
+        kind.words.get(8 * at + bit, f"bit {8 * at + bit}")
+        for at, octet in enumerate(content[1:9])
+        for bit in range(8)
+        if octet & 0x80 >> bit
+    ]
     return ", ".join(found) or "none"
 
 
@@ -349,7 +416,11 @@ def _identifier(kind: Type, content: bytes) -> str:
 
 
 _READINGS: dict[Shape, Callable[[Type, bytes], str]] = {
-    Shape.INTEGER: _text, Shape.OCTET_STRING: _text, Shape.ENUMERATED: _word, Shape.BIT_STRING: _bits,
-    Shape.IA5_STRING: _text, Shape.OBJECT_IDENTIFIER: _identifier,
+    Shape.INTEGER: _text,
+    Shape.OCTET_STRING: _text,
+    Shape.ENUMERATED: _word,
+    Shape.BIT_STRING: _bits,
+    Shape.IA5_STRING: _text,
+    Shape.OBJECT_IDENTIFIER: _identifier,
     Shape.BOOLEAN: lambda _, content: "ON" if any(content) else "OFF",
 }

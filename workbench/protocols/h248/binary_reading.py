@@ -95,7 +95,7 @@ class Readers:
     def _compiled(self, found: Type) -> Reader:
         match found.shape:
             case Shape.SEQUENCE:
-                return _sequence(found, self._component_table(found), self._building.sequences.get(found.name, _tuple))
+                return _sequence(found, self._component_table(found), self._building.sequences.get(found.name))
             case Shape.SEQUENCE_OF:
                 return _sequence_of(MODULE[found.of], self._element_table(found.of))
             case Shape.CHOICE:
@@ -142,10 +142,6 @@ class Readers:
         return table
 
 
-def _tuple(*components: object) -> tuple[object, ...]:
-    return components
-
-
 def _made(reader: Reader, make: Callable[..., object] | None, clause: str) -> Reader:
     """The reader, and then what is made of its value."""
     if make is None:
@@ -164,7 +160,7 @@ def _made(reader: Reader, make: Callable[..., object] | None, clause: str) -> Re
 # --- constructed types -----------------------------------------------------------------------------------------------
 
 
-def _sequence(found: Type, table: list[tuple[int, Reader] | None], build: Callable[..., object]) -> Reader:
+def _sequence(found: Type, table: list[tuple[int, Reader] | None], build: Callable[..., object] | None) -> Reader:
     clause = f"{CLAUSE} {found.name}"
     blank: list[object] = [None] * len(found.components)
     needed = [component.number for component in found.components if not component.optional]
@@ -188,12 +184,19 @@ def _sequence(found: Type, table: list[tuple[int, Reader] | None], build: Callab
                 at = end = content + length
                 if end > stop:
                     raise beyond(content, end, stop)
+            elif length == 0x81:
+                content = at + 3
+                at = end = content + octets[at + 2]
+                if end > stop:
+                    raise beyond(content, end, stop)
             else:
                 content, end, at = extent(octets, at + 1, stop)
             values[number] = reader(octets, content, end)
         for number in needed:
             if values[number] is None:
                 _missing(found, number, start, stop)
+        if build is None:
+            return tuple(values)
         try:
             return build(*values)
         except ValueError as wrong:
@@ -217,6 +220,11 @@ def _sequence_of(element: Type, table: list[Reader | None]) -> Reader:
             if length < 0x80:
                 content = at + 2
                 at = end = content + length
+                if end > stop:
+                    raise beyond(content, end, stop)
+            elif length == 0x81:
+                content = at + 3
+                at = end = content + octets[at + 2]
                 if end > stop:
                     raise beyond(content, end, stop)
             else:

@@ -11,13 +11,13 @@ Source: H.248.1 Annex A, X.690 §8.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple
 
 from workbench.errors import LocalProtocolError
 from workbench.protocols.h248.ber import integer_contents, length_octets, object_identifier_contents
-from workbench.protocols.h248.schema import MODULE, Component, Shape, Type
+from workbench.protocols.h248.schema import MODULE, Shape, Type
 
-Writer = Callable[[object], bytes]
+Writer = Callable[[Any], bytes]
 """A value: the contents of its TLV. (For a CHOICE: the TLV of its alternative.)"""
 
 
@@ -37,27 +37,21 @@ class Splitting(NamedTuple):
     around: Mapping[str, Callable[[Writer], Writer]]
 
 
-class _Heads(dict[int, bytes]):
-    """A tag with each length that was met, as octets."""
-
-    def __init__(self, tag: int) -> None:
-        super().__init__()
-        self._tag = bytes((tag,))
-        self.update((length, self._tag + length_octets(length)) for length in range(256))
-
-    def __missing__(self, length: int) -> bytes:
-        return self._tag + length_octets(length)
+_READY = 1024
+"""Lengths up to here have their octets ready."""
+_HEADS: dict[int, list[bytes]] = {}
 
 
-_HEADS: dict[int, _Heads] = {}
-
-
-def heads(tag: int) -> Mapping[int, bytes]:
+def _heads(tag: int) -> list[bytes]:
     """Identifier and length octets by length, for one identifier octet."""
     found = _HEADS.get(tag)
     if found is None:
-        found = _HEADS[tag] = _Heads(tag)
+        found = _HEADS[tag] = [bytes((tag,)) + length_octets(length) for length in range(_READY)]
     return found
+
+
+def _long(tag: int, contents: bytes) -> bytes:
+    return bytes((tag,)) + length_octets(len(contents))
 
 
 class Writers:
@@ -91,71 +85,75 @@ class Writers:
     def _compiled(self, found: Type) -> Writer:
         match found.shape:
             case Shape.SEQUENCE:
-                return _sequence(
-                    [(heads(_tag(component)), self.contents(component.type)) for component in found.components],
-                    self._splitting.sequences.get(found.name),
-                )
+                return _sequence(self._parts(found), self._splitting.sequences.get(found.name))
             case Shape.SEQUENCE_OF:
                 element = MODULE[found.of]
                 if element.shape is Shape.CHOICE:
                     return _concatenated(self.contents(found.of))
                 tag = (element.shape.universal or 0) | (0x20 if element.shape.constructed else 0)
-                return _sequence_of(heads(tag), self.contents(found.of))
+                return _sequence_of(tag, self.contents(found.of))
             case Shape.CHOICE:
-                return _choice(
-                    [(heads(_tag(component)), self.contents(component.type)) for component in found.components],
-                    self._splitting.choices[found.name],
-                )
+                return _choice(self._parts(found), self._splitting.choices[found.name])
             case Shape.ENUMERATED:
                 return _enumerated(found, self._splitting.words.get(found.name, {}))
             case _:
                 return _LEAVES[found.shape](found)
 
+    def _parts(self, found: Type) -> list[_Part]:
+        parts: list[_Part] = []
+        for component in found.components:
+            constructed = MODULE[component.type].shape.constructed
+            tag = (0xA0 if constructed else 0x80) | component.number
+            parts.append((tag, _heads(tag), self.contents(component.type)))
+        return parts
 
-def _tag(component: Component) -> int:
-    constructed = MODULE[component.type].shape.constructed
-    return (0xA0 if constructed else 0x80) | component.number
+
+_Part = tuple[int, list[bytes], Writer]
+"""Of a component or alternative: its identifier octet, that with each length, and the writer of its contents."""
 
 
-def _sequence(parts: list[tuple[Mapping[int, bytes], Writer]], split: Callable[..., Sequence[object]] | None) -> Writer:
-    def write(value: object) -> bytes:
-        values = cast("Sequence[object]", value) if split is None else split(value)
+def _sequence(parts: list[_Part], split: Callable[..., Sequence[object]] | None) -> Writer:
+    def write(value: Any) -> bytes:
+        values = value if split is None else split(value)
         written: list[bytes] = []
-        for (head, writer), part in zip(parts, values, strict=True):
+        for (tag, head, writer), part in zip(parts, values, strict=True):
             if part is not None:
                 contents = writer(part)
-                written.append(head[len(contents)])
-                written.append(contents)
+                size = len(contents)
+                written += (head[size] if size < _READY else _long(tag, contents), contents)
         return b"".join(written)
 
     return write
 
 
-def _sequence_of(head: Mapping[int, bytes], writer: Writer) -> Writer:
-    def write(value: object) -> bytes:
+def _sequence_of(tag: int, writer: Writer) -> Writer:
+    head = _heads(tag)
+
+    def write(value: Sequence[object]) -> bytes:
         written: list[bytes] = []
-        for item in cast("Sequence[object]", value):
+        for item in value:
             contents = writer(item)
-            written.append(head[len(contents)])
-            written.append(contents)
+            size = len(contents)
+            written += (head[size] if size < _READY else _long(tag, contents), contents)
         return b"".join(written)
 
     return write
 
 
 def _concatenated(writer: Writer) -> Writer:
-    def write(value: object) -> bytes:
-        return b"".join([writer(item) for item in cast("Sequence[object]", value)])
+    def write(value: Sequence[object]) -> bytes:
+        return b"".join([writer(item) for item in value])
 
     return write
 
 
-def _choice(parts: list[tuple[Mapping[int, bytes], Writer]], choose: Callable[..., tuple[int, object]]) -> Writer:
+def _choice(parts: list[_Part], choose: Callable[..., tuple[int, object]]) -> Writer:
     def write(value: object) -> bytes:
         number, part = choose(value)
-        head, writer = parts[number]
+        tag, head, writer = parts[number]
         contents = writer(part)
-        return head[len(contents)] + contents
+        size = len(contents)
+        return (head[size] if size < _READY else _long(tag, contents)) + contents
 
     return write
 
@@ -169,8 +167,7 @@ def _integer(found: Type) -> Writer:
     low = -(2**63) if found.low is None else found.low
     high = 2**63 - 1 if found.high is None else found.high
 
-    def write(value: object) -> bytes:
-        number = cast("int", value)
+    def write(number: int) -> bytes:
         if not low <= number <= high:
             raise LocalProtocolError(f"{number} is not {low} to {high}, as {found.name} has to be")
         return _SMALL[number] if 0 <= number < 1024 else integer_contents(number)
@@ -206,15 +203,18 @@ def _sized(found: Type, octets: bytes) -> bytes:
 
 
 def _octet_string(found: Type) -> Writer:
-    if found.low is None:
-        return lambda value: cast("bytes", value)
-    return lambda value: _sized(found, cast("bytes", value))
+    low, high = found.low or 0, 2**31 if found.high is None else found.high
+
+    def write(octets: bytes) -> bytes:
+        return octets if low <= len(octets) <= high else _sized(found, octets)
+
+    return write
 
 
 def _ia5_string(found: Type) -> Writer:
-    def write(value: object) -> bytes:
+    def write(value: str) -> bytes:
         try:
-            return _sized(found, cast("str", value).encode("utf-8"))
+            return _sized(found, value.encode("utf-8"))
         except UnicodeEncodeError:
             raise LocalProtocolError(f"{value!r} has letters that no {found.name} can carry") from None
 
@@ -224,8 +224,7 @@ def _ia5_string(found: Type) -> Writer:
 def _bit_string(found: Type) -> Writer:
     """From the numbers of the bits; as long as the last of them needs (X.690 §11.2.2)."""
 
-    def write(value: object) -> bytes:
-        bits = cast("Sequence[int]", value)
+    def write(bits: Sequence[int]) -> bytes:
         size = max(bits, default=-1) + 1
         number = sum(1 << (size - 1 - bit) for bit in set(bits))
         unused = -size % 8
@@ -235,9 +234,9 @@ def _bit_string(found: Type) -> Writer:
 
 
 def _object_identifier(found: Type) -> Writer:
-    def write(value: object) -> bytes:
+    def write(value: str) -> bytes:
         try:
-            return object_identifier_contents(cast("str", value))
+            return object_identifier_contents(value)
         except ValueError as wrong:
             raise LocalProtocolError(f"{wrong}") from None
 
