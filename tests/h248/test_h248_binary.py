@@ -127,11 +127,11 @@ def test_strings_in_pieces_are_put_together():
 @pytest.mark.parametrize("layer", [b"\x30\x80", b"\xa2\x80", b"\x24\x80", b"\x30\x84\x7f\xff\xff\xff"])
 def test_depth_bombs(layer):
     """A nest of openings costs no more than a look at its outermost ones."""
-    started = time.perf_counter()
+    started = time.process_time()
     for octets in (layer * 40_000, frame(b"")[:19] + layer * 40_000):
         with pytest.raises(MalformedMessageError):
             binary.decode(octets)
-    assert time.perf_counter() - started < 0.25
+    assert time.process_time() - started < 0.25
 
 
 def test_regulated_events_in_regulated_events_are_bounded():
@@ -173,9 +173,9 @@ def test_64_kilo_octets_take_no_time(what, indefinite):
 
 
 def _timed(octets: bytes) -> float:
-    started = time.perf_counter()
+    started = time.process_time()
     binary.decode(octets)
-    return time.perf_counter() - started
+    return time.process_time() - started
 
 
 @given(st.binary(max_size=300))

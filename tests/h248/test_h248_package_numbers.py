@@ -45,7 +45,7 @@ WITHOUT_AN_ID = [
 """Packages that exist, and of which neither is known."""
 
 
-@pytest.mark.parametrize(("name", "number", "version", "tag"), NAMED, ids=lambda value: str(value))
+@pytest.mark.parametrize(("name", "number", "version", "tag"), NAMED, ids=str)
 def test_named(name, number, version, tag):
     """A package is found by its name and by its id, and says how sure both are."""
     package = registry().package(name)
