@@ -476,6 +476,8 @@ def test_data_of_a_manufacturer(identifier):
         assert again.extensions == (m.Property("X-MUXMUX", ("0x0102",)),)
         again = m.Services(m.Method.RESTART, "901", non_standard=own)
     assert again == services
+    with pytest.raises(LocalProtocolError, match=f"no place for the data of {identifier}"):
+        text.encode(tree)
 
 
 def test_tokens_of_an_audit_s_reply_come_together():

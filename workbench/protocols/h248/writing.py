@@ -40,6 +40,7 @@ from workbench.protocols.h248.message import (
     Message,
     Modem,
     Mux,
+    NonStandard,
     ObservedEvent,
     ObservedEvents,
     Packages,
@@ -478,11 +479,13 @@ class _Writer:
 
     def mux(self, mux: Mux) -> str:
         """The Mux descriptor."""
+        _no_data(mux.non_standard)
         kind = self.word.get(mux.type) or name(mux.type)
         return self.block(self.given("Mux", kind), [termination(one) for one in mux.terminations])
 
     def modem(self, modem: Modem) -> str:
         """The Modem descriptor."""
+        _no_data(modem.non_standard)
         types = [name(kind) for kind in modem.types]
         head = self.given("Modem", types[0]) if len(types) == 1 else f"{self.word['Modem']}[{','.join(types)}]"
         return self.block(head, self.properties(modem.properties)) if modem.properties else head
@@ -510,6 +513,7 @@ class _Writer:
 
     def services(self, services: Services) -> str:
         """The Services descriptor."""
+        _no_data(services.non_standard)
         items: list[str] = []
         if services.method is not None:
             items.append(self.given("Method", self.word.get(services.method) or name(services.method)))
@@ -536,6 +540,12 @@ class _Writer:
     def token(self, token: Token) -> str:
         """A descriptor's bare token."""
         return self.word[token.name]
+
+
+def _no_data(own: NonStandard | None) -> None:
+    """Data of a manufacturer's own has `X-` and `X+` parameters in text, in Services only."""
+    if own is not None:
+        raise LocalProtocolError(f"the text encoding has no place for the data of {own.identifier}")
 
 
 _DESCRIPTORS: dict[type, Callable[[_Writer, Descriptor], str]] = {
