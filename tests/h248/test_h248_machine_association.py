@@ -497,12 +497,49 @@ def test_a_connection_that_breaks():
     world.starts()
     assert world.seen == [Connect(FIRST), Registered(FIRST, "Restart", 2, None)]
     number, _ = world.gateway.request((AUDIT,), 1.0)
+    order, _ = alg.request(MID, (AUDIT,), 1.0)
     world.at_controller(FIRST, alg.disconnected(GATEWAY, "reset"))
     world.at_gateway(world.gateway.disconnected(FIRST, "reset", 1.0))
-    assert world.seen[2:] == [ControlLost(FIRST, "reset"), TimedOut(number, "given up")]
-    world.runs(7.0)
+    assert world.seen[2:] == [ControlLost(FIRST, "reset")]
+    world.runs(6.0)
     assert world.services()[1:] == [("Disconnected", 900)]
     assert world.meanings() == [Meaning.BEGUN, Meaning.LOST, Meaning.BACK]
+    asked = [event for event in world.seen if isinstance(event, RequestReceived)]
+    assert [one.id for one in asked] == [order], "what was under way is repeated once, behind the ServiceChange"
+    heard = [event.event for event in world.heard[FIRST] if isinstance(event, Heard)]
+    assert [one.id for one in heard if isinstance(one, RequestReceived)] == [number]
+    world.at_controller(FIRST, alg.reply(MID, number, DONE, 6.0))
+    world.at_gateway(world.gateway.reply(order, DONE, 6.0))
+    assert machine.ReplyReceived(number, m.Reply(number, DONE)) in world.seen
+    assert world.heard[FIRST][-1].event == machine.ReplyReceived(order, m.Reply(order, DONE))
+    repeated = [octets for _, _, octets in world.wire if b"AuditValue" in octets and b"Transaction" in octets]
+    assert len(repeated) == 2
+
+
+def test_requests_that_wait_for_a_connection():
+    """If another controller takes over they are given up, and so they are when they waited too long."""
+    world = World(FIRST, SECOND, reliable=True)
+    world.has(FIRST)
+    world.starts()
+    number, _ = world.gateway.request((AUDIT,), 1.0)
+    world.down = {FIRST}
+    world.has(SECOND)
+    world.at_gateway(world.gateway.disconnected(FIRST, "reset", 1.0))
+    world.runs(7.0)
+    assert world.gateway.controller == SECOND and TimedOut(number, "given up") in world.seen
+    world = World(FIRST, reliable=True)
+    alg = world.has(FIRST)
+    world.starts()
+    number, _ = world.gateway.request((AUDIT,), 0.5)
+    order, _ = alg.request(MID, (AUDIT,), 0.5)
+    world.at_controller(FIRST, alg.disconnected(GATEWAY, "reset"))
+    del world.controllers[FIRST]
+    world.at_gateway(world.gateway.disconnected(FIRST, "reset", 1.0))
+    world.runs(26.0)
+    world.at_controller(FIRST, alg.wake(26.0))
+    told = [event.event for event in world.heard[FIRST] if isinstance(event, Heard)]
+    assert TimedOut(number) in world.seen and TimedOut(order) in told
+    assert world.meanings() == [Meaning.BEGUN, Meaning.LOST]
 
 
 def test_a_connection_that_can_not_be_opened():

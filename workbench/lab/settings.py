@@ -234,7 +234,7 @@ def alg(path: Path, source: Source, epoch: float) -> Node:
         gateway=file.endpoint("gateway", told.gateway, port),
         routes={domain: file.endpoint(f"routes.{domain}", hop, 5060) for domain, hop in told.routes.items()},
         source=source, bearer=Bearer(told.bearer), coding=told.coding,
-        transport=told.transport)
+        transport=told.transport, first_id=source.number(1, 0x7FFFFFFF))
 
 
 def _several(given: str | tuple[str, ...]) -> tuple[str, ...]:

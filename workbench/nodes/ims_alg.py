@@ -125,6 +125,7 @@ class ImsAlg:
         strips: security attributes are taken out of SDP for the core; False shows what that is for.
         coding: of H.248: text with long (`pretty`) or short (`compact`) tokens, or `binary`.
         transport: of H.248: `udp`, or `tcp`, where the gateway opens the connection.
+        first_id: id of the first H.248 request; after a restart within LONG-TIMER it has to be another one.
     """
 
     def __init__(
@@ -141,6 +142,7 @@ class ImsAlg:
         strips: bool = True,
         coding: Coding = "pretty",
         transport: Transport = "udp",
+        first_id: int = 1001,
     ) -> None:
         self.name = name
         self._locals = {ACCESS: access, CORE: core}
@@ -153,7 +155,7 @@ class ImsAlg:
         self._sip = {side: sip.Transactions(str(local), source.token) for side, local in self._locals.items()}
         self._procedures = Procedures()
         self._engine = Engine(
-            Association(control, gateway, coding=coding, transport=transport, first_id=1001), self._procedures,
+            Association(control, gateway, coding=coding, transport=transport, first_id=first_id), self._procedures,
             self._told)
         self._registrations: dict[str, Registration] = {}
         self._registrar = sip.registration.Registrar(

@@ -152,7 +152,10 @@ class RegistrationRefused(msgspec.Struct, frozen=True):
 
 
 class ControlLost(msgspec.Struct, frozen=True):
-    """The controller does not answer, or its connection broke. Contexts stay; requests without reply are given up."""
+    """The controller does not answer, or its connection broke. Contexts stay.
+
+    Requests without reply are given up over UDP; over a connection they wait for a new one to the same controller.
+    """
 
     controller: Address
     why: str
@@ -375,8 +378,7 @@ class Association:
         if peer is None:
             return []
         peer.connected = True
-        events = self._sent(peer, peer.transactions.reconnected(now))
-        return events + (self._step(Stimulus.CONNECTED, now) if peer is self._wooed else [])
+        return self._step(Stimulus.CONNECTED, now) if peer is self._wooed else []
 
     def disconnected(self, controller: Address, why: str, now: float) -> list[Event]:
         """The connection to this controller broke, or could not be opened."""
@@ -443,7 +445,8 @@ class Association:
                         heard += self._silent(peer, "no answer to ServiceChange", now)
                     else:
                         heard.append(event)
-                        heard += [] if why else self._silent(peer, "no answer", now)
+                        alive = why or peer is not self._obeyed
+                        heard += [] if alive else self._silent(peer, "no answer", now)
                 case machine.MessageRefused(error=error):
                     heard.append(event)
                     heard += self._message_refused(peer, error, now)
@@ -578,10 +581,16 @@ class Association:
         before, self._obeyed, self._wooed = self._obeyed, self._asked(), None
         self._last = self._obeyed.controller
         self._redirections = 0
+        events: list[Event] = []
+        for peer in self._peers.values():
+            if peer is not self._obeyed:
+                events += peer.transactions.give_up_all()
+        if self._reliable:  # what was under way when the connection broke (Annex D.2)
+            events += self._sent(self._obeyed, self._obeyed.transactions.reconnected(self._now))
         if before is None or before is self._obeyed or not self._reliable:
-            return []
+            return events
         before.connected = False
-        return [Disconnect(before.controller, orderly=True)]
+        return [*events, Disconnect(before.controller, orderly=True)]
 
     def _redirect(self, former: State) -> list[Event]:
         left = self._asked()
@@ -602,7 +611,7 @@ class Association:
         closed = self._let_go(lost)
         self._obeyed = None
         self._new_round()
-        waiting = lost.transactions.give_up_all()
+        waiting = [] if self._reliable else lost.transactions.give_up_all()
         return [ControlLost(lost.controller, self._why), *waiting, *closed, *self._rest()]
 
     def _go_over(self, former: State) -> list[Event]:

@@ -121,7 +121,7 @@ _METHODS = {
     Method.RESTART: _X.RESTART, Method.DISCONNECTED: _X.DISCONNECTED, Method.FAILOVER: _X.FAILOVER,
     Method.HAND_OFF: _X.HAND_OFF, Method.GRACEFUL: _X.GRACEFUL, Method.FORCED: _X.FORCED}
 _REGISTRATIONS = frozenset((_X.RESTART, _X.DISCONNECTED, _X.FAILOVER, _X.HAND_OFF))
-_NO_MORE = frozenset((_M.BEGUN, _M.LEFT, _M.HANDED_OFF, _M.LOST))
+_NO_MORE = frozenset((_M.BEGUN, _M.TAKEN_OVER, _M.LEFT, _M.HANDED_OFF))
 _HERE = frozenset((_S.REGISTERED, _S.LEAVING, _S.HANDING_OFF))
 
 
@@ -391,7 +391,11 @@ class Supervision:
         events = self._sent(peer, answer, why if accepted else f"{why}: not taken")
         if stimulus is None or not accepted:
             return events
-        return [*events, *self._step(peer, stimulus, services.reason or "", services.delay or 0)]
+        events += self._step(peer, stimulus, services.reason or "", services.delay or 0)
+        if stimulus is Stimulus.DISCONNECTED and self._settings.get("reliable"):
+            # What was under way when the connection broke (Annex D.2).
+            events += self._sent(peer, peer.transactions.reconnected(now))
+        return events
 
     def _registration(
         self, peer: _Peer, event: machine.RequestReceived, services: Services, source: Address, now: float
