@@ -40,7 +40,8 @@ def _items(kind: ItemKind, packages: Sequence[str] | None) -> list[tuple[str, It
     """Items with a number in the packages, those that a package has by extending another among them."""
     found: list[tuple[str, Item]] = []
     for package in registry().packages:
-        if package.id is None or not package.name or (packages is not None and package.name not in packages):
+        # Tags of Annex C are for Local and Remote, where text has SDP.
+        if not package.id or not package.name or (packages is not None and package.name not in packages):
             continue
         # megaco makes small letters of names in text and does not find them again where its table has capitals.
         for item in package.items:

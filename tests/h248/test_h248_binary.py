@@ -436,7 +436,12 @@ def test_lines_that_break_a_rule_are_kept():
     [
         (tlv(0x80, REALM) + tlv(0xA1, tlv(4, b"\x16\x04core")), 'a=h248item:ipdc/realm="core"\n'),
         (tlv(0x80, REALM) + tlv(0xA1, b""), "a=h248item:ipdc/realm=$\n"),
-        (tlv(0x80, bytes.fromhex("00006001")) + tlv(0xA1, tlv(4, b"\4\4\1\2\3\4")), None),
+        (
+            tlv(0x80, bytes.fromhex("00006001")) + tlv(0xA1, tlv(4, b"\4\4\1\2\3\4")),
+            "a=h248item:annexc/IPv4=01020304\n",
+        ),
+        (tlv(0x80, bytes.fromhex("00001001")) + tlv(0xA1, tlv(4, b"\x0a\1\1")), "a=h248item:annexc/Media=Video\n"),
+        (tlv(0x80, bytes.fromhex("0000A0FF")) + tlv(0xA1, tlv(4, b"\x02\1\1")), "a=h248item:annexc/0xA0FF=0x020101\n"),
         (tlv(0x80, bytes.fromhex("12340005")) + tlv(0xA1, tlv(4, b"x")), "a=h248item:0x1234/0x0005=x\n"),
         (
             tlv(0x80, REALM) + tlv(0xA1, tlv(4, b"\x16\1a") + tlv(4, b"\x16\1b")) + tlv(0xA2, tlv(0x81, b"\xff")),
@@ -453,10 +458,18 @@ def test_other_properties_of_local_become_an_attribute(parm, written_as):
     """What is no line of SDP is carried as H.248.15 has it in text, and becomes the same property again."""
     octets = with_local(line(0xB001, tlv(0x16, b"0")) + tlv(0x30, parm))
     (described,) = local_of(binary.decode(octets))
-    if written_as is not None:
-        assert str(described.lines[1]) == written_as
-    assert described.lines[1].value.startswith("h248item:")
+    assert str(described.lines[1]) == written_as
     assert binary.encode(binary.decode(octets)) == octets
+
+
+def test_an_audit_of_local_asks_for_lines():
+    """Lines that are asked for are named by their tags, and have no value to tell."""
+    described = sdp.SessionDescription((sdp.Line("c", "-", "\n"), sdp.Line("a", "h248item:ipdc/realm", "\n")), ())
+    media = m.Media((m.StreamDescriptor(1, None, (described,), (described,)),), None, True)
+    command = m.Command(m.Kind.AUDIT_VALUE, ("0x01",), (m.Audit((m.AuditItem("Media", media),)),))
+    tree = m.Message(3, "gw", (m.Request(1, (m.Action(1, (command,)),)),))
+    assert through(tree) == tree
+    assert binary.encode(tree).count(tlv(0x30, tlv(0x80, b"\0\0\xb0\x08"))) == 2
 
 
 # --- what only binary has --------------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ LETTERS = "vosiuepcbzkatrm"
 TAGS = {letter: b"\0\0\xb0" + bytes((number,)) for number, letter in enumerate(LETTERS, 1)}
 """PkgdName of each line."""
 _BY_TAG = {tag: letter.encode() for letter, tag in TAGS.items()}
-_NAMES = {f"0x0000/0xB0{number:02X}": letter for number, letter in enumerate(LETTERS, 1)}
+_NAMES = {f"annexc/0xB0{number:02X}": letter for number, letter in enumerate(LETTERS, 1)}
 _NOT_SIGNIFICANT = "-"
 _IA5_STRING = 0x16
 _STRING_TAGS = (0x04, 0x0C, 0x13, 0x16, 0x1A)
@@ -158,7 +158,7 @@ def audited_names(described: Sequence[SessionDescription]) -> list[str]:
             item = _read_item(value[len(_ITEM) :]) if letter == "a" and value.startswith(_ITEM) else None
             if item is None and letter not in TAGS:
                 raise LocalProtocolError(f"a {letter}= line of SDP has no tag in H.248.1 Annex C")
-            names.append(item.name if item else f"0x0000/0x{TAGS[letter][2:].hex().upper()}")
+            names.append(item.name if item else f"annexc/0x{TAGS[letter][2:].hex().upper()}")
     return names
 
 
