@@ -23,7 +23,7 @@ from workbench.net.values import (
 )
 from workbench.nodes.gateway import profiles
 from workbench.nodes.gateway.addresses import Addresses
-from workbench.nodes.gateway.settings import Refused
+from workbench.nodes.gateway.settings import Limits, Refused
 from workbench.nodes.ims_agw import iq_profile
 from workbench.protocols.h248 import message as h248
 from workbench.protocols.h248.message import Form
@@ -234,6 +234,24 @@ def test_properties_of_root():
         "Context = - { Modify = ROOT { Media { TerminationState { root/normalMGExecutionTime = soon } } } }")) == [449]
     assert codes(stage.orders("Context = - { Modify = ROOT { Signals { cg/dt { Stream = 1 } } } }")) == [449]
     assert codes(stage.orders("Context = - { Modify = ROOT { Events = 1 { g/cause } } }")) == [512]
+
+
+def test_congestion_is_told():
+    """chp/MGCon with the share to be blocked when contexts run out, and 0 when there is room again; ocp/mg_overload."""
+    stage = Full(limits=Limits(contexts=10))
+    stage.orders("Context = - { Modify = ROOT { Events = 3 { chp/MGCon, ocp/mg_overload } } }")
+    told: list[tuple[int, list[object]]] = []
+    for number in range(1, 11):
+        stage.orders(add("access", stream(PASSIVE, realm=A)))
+        told += [(number, [one.events[0].name, *(item.value for item in one.events[0].parameters)])
+                 for one in stage.heard()]
+    for number in range(1, 11):
+        stage.orders(f"Context = {number} {{ W-Subtract = * {{ Audit {{ }} }} }}")
+        told += [(-number, [one.events[0].name, *(item.value for item in one.events[0].parameters)])
+                 for one in stage.heard()]
+    assert told == [
+        (9, ["chp/MGCon", "50"]), (9, ["ocp/mg_overload"]), (10, ["chp/MGCon", "100"]), (10, ["ocp/mg_overload"]),
+        (-1, ["chp/MGCon", "50"]), (-3, ["chp/MGCon", "0"])]
 
 
 # ServiceChange

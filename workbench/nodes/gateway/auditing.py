@@ -43,7 +43,13 @@ class Auditor:
 
     def audited(self, termination: Termination, audit: h248.Audit, now: float) -> list[h248.Descriptor]:
         """What the termination's descriptors say now; an empty Audit asks for nothing."""
-        return [self._value(termination, item, now) for item in audit.items]
+        shown: list[h248.Descriptor] = []
+        for item in audit.items:
+            if item.name == "DigitMap" and item.only is None and termination.more is not None:
+                shown += termination.more.digit_maps or (h248.Token("DigitMap"),)
+            else:
+                shown.append(self._value(termination, item, now))
+        return shown
 
     def _value(self, termination: Termination, item: h248.AuditItem, now: float) -> h248.Descriptor:
         more = termination.more
@@ -58,7 +64,7 @@ class Auditor:
                 return self._statistics(termination, item.only, now)
             case "Packages":
                 return self._packages(item.only)
-            case "DigitMap" if more is not None and more.digit_maps:
+            case "DigitMap" if more is not None and isinstance(item.only, h248.DigitMap):
                 return self._digit_map(more.digit_maps, item.only)
             case "EventBuffer" if more is not None and more.buffer:
                 return self._buffer(more.buffer, item.only)
@@ -185,13 +191,11 @@ class Auditor:
         return h248.Packages(tuple(packages[one.name.lower()] for one in only.items))
 
     @staticmethod
-    def _digit_map(maps: Sequence[h248.DigitMap], only: object) -> h248.DigitMap:
-        if not isinstance(only, h248.DigitMap) or only.name is None:
-            return maps[0]
+    def _digit_map(maps: Sequence[h248.DigitMap], only: h248.DigitMap) -> h248.DigitMap:
         for one in maps:
-            if one.name is not None and one.name.lower() == only.name.lower():
+            if (one.name or "").lower() == (only.name or "").lower():
                 return one
-        raise Refused(532, only.name)
+        raise Refused(532, only.name or "DigitMap")
 
     @staticmethod
     def _buffer(buffer: tuple[h248.ObservedEvent, ...], only: object) -> h248.EventBuffer:

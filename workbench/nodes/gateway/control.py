@@ -6,7 +6,8 @@ Source: H.248.1 §6, §7, §8; H.248.8 (error codes); TS 29.334 §5.7, §5.8, §
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
@@ -14,6 +15,7 @@ from workbench.net.values import Endpoint, Note, Stream
 from workbench.nodes.gateway.addresses import Addresses
 from workbench.nodes.gateway.auditing import Auditor, selected
 from workbench.nodes.gateway.bearer import Bearer, State
+from workbench.nodes.gateway.congestion import Congestion
 from workbench.nodes.gateway.contexts import Context, Contexts, Shared, StreamEnd, Termination
 from workbench.nodes.gateway.planning import Plan, PlannedStream, Planner
 from workbench.nodes.gateway.playing import Player
@@ -31,6 +33,7 @@ _LONGEST_TEXT = 120
 _CONTEXT_WORDS = {h248.NULL: "-", h248.CHOOSE: "$", h248.ALL: "*"}
 _AUDITS = (Kind.AUDIT_VALUE, Kind.AUDIT_CAPABILITY)
 _CANCEL_GRACEFUL = "918"
+_MOST_TRIPLES = 1_024
 
 
 class Control:
@@ -75,6 +78,7 @@ class Control:
         self._auditor = Auditor(profile, limits, registry, self._vocabulary, addresses, self.contexts.per_context)
         self._player = Player(profile.signals, self._vocabulary.type_of, self._start, out)
         self.watcher = Watcher(limits, self._player, self._shared, out, stamp, policy.regulation)
+        self._congestion = Congestion(limits.contexts)
         self._together: set[str] = set()
         self._made: list[str] = []
         self._everywhere = False
@@ -83,15 +87,20 @@ class Control:
 
     def execute(self, actions: Iterable[h248.Action], now: float) -> tuple[h248.ActionReply, ...]:
         """Carry out the actions of one request in order; the first command that fails ends it, unless optional."""
-        replies: list[h248.ActionReply] = []
+        replies = tuple(self._actions(actions, now))
+        for name, reduction in self._congestion.changed(len(self.contexts)):
+            parameters = (h248.Property("reduction", (str(reduction),)),) if reduction is not None else ()
+            self.watcher.detected_event(self.root, name, None, parameters, now)
+        return replies
+
+    def _actions(self, actions: Iterable[h248.Action], now: float) -> Iterator[h248.ActionReply]:
         for action in actions:
             self._everywhere = action.context == h248.ALL
             for one in self._each_context(action):
                 reply, going_on = self._action(one, now)
-                replies.append(reply)
+                yield reply
                 if not going_on:
-                    return tuple(replies)
-        return tuple(replies)
+                    return
 
     def _each_context(self, action: h248.Action) -> list[h248.Action]:
         """`Context = *` stands for every context there is, the null context not included (H.248.1 §6.1.2).
@@ -625,6 +634,8 @@ class Control:
     def _flows(self, context: Context, triples: tuple[h248.Topology, ...]) -> Flows:
         """The flows of a context as these triples, in their order, make them (H.248.1 §7.1.18)."""
         flows = context.flows.copy() if context.flows is not None else Flows()
+        if len(flows) + len(triples) > _MOST_TRIPLES:
+            raise Refused(510, f"more than {_MOST_TRIPLES} triples of Topology")
         for triple in triples:
             for first in self._ends(context, triple.first):
                 for second in self._ends(context, triple.second):
@@ -722,9 +733,21 @@ def _union(command: h248.Command, replies: list[h248.CommandReply]) -> h248.Comm
     return h248.CommandReply(command.kind, command.terminations, tuple(shown))
 
 
+# A name of octets with wildcards behind it, as `protocols.h248.naming` writes them: `0x20000000/*27..0`.
+_OCTETS = re.compile(r"0x([0-9a-f]+)((?:/\*[0-9]{1,2}(?:\.\.0)?)+)")
+_PLACE = re.compile(r"/\*([0-9]+)")
+
+
 def _matches(name: str, pattern: str) -> bool:
+    lowered = pattern.lower()
+    octets = _OCTETS.fullmatch(lowered)
+    if octets is not None:  # everything from the first wildcarded bit down may be anything
+        wild = max(int(place) for place in _PLACE.findall(octets[2])) + 1
+        return (
+            name.startswith("0x") and len(name) == len(octets[1]) + 2
+            and int(name[2:], 16) >> wild == int(octets[1], 16) >> wild)
     # Only `*` is special in a TerminationID; fnmatch would also take [ and ? so.
-    escaped = "".join(f"[{letter}]" if letter in "[?" else letter for letter in pattern.lower())
+    escaped = "".join(f"[{letter}]" if letter in "[?" else letter for letter in lowered)
     return fnmatch.fnmatchcase(name, escaped)
 
 

@@ -27,8 +27,8 @@ class Flows:
     def __init__(self, pairs: Mapping[_Key, TopologyDirection] | None = None) -> None:
         self._pairs = dict(pairs or {})
 
-    def __bool__(self) -> bool:
-        return bool(self._pairs)
+    def __len__(self) -> int:
+        return len(self._pairs)
 
     def copy(self) -> Flows:
         """The same pairs, to be changed."""
