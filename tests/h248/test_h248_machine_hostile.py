@@ -21,7 +21,7 @@ PEER, OTHER = ("192.0.2.10", 2944), ("192.0.2.11", 2944)
 MID = "[192.0.2.20]:2944"
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.tuples(messages, st.floats(0, 9)), max_size=6), st.sampled_from(["pretty", "compact"]),
        st.booleans())
 def test_any_messages(trees, coding, reliable):

@@ -23,6 +23,8 @@ from workbench.protocols.h248.supervision import Changed
 
 Told = Changed | association.Said
 _CLAUSE = "[TS 23.334 §8]"
+_TRIES = 20
+_AGAIN = 0.5
 
 
 class Engine:
@@ -182,14 +184,23 @@ class Engine:
     def order(
         self, *actions: h248.Action, why: str = ""
     ) -> Generator[Command | Await, Any, h248.Reply | Unanswered]:
-        """One transaction request and its reply."""
-        try:
-            number, events = self.association.request(actions, self._now, why)
-        except LocalProtocolError as error:
-            return Unanswered(str(error))
-        yield from self._did(events, self._now)
-        reply = yield Await((("h248", number),))
-        return reply if isinstance(reply, h248.Reply) else Unanswered()
+        """One transaction request and its reply.
+
+        A gateway whose registration we have taken refuses orders until our reply gets through to it (error 505, nothing
+        was done): it is asked again.
+        """
+        reply: h248.Reply | None = None
+        for _ in range(_TRIES):
+            try:
+                number, events = self.association.request(actions, self._now, why)
+            except LocalProtocolError as error:
+                return Unanswered(str(error))
+            yield from self._did(events, self._now)
+            reply = yield Await((("h248", number),))
+            if reply is None or reply.error is None or reply.error.code != 505:
+                break
+            yield Await((("h248", number),), _AGAIN)
+        return Unanswered() if reply is None else reply
 
     def _do(self, action: h248.Action, why: str) -> Generator[Command | Await, Any, Done | Refused | Unanswered]:
         reply = yield from self.order(action, why=why)

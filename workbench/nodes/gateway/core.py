@@ -244,6 +244,11 @@ class Gateway:
         self._reported(self._link.carry(events, now), now)
         return self._out.taken()
 
+    def control_lost(self, why: str, now: float) -> list[Command]:
+        """Somebody outside found out that the controller is gone: the procedure for that begins (H.248.1 §11.5)."""
+        self._reported(self._link.carry(self._association.lost(why, now), now), now)
+        return self._out.taken()
+
     def stay(self, now: float) -> list[Command]:
         """Take Graceful back (reason 918), or come back into service."""
         back = self._association.stay if self._association.obeys else self._association.start
