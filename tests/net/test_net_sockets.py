@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from workbench.errors import LocalProtocolError, NetworkError
+from workbench.net import sockets
 from workbench.net.sockets import Limits, SocketNetwork, free_port
 from workbench.net.values import (
     AbortStream,
@@ -280,6 +282,37 @@ def test_offers_are_bounded():
         assert sum(isinstance(heard, StreamOffered) for heard in pair.heard["b"]) == 2
         pair.do("b", Unlisten(pair.b))  # those that were offered and not accepted are reset as well
         pair.until(lambda: sum(isinstance(heard, StreamClosed) for heard in pair.heard["a"]) == 4)
+    finally:
+        pair.close()
+
+
+def test_no_descriptor_is_left(monkeypatch: pytest.MonkeyPatch):
+    """Nothing ends because of it: an opening fails, an endpoint can't be had, peers wait until there is room again."""
+    pair = Pair("127.0.0.1")
+    try:
+        pair.do("b", Listen(pair.b))
+        pair.do("a", OpenStream(pair.out))
+        with monkeypatch.context() as patched:
+            def nothing(*args, **kwargs):
+                raise OSError(errno.EMFILE, "Too many open files")
+
+            patched.setattr(sockets, "_socket", nothing)
+            patched.setattr(socket.socket, "accept", nothing)
+            other = Stream(Endpoint("127.0.0.1", 1), pair.b)
+            pair.do("a", OpenStream(other))
+            pair.until(lambda: StreamFailed(other, Failure.IN_USE) in pair.heard["a"])
+            for command in (Listen, BindDatagrams):
+                with pytest.raises(NetworkError, match="Too many open files"):
+                    pair.do("a", command(other.local))
+            listener = pair.networks["b"]
+            before = listener.now
+            assert listener.wait(before + 0.05) is None
+            turns = 0
+            while listener.now < before + 0.1:  # it rests rather than trying again and again
+                assert listener.wait(before + 0.1) is None
+                turns += 1
+            assert turns < 20
+        pair.last("b", StreamOffered(pair.back))
     finally:
         pair.close()
 

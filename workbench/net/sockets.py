@@ -65,6 +65,8 @@ _PIECE = 65_536
 _DATAGRAMS_A_TURN = 64
 _ACCEPTS_A_TURN = 32
 _BACKLOG = 128
+# A listener that found no free descriptor is left alone for so long; its peers wait in the kernel's queue.
+_PAUSE = 0.2
 # Signals are looked at between waits; where none interrupts the wait (Windows) this is how late.
 _LONGEST_WAIT = 0.5
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0) if os.name != "nt" else struct.pack("HH", 1, 0)
@@ -77,6 +79,9 @@ def _numbers(*names: str) -> frozenset[int]:
 
 
 _WOULD_BLOCK = _numbers("AGAIN", "WOULDBLOCK", "INPROGRESS", "INTR")
+# A connection that ended while it waited to be accepted.
+_FAILED_WAITING = _numbers("CONNABORTED", "CONNRESET", "PROTO")
+_FULL = _WOULD_BLOCK | _numbers("NOBUFS")
 _FAILURES = (
     (_numbers("CONNREFUSED"), Failure.REFUSED),
     (_numbers("CONNRESET", "CONNABORTED", "PIPE"), Failure.RESET),
@@ -159,6 +164,7 @@ class SocketNetwork:
         self._listening: dict[Endpoint, _Listener] = {}
         self._streams: dict[Stream, _Connection] = {}
         self._offers = 0
+        self._resting: list[tuple[float, _Listener]] = []
         self._interrupted, self._interrupts = _pair()
         self._selector.register(self._interrupted, _READ, None)
 
@@ -233,6 +239,8 @@ class SocketNetwork:
     # The loop's turn
 
     def _turn(self, seconds: float) -> None:
+        if self._resting:
+            seconds = min(seconds, self._wake_listeners())
         for key, mask in self._selector.select(seconds):
             match key.data:
                 case None:
@@ -247,6 +255,15 @@ class SocketNetwork:
                     self._take_offers(listener)
                 case _Connection() as connection:
                     self._progress(connection, mask)
+
+    def _wake_listeners(self) -> float:
+        """Listen again where the pause is over; how long the next one lasts."""
+        now = self.now
+        for until, listener in self._resting:
+            if until <= now and self._listening.get(listener.local) is listener:
+                self._watch(listener, _READ)
+        self._resting = [(until, listener) for until, listener in self._resting if until > now]
+        return min((until - now for until, _ in self._resting), default=_LONGEST_WAIT)
 
     def _tell(self, happened: Happening) -> None:
         self._arrivals.append(Arrival(self._node, happened, self.now))
@@ -277,12 +294,7 @@ class SocketNetwork:
     def _bind(self, local: Endpoint) -> None:
         if local in self._bound:
             return
-        made = _socket(local, socket.SOCK_DGRAM)
-        try:
-            made.bind((local.host, local.port))
-        except (OSError, OverflowError) as error:
-            made.close()
-            raise _refused(local, "UDP", error) from None
+        made = _bound(local, socket.SOCK_DGRAM)
         bound = self._bound[local] = _Datagrams(local, made, deque())
         self._watch(bound, _READ)
 
@@ -315,7 +327,7 @@ class SocketNetwork:
         try:
             bound.socket.sendto(data, (remote.host, remote.port))
         except OSError as error:
-            if error.errno in _WOULD_BLOCK:
+            if error.errno in _FULL:
                 return False
             self._tell(DatagramFailed(bound.local, remote, (error.strerror or str(error)).lower()))
         return True
@@ -331,13 +343,7 @@ class SocketNetwork:
     def _listen(self, local: Endpoint) -> None:
         if local in self._listening:
             return
-        made = _socket(local, socket.SOCK_STREAM)
-        try:
-            made.bind((local.host, local.port))
-            made.listen(_BACKLOG)
-        except (OSError, OverflowError) as error:
-            made.close()
-            raise _refused(local, "TCP", error) from None
+        made = _bound(local, socket.SOCK_STREAM)
         listener = self._listening[local] = _Listener(local, made)
         self._watch(listener, _READ)
 
@@ -351,7 +357,10 @@ class SocketNetwork:
         for _ in range(_ACCEPTS_A_TURN):
             try:
                 made, source = listener.socket.accept()
-            except OSError:  # nobody waits any more, or no descriptor is left
+            except OSError as error:
+                if error.errno not in _WOULD_BLOCK | _FAILED_WAITING:  # no descriptor is left, or no memory
+                    self._watch(listener, 0)
+                    self._resting.append((self.now + _PAUSE, listener))
                 return
             made.setblocking(False)
             stream = Stream(listener.local, _endpoint(source))
@@ -380,7 +389,11 @@ class SocketNetwork:
         if not _is_address(stream.remote.host):
             self._tell(StreamFailed(stream, Failure.UNREACHABLE))
             return
-        made = _socket(stream.local, socket.SOCK_STREAM)
+        try:
+            made = _socket(stream.local, socket.SOCK_STREAM)
+        except OSError:  # no descriptor is left
+            self._tell(StreamFailed(stream, Failure.IN_USE))
+            return
         # A port that listens can't be bound again; it listens again once our connection has its socket.
         listener = self._listening.pop(stream.local, None)
         if listener is not None:
@@ -553,6 +566,23 @@ def _socket(local: Endpoint, kind: socket.SocketKind) -> socket.socket:
     elif kind == socket.SOCK_STREAM:
         # Connections of before in TIME-WAIT do not keep the port (on Windows the option means something else).
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return made
+
+
+def _bound(local: Endpoint, kind: socket.SocketKind) -> socket.socket:
+    """A socket at this endpoint, listening if it is TCP. Raises NetworkError."""
+    protocol = "TCP" if kind == socket.SOCK_STREAM else "UDP"
+    try:
+        made = _socket(local, kind)
+    except OSError as error:
+        raise _refused(local, protocol, error) from None
+    try:
+        made.bind((local.host, local.port))
+        if kind == socket.SOCK_STREAM:
+            made.listen(_BACKLOG)
+    except (OSError, OverflowError) as error:
+        made.close()
+        raise _refused(local, protocol, error) from None
     return made
 
 
