@@ -15,7 +15,9 @@ from workbench.protocols.h248 import ber, binary, text
 from workbench.protocols.h248 import message as m
 from workbench.protocols.h248.ber import tlv
 from workbench.protocols.h248.binary import HexadecimalNaming, PerLevelNaming, Values
+from workbench.protocols.h248.binary_names import Names
 from workbench.protocols.h248.naming import Bits, Field
+from workbench.protocols.h248.packages import ItemKind, registry
 
 
 def written(body: str, version: int = 3) -> m.Message:
@@ -550,9 +552,36 @@ def test_levels():
         with pytest.raises(ValueError):
             MEGACO.text(wildcards, bytes.fromhex(octets))
     for levels in ((7,), (8,) * 9, (8, 0, 8), ()):
-        with pytest.raises((LocalProtocolError, ValueError)):
+        with pytest.raises(LocalProtocolError):
             PerLevelNaming(levels)
+    with pytest.raises(LocalProtocolError):
+        HexadecimalNaming(9)
     assert PerLevelNaming([Field(4), Bits(4)]).text([], b"\x5a") == "5/1010"
+
+
+def test_namings_that_say_the_same_are_one():
+    """Readers and writers are compiled once a naming, so equal ones share them."""
+    assert PerLevelNaming((8, 8, 8)) == MEGACO and hash(PerLevelNaming((8, 8, 8))) == hash(MEGACO)
+    assert PerLevelNaming([Field(3, {"ip": 1}), Field(5)]) == PerLevelNaming([Field(3, {"ip": 1}), Field(5)])
+    assert len({PerLevelNaming([8]), PerLevelNaming([Field(8)]), PerLevelNaming([Field(8, {"a": 1})])}) == 3
+    assert HexadecimalNaming() == HexadecimalNaming(4) != HexadecimalNaming(8)
+
+
+def test_a_peer_can_not_fill_memory_with_names():
+    """Numbers that the registry does not know, and long values, are not remembered; short ones to a limit."""
+    names = Names(registry(), Values.WRAPPED)
+    events, properties = names.read[ItemKind.EVENT], names.read[ItemKind.PROPERTY]
+    cause, realm = events[bytes.fromhex("00010001")], properties[REALM]
+    for number in range(0x12340000, 0x12342000):
+        octets = number.to_bytes(4, "big")
+        assert events[octets].text.startswith("0x1234/")
+        assert cause.read[octets[2:]].text
+        assert realm.value.read(tlv(0x16, octets.hex().encode() * 20)) == octets.hex() * 20
+        assert realm.value.read(tlv(0x16, octets.hex().encode())) == octets.hex()
+        assert names.write[ItemKind.EVENT][f"0x{octets[:2].hex()}/0x{octets[2:].hex()}"].octets == octets
+    assert len(events) == 1 and len(properties) == 1 and not names.write[ItemKind.EVENT]
+    assert len(cause.read) == 2
+    assert len(realm.value._read) <= 256
 
 
 def test_an_id_that_the_naming_has_no_text_for_is_refused():

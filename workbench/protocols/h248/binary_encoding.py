@@ -81,6 +81,7 @@ _MID = re.compile(
 )
 _PORT = re.compile(r"[0-9]{1,5}")
 _EXTENSION = ("X-", "X+")
+_SHORT = 64
 _ADDRESSES = ("ip4Address", "ip6Address", "domainName", "deviceName", "mtpAddress")
 
 _T = TypeVar("_T")
@@ -104,7 +105,11 @@ def message_writer(names: Names, naming: TerminationNaming) -> Writer:
 
 def _remembering(writer: Writer) -> Writer:
     known: Mapping[object, bytes] = Remembered(writer)
-    return known.__getitem__
+
+    def write(value: Sequence[object]) -> bytes:
+        return known[value] if len(value) <= _SHORT else writer(value)
+
+    return write
 
 
 def _choices(tree: _Tree) -> Mapping[str, Callable[..., Chosen]]:

@@ -28,28 +28,37 @@ _V = TypeVar("_V")
 
 
 class Remembered(dict[_K, _V], Generic[_K, _V]):
-    """What a function gave before, by its argument; forgotten as a whole when it grows beyond a limit."""
+    """What a function gave before, by its argument; forgotten as a whole when it grows beyond a limit.
 
-    def __init__(self, find: Callable[[_K], _V]) -> None:
+    Args:
+        find: the function.
+        keep: whether a result is worth it; without one all are.
+    """
+
+    def __init__(self, find: Callable[[_K], _V], keep: Callable[[_V], bool] | None = None) -> None:
         super().__init__()
         self._find = find
+        self._keep = keep
 
     def __missing__(self, key: _K) -> _V:
-        if len(self) >= _REMEMBERED:
-            self.clear()
-        found = self[key] = self._find(key)
+        found = self._find(key)
+        if self._keep is None or self._keep(found):
+            if len(self) >= _REMEMBERED:
+                self.clear()
+            self[key] = found
         return found
 
 
 class ParameterCodec:
-    """A parameter of an event or signal: its two names, and its values."""
+    """A parameter of an event or signal: its two names, its values, and whether the registry knows it."""
 
-    __slots__ = ("octets", "text", "value")
+    __slots__ = ("known", "octets", "text", "value")
 
-    def __init__(self, text: str, octets: bytes, value: ValueCodec) -> None:
+    def __init__(self, text: str, octets: bytes, value: ValueCodec, known: bool) -> None:
         self.text = text
         self.octets = octets
         self.value = value
+        self.known = known
 
 
 class ItemCodec:
@@ -60,16 +69,22 @@ class ItemCodec:
         octets: the PkgdName.
         value: of a property or statistic.
         parameters: of an event or signal, by octets (`read`) and by text (`write`).
+        known: the registry has it. What it has not is looked up each time: a peer could think of any number.
     """
 
-    __slots__ = ("octets", "read", "text", "value", "write")
+    __slots__ = ("known", "octets", "read", "text", "value", "write")
 
-    def __init__(self, text: str, octets: bytes, value: ValueCodec, parameters: _Parameters) -> None:
+    def __init__(self, text: str, octets: bytes, value: ValueCodec, parameters: _Parameters, known: bool) -> None:
         self.text = text
         self.octets = octets
         self.value = value
-        self.read: Mapping[bytes, ParameterCodec] = Remembered(parameters.read)
-        self.write: Mapping[str, ParameterCodec] = Remembered(parameters.write)
+        self.known = known
+        self.read: Mapping[bytes, ParameterCodec] = Remembered(parameters.read, _is_known)
+        self.write: Mapping[str, ParameterCodec] = Remembered(parameters.write, _is_known)
+
+
+def _is_known(codec: ItemCodec | ParameterCodec) -> bool:
+    return codec.known
 
 
 class Names:
@@ -84,11 +99,11 @@ class Names:
         self.registry = registry
         self.values = values
         self.read: dict[ItemKind, Mapping[bytes, ItemCodec]] = {
-            kind: Remembered(partial(self._read, kind)) for kind in ItemKind
+            kind: Remembered(partial(self._read, kind), _is_known) for kind in ItemKind
         }
         """The item behind four octets. Raises ValueError for a package wildcard with an item."""
         self.write: dict[ItemKind, Mapping[str, ItemCodec]] = {
-            kind: Remembered(partial(self._write, kind)) for kind in ItemKind
+            kind: Remembered(partial(self._write, kind), _is_known) for kind in ItemKind
         }
         """The item behind a text. Raises LocalProtocolError for one without numbers."""
         self.package_text: Mapping[bytes, str] = Remembered(self._package_text)
@@ -148,7 +163,8 @@ class Names:
     def _codec(self, kind: ItemKind, text: str, octets: bytes, item: Item | None) -> ItemCodec:
         labels = item.values if item else ()
         value = self._value(item.type if item and kind in _VALUED else "", labels, text)
-        return ItemCodec(text, octets, value, _Parameters(self, text, item.parameters if item else ()))
+        parameters = _Parameters(self, text, item.parameters if item else ())
+        return ItemCodec(text, octets, value, parameters, item is not None)
 
     def _value(self, kind: str, labels: tuple[object, ...], what: str) -> ValueCodec:
         if kind == "signal name":
@@ -214,8 +230,8 @@ class _Parameters:
     def _codec(self, text: str, octets: bytes, parameter: Parameter | None) -> ParameterCodec:
         what = f"{text} of {self._item}"
         if parameter is None:
-            return ParameterCodec(text, octets, self._names._value("", (), what))
-        return ParameterCodec(text, octets, self._names._value(parameter.type, parameter.values, what))
+            return ParameterCodec(text, octets, self._names._value("", (), what), False)
+        return ParameterCodec(text, octets, self._names._value(parameter.type, parameter.values, what), True)
 
 
 class _SignalName(ValueCodec):

@@ -35,7 +35,8 @@ _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})*")
 _VERBATIM = re.compile(r"0x(?:[0-9A-Fa-f]{2})*")
 _TEXT = re.compile(r'[^"\x00-\x08\x0a-\x1f\x7f-\xa0\ud800-\udfff]*')
 _SWITCH = {"on": b"\x01\x01\xff", "true": b"\x01\x01\xff", "off": b"\x01\x01\x00", "false": b"\x01\x01\x00"}
-_REMEMBERED = 4096
+_REMEMBERED = 256
+_SHORT = 64
 _TEXTUAL = ("string", "character")
 
 
@@ -114,9 +115,11 @@ class ValueCodec:
         """One value as text."""
         text = self._read.get(octets)
         if text is None:
-            if len(self._read) >= _REMEMBERED:
-                self._read.clear()
-            text = self._read[octets] = self._reading(octets)
+            text = self._reading(octets)
+            if len(octets) <= _SHORT:
+                if len(self._read) >= _REMEMBERED:
+                    self._read.clear()
+                self._read[octets] = text
         return text
 
     def write(self, text: str) -> bytes:
@@ -127,15 +130,16 @@ class ValueCodec:
         """
         octets = self._written.get(text)
         if octets is None:
-            if len(self._written) >= _REMEMBERED:
-                self._written.clear()
             if self.values is Values.RAW and self.kind:
                 octets = text.encode("utf-8", "surrogateescape")
             else:
                 octets = self._writer(text)
                 if octets is None:
                     octets = from_verbatim(text) if _VERBATIM.fullmatch(text) else _string(text)
-            self._written[text] = octets
+            if len(text) <= _SHORT:
+                if len(self._written) >= _REMEMBERED:
+                    self._written.clear()
+                self._written[text] = octets
         return octets
 
     def _reading(self, octets: bytes) -> str:

@@ -75,8 +75,16 @@ class HexadecimalNaming:
     """
 
     def __init__(self, length: int = 4, root: bytes = ROOT_OCTETS) -> None:
+        if not 1 <= length <= MAX_ID:
+            raise LocalProtocolError(f"a termination id has 1 to {MAX_ID} octets, not {length}")
         self._length = length
         self._root = root
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, HexadecimalNaming) and (self._length, self._root) == (other._length, other._root)
+
+    def __hash__(self) -> int:
+        return hash((self._length, self._root))
 
     _TEXT = re.compile(r"0x((?:[0-9A-Fa-f]{2}){1,8})((?:/[*$][0-9]{1,2}(?:\.\.0)?)*)")
     _WILDCARD = re.compile(r"/([*$])([0-9]{1,2})(\.\.0)?")
@@ -180,13 +188,23 @@ class PerLevelNaming:
     def __init__(self, levels: Sequence[int | Bits | Field] = (8, 8, 8), root: bytes = ROOT_OCTETS) -> None:
         fields = [Bits(level) if isinstance(level, int) else level for level in levels]
         self._bits = left = sum(field.width for field in fields)
-        if left % 8 or not 0 < left <= 8 * MAX_ID or min(field.width for field in fields) < 1:
+        if left % 8 or not 0 < left <= 8 * MAX_ID or any(field.width < 1 for field in fields):
             raise LocalProtocolError(f"levels of {[field.width for field in fields]} bits are not 1 to 8 octets")
         self._root = root
         self._levels: list[tuple[int, Bits | Field]] = []  # each with the bit it starts at
         for field in fields:
             self._levels.append((left - 1, field))
             left -= field.width
+        self._key = (
+            root,
+            *((field.width, *sorted(getattr(field, "words", {}).items()), type(field)) for field in fields),
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PerLevelNaming) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
 
     def text(self, wildcards: Sequence[int], octets: bytes) -> str:
         """The termination's text."""
