@@ -105,10 +105,14 @@ def filled(
 
     Blanks that a controller puts in front of lines, as the text encoding allows in a descriptor, are not repeated.
     """
-    lines = sdp.encode(described).decode("utf-8", "surrogateescape").splitlines(keepends=True)
-    shown = (line.lstrip(" \t") for line in lines)
-    return sdp.decode("".join(_fill(line, local, identity, hash_name) for line in shown if line.strip()).encode(
-        "utf-8", "surrogateescape"))
+    def fill(lines: Sequence[sdp.Line]) -> tuple[sdp.Line, ...]:
+        return tuple(_fill(line, local, identity, hash_name) for line in lines)
+
+    media = []
+    for one in described.media:
+        shown = one.with_port(local.port) if one.port is None and one.port_count == 1 else one
+        media.append(msgspec.structs.replace(shown, lines=fill(shown.lines), lead=""))
+    return msgspec.structs.replace(described, lines=fill(described.lines), media=tuple(media), tail="")
 
 
 def settled(role: Role, peer: Role | None) -> Role:
@@ -126,22 +130,16 @@ def settled(role: Role, peer: Role | None) -> Role:
     return role
 
 
-def _fill(line: str, local: Endpoint, identity: Identity, hash_name: str | None) -> str:
-    text = line.rstrip("\r\n")
-    end = line[len(text):]
-    if text.startswith("c="):
-        words = text.split(" ")
+def _fill(line: sdp.Line, local: Endpoint, identity: Identity, hash_name: str | None) -> sdp.Line:
+    value = line.value
+    if line.type == "c":
+        words = value.split()
         if len(words) > 2 and words[2] == CHOOSE:
-            words[1:3] = [f"IP{ipaddress.ip_address(local.host).version}", local.host]
-        text = " ".join(words)
-    elif text.startswith("m="):
-        words = text.split(" ")
-        if len(words) > 1 and words[1] == CHOOSE:
-            words[1] = str(local.port)
-        text = " ".join(words)
-    elif text.lower().startswith("a=fingerprint:") and CHOOSE in text and hash_name is not None:
-        text = f"a=fingerprint:{identity.fingerprint(hash_name).encode()}"
-    return text + end
+            words[1:3] = [f"IP{local.version}", local.host]
+            value = " ".join(words)
+    elif hash_name is not None and CHOOSE in value and line.type == "a" and line.name.lower() == "fingerprint":
+        value = f"fingerprint:{identity.fingerprint(hash_name).encode()}"
+    return line if value == line.value and not line.lead else sdp.Line(line.type, value, line.end)
 
 
 def _only_media(described: sdp.SessionDescription) -> sdp.Media:
