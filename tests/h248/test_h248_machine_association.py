@@ -311,6 +311,28 @@ def test_failover_over_a_list():
     assert world.gateway.controller == SECOND and world.meanings(SECOND) == [Meaning.TAKEN_OVER]
 
 
+def test_a_controller_that_forgot():
+    """A controller that began anew without a word says 505 to a Notify: the gateway registers with Disconnected."""
+    world = World(FIRST)
+    world.has(FIRST)
+    world.starts()
+    world.has(FIRST)
+    world.at_gateway(world.gateway.request((AUDIT,), 1.0)[1])
+    assert world.seen[-1] == ControlLost(FIRST, "505: the controller does not know this gateway")
+    world.runs(6.0)
+    assert world.services()[1:] == [("Disconnected", 900)] and world.meanings()[-1] is Meaning.BACK
+
+
+def test_out_of_service_means_silence():
+    """After Forced the gateway asks for nothing."""
+    world = World(FIRST)
+    world.has(FIRST)
+    world.starts()
+    world.at_gateway(world.gateway.leave_now(1.0))
+    with pytest.raises(LocalProtocolError, match="out of service"):
+        world.gateway.request((AUDIT,), 2.0)
+
+
 def test_too_many_pendings_is_no_loss():
     """A controller that says Pending too often is alive: the request is over, the association stands."""
     world = World(FIRST, pending_limit=0)

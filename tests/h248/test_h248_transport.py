@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.errors import LocalProtocolError, MalformedMessageError
-from workbench.protocols.h248.transport import Tpkt
+from workbench.protocols.h248.transport import Tpkt, address_of, mid_of
 
 MESSAGE = b"MEGACO/2 [192.0.2.10]:2944 Pending = 1 { }"
 
@@ -52,3 +52,16 @@ def test_the_longest_message():
     for wrong in (b"", longest + b"x"):
         with pytest.raises(LocalProtocolError):
             Tpkt.frame(wrong)
+
+
+@pytest.mark.parametrize(("mid", "address"), [
+    ("[192.0.2.10]:2945", ("192.0.2.10", 2945)), ("[192.0.2.10]", ("192.0.2.10", 2944)),
+    ("[2001:DB8:0::1]:5000", ("2001:db8::1", 5000)), ("<mgc.example.net>:2944", ("mgc.example.net", 2944)),
+    ("[999.0.2.10]:2944", None), ("[192.0.2.10]:99999", None), ("[192.0.2.10]:0", None), ("MTP{0102}", None),
+    ("mgc/1", None), ("", None), ("[::1", None),
+])
+def test_addresses_of_message_identifiers(mid, address):
+    """Where a message identifier says that its owner is, in canonical form."""
+    assert address_of(mid) == address
+    if address is not None and "<" not in mid:
+        assert address_of(mid_of(*address)) == address

@@ -158,6 +158,8 @@ class Association:
         Raises:
             LocalProtocolError: there is none, or as `Transactions.request`.
         """
+        if self.state is State.OUT_OF_SERVICE:
+            raise LocalProtocolError("this gateway is out of service")
         peer = self._controlling()
         number, events = peer.transactions.request(actions, now)
         return number, self._sent(peer, events)
@@ -308,6 +310,9 @@ class Association:
                     heard += self._message_refused(peer, error, now)
                 case machine.ReplyReceived() if peer is not self._obeyed:
                     pass  # to a farewell or to a request of a time that is over
+                case machine.ReplyReceived(reply=Reply(error=ErrorDescriptor(code=505))):
+                    heard.append(event)
+                    heard += self._silent(peer, "505: the controller does not know this gateway", now)
                 case _:
                     heard.append(event)
         return heard

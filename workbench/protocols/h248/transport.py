@@ -13,6 +13,7 @@ Source: H.248.1 Annex D, RFC 1006 §6.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from struct import Struct
 
@@ -43,12 +44,19 @@ def mid_of(host: str, port: int | None = TEXT_PORT) -> str:
 
 
 def address_of(mid: str, default: int = TEXT_PORT) -> tuple[str, int] | None:
-    """Host and port of a message identifier, `[192.0.2.10]:2944` or `<mgc.example.net>`; None for other forms."""
+    """Host and port of a message identifier, `[192.0.2.10]:2944` or `<mgc.example.net>`; None for other forms.
+
+    An address comes in its canonical form, whichever way it was written.
+    """
     found = _MID.fullmatch(mid)
     if found is None:
         return None
+    try:
+        host = found["name"] or str(ipaddress.ip_address(found["ip"]))
+    except ValueError:
+        return None
     port = int(found["port"] or default)
-    return (found["ip"] or found["name"], port) if 0 < port < 65_536 else None
+    return (host, port) if 0 < port < 65_536 else None
 
 
 class Tpkt:
