@@ -307,6 +307,18 @@ def test_graceful_of_the_gateway():
     assert codes(stage.orders(add("access", stream(PASSIVE, realm=A)))) == [503]
 
 
+def test_graceful_of_the_gateway_without_a_delay():
+    """It goes out of service when the last context is gone, however long that takes."""
+    stage = Full()
+    stage.orders(add("access", stream(PASSIVE, realm=A)))
+    stage.orders(change("ROOT", "Graceful", context="-"))
+    stage.later(100_000.0).does_nothing()
+    assert codes(stage.orders(add("access", stream(PASSIVE, realm=A)))) == [521]
+    assert stage.value("Media", "ROOT", "-").termination_state.service_state == "InService"
+    stage.orders("Context = 1 { W-Subtract = * { Audit { } } }")
+    assert stage.value("Media", "ROOT", "-").termination_state.service_state == "OutOfService"
+
+
 def test_service_states_by_modify():
     """Where the profile has it, ServiceStates in Modify does the same; Test is not there."""
     stage = Full()

@@ -1,5 +1,13 @@
 """A media gateway under H.248 control: the core that IMS-AGW, TrGW and MRFP share.
 
-`settings` values; `describing` SDP to settings and back; `bearer` one stream endpoint with its TCP and TLS;
-`contexts` who is connected to whom; `control` commands in, replies out; `core` the node around them.
+    profiles     what each kind of gateway knows, one file each; `settings` the values it is read into
+    core         the node: control association on one side, connections on the other
+    control      commands in, replies out: what is carried out, in which order, and with which error it is refused
+    planning     what a command will make of a termination, before anything is changed; `vocabulary` what names mean,
+                 `addresses` realms, ports and names, `describing` SDP to settings and back
+    contexts     terminations and their streams, small; `topology` who hears whom
+    bearer       one stream endpoint with its TCP and TLS
+    watching     events from arming to notification; `reporting` what tells of what happened at a bearer,
+                 `playing` signals and their completion, `congestion` how full the gateway is, `agenda` who wakes next
+    auditing     what is, and what could be
 """

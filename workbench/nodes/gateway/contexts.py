@@ -9,6 +9,7 @@ Source: H.248.1 §6.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
+from math import inf
 from typing import TypeVar
 
 from workbench.net.values import Endpoint
@@ -190,7 +191,7 @@ class More:
         self.counted: tuple[str, ...] | None = None
         self.base: dict[tuple[int, str], float] = {}
         self.quiet: list[Quiet] = []
-        self.graceful_at: float | None = None
+        self.graceful_at: float | None = None  # infinity: when its work is done, however long that takes
         self.full = False
 
 
@@ -266,7 +267,7 @@ class Termination:
         moments = [playing.ends_at for playing in more.playing]
         moments += [quiet.since + quiet.seconds for quiet in more.quiet if not quiet.told]
         moments += [more.graceful_at, self.spoken_of + self.beats if self.beats else None]
-        return min((moment for moment in moments if moment is not None), default=None)
+        return min((moment for moment in moments if moment is not None and moment < inf), default=None)
 
     def statistics(self, now: float, names: tuple[str, ...] = ("nt/os", "nt/or", "nt/dur")) -> Statistics:
         """Octets of payload sent and received, and milliseconds in the context (package nt)."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Callable, Iterable, Iterator
+from math import inf
 
 import msgspec
 
@@ -88,6 +89,9 @@ class Control:
     def execute(self, actions: Iterable[h248.Action], now: float) -> tuple[h248.ActionReply, ...]:
         """Carry out the actions of one request in order; the first command that fails ends it, unless optional."""
         replies = tuple(self._actions(actions, now))
+        if self.root.more is not None and self.root.more.graceful_at == inf and len(self.contexts) == 0:
+            self.root.more.graceful_at = None
+            self._forced(self.root, now)
         for name, reduction in self._congestion.changed(len(self.contexts)):
             parameters = (h248.Property("reduction", (str(reduction),)),) if reduction is not None else ()
             self.watcher.detected_event(self.root, name, None, parameters, now)
@@ -542,7 +546,7 @@ class Control:
             case h248.Method.FORCED:
                 self._forced(termination, now)
             case h248.Method.GRACEFUL:
-                termination.extra.graceful_at = now + services.delay if services.delay else float("inf")
+                termination.extra.graceful_at = now + services.delay if services.delay else inf
                 self._out.agenda.add(termination)
             case h248.Method.RESTART:
                 self._restart(termination, services, now)
