@@ -327,7 +327,10 @@ def _integer(found: Type) -> Reader:
     unsigned = high == _UNSIGNED_32
 
     def read(octets: bytes, start: int, stop: int) -> object:
-        number = int.from_bytes(octets[start:stop], "big", signed=True)
+        if stop - start == 1 and octets[start] < 0x80:
+            number = octets[start]
+        else:
+            number = int.from_bytes(octets[start:stop], "big", signed=True)
         if low <= number <= high and stop > start:
             return number
         # 32-bit ids without the leading zero that a BER INTEGER needs are sent by some; nothing else they can mean.
@@ -392,7 +395,7 @@ def _octet_string(found: Type) -> Reader:
     def read(octets: bytes, start: int, stop: int) -> object:
         if not low <= stop - start <= high:
             _sized(found, stop - start, start)
-        return bytes(octets[start:stop])
+        return octets[start:stop]
 
     return read
 
