@@ -82,7 +82,6 @@ _MID = re.compile(
 _PORT = re.compile(r"[0-9]{1,5}")
 _EXTENSION = ("X-", "X+")
 _SHORT = 64
-_ADDRESSES = ("ip4Address", "ip6Address", "domainName", "deviceName", "mtpAddress")
 
 _T = TypeVar("_T")
 
@@ -182,7 +181,6 @@ _INDIVIDUAL: Mapping[type, int] = {
     Statistics: 5,
     Packages: 6,
 }
-_LISTS = (EventBuffer, Signals, Statistics, Packages)
 _EXTRA: Mapping[Form, Chosen] = {
     Form.GREATER: (0, Form.GREATER),
     Form.LESS: (0, Form.LESS),
