@@ -216,8 +216,10 @@ def test_an_address_that_nobody_knows():
 
 def test_service_change_address():
     """Each side says where it wants to be addressed: a port alone, or a message identifier (§7.2.8)."""
-    gateway = Association(MID, [FIRST], address="2950")
+    gateway = Association(MID, [FIRST], address="2950", stamp=lambda now: "20260301T10153200")
     (asked,) = gateway.start(0.0)
+    services = service_change.on_root(decode(asked.octets, "pretty").body[0].actions)
+    assert (services.address, services.time) == ("2950", "20260301T10153200")
     alg = Supervision(mid(FIRST), address="[192.0.2.77]:2999")
     answer, changed = alg.receive_data(asked.octets, GATEWAY, 0.0)
     assert answer.to == GATEWAY and changed.gateway.address == ("192.0.2.20", 2950)

@@ -36,10 +36,10 @@ def audited(count: int) -> tuple[m.ActionReply, ...]:
 class Channel:
     """Two machines, and between them a network that loses, doubles and delays each datagram by itself."""
 
-    def __init__(self, seed, *, loss=0.2, double=0.2, results=lambda rng: DONE, slow=0.0, bundle=1, **how):
+    def __init__(self, seed, *, loss=0.2, double=0.2, results=lambda rng: DONE, slow=0.0, bundle=1, at_once=0.0, **how):
         self.rng = random.Random(seed)
         self.loss, self.double, self.slow, self.bundle, self.results = loss, double, slow, bundle, results
-        self.coding = how["coding"]
+        self.coding, self.at_once = how["coding"], at_once
         how = {"jitter": self.rng.random, "timers": Timers(most=2.0), **how}
         self.ends = {"mgc": Transactions(MGC, **how), "mg": Transactions(MG, **how)}
         self.queue, self.count, self.now = [], 0, 0.0
@@ -96,7 +96,8 @@ class Channel:
                 self.on(name, end.receive_data(given, self.now))
             elif what == "reply":
                 self.said[name, given] = self.results(self.rng)
-                self.on(name, end.reply(given, self.said[name, given], self.now))
+                self.on(name, end.reply(
+                    given, self.said[name, given], self.now, immediate_ack=self.rng.random() < self.at_once))
             else:
                 numbers, events = end.request_many([(AUDIT,)] * given, self.now)
                 self.asked[name] += numbers
@@ -152,11 +153,12 @@ def test_a_thousand_each_way_with_long_replies(coding, capsys):
 @pytest.mark.parametrize("coding", ["compact", "binary"])
 @pytest.mark.parametrize("seed", range(12))
 def test_everything_at_once(coding, seed):
-    """Slow executions with Pending, bundles, acknowledgements with a lift, segments, loss up to 40 %: each once."""
+    """Pending, bundles, acknowledgements with a lift and at once, segments, loss up to 40 %: each once."""
     rng = random.Random(seed)
     channel = Channel(
         f"mixed {seed}", coding=coding, loss=rng.choice((0.0, 0.2, 0.4)), double=rng.choice((0.0, 0.2, 0.5)),
-        slow=rng.choice((0.1, 0.5)), bundle=rng.randint(1, 15), version=rng.choice((2, 3)),
+        slow=rng.choice((0.1, 0.5)), at_once=rng.choice((0.0, 0.5)), bundle=rng.randint(1, 15),
+        version=rng.choice((2, 3)),
         acknowledge=rng.random() < 0.5, max_octets=1200,
         timers=Timers(most=2.0, lifetime=100.0, long=110.0), segments_ahead=rng.randint(1, 9),
         results=(lambda rng: audited(rng.choice((1, 1, 5, 90)))) if seed % 2 else (lambda rng: DONE))

@@ -87,6 +87,7 @@ class Association:
         version: the newest protocol version to agree on.
         reliable: TCP or SCTP: a connection has to stand before a controller can be spoken to.
         address: ServiceChangeAddress of the registration, if the gateway wants to be addressed elsewhere.
+        stamp: makes the time stamp of the registration; without it there is none.
         waiting_delay: maximum waiting delay (MWD) before the first registration, in seconds.
         pause: after all controllers were tried, and before a lost one is tried again, in seconds.
         jitter: gives numbers from 0 to 1: which part of the waiting delay passes, and more; also for `Transactions`.
@@ -107,6 +108,7 @@ class Association:
         version: int = 2,
         reliable: bool = False,
         address: str | None = None,
+        stamp: Callable[[float], str] | None = None,
         waiting_delay: float = 0.0,
         pause: float = 5.0,
         jitter: Callable[[], float] = lambda: 1.0,
@@ -124,6 +126,7 @@ class Association:
         self._version = version
         self._reliable = reliable
         self._address = address
+        self._stamp = stamp
         self._waiting_delay = waiting_delay
         self._pause = pause
         self._jitter = jitter
@@ -429,7 +432,8 @@ class Association:
         method, reason = peer.method
         peer.transactions.version = peer.version
         services = service_change.order(
-            method, reason, version=peer.version, profile=self._profile, address=self._address)
+            method, reason, version=peer.version, profile=self._profile, address=self._address,
+            time=None if self._stamp is None else self._stamp(self._now))
         peer.registration, events = peer.transactions.request((service_change.action(services),), self._now)
         return self._sent(
             peer, events, f"ServiceChange {method}: the gateway comes into service [H.248.1 §7.2.8]")
