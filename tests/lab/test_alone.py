@@ -123,6 +123,16 @@ def test_an_empty_file_is_a_node_on_loopback(tmp_path: Path):
         assert first.local.host == "127.0.0.1"
 
 
+def test_a_profile_of_one_s_own(tmp_path: Path):
+    """What the gateway knows is laid over Iq's from a file beside the settings."""
+    (tmp_path / "mine.toml").write_text("[packages]\ncg = 2\n[signals]\nnames = ['cg/rt']\n")
+    file = tmp_path / "agw.toml"
+    file.write_text("profile_file = 'mine.toml'\nport_step = 1\n")
+    node = settings.agw(file, Source(1, "x"), 0.0)
+    assert node._profile.packages["cg"] == 2 and "cg/rt" in node._profile.signals  # type: ignore[attr-defined]
+    assert node._addresses._step == 1  # type: ignore[attr-defined]
+
+
 def test_all_of_a_gateway_s_settings(tmp_path: Path):
     """IPv6 addresses stand in brackets; the port follows from the coding where none is given."""
     file = tmp_path / "agw.toml"
@@ -162,6 +172,9 @@ tls_versions = ["1.3"]
     ("[realms]", "line 1: realms: a gateway needs at least one"),
     ("tls_versions = []", "line 1: tls_versions: a gateway needs at least one"),
     ("contexts = 0", "line 1: contexts: 0"),
+    ("port_step = 0", "line 1: port_step: 0"),
+    ("profile_file = 'none.toml'", "line 1: profile_file: "),
+    ("\nprofile_file = 'agw.toml'", "line 2: profile_file: "),
     ("controller = []", "line 1: controller: a gateway needs at least one"),
     ("transport = 'sctp'", "line 1: transport: invalid enum value 'sctp'"),
     ("version = 4", "line 1: version: 4; there are 1, 2 and 3"),

@@ -119,6 +119,15 @@ def test_regulated_notify():
     assert stage.events() == [(7, "tcpbcc/BNCChange")]
 
 
+def test_what_is_regulated_away_still_has_its_effect():
+    """Where the gateway tells half of them only, the others do what is embedded behind RegulatedNotify instead."""
+    stage, where = with_events(
+        "Events = 7 { tcpbcc/BNCChange { Type = Est, RegulatedNotify { Embed { Signals { cg/rt } } } } }")
+    stage.node._control.watcher._regulation = 50
+    connects(stage, where)
+    assert (stage.events(), active(stage)) == ([], ["cg/rt"])
+
+
 def test_an_embedded_signal_does_not_start_itself_for_ever():
     """A signal whose end is the event that starts it again: the gateway goes on living."""
     stage, _ = with_events(

@@ -43,7 +43,9 @@ class AgwFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         version: newest protocol version, 1 to 3.
         waiting_delay: at most so many seconds pass before the first registration (restart avalanche).
         profile: `name/version` for ServiceChange; the registry's by default.
-        ports: first and last local port for media.
+        profile_file: a file that is laid over what an IMS-AGW knows (`nodes/gateway/profiles/iq.toml`).
+        ports: first and last local port for media at each address.
+        port_step: distance of the ports that are given.
         contexts: how many there may be at one time.
         tls_versions: `1.2`, `1.3` or both.
         packages: a file that is laid over the package registry.
@@ -58,7 +60,9 @@ class AgwFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: int = 2
     waiting_delay: float = 0.0
     profile: str | None = None
+    profile_file: str | None = None
     ports: tuple[int, int] = (40_000, 49_998)
+    port_step: int = 2
     contexts: int = 10_000
     tls_versions: tuple[Literal["1.2", "1.3"], ...] = ("1.2", "1.3")
     packages: str | None = None
@@ -188,6 +192,8 @@ def agw(path: Path, source: Source, epoch: float) -> Node:
     first, last = told.ports
     if not 0 < first <= last < 65_536:
         raise file.wrong("ports", f"{first} to {last}")
+    if told.port_step < 1:
+        raise file.wrong("port_step", f"{told.port_step}")
     if not told.realms:
         raise file.wrong("realms", "a gateway needs at least one")
     if not told.tls_versions:
@@ -204,6 +210,7 @@ def agw(path: Path, source: Source, epoch: float) -> Node:
     controllers = [file.endpoint("controller", one, port) for one in _several(told.controller)]
     if not controllers:
         raise file.wrong("controller", "a gateway needs at least one")
+    registry = _registry(file, told.packages)
     return ImsAgw(
         told.name,
         control=file.endpoint("control", told.control, port),
@@ -215,8 +222,8 @@ def agw(path: Path, source: Source, epoch: float) -> Node:
         # Whoever remembers requests of a process before this one must not take ours for them.
         first_id=source.number(1, 0x7FFFFFFF),
         source=source, identity=Identity.self_signed(told.name, source), tls_versions=told.tls_versions,
-        limits=Limits(contexts=told.contexts), ports=told.ports, profile=told.profile, coding=told.coding,
-        epoch=epoch, registry=_registry(file, told.packages))
+        limits=Limits(contexts=told.contexts), ports=told.ports, port_step=told.port_step, profile=told.profile,
+        profile_file=_profile(file, told.profile_file, registry), coding=told.coding, epoch=epoch, registry=registry)
 
 
 def alg(path: Path, source: Source, epoch: float) -> Node:
@@ -239,6 +246,21 @@ def alg(path: Path, source: Source, epoch: float) -> Node:
 
 def _several(given: str | tuple[str, ...]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else given
+
+
+def _profile(file: File, given: str | None, registry: Registry | None) -> Path | None:
+    """The profile's file, once it is known to be right."""
+    from workbench.nodes.ims_agw import iq_profile
+    from workbench.protocols.h248.packages import Registry
+
+    if given is None:
+        return None
+    path = file.path.parent / given
+    try:
+        iq_profile(registry or Registry.load(), override=path)
+    except WorkbenchError as error:
+        raise file.wrong("profile_file", str(error)) from None
+    return path
 
 
 def _registry(file: File, packages: str | None) -> Registry | None:
