@@ -9,6 +9,7 @@ gateway is a process of its own, and so is the controller. A cycle is four trans
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 
-from measuring import machine, ratio, say
+from measuring import amount, machine, ratio, say
 
 from workbench.net.sockets import free_port
 
@@ -73,6 +74,15 @@ def rate(seconds: list[float], cycles: int) -> str:
     return f"{rates[len(rates) // 2]:8.0f} ({rates[0]:.0f} to {rates[-1]:.0f}) cycles a second"
 
 
+def processor_seconds(process: int) -> float:
+    """What a process has used of the processors so far; 0 where the system does not tell."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, AttributeError):
+        return 0.0
+
+
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser()
@@ -91,19 +101,27 @@ def main() -> None:
         settings.write_text(
             f'control = "127.0.0.1:{ours}"\ncontroller = "127.0.0.1:{control}"\ncoding = "compact"\n')
         controller = Controller(start(stack, escript, SCRIPT, "controller", control))
-        start(stack, escript, SCRIPT, "gateway", theirs, control)
-        start(stack, sys.executable, "-m", "workbench.cli", "agw", "--config", settings)
+        gateways = {
+            ours: ("workbench", start(stack, sys.executable, "-m", "workbench.cli", "agw", "--config", settings)),
+            theirs: ("megaco   ", start(stack, escript, SCRIPT, "gateway", theirs, control)),
+        }
         controller.until_up({ours, theirs})
         say(f"{machine()}; {given.cycles} cycles of {TRANSACTIONS} transactions a round, {given.workers} at a time")
         took: dict[int, list[float]] = {ours: [], theirs: []}
+        worked = dict.fromkeys(took, 0.0)
         for each in range(given.rounds + 1):
             for port, seconds in took.items():
+                before = processor_seconds(gateways[port][1].pid)
                 one = controller.round(port, given.cycles, given.workers)
                 if each:  # the first round warms up
                     seconds.append(one)
-        say(f"workbench {rate(took[ours], given.cycles)}")
-        say(f"megaco    {rate(took[theirs], given.cycles)}")
+                    worked[port] += processor_seconds(gateways[port][1].pid) - before
+        for port, (name, _) in gateways.items():
+            each_cycle = amount(worked[port] / given.rounds / given.cycles)
+            say(f"{name} {rate(took[port], given.cycles)}, {each_cycle} of processor time each")
         say(f"workbench takes {ratio(took[ours], took[theirs])} times as long as megaco's own gateway")
+        if worked[theirs]:
+            say(f"workbench takes {worked[ours] / worked[theirs]:.2g} times the processor time")
 
 
 if __name__ == "__main__":
