@@ -33,8 +33,8 @@ form(Module, Conf, Trees) ->
 pair(Module, Conf, Tree) ->
     try
         {ok, M} = Module:encode_message(Conf, version(Tree), Tree),
-        {ok, Again} = Module:decode_message(Conf, dynamic, M),
-        {M, Again}
+        {ok, _} = Module:decode_message(Conf, dynamic, M),
+        {M, Tree}
     catch _:_ -> {<<>>, none}
     end.
 

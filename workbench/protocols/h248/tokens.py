@@ -217,6 +217,12 @@ class Token(NamedTuple):
 _SAFE = re.compile(SAFE)
 
 
+# Keywords of bodies, as they are usually written. Only how soon a message is read depends on this list.
+_OPENING = frozenset(
+    spelled for word in ("Local", "L", "Remote", "R", "DigitMap", "DM") for spelled in (word, word.lower(), word.upper())
+)
+
+
 def cut(text: str, start: int) -> list[str]:
     """The tokens from `start` on, each text behind a `TEXT`, and empty strings at the end: as many as one looks ahead.
 
@@ -224,30 +230,43 @@ def cut(text: str, start: int) -> list[str]:
     octets that the grammar does not have) the exact way, `cut_exactly`, is taken. Both give the same tokens for a
     message that the grammar takes; whoever finds that it does not has to look at the exact ones.
     """
-    pieces = _PIECES.split(text[start:])
-    plain = pieces[0] if len(pieces) == 1 else " ; ".join(pieces[::2])
+    plain = text[start:]
+    if '"' not in plain and "v=" not in plain and TEXT not in plain and plain.isascii():
+        words = _apart(plain)
+        if words is not None and _OPENING.isdisjoint(words):
+            words.extend(_END)
+            return words
+    pieces = _PIECES.split(plain)
+    plain = " ; ".join(pieces[::2])
     if plain.count(TEXT) != len(pieces) // 2 or '"' in plain or not plain.isascii():
         return cut_exactly(text, start)
-    plain = plain.replace("\n", " ").replace("\r", " ").replace("\t", " ")
-    if not plain.isprintable():
+    words = _apart(plain)
+    if words is None:
         return cut_exactly(text, start)
-    # All that is left is SafeChar, marks and blanks.
-    plain = plain.replace("{", " { ").replace("}", " } ").replace(",", " , ").replace("=", " = ").replace(":", " : ")
-    plain = plain.replace("[", " [ ").replace("]", " ] ").replace("<", " < ").replace(">", " > ").replace("#", " # ")
-    simple: list[str] = plain.split()
-    if len(pieces) == 1:
-        simple.extend(_END)
-        return simple
     found: list[str] = []
     at = 0
     for piece in pieces[1::2]:
         behind = at
-        at = simple.index(TEXT, behind) + 1
-        found += simple[behind : at - 1]
-        found += (TEXT, piece) if piece[0] == '"' else (piece[0], TEXT, piece[1:].lstrip(" \t\r\n"))
-    found += simple[at:]
+        at = words.index(TEXT, behind) + 1
+        found += words[behind : at - 1]
+        found += [TEXT, piece] if piece[0] == '"' else [piece[0], TEXT, piece[1:].lstrip(" \t\r\n")]
+    found += words[at:]
     found.extend(_END)
     return found
+
+
+def _apart(plain: str) -> list[str] | None:
+    """Words and marks of a text in ASCII without quotation marks and comments; None if it has control characters."""
+    plain = plain.replace("\n", " ").replace("\r", " ").replace("\t", " ")
+    if not plain.isprintable():
+        return None
+    # All that is left is SafeChar, marks and blanks.
+    plain = plain.replace("{", " { ").replace("}", " } ").replace(",", " , ").replace("=", " = ").replace(":", " : ")
+    if "[" in plain or "]" in plain:
+        plain = plain.replace("[", " [ ").replace("]", " ] ")
+    if "<" in plain or ">" in plain or "#" in plain:
+        plain = plain.replace("<", " < ").replace(">", " > ").replace("#", " # ")
+    return plain.split()
 
 
 def cut_exactly(text: str, start: int) -> list[str]:

@@ -11,6 +11,7 @@ from workbench.protocols.h248.message import (
     ALL,
     CHOOSE,
     NULL,
+    ROOT,
     Ack,
     Action,
     ActionReply,
@@ -47,7 +48,7 @@ from workbench.protocols.h248.reading.grammar import (
     set_choice,
     set_number,
 )
-from workbench.protocols.h248.tokens import spellings, words
+from workbench.protocols.h248.tokens import MARKS, spellings, words
 
 # --- transactions ---------------------------------------------------------------------------------------------------
 
@@ -169,7 +170,9 @@ def _context(t: list[str], i: int) -> Read[int]:
     """`ContextToken EQUAL ContextID`."""
     if t[i] not in _CONTEXT and t[i].lower() not in _CONTEXT:
         raise Unexpected(i, "Context", "actionRequest")
-    return _context_id(t, expect(t, i + 1, "=", "actionRequest"))
+    if t[i + 1] != "=":
+        raise Unexpected(i + 1, '"="', "actionRequest")
+    return _context_id(t, i + 2)
 
 
 def _context_id(t: list[str], i: int) -> Read[int]:
@@ -184,11 +187,13 @@ def _action(t: list[str], i: int) -> Read[Action]:
     """`actionRequest = CtxToken EQUAL ContextID LBRKT ((contextRequest [COMMA commandRequestList]) /
     commandRequestList) RBRKT`."""
     context, i = _context(t, i)
-    i = expect(t, i, "{", "actionRequest")
+    if t[i] != "{":
+        raise Unexpected(i, '"{"', "actionRequest")
     commands: list[Command] = []
     properties: dict[str, object] = {}
     audit: ContextAudit | None = None
     while True:
+        i += 1
         word = t[i]
         command = _COMMANDS.get(word) or _COMMANDS.get(word.lower())
         if command is not None:
@@ -202,9 +207,9 @@ def _action(t: list[str], i: int) -> Read[Action]:
             i = _context_property(t, i, properties)
         if t[i] != ",":
             break
-        i += 1
-    i = expect(t, i, "}", "actionRequest")
-    return Action(context, tuple(commands), _context_properties(properties) if properties else None, audit), i
+    if t[i] != "}":
+        raise Unexpected(i, '"," or "}"', "actionRequest")
+    return Action(context, tuple(commands), _context_properties(properties) if properties else None, audit), i + 1
 
 
 def _action_reply(t: list[str], i: int) -> Read[ActionReply]:
@@ -374,9 +379,11 @@ def _terminations(t: list[str], i: int) -> Read[tuple[str, ...]]:
     """`EQUAL (TerminationID / LSBRKT TerminationID *(COMMA TerminationID) RSBRKT)`."""
     if t[i] != "=":
         raise Unexpected(i, '"="', "commandRequest")
-    if t[i + 1] != "[":
-        one, i = termination(t, i + 1)
-        return (one,), i
+    only = t[i + 1]
+    if only not in MARKS:
+        return (ROOT if len(only) == 4 and only.upper() == ROOT else only,), i + 2
+    if only != "[":
+        raise Unexpected(i + 1, "a termination", "TerminationID")
     one, i = termination(t, i + 2)
     many = [one]
     while t[i] == ",":

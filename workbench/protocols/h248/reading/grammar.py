@@ -76,9 +76,12 @@ def number(t: list[str], i: int, production: str, most: int = 0xFFFFFFFF) -> Rea
 
 def set_number(t: list[str], i: int, production: str, most: int = 0xFFFFFFFF) -> Read[int]:
     """`= number`."""
+    word = t[i + 1]
+    if t[i] == "=" and word.isdecimal() and len(word) <= 10 and (read := int(word)) <= most:
+        return read, i + 2
     if t[i] != "=":
         raise Unexpected(i, '"="', production)
-    return number(t, i + 1, production, most)
+    raise Unexpected(i + 1, f"a number from 0 to {most}", production)
 
 
 def choice(t: list[str], i: int, table: Mapping[str, _T], what: str, production: str) -> Read[_T]:
