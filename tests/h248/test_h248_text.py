@@ -249,6 +249,32 @@ def test_a_bad_media_line_spoils_its_command_only():
     assert sdp.encode(described) == b"v=0\nm=message port TCP *\n"
 
 
+def test_an_unread_description_may_be_in_any_encoding():
+    """A c= line of three words no more, in octets that are not UTF-8: the description is written as it came."""
+    octets = HEAD + b"T=1{C=1{MF=a1{M{ST=1{L{\nv=0\nc=IN\xa0IP4 10.1.1.9\ns=\xe9\n}}}}}}"
+    tree = text.decode(octets)
+    (described,) = tree.body[0].actions[0].commands[0].descriptors[0].streams[0].local
+    assert sdp.encode(described) == b"v=0\nc=IN\xa0IP4 10.1.1.9\ns=\xe9\n"
+    assert text.decode(text.encode(tree)) == tree
+
+
+def test_an_unread_description_may_end_its_lines_in_carriage_returns():
+    """EOL is CR, LF or both in H.248 (Annex B.2); SDP wants LF: such lines stay unread, as they came."""
+    octets = HEAD + b"T=1{C=1{MF=a1{M{ST=1{L{\nv=0\ra=x\rs=-\r\n}}}}}}"
+    tree = text.decode(octets)
+    (described,) = tree.body[0].actions[0].commands[0].descriptors[0].streams[0].local
+    assert sdp.encode(described) == b"v=0\ra=x\rs=-\r\n"
+    assert text.decode(text.encode(tree)) == tree
+
+
+@pytest.mark.parametrize("pattern", [b"", b" ", b"(0|1\x8a)", b"(0|\x0e)", b"; comment\n"])
+def test_a_digit_map_has_digit_strings(pattern):
+    """An empty digit map, or octets that the grammar has no place for (H.248.1 Annex B.2, digitMap)."""
+    with pytest.raises(MalformedMessageError, match="expected digit strings") as refused:
+        modify(b"DM=plan{" + pattern + b"}")
+    assert refused.value.offset == len(HEAD + b"Transaction = 1 { Context = 1 { Modify = a1 { ")
+
+
 def test_terminations_may_be_called_like_tokens():
     """L, R, M, C and the like are names where the grammar expects one (H.248.1 Annex B.2)."""
     assert command(b"Modify=L{Media{Stream=1{LocalControl{Mode=SR}}}}").terminations == ("L",)

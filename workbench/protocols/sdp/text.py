@@ -88,7 +88,7 @@ def encode(described: SessionDescription) -> bytes:
         parts += [_written(line) for line in media.lines]
     # A last line may lack its end; it gets one when an edit has put another line behind it.
     end = "\r\n" if any(part.endswith("\r\n") for part in parts) else "\n"
-    parts[:-1] = [part if part.endswith("\n") else part + end for part in parts[:-1]]
+    parts[:-1] = [part if part.endswith(("\n", "\r")) else part + end for part in parts[:-1]]
     try:
         return "".join((*parts, described.tail)).encode(described.encoding)
     except UnicodeEncodeError as error:

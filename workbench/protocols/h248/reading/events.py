@@ -321,6 +321,9 @@ def _completion(t: list[str], i: int) -> Read[Completion]:
 
 _TIMER = re.compile(rf"{BLANK}([TSLZ])[ \t\r\n]*:[ \t\r\n]*(\d{{1,4}})[ \t\r\n]*,", re.I)
 _TIMERS = {"T": "start_timer", "S": "short_timer", "L": "long_timer", "Z": "duration_timer"}
+# digitMap = (digitString / LWSP "(" LWSP digitStringList LWSP ")" LWSP)
+# What a digit string means is for whoever uses it; here it is printable ASCII and blanks.
+_PATTERN = re.compile(r"[ -~\t\r\n]+")
 _COMMENT = re.compile(r";[^\r\n]*")
 
 
@@ -345,4 +348,6 @@ def digit_map_text(t: list[str], i: int) -> Read[DigitMap]:
         at = timer.end()
     name = _COMMENT.sub("", head[head.index("=") + 1 :]).strip()
     pattern = _COMMENT.sub("", body[at:-1]).strip()
+    if not _PATTERN.fullmatch(pattern):
+        raise Unexpected(i, "digit strings", "digitMap")
     return DigitMap(name or None, pattern, **found), i + 1

@@ -45,8 +45,8 @@ _STATES = spellings({state.value: state for state in ServiceState})
 _BUFFERS = spellings({control.value: control for control in EventBufferControl})
 
 _ENDING = re.compile(r"[ \t]*(?:\r\n|\n|\r)")
-_LINE = re.compile(r"([A-Za-z])=([^\r\n]*)([\r\n]+)")
-_LINES = re.compile(r"(?:[A-Za-z]=[^\r\n]*[\r\n]++)*+")
+_LINE = re.compile(r"([A-Za-z])=([^\r\n\0]*)([\r\n]+)")
+_LINES = re.compile(r"(?:[A-Za-z]=[^\r\n\0]*[\r\n]++)*+")
 
 
 class _Parts:
@@ -176,12 +176,16 @@ def _unread(octets: bytes) -> tuple[SessionDescription, ...]:
     They are kept as lines without media, so that whoever executes the command can refuse it alone, and not the whole
     message (error 449 or 474).
     """
+    try:
+        text, encoding = octets.decode("utf-8"), "utf-8"
+    except UnicodeDecodeError:
+        text, encoding = octets.decode("latin-1"), "latin-1"
     groups: list[list[Line]] = []
-    for kind, value, ending in _LINE.findall(octets.decode("utf-8", "surrogateescape")):
+    for kind, value, ending in _LINE.findall(text):
         if kind == "v" or not groups:
             groups.append([])
         groups[-1].append(Line(kind, value, ending))
-    return tuple(SessionDescription(tuple(lines), ()) for lines in groups)
+    return tuple([SessionDescription(tuple(lines), (), "", encoding) for lines in groups])
 
 
 _LOCAL_CONTROL = words(("Mode", "ReservedValue", "ReservedGroup"))
