@@ -18,7 +18,7 @@ SECONDS = 30
 @pytest.mark.long
 @pytest.mark.parametrize("which", ["text", "binary"])
 def test_no_octets_break_the_codec(which, tmp_path):
-    """Whatever libFuzzer finds: the codec's own error, or a tree that says the same when it is written and read again."""
+    """Whatever libFuzzer finds: the codec's own error, or a tree that says the same when written and read again."""
     if importlib.util.find_spec("atheris") is None:
         missing("atheris", "pip install atheris (wheels for Linux and macOS on CPython 3.11 and later)")
     command = [

@@ -181,9 +181,11 @@ def _bodies(blank: str) -> str:
     return rf"{body}|{digit_map}"
 
 
-_SIMPLE = rf"{SAFE}++|[{{}}=,:<>#\[\]]|{QUOTED}|[\s\S]|\Z"
-_TOKEN = re.compile(rf"{BLANK}({_bodies(BLANK)}|{_SIMPLE})")
-_NAME_OR_VALUE = re.compile(rf"{BLANK}({_SIMPLE})")  # behind "=": terminations may be called L, R or DM
+# Groups: a body, but behind "=" L, R and DM are names (of terminations); a word or a mark; a quoted string or an octet
+# that the grammar has no place for. Each match begins where the one before ended.
+_TOKEN = re.compile(
+    rf"(?<!=){BLANK}({_bodies(BLANK)})|{BLANK}(?:({SAFE}++|[{{}}=,:<>#\[\]])|({QUOTED}|[\s\S])|\Z)"
+)
 
 # What a message without comments holds besides words, marks and blanks: quoted strings, and bodies with the mark in
 # front of them. Each alternative begins with one character, so that the search leaps from one such to the next.
@@ -207,20 +209,9 @@ class Token(NamedTuple):
     end: int
     text: str
 
-    @property
-    def is_text(self) -> bool:
-        """Whether it is neither a word nor a mark."""
-        first = self.text[0]
-        return first == '"' or (len(self.text) > 1 and "{" in self.text) or not (first in MARKS or _SAFE.match(first))
-
-
-_SAFE = re.compile(SAFE)
-
 
 # Keywords of bodies, as they are usually written. Only how soon a message is read depends on this list.
-_OPENING = frozenset(
-    spelled for word in ("Local", "L", "Remote", "R", "DigitMap", "DM") for spelled in (word, word.lower(), word.upper())
-)
+_OPENING = frozenset(("L", "R", "DM", "Local", "Remote", "DigitMap", "l", "r", "dm", "local", "remote", "digitmap"))
 
 
 def cut(text: str, start: int) -> list[str]:
@@ -272,31 +263,33 @@ def _apart(plain: str) -> list[str] | None:
 def cut_exactly(text: str, start: int) -> list[str]:
     """The tokens as `cut` gives them, of whatever there is."""
     found: list[str] = []
-    for token in scan(text, start):
-        if token.is_text:
+    for body, simple, other in _TOKEN.findall(text, start):
+        if simple:
+            found.append(simple)
+        elif body or other:
             found.append(TEXT)
-        found.append(token.text)
+            found.append(body or other)
     found.extend(_END)
     return found
 
 
 def scan(text: str, start: int) -> Iterator[Token]:
-    """The tokens with their places, without the mark at the end (blanks and comments lie between them)."""
-    pattern = _TOKEN
-    while True:
-        found = pattern.match(text, start)
-        if found is None or not found[1]:
-            return
-        yield Token(*found.span(1), found[1])
-        start = found.end()
-        pattern = _NAME_OR_VALUE if found[1] == "=" else _TOKEN
+    """The tokens with their places; blanks and comments lie between them."""
+    for found in _TOKEN.finditer(text, start):
+        group = found.lastindex
+        if group is not None:  # else it is the end
+            yield Token(*found.span(group), found[group])
 
 
 def place(text: str, start: int, index: int) -> int:
     """Where the token with that index in `cut_exactly(text, start)` begins."""
-    number = 0
-    for token in scan(text, start):
-        number += 2 if token.is_text else 1
-        if number > index:
-            return token.start
+    number = -1
+    for found in _TOKEN.finditer(text, start):
+        group = found.lastindex
+        number += 1 if group == _SIMPLE else 2
+        if group is not None and number >= index:
+            return found.start(group)
     return len(text)
+
+
+_SIMPLE = 2  # the group of words and marks

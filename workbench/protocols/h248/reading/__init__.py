@@ -54,10 +54,17 @@ def decode(octets: bytes, *, max_octets: int = 262_144) -> Message:
     if header is None:
         raise _header_error(text)
     start = header.end()
+    t = cut(text, start)
     try:
-        body, refused = _body(cut(text, start))
-    except (Unexpected, Broken):
-        body, refused = _read_exactly(text, start)
+        body, refused = _body(t)
+    except (Unexpected, Broken) as wrong:
+        exact = cut_exactly(text, start)
+        if exact == t:
+            raise _located(text, start, t, wrong) from None
+        try:
+            body, refused = _body(exact)
+        except (Unexpected, Broken) as wrong:
+            raise _located(text, start, exact, wrong) from None
     parameter, sequence, check, version, mid = header.groups()
     authentication = None
     if parameter:
@@ -78,21 +85,16 @@ def _body(t: list[str]) -> tuple[tuple[Transaction, ...], ErrorDescriptor | None
     return body, refused
 
 
-def _read_exactly(text: str, start: int) -> tuple[tuple[Transaction, ...], ErrorDescriptor | None]:
-    """The body from the exact tokens, with the place of what does not fit."""
-    t = cut_exactly(text, start)
-    try:
-        return _body(t)
-    except Unexpected as wrong:
-        found = _found(t, wrong.index)
-        raise MalformedMessageError(
-            f"expected {wrong.expected}{found}",
-            clause=f"{CLAUSE} {wrong.production}",
-            offset=place(text, start, wrong.index),
-        ) from None
-    except Broken as broken:
-        offset = place(text, start, broken.index) + broken.offset + (broken.error.offset or 0)
-        raise MalformedMessageError(broken.error.what, clause=broken.error.clause, offset=offset) from None
+def _located(text: str, start: int, t: list[str], wrong: Unexpected | Broken) -> MalformedMessageError:
+    """The error for people: what was expected and what stands there, the production, and the octet."""
+    at = place(text, start, wrong.index)
+    if isinstance(wrong, Broken):
+        inside = wrong.offset + (wrong.error.offset or 0)
+        return MalformedMessageError(wrong.error.what, clause=wrong.error.clause, offset=at + inside)
+    found = _said("" if wrong.index >= len(t) else t[wrong.index + 1] if t[wrong.index] == TEXT else t[wrong.index])
+    return MalformedMessageError(
+        f"expected {wrong.expected}{found}", clause=f"{CLAUSE} {wrong.production}", offset=at
+    )
 
 
 def _header_error(text: str) -> MalformedMessageError:
@@ -114,11 +116,6 @@ def _header_error(text: str) -> MalformedMessageError:
             )
         at = found.end()
     return MalformedMessageError("message header", clause=f"{CLAUSE} message", offset=0)
-
-
-def _found(t: list[str], i: int) -> str:
-    """What stands at a token, or behind the sign that it is a text."""
-    return _said("" if i >= len(t) else t[i + 1] if t[i] == TEXT else t[i])
 
 
 def _said(text: str) -> str:
