@@ -173,11 +173,11 @@ BINARY: dict[str, Shape] = {
     "descriptions": _text_as_binary(_MODIFY + b"M{", b"ST=1{L{v=0},R{v=0}}", b"}}}}"),
     "lines of a description": _text_as_binary(_MODIFY + b"M{", b"ST=1{L{v=0\n" + b"a=x\n" * 500 + b"}}", b"}}}}"),
     "values": _text_as_binary(_MODIFY + b"M{O{", b"nt/jit=40", b"}}}}}"),
-    "different values": lambda size: _text_as_binary(
-        _MODIFY + b"M{O{", b",".join(b"nt/jit=%d" % n for n in range(4_000)), b"}}}}}")(size),
+    "different values": _text_as_binary(
+        _MODIFY + b"M{O{", b",".join(b"nt/jit=%d" % n for n in range(4_000)), b"}}}}}"),
     "commands": _text_as_binary(b"T=1{C=1{", b"S=ip/0/access/1", b"}}"),
-    "different terminations": lambda size: _text_as_binary(
-        b"T=1{C=1{", b",".join(b"S=ip/0/access/%d" % n for n in range(3_000)), b"}}")(size),
+    "different terminations": _text_as_binary(
+        b"T=1{C=1{", b",".join(b"S=ip/0/access/%d" % n for n in range(3_000)), b"}}"),
     "packages": _text_as_binary(b"P=1{C=1{AV=ip/0/access/1{PG{", b"nt-1", b"}}}}"),
     "vectors again and again": lambda size: octets_of("06-reserve-configure-reply")[:-1] * (size // 300),
 }

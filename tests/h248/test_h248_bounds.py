@@ -1,4 +1,4 @@
-"""What a hostile message may cost: work that grows with its length and no faster, and a depth that does not grow at all.
+"""What a hostile message may cost: work that grows with its length and no faster, at a depth that does not grow at all.
 
 Work is counted in calls of functions, Python's and C's, so that the count is the same on any machine. The time that the
 same shapes take at 64 kB is shown by benchmarks/h248_worst_case.py.
