@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
+import time
+from pathlib import Path
+
 import pytest
 from interop.erlang import Refused, erlang_ber_terms, erlang_terms
+from programs import need
 
+from workbench.net.sockets import free_port
 from workbench.protocols.h248 import message as m
-from workbench.protocols.h248.machine import Transactions, Transmit
+from workbench.protocols.h248.association import Association
+from workbench.protocols.h248.coding import decode
+from workbench.protocols.h248.machine import RequestReceived, Transactions, Transmit
+
+PEER = Path(__file__).with_name("h248_segments.escript")
 
 AUDIT = m.Action(m.NULL, (m.Command(m.Kind.AUDIT_VALUE, (m.ROOT,), (m.Audit(),)),))
 MEDIA = m.Media(termination_state=m.TerminationState(m.ServiceState.IN_SERVICE))
@@ -14,6 +25,11 @@ MEDIA = m.Media(termination_state=m.TerminationState(m.ServiceState.IN_SERVICE))
 
 def sent(events):
     return [event.octets for event in events if isinstance(event, Transmit)]
+
+
+def many(count):
+    """The replies to an audit of so many terminations."""
+    return tuple(m.CommandReply(m.Kind.AUDIT_VALUE, (f"0x{one + 1:06X}",), (MEDIA,)) for one in range(count))
 
 
 def exchange(coding):
@@ -25,8 +41,7 @@ def exchange(coding):
     asked = sent(events)
     mg.receive_data(asked[0], 0.0)
     mg.receive_data(asked[0], 0.5)  # answered with Pending, so that the last segment has ImmAckRequired
-    commands = (m.CommandReply(m.Kind.AUDIT_VALUE, (f"0x{one + 1:06X}",), (MEDIA,)) for one in range(90))
-    segments = sent(mg.reply(number, (m.ActionReply(7, tuple(commands)),), 0.6))
+    segments = sent(mg.reply(number, (m.ActionReply(7, many(90)),), 0.6))
     acks = [octets for segment in segments for octets in sent(mgc.receive_data(segment, 0.7))]
     bundle = sent(mgc.request_many([(AUDIT,)] * 3, 1.0)[1])
     return asked, segments, acks, bundle
@@ -52,3 +67,56 @@ def test_megaco_reads_segments(coding):
         assert f"{{'SegmentReply',1,{place},{mark}}}" in term, term
     assert "{transactionResponseAck,[{'TransactionAck',1,asn1_NOVALUE}]}" in marks[-1]
     assert terms[-1].count("'TransactionRequest'") == 3
+
+
+@pytest.mark.parametrize("coding", ["pretty", "compact", "binary"])
+def test_megaco_puts_our_segments_together(coding):
+    """A megaco controller of version 3 gets all of a context in segments, and acknowledges each of them."""
+    escript = need("escript", "erlang-base erlang-megaco")
+    port = free_port()
+    process = subprocess.Popen(
+        [escript, str(PEER), coding, str(port)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True)
+    try:
+        first = process.stdout.readline()
+        assert first == "listening\n", first + process.stdout.read()
+        acknowledged = answered("127.0.0.1", port, coding, process)
+        said = process.stdout.read().splitlines()
+    finally:
+        process.kill()
+        process.wait(timeout=10)
+        process.stdout.close()
+    assert not [line for line in said if line.startswith("failed")], said
+    numbers = list(range(1, len(acknowledged) + 1))
+    assert f"segments [{','.join(map(str, numbers))}] terminations 90" in said and len(numbers) > 3, said
+    assert sorted(acknowledged) == numbers
+
+
+def answered(host, port, coding, process):
+    """A gateway with 90 terminations until the controller has ended; which segments were acknowledged."""
+    ours = free_port()
+    gateway = Association(
+        f"[{host}]:{ours}", [(host, port)], version=3, coding=coding, max_octets=700, profile="profilename/1")
+    acknowledged = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
+        wire.bind((host, ours))
+        wire.settimeout(0.05)
+        began = time.monotonic()
+        waiting = gateway.start(0.0)
+        while process.poll() is None and time.monotonic() - began < 30:
+            now = time.monotonic() - began
+            for event in waiting + gateway.wake(now):
+                if isinstance(event, RequestReceived):
+                    replies = gateway.reply(event.id, (m.ActionReply(7, many(90)),), now)
+                    for one in replies:
+                        wire.sendto(one.octets, (host, port))
+                elif isinstance(event, Transmit):
+                    wire.sendto(event.octets, (host, port))
+            waiting = []
+            try:
+                data, source = wire.recvfrom(65_536)
+            except TimeoutError:
+                continue
+            acknowledged += [one.segment for one in decode(data, coding).body if isinstance(one, m.Segment)]
+            waiting = gateway.receive_data(data, source, time.monotonic() - began)
+    return acknowledged
