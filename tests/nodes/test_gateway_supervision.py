@@ -23,6 +23,7 @@ from workbench.net.values import (
 )
 from workbench.nodes.gateway import profiles
 from workbench.nodes.gateway.addresses import Addresses
+from workbench.nodes.gateway.names import BinaryNames
 from workbench.nodes.gateway.settings import Limits, Refused
 from workbench.nodes.ims_agw import iq_profile
 from workbench.protocols.h248 import message as h248
@@ -492,8 +493,24 @@ def test_a_profile_is_a_file():
     assert full.transports == iq.transports
 
 
+def test_names_are_the_profile_s(tmp_path):
+    """How terminations are named is data: other levels in text, another number of octets in binary."""
+    path = tmp_path / "mine.toml"
+    path.write_text('text_names = "tgw/{interface}/{slot=7}/{number}"\nbinary_names = "0xC0000000000000/40"\n')
+    stage = Full(profile_file=path)
+    (answer,) = stage.orders(f"Context = $ {{ Add = tgw/access/$ {{ {stream(PASSIVE)} }} }}").actions[0].commands
+    assert answer.terminations == ("tgw/access/7/1",)
+    reply = stage.orders(f"Context = $ {{ Add = tgw/core/9/$ {{ {stream(PASSIVE)} }} }}")
+    assert command(reply).terminations[0].startswith("tgw/core/9/") and given(reply).host == CORE
+    for name in ("ip/core/9/$", "tgw/moon/9/$", "tgw/core/9/8/$", "tgw/$/9/$"):
+        assert codes(stage.orders(f"Context = $ {{ Add = {name} {{ {stream(PASSIVE, realm=C)} }} }}")) == [430], name
+    binary = BinaryNames(profiles.load("iq", registry(), path).binary_names)
+    assert binary.name("", "", 0x1_00_0000_0001) == "0xc0000000000001"
+
+
 @pytest.mark.parametrize("text", [
-    "moon = 1", "packages = 3", "[commands]\nFly = []", "[events]\nroles = ['moon']", "x"])
+    "text_names = 'ip/{number}'", "text_names = 'ip/{interface}/x y/{number}'", "binary_names = '0x2'",
+    "binary_names = '0x20/8'", "moon = 1", "packages = 3", "[commands]\nFly = []", "[events]\nroles = ['moon']", "x"])
 def test_a_profile_that_can_not_be(tmp_path, text):
     """What a profile has no place for is said, with the file's name."""
     path = tmp_path / "mine.toml"

@@ -4,7 +4,7 @@
     core         the node: control association on one side, connections on the other
     control      commands in, replies out: what is carried out, in which order, and with which error it is refused
     planning     what a command will make of a termination, before anything is changed; `vocabulary` what names mean,
-                 `addresses` realms, ports and names, `describing` SDP to settings and back
+                 `addresses` realms and ports, `names` TerminationIDs, `describing` SDP to settings and back
     contexts     terminations and their streams, small; `topology` who hears whom
     bearer       one stream endpoint with its TCP and TLS
     watching     events from arming to notification; `reporting` what tells of what happened at a bearer,

@@ -9,14 +9,14 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 
 from workbench.net.values import Endpoint
+from workbench.nodes.gateway.names import Names, TextNames
 from workbench.nodes.gateway.settings import Refused
 from workbench.nodes.gateway.vocabulary import REALM
 from workbench.protocols.h248 import message as h248
 from workbench.protocols.h248.message import Form
 from workbench.protocols.sdp import CHOOSE
 
-_EPHEMERAL = 0x20000000
-_MOST_EPHEMERAL = 0x1FFFFFFF
+TEXT_NAMES = "ip/{group=1}/{interface}/{number}"
 _USED, _QUEUED = 1, 2
 
 
@@ -83,7 +83,7 @@ class Addresses:
         realms: realm, or the first label of its name, to the gateway's address there, or to several.
         ports: first and last local port for media at each address.
         step: distance of the ports that are given.
-        binary: terminations are named by four octets (`0x20000001`, TS 29.334 §5.6) instead of by their interface.
+        names: how terminations are named.
     """
 
     def __init__(
@@ -92,12 +92,13 @@ class Addresses:
         ports: tuple[int, int],
         step: int = 2,
         *,
-        binary: bool = False,
+        names: Names | None = None,
     ) -> None:
         lists = {realm: (hosts,) if isinstance(hosts, str) else tuple(hosts) for realm, hosts in realms.items()}
         self._by_host = {host: Ports(host, *ports, step) for hosts in lists.values() for host in hosts}
         self._pools = {realm: tuple(self._by_host[host] for host in hosts) for realm, hosts in lists.items()}
-        self._binary = binary
+        self._names = names or TextNames(TEXT_NAMES)
+        self._interfaces = frozenset(interface_of(realm) for realm in self._pools)
         self._ports = ports
         self._step = step
         self._turn = ports[0]
@@ -128,39 +129,19 @@ class Addresses:
 
     def prefix(self, name: str, exists: bool) -> str:
         """What stands before the number in the name of a new termination; empty where the gateway may choose."""
-        if name.upper() == h248.ROOT or "*" in name:
-            raise Refused(410, name)
-        if name == CHOOSE:
-            return ""
-        if self._binary:
-            if CHOOSE not in name:
-                raise Refused(433 if exists else 430, name)
-            return ""
-        parts = name.lower().split("/")
-        if "$" not in parts:
-            raise Refused(433 if exists else 430, name)
-        known = [part for part in parts if part != "$"]
-        if len(parts) > 4 or parts[-1] != "$" or "$" in parts[: len(known)] or known[:1] not in ([], ["ip"]):
-            raise Refused(430, name)
-        if len(known) < 3:
-            return ""
-        if known[2] not in {interface_of(realm) for realm in self._pools}:
-            raise Refused(430, name)
-        return "/".join(known)
+        return self._names.prefix(name, exists, self._interfaces)
 
     def name(self, prefix: str, realm: str, number: int) -> str:
         """The TerminationID of a new termination."""
-        if self._binary:
-            return f"0x{_EPHEMERAL + number % _MOST_EPHEMERAL:08x}"
-        return f"{prefix or f'ip/1/{interface_of(realm)}'}/{number}"
+        return self._names.name(prefix, interface_of(realm), number)
 
     def interface(self, name: str) -> str:
-        """The interface that a termination is named after, as `prefix` gives it; empty where its name says nothing."""
-        return "" if self._binary else name.rpartition("/")[0]
+        """What stands before the number in the name of a termination, as `prefix` gives it."""
+        return self._names.before(name)
 
     def realm(self, item: h248.Property | None, prefix: str) -> str:
         """The realm that addresses come from: `ipdc/realm`, or else that of the interface in the TerminationID."""
-        interface = prefix.rpartition("/")[2].lower()
+        interface = self._names.interface(prefix)
         if item is not None and item.form is Form.DIFFERENT:
             return self._first(realm for realm in self.realms if realm.lower() != item.value.lower())
         if item is not None and item.form in (Form.ANY_OF, Form.LIST):

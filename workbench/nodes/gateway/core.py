@@ -37,6 +37,7 @@ from workbench.nodes.gateway.bearer import Bearer, State
 from workbench.nodes.gateway.contexts import HEARTBEAT, Termination
 from workbench.nodes.gateway.control import Control
 from workbench.nodes.gateway.link import Link, Transport
+from workbench.nodes.gateway.names import BinaryNames, TextNames
 from workbench.nodes.gateway.reporting import time_stamp
 from workbench.nodes.gateway.settings import Limits, Outbox, Policy, Profile
 from workbench.nodes.gateway.watching import Notification
@@ -110,7 +111,9 @@ class Gateway:
             version=version, reliable=transport == "tcp", coding=coding, waiting_delay=waiting_delay, jitter=jitter,
             first_id=first_id)
         self._link = Link(control, transport, self._association, self._out)
-        self._addresses = Addresses(addresses, ports, port_step, binary=codec_of(coding).coding == "binary")
+        names = BinaryNames(profile.binary_names) if codec_of(coding).coding == "binary" else TextNames(
+            profile.text_names)
+        self._addresses = Addresses(addresses, ports, port_step, names=names)
         self._control = Control(
             profile=profile, limits=limits, policy=policy, identity=identity,
             addresses=self._addresses, registry=registry, out=self._out, stamp=self._stamp)

@@ -177,6 +177,7 @@ class Profile(msgspec.Struct, frozen=True):
         embedded: Events may carry embedded Signals and Events.
         event_buffer: EventBufferControl LockStep is known.
         service_states: Modify may set ServiceStates.
+        text_names, binary_names: how terminations are named; see `names`.
         terminations_per_context: limit, unless `Limits` says otherwise.
         reported: bearer changes (`established`, `released`, `failed`) that a BNCChange event without a Type of its
             own reports. Stage 2 asks for failures only.
@@ -192,6 +193,8 @@ class Profile(msgspec.Struct, frozen=True):
     statistics: Mapping[str, bool]
     required: Mapping[str, tuple[str, ...]]
     commands: Mapping[Kind, frozenset[str]]
+    text_names: str
+    binary_names: str
     topology: frozenset[TopologyDirection] = frozenset(TopologyDirection)
     embedded: bool = False
     event_buffer: bool = False

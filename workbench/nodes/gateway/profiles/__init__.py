@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from workbench.errors import LocalProtocolError, ScenarioError
+from workbench.nodes.gateway.names import BinaryNames, TextNames
 from workbench.nodes.gateway.settings import Profile
 from workbench.protocols.h248.message import Kind, TopologyDirection
 from workbench.protocols.h248.packages import Registry
@@ -48,6 +49,8 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     packages: dict[str, int]
     transports: dict[str, bool]
     commands: dict[Kind, tuple[str, ...]]
+    text_names: str
+    binary_names: str
     events: _Named = _Named()
     signals: _Signals = _Signals()
     properties: _Properties = _Properties()
@@ -97,6 +100,8 @@ def _profile(file: _File, registry: Registry, name: str) -> Profile:
         statistics={item.lower(): each for item, each in file.statistics.items()},
         required={item.lower(): parameters for item, parameters in file.required.items()},
         commands={kind: frozenset(descriptors) for kind, descriptors in file.commands.items()},
+        text_names=TextNames(file.text_names).template,
+        binary_names=BinaryNames(file.binary_names).template,
         topology=frozenset(file.topology),
         embedded=file.embedded,
         event_buffer=file.event_buffer,
