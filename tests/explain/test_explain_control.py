@@ -78,6 +78,18 @@ def test_a_binary_add_reads_as_people_say_it():
     assert any(leaf.name == "sdp.value.setup" and leaf.value == "actpass" for leaf in leaves(MESSAGES[2]))
 
 
+VECTORS = sorted((Path(__file__).parents[1] / "vectors" / "h248").glob("*.hex"))
+
+
+@pytest.mark.parametrize("path", VECTORS, ids=[path.stem for path in VECTORS])
+def test_the_vectors_are_explained(path: Path):
+    """The binary vectors too, each octet with a meaning of its own."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    data = bytes.fromhex("".join(line.partition("#")[0] for line in lines))
+    assert uncovered(spans_of("H.248", data), 0, len(data)) == []
+    assert [leaf.name for leaf in leaves(data) if not (leaf.own and leaf.known)] == []
+
+
 def test_groups_say_what_is_in_them():
     """A folded element shows its id, termination or name."""
     titles: set[tuple[str, str]] = set()
