@@ -1,8 +1,8 @@
 """TerminationIDs: how a gateway names what it makes, and what a controller may leave open of a name.
 
 Text: a template of levels, `ip/{group=1}/{interface}/{number}`; a level is a word, one that the controller may choose
-with what it is otherwise, the interface group of a realm, or at the end the number. Binary: octets whose low bits are the
-number (TS 29.334 §5.6).
+with what it is otherwise, the interface group of a realm, or at the end the number. Binary: octets whose low bits are
+the number (TS 29.334 §5.6).
 
 Source: H.248.1 §6.2.2; TS 29.334 §5.6.
 """
