@@ -251,6 +251,13 @@ def test_what_binary_can_not_carry_is_named(body, what):
         binary.encode(tree)
 
 
+@pytest.mark.parametrize("mid", ["MTP{01023}", "[1.2.3]", "[1::2::3]", "[1.2.3.4]:99999", "<a b>", "a b", "", "x" * 65])
+def test_what_is_no_message_identifier_is_refused(mid):
+    """Who sent a message is said in a form that the peer can read."""
+    with pytest.raises(LocalProtocolError):
+        binary.encode(m.Message(2, mid, (m.Pending(1),)))
+
+
 def test_numbers_that_nobody_knows_survive():
     """Packages, items and parameters without a name keep their numbers, and go back to the same octets."""
     tree = written(
