@@ -57,7 +57,6 @@ class _Executing(msgspec.Struct, gc=False):
     """A request that the node works on."""
 
     source: Address | None
-    pending_at: float
     pending_sent: float = -inf
     pendings: int = 0
 
@@ -150,7 +149,7 @@ class Replies:
         if self.octets >= self._max_octets:
             return [_violation(f"replies of more than {self._max_octets} octets within LONG-TIMER")]
         due = now + self.timers.execution
-        self._executing[key] = _Executing(source, due)
+        self._executing[key] = _Executing(source)
         self._deadlines.put(key, due)
         return [RequestReceived(
             request.id, request.actions, message.mid, source, message.authentication, message.version)]
