@@ -7,9 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from control_exchange import CODINGS, EXCHANGE, TRANSPORTS, WAYS, capture
+from capturing import Talk, write
+from control_exchange import CODINGS, EXCHANGE, MG, MGC, NAMES, TRANSPORTS, WAYS, capture, octets
+from tls_sessions import Recorded
 
+from workbench.analysis.explain import coverage, explain_frame
 from workbench.analysis.report import Report, analyze
+from workbench.net.values import Endpoint
+from workbench.protocols.h248.transport import Tpkt
 
 
 def essence(report: Report) -> dict[str, Any]:
@@ -84,17 +89,37 @@ def test_the_reference_says_what_was_exchanged(folder: Path):
     assert [node["kind"] for node in found["nodes"]] == ["IMS-AGW", "IMS-ALG"]
 
 
+@pytest.mark.parametrize("way", CODINGS)
+def test_control_inside_tls_is_the_same_too(folder: Path, way: Any):
+    """TPKT packets inside TLS, opened with the secrets in the capture: the same report, each octet explained."""
+    session = Recorded("1.3")
+    for who, data in octets(way):
+        session.say(who, Tpkt.frame(data))
+    talk = Talk(Endpoint(MG, 40_000), Endpoint(MGC, 2944), "control").opens()
+    for who, data in session.flights:
+        for at in range(0, len(data), 1400):
+            talk.says(who, data[at : at + 1400])
+    report = analyze(write(folder / f"{way}-tls.pcapng", talk.frames, names=NAMES, secrets=session.keylog))
+    ours, theirs = essence(report), reference(folder)
+    assert ours["messages"] == theirs["messages"]
+    assert ours["values"] == theirs["values"]
+    assert [one["kind"] for one in ours["sessions"]] == [one["kind"] for one in theirs["sessions"]]
+    assert all(message.protected for message in report.messages if message.protocol == "H.248")
+    for number in range(1, report.packets + 1):
+        assert coverage(explain_frame(report, number)).unexplained == ()
+
+
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("way", CODINGS)
 def test_a_capture_that_breaks_off_is_read_up_to_there(folder: Path, way: Any, transport: str):
     """Cut at any of many places, a capture gives the messages in front of the cut and no error."""
     whole = capture(folder / f"{way}-{transport}-whole.pcapng", way, transport)
-    octets = whole.read_bytes()
+    stored = whole.read_bytes()
     told = [message.summary for message in analyze(whole).messages]
     counts = []
-    for at in range(400, len(octets), max(1, len(octets) // 23)):
+    for at in range(400, len(stored), max(1, len(stored) // 23)):
         cut = folder / f"{way}-{transport}-cut.pcapng"
-        cut.write_bytes(octets[:at])
+        cut.write_bytes(stored[:at])
         report = analyze(cut)
         sound = [message.summary for message in report.messages if not message.error]
         assert sound == told[: len(sound)]

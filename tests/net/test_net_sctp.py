@@ -91,6 +91,16 @@ def test_a_changed_octet_shows_in_the_checksum():
     assert len(packet.chunks) == 1
 
 
+def test_a_packet_cut_by_the_capture_has_no_wrong_checksum():
+    """Where octets are missing nothing can be said of the checksum; the chunks that are whole are read."""
+    octets = encode_sctp(A4, B4, 77, (*CHUNKS[:1], Chunk(99, 0, bytes(40))))[:-20]
+    packet = decode_sctp(decode_ip(octets, whole=False))
+    assert packet.checksum_ok
+    assert [chunk.type for chunk in packet.chunks] == [0]
+    leaves = {leaf.name: leaf.value for span in spans(octets) for leaf in span.leaves()}
+    assert leaves["sctp.checksum"].endswith("not checked: the packet is cut short")
+
+
 def test_chunks_before_a_broken_one_are_read():
     """What comes in front of a chunk that does not fit is there, and the break is named with its place."""
     whole = encode_sctp(A4, B4, 77, CHUNKS[:1])[20:]

@@ -41,7 +41,7 @@ def make_sessions(calls: list[Call], signalling: Signalling, drafts: list[Draft]
             draft.session = session.id
     marks: dict[int, list[Draft]] = {}
     for draft in drafts:
-        if draft.session is None and draft.protocol in ("TCP", "SCTP"):
+        if draft.session is None and draft.protocol in ("TCP", "SCTP", "TLS"):
             marks.setdefault(id(draft.connection or draft.association), []).append(draft)
     for number, ((gateway, controller), held) in enumerate(signalling.control.items(), 1):
         loose = [draft for draft in held if draft.session is None]

@@ -156,9 +156,15 @@ def find_calls(signalling: Signalling, twins: list[list[Content]]) -> list[Call]
         call = calls.get(groups.find(span))
         if call is not None:
             call.spans.append(span)
-        elif any(content.connection.protocol.partition("/")[0] in ("TLS", "MSRP") for content in span.contents):
+        elif any(_is_media(content) for content in span.contents):
             calls[span].spans.append(span)
     return sorted(calls.values(), key=Call.first)
+
+
+def _is_media(content: Content) -> bool:
+    """A connection that is a call of its own, though no signalling was seen for it; control inside TLS is none."""
+    outer, _, inner = content.connection.protocol.partition("/")
+    return outer in ("TLS", "MSRP") and inner != "H.248"
 
 
 def _place(span: Span, groups: _Groups, locals_at: dict[Endpoint, list[tuple[float, TerminationSeen]]],

@@ -121,7 +121,7 @@ def _packet(octets: bytes, start: int, depth: int) -> list[Span]:
     elif ip.protocol in (ICMP, ICMP_V6):
         found += _icmp(body, at, ip.version, depth)
     elif ip.protocol == SCTP:
-        found += sctp_layout.spans(body, at)
+        found += sctp_layout.spans(body, at, whole=ip.header_octets + len(ip.payload) >= ip.total_octets)
     else:
         found += _rest(body, at, "ip.payload")
     if end < len(octets):

@@ -88,6 +88,7 @@ class Sctp(msgspec.Struct, frozen=True):
 
     Args:
         tag: verification tag: the number by which the receiver of the packet knows the association.
+        checksum_ok: also where the capture has cut the packet, so that nothing can be said.
         broken: why what stands behind the last of `chunks` is no chunk; empty if all are read.
     """
 
@@ -147,8 +148,9 @@ def decode_sctp(ip: Ip) -> Sctp:
         raise MalformedMessageError("SCTP header cut short", clause="RFC 9260 §3.1", offset=len(octets))
     source, destination, tag, _ = _HEADER.unpack_from(octets)
     chunks, broken = _chunks(octets)
+    cut = ip.header_octets + len(octets) < ip.total_octets
     return Sctp(Endpoint(ip.source, source), Endpoint(ip.destination, destination), tag, tuple(chunks),
-                checksum_of(octets) == octets[8:12], broken)
+                cut or checksum_of(octets) == octets[8:12], broken)
 
 
 def _chunks(octets: bytes) -> tuple[list[Chunk], str]:
