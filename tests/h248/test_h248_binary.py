@@ -510,6 +510,33 @@ def test_tokens_of_an_audit_s_reply_come_together():
     assert binary.decode(octets) == tree
 
 
+@pytest.mark.parametrize(
+    ("given", "back"),
+    [
+        ("Notify=0x01{Error=500{}}", None),
+        ("AuditValue=0x01", "AuditValue=0x01{Audit{}}"),
+        ("AuditValue=0x01{Audit{Packages,Media}}", "AuditValue=0x01{Audit{Media,Packages}}"),
+        ("AuditValue=0x01{Audit{DigitMap=0x0001,Media}}", "AuditValue=0x01{Audit{Media,DigitMap=0x0001}}"),
+        ("Modify=0x01{Signals{cg/rt{NotifyCompletion={IBS,TO}}}}", "Modify=0x01{Signals{cg/rt{NC={TO,IBS}}}}"),
+        ("Topology{0x01,0x02,OnewayBoth},Subtract=0x01", "Topology{0x01,0x02,Oneway,OnewayBoth},Subtract=0x01"),
+        ("Modify=0x01{Statistics{nt/os=[5]}}", "Modify=0x01{Statistics{nt/os=5}}"),
+        ("Modify=0x01{Media{LocalControl{NT/Jit=040}}}", "Modify=0x01{Media{LocalControl{nt/jit=40}}}"),
+        ("Modify=0x01{Events=1{al/on{Strict=STATE}}}", "Modify=0x01{Events=1{al/on{strict=state}}}"),
+        ("Modify=0x01{Media{Local{\r\nv=0\r\nc=IN IP4 $\r\n}}}", "Modify=0x01{Media{Local{\nv=0\nc=IN IP4 $\n}}}"),
+    ],
+)
+def test_what_text_can_say_in_several_ways_comes_back_in_one(given, back):
+    """The meaning is kept; the order of tokens, the spelling of names and numbers and line ends are not in binary."""
+    assert through(written(given)) == written(back or given)
+
+
+def test_a_failed_audit_of_a_context():
+    """The terminations of a context, or why they can't be told (AuditReply)."""
+    for body in ("AuditValue=Context{Error=411{}}", "AuditValue=Context{0x01,0x02}", "AuditValue=0x01{Error=430{}}"):
+        tree = text.decode(f"MEGACO/3 [192.0.2.1] Reply=1{{Context=1{{{body}}}}}".encode())
+        assert through(tree) == tree
+
+
 # --- naming ----------------------------------------------------------------------------------------------------------
 
 

@@ -7,7 +7,8 @@ and for writing, how values are wrapped (`values`, see `binary_values`).
 What the tree does not hold is not written again: extensions of a later version that are skipped, the order of audit
 tokens and of reasons in NotifyCompletion, the length of a termination id that is wildcarded as a whole, the line ends
 of SDP (which binary has not), the propGroupID of an individual audit, and what a serviceChangeInfo asks for behind its
-first item.
+first item. And what text can say in several ways comes back in one: names as the registry spells them, numbers without
+leading zeros, an audit without Audit as an empty Audit, a list of one statistic as its value.
 
 Source: H.248.1 Annex A, versions 1 to 3; X.690 (BER).
 """
