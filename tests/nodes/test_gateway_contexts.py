@@ -6,7 +6,18 @@ import pytest
 from agw_stage import ACCESS, CORE, EVENTS, PEER, UE, A, C, Peer, add, error, given, local, plain_up, remote, stream
 from gateway_stage import PASSIVE, Full, codes, command, several
 
-from workbench.net.values import Endpoint, Listen, OpenStream, Stream, StreamEnded, Unlisten
+from workbench.net.values import (
+    Endpoint,
+    Failure,
+    Listen,
+    OpenStream,
+    Stream,
+    StreamClosed,
+    StreamEnded,
+    StreamFull,
+    StreamWritable,
+    Unlisten,
+)
 from workbench.nodes.gateway.settings import Limits
 from workbench.protocols.h248 import message as h248
 
@@ -307,7 +318,72 @@ def test_topology_that_can_not_be():
         None, h248.ContextProperties())
 
 
+def test_what_topology_holds_back_waits():
+    """Two endpoints: octets that must not pass now are not lost; they pass when they may."""
+    stage = Full()
+    ue, peer = plain_up(stage)
+    order = "Context = 1 {{ Topology {{ ip/1/access/1, ip/1/core/2, {} }}, AuditValue = * {{ Audit {{ }} }} }}"
+    stage.orders(order.format("Isolate"))
+    ue.sends(b"wait")
+    peer.reads()
+    assert peer.heard == b""
+    stage.orders(order.format("Bothway"))
+    peer.reads()
+    assert peer.heard == b"wait"
+
+
 # Several endpoints
+
+def test_one_that_is_full_holds_the_others_back():
+    """Back-pressure with three endpoints: nobody who is connected loses an octet, and nobody hears one twice."""
+    stage = Full()
+    peers = several(stage, 3)
+    peers[1].sees(StreamFull(peers[1].stream))
+    assert heard(peers, 1) == []
+    peers[1].sees(StreamWritable(peers[1].stream))
+    for peer in peers:
+        peer.reads()
+    assert [peer.heard for peer in peers] == [b"", b"x", b"x"]
+
+
+@pytest.mark.parametrize("how", ["reset", "subtracted", "ended"])
+def test_a_full_one_that_goes_holds_nobody_back_any_more(how):
+    """The slow endpoint's connection is over: what waited for it goes to the others at once."""
+    stage = Full()
+    peers = several(stage, 3)
+    slow = peers[1]
+    slow.sees(StreamFull(slow.stream))
+    assert heard(peers, 1) == []
+    match how:
+        case "reset":
+            slow.sees(StreamClosed(slow.stream, Failure.RESET))
+        case "ended":
+            slow.sees(StreamEnded(slow.stream))
+        case "subtracted":
+            stage.orders("Context = 1 { Subtract = ip/1/access/2 { Audit { } } }")
+    peers[2].reads()
+    assert peers[2].heard == b"x"
+
+
+def test_one_that_is_not_connected_misses_what_is_said():
+    """The others do not wait for it; once connected it hears what comes from then on."""
+    stage = Full()
+    peers = several(stage, 2)
+    late = Endpoint("10.0.0.3", 5003)
+    reply = stage.orders(add("access", stream(PASSIVE, remote("TCP", "active", late), realm=A), context=1))
+    assert heard(peers, 1) == [2]
+    peers.append(Peer(stage, Stream(given(reply), late)).connects().up())
+    assert heard(peers, 1) == [2, 3]
+    assert [peer.heard for peer in peers] == [b"", b"xx", b"x"]
+
+
+def test_modes_count_among_several():
+    """An endpoint whose mode does not send is left out; one whose mode does not receive says nothing."""
+    stage = Full()
+    peers = several(stage, 3)
+    stage.orders(
+        "Context = 1 { Modify = ip/1/access/2 { Media { Stream = 1 { LocalControl { Mode = ReceiveOnly } } } } }")
+    assert [heard(peers, number) for number in (1, 2, 3)] == [[3], [1, 3], [1]]
 
 def test_one_of_several_that_ends_leaves_the_others():
     """The end of one connection releases no other one where there are more than two."""

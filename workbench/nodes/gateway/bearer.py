@@ -289,6 +289,7 @@ class Bearer:
         """The connection is gone: an RST or a timeout is mirrored, an orderly end was dealt with before (F9)."""
         was, leaving = self.state, self._leaving
         self._over()
+        self._free_others(now)
         if reason is None or was is not State.UP or leaving:
             return
         handshake = self.setting.tls and not self._verified
@@ -621,6 +622,12 @@ class Bearer:
         self._forget_inbox()
         self._leave(now, f"the peer at {self.termination} has ended; the other connections of the stream go on")
 
+    def _free_others(self, now: float) -> None:
+        """What the others of several had to say waits for this endpoint no longer."""
+        if len(self.links) > 1:
+            for other in self.links:
+                other.pump(now)
+
     def _forget_inbox(self) -> None:
         self._inbox = None
         self._waiting = 0
@@ -637,6 +644,7 @@ class Bearer:
             self._paused = False
             self._out.order(PauseStream(self.stream, paused=False))
         self._finish(why)
+        self._free_others(now)
 
     def _finish(self, why: str) -> None:
         if self.state is not State.UP or self._fin_sent or self.stream is None:

@@ -140,7 +140,7 @@ class Control:
                 context = self.contexts.get(action.context)
             waits = self._check_properties(action.properties, context)
             if context is not None:
-                self._set_properties(context, action.properties, topology=not waits)
+                self._set_properties(context, action.properties, now, topology=not waits)
                 if action.audit is not None:
                     properties = self._auditor.context(context, action.audit)
         except Refused as refused:
@@ -153,7 +153,7 @@ class Control:
                 answers, made = [h248.CommandReply(command.kind, command.terminations, (_error(refused),))], None
             if made is not None and made is not context:
                 context, shown = made, made.number
-                self._set_properties(context, action.properties, topology=False)
+                self._set_properties(context, action.properties, now, topology=False)
             replies += answers
             if any(answer.error is not None for answer in answers) and not command.optional:
                 going_on = False
@@ -162,7 +162,7 @@ class Control:
         if context is not None and context.terminations:
             if waits and going_on and action.properties is not None:
                 try:
-                    self._set_flows(context, action.properties.topology or ())
+                    self._set_flows(context, action.properties.topology or (), now)
                 except Refused as refused:
                     error, going_on = _error(refused), False
             context.settle(now)
@@ -618,7 +618,7 @@ class Control:
         return False
 
     def _set_properties(
-        self, context: Context, properties: h248.ContextProperties | None, *, topology: bool
+        self, context: Context, properties: h248.ContextProperties | None, now: float, *, topology: bool
     ) -> None:
         if properties is None:
             return
@@ -628,12 +628,15 @@ class Control:
             context.properties, properties=tuple(merged.values()),
             **{name: value for name, value in named.items() if value is not None}))
         if topology and properties.topology is not None:
-            self._set_flows(context, properties.topology)
+            self._set_flows(context, properties.topology, now)
 
-    def _set_flows(self, context: Context, triples: tuple[h248.Topology, ...]) -> None:
+    def _set_flows(self, context: Context, triples: tuple[h248.Topology, ...], now: float) -> None:
         flows = self._flows(context, triples)
         context.flows = flows if flows else None
         context.relink()
+        for termination in context.terminations:
+            for bearer in termination.bearers.values():
+                bearer.pump(now)
 
     def _flows(self, context: Context, triples: tuple[h248.Topology, ...]) -> Flows:
         """The flows of a context as these triples, in their order, make them (H.248.1 §7.1.18)."""
