@@ -138,8 +138,17 @@ control(Connection, Addressed, Dead) ->
     call(Connection, "Modify", Context, [modify(Two, 2012, Dead)]).
 
 call(Connection, What, Context, Commands) ->
+    call(Connection, What, Context, Commands, 40).
+
+%% An order may overtake our reply to ServiceChange; the gateway then refuses it (505), and is asked again.
+call(Connection, What, Context, Commands, Tries) ->
     Request = #'ActionRequest'{contextId = Context, commandRequests = Commands},
-    report(What, megaco:call(Connection, [Request], options())).
+    case megaco:call(Connection, [Request], options()) of
+        {_, {error, {'ErrorDescriptor', 505, _}}} when Tries > 0 ->
+            receive never -> ok after 50 -> ok end,
+            call(Connection, What, Context, Commands, Tries - 1);
+        Answer -> report(What, Answer)
+    end.
 
 report(What, {_Version, {ok, Replies}}) ->
     [report_action(What, Reply) || Reply <- Replies],

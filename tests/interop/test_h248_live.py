@@ -108,7 +108,11 @@ def seen_by_controller(peer: Peer, coding: str) -> None:
 
 
 def seen_on_the_wire(transactions: list[tuple[str, h248.Transaction]], added: int, dead: int) -> None:
-    """The same once more, from the octets that passed."""
+    """The same once more, from the octets that passed. What came before our registration was through is left out."""
+    early = {one.id for _, one in transactions if isinstance(one, h248.Reply) and one.error and one.error.code == 505}
+    overtaking = {("ours", h248.Reply), ("theirs", h248.Request)}
+    transactions = [(whose, one) for whose, one in transactions
+                    if (whose, type(one)) not in overtaking or one.id not in early]
     adds = ["theirs Add+Add"] if added == 1 else ["theirs Add", "theirs Add"]
     assert kinds(transactions) == [
         "ours ServiceChange", *adds, "theirs Modify", "ours Notify", "theirs AuditValue", "theirs AuditValue",
