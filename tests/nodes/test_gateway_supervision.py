@@ -23,6 +23,7 @@ from workbench.net.values import (
 )
 from workbench.nodes.gateway import profiles
 from workbench.nodes.gateway.addresses import Addresses
+from workbench.nodes.gateway.contexts import Shared
 from workbench.nodes.gateway.names import BinaryNames
 from workbench.nodes.gateway.settings import Limits, Refused
 from workbench.nodes.ims_agw import iq_profile
@@ -548,3 +549,12 @@ def test_the_events_of_many_calls_are_one_value():
     one, two = (stage.node._control.contexts.find(f"ip/1/access/{number}")[1] for number in (1, 2))
     assert one.request_id != two.request_id and one.events is two.events
     assert one.streams[0].properties is two.streams[0].properties and one.streams[0]._local is two.streams[0]._local
+
+
+def test_what_is_shared_is_bounded():
+    """However many different values a controller sends, few are kept for sharing, and no long text is."""
+    shared = Shared(most=10)
+    for number in range(1_000):
+        assert shared.one((number,)) == (number,)
+    assert len(shared._known) <= 10
+    assert shared.one(b"x" * 5_000) == b"x" * 5_000 and b"x" * 5_000 not in shared._known

@@ -39,18 +39,21 @@ from workbench.protocols.sdp import SessionDescription
 
 HEARTBEAT = "hangterm/thb"
 IP_STOP = "adid/ipstop"
+_LONG_TEXT = 1_024
 _V = TypeVar("_V", bound=Hashable)
 
 
 class Shared:
     """One copy of values that are equal in many places; it begins anew when there are too many different ones."""
 
-    def __init__(self, most: int = 4_096) -> None:
+    def __init__(self, most: int = 1_024) -> None:
         self._most = most
         self._known: dict[object, object] = {}
 
     def one(self, value: _V) -> _V:
-        """The copy that everybody uses."""
+        """The copy that everybody uses. Long texts are nobody else's, and not kept."""
+        if isinstance(value, bytes) and len(value) > _LONG_TEXT:
+            return value
         known = self._known.get(value)
         if known is None:
             if len(self._known) >= self._most:
