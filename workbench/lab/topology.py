@@ -101,6 +101,7 @@ class Agw(msgspec.Struct, frozen=True):
         verifies: it checks certificates against announced fingerprints; False weakens.
         waits: an outgoing connection waits for the incoming one (interlinkage); False weakens.
         closes_tls: it sends close_notify before it closes TCP; False weakens.
+        coding: of H.248, as its IMS-ALG's.
     """
 
     name: str
@@ -115,6 +116,7 @@ class Agw(msgspec.Struct, frozen=True):
     verifies: bool = True
     waits: bool = True
     closes_tls: bool = True
+    coding: Literal["pretty", "compact", "binary"] = "pretty"
 
 
 Setup = Ue | Alg | Agw
@@ -209,5 +211,5 @@ def build(topology: Topology, seed: int, epoch: float) -> dict[str, Node]:
                     identity=Identity.self_signed(node.name, source), tls_versions=node.tls_versions,
                     verify_fingerprints=node.verifies,
                     interlinkage=Interlinkage.ON_OFFER if node.waits else Interlinkage.EAGER,
-                    close_tls=node.closes_tls, log_keys=True, epoch=epoch)
+                    close_tls=node.closes_tls, log_keys=True, epoch=epoch, coding=node.coding)
     return nodes

@@ -38,6 +38,7 @@ from workbench.nodes.procedure import Await, Procedures, Steps, earliest
 from workbench.protocols import sdp, sip
 from workbench.protocols.h248 import message as tree
 from workbench.protocols.h248.coding import Coding
+from workbench.protocols.h248.packages import registry
 from workbench.protocols.h248.supervision import Changed, Meaning
 from workbench.security.source import Source
 
@@ -277,7 +278,8 @@ class ImsAlg:
         # Steps 2-4: Reserve AGW Connection Point towards the UE; the gateway stands there for the caller.
         inner = self._point(ACCESS, media, self._access_bearer(media, call), offered)
         inner = msgspec.structs.replace(
-            inner, ask_fingerprint=call.treatment is Treatment.E2AE, watch_tls=call.treatment is Treatment.E2AE,
+            inner, ask_fingerprint=call.treatment is Treatment.E2AE,
+            watch_tls=call.treatment is Treatment.E2AE and self._can_say("tls-change"),
             latching=_latching(registration.behind_nat))
         access = yield from self._reserve(
             call, tree.CHOOSE, inner, f"steps 2-4: Reserve AGW Connection Point T_acc {clause}")
@@ -408,14 +410,22 @@ class ImsAlg:
         realm = ACCESS_REALM if side == ACCESS else CORE_REALM
         # The realm's media addresses are of the IP version that SIP has there.
         version = self._locals[side].version
-        return ConnectionPoint(side if self._named else "", realm, media.media, transport, setup=setup, version=version)
+        return ConnectionPoint(
+            side if self._named else "", realm, media.media, transport, setup=setup, version=version,
+            watch_tcp=self._can_say("tcp-change"))
+
+    def _can_say(self, role: str) -> bool:
+        """Whether the item that plays a role can be written: in binary only where its number is known."""
+        item = registry().lookup(registry().wire_name(role))
+        return self._named or (item is not None and item.id is not None)
 
     def _protected(self, point: ConnectionPoint, call: _Call, role: sdp.Setup) -> ConnectionPoint:
         """Add what e2ae asks for: own fingerprint, failure event, and TLS establishment where the gateway is client."""
         if call.treatment is not Treatment.E2AE:
             return point
         return msgspec.structs.replace(
-            point, ask_fingerprint=True, watch_tls=True, establish_tls=role is sdp.Setup.ACTIVE)
+            point, ask_fingerprint=True, watch_tls=self._can_say("tls-change"),
+            establish_tls=role is sdp.Setup.ACTIVE)
 
     def _reserve(
         self, call: _Call, context: int, point: ConnectionPoint, why: str,

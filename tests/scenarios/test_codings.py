@@ -1,0 +1,49 @@
+"""A call does not depend on how H.248 is written: the same in short text, and in BER as far as numbers are known."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from workbench import scenarios
+from workbench.lab.topology import Agw, Alg
+from workbench.net.values import SendDatagram
+from workbench.protocols.h248 import binary
+from workbench.protocols.h248.packages import registry
+
+
+def spoken(id: str, coding: str):
+    """A scenario whose controller and gateway speak this coding."""
+    scenario = scenarios.get(id)
+    changes = {node.name: {"coding": coding} for node in scenario.topology.nodes if isinstance(node, Alg | Agw)}
+    assert len(changes) == 2
+    knobs = {name: knob for name, knob in scenario.knobs.items() if name != "tokens"}
+    return msgspec.structs.replace(scenario, topology=scenario.topology.changed(changes), knobs=knobs)
+
+
+@pytest.mark.parametrize("id", ["e2ae-msrp-originating", "e2ae-msrp-terminating"])
+def test_short_text(id: str, tmp_path):
+    """Everything that holds in long text holds in short text."""
+    run = spoken(id, "compact").run(out=tmp_path)
+    assert run.passed, run.verdicts
+
+
+def test_binary(tmp_path):
+    """In BER too. (Which side a termination is on can't be told from its name there: that one stays open.)"""
+    run = spoken("e2ae-msrp-originating", "binary").run(out=tmp_path)
+    assert [(one.name, one.verdict) for one in run.verdicts if one.verdict != "pass"] == [
+        ("the gateway is told to end TLS on the access side and to carry TCP on the core side", "inconclusive")]
+    control = [entry.what.data for entry in run.trace
+               if isinstance(entry.what, SendDatagram) and entry.what.local.port == 2944]
+    assert len(control) >= 10
+    assert all(binary.decode(octets) for octets in control)
+
+
+def test_what_binary_can_not_say(tmp_path):
+    """The signal that starts TLS has no number that anybody knows: such a call is refused, and the reason is told."""
+    run = spoken("e2ae-msrp-terminating", "binary").run(out=tmp_path)
+    said = [entry.what.why for entry in run.trace if isinstance(entry.what, SendDatagram)]
+    (reason,) = {why for why in said if why.startswith("the call can't go on")}
+    assert registry().wire_name("tls-establish").lower() in reason.lower()
+    verdicts = {one.name: one.verdict for one in run.verdicts}
+    assert verdicts["both terminations are subtracted"] == "pass"
