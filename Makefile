@@ -16,7 +16,7 @@ LOCK := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$name"; break; }; done)
 
-.PHONY: help run test test-long lint lab lock system clean
+.PHONY: help run test test-long lint lab wheel lock system clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,6 +41,10 @@ lint: $(VENV)/test ## ruff and mypy
 
 lab: $(VENV)/test ## JupyterLab on notebooks/
 	@$(BIN)/workbench lab
+
+wheel: $(VENV)/test ## A wheel in dist/; COMPILED=1: with the hot modules compiled by mypyc (needs a C compiler here, none there)
+	@HATCH_BUILD_HOOK_ENABLE_CUSTOM=$(if $(COMPILED),true,false) $(PIP) wheel --no-deps --wheel-dir dist .
+	@ls dist/*.whl
 
 lock: ## Pin the dependencies anew (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/"; exit 2; }
