@@ -35,6 +35,7 @@ from workbench.protocols.h248.message import (
     EventBuffer,
     Events,
     Form,
+    Kind,
     LocalControl,
     Media,
     Message,
@@ -62,6 +63,8 @@ from workbench.protocols.h248.message import (
     Topology,
     Transaction,
 )
+from workbench.protocols.h248.reading.descriptors import MID
+from workbench.protocols.h248.reading.events import TIME
 from workbench.protocols.h248.tokens import SAFE, TOKENS
 from workbench.protocols.sdp import SessionDescription
 from workbench.protocols.sdp import encode as encode_sdp
@@ -71,6 +74,7 @@ Style = Literal["pretty", "compact"]
 _SAFE = re.compile(rf"{SAFE}+")
 _QUOTABLE = re.compile(r'[^"\x00-\x08\x0a-\x1f\x7f]*')
 _PATTERN = re.compile(r"[^};\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\uffff]+")
+_MID = re.compile(MID, re.I)
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 # Marks for line ends: one level in, one level out, same level. Octets become characters up to 255, so no text has them.
@@ -105,11 +109,14 @@ class _Writer:
             words["EmergencyOff"] = "EmergencyOffToken"
         self.word: Mapping[str, str] = words
         self.equals = " = " if self.pretty else "="
+        self.setting: Mapping[str, str] = {long: word + self.equals for long, word in words.items()}
 
     # --- layout ---
 
-    def block(self, head: str, items: list[str], *, open_lines: bool = False) -> str:
-        """`head { items }`; short ones on one line unless `open_lines`."""
+    def block(self, head: str, items: list[str], *, open_lines: bool = False, empty: bool = False) -> str:
+        """`head { items }`; short ones on one line unless `open_lines`; no items only where they may be `empty`."""
+        if not items and not empty:
+            raise LocalProtocolError(f"{head} is empty")
         if not self.pretty:
             return f"{head}{{{','.join(items)}}}"
         if not items:
@@ -122,14 +129,16 @@ class _Writer:
 
     def given(self, name: str, value: str | int) -> str:
         """`token = value`."""
-        return f"{self.word[name]}{self.equals}{value}"
+        if isinstance(value, int) and not 0 <= value <= 0xFFFFFFFF:
+            raise LocalProtocolError(f"{name} = {value} is beyond what text carries")
+        return f"{self.setting[name]}{value}"
 
     # --- message and transactions ---
 
     def message(self, message: Message) -> bytes:
         """The whole message."""
         end = "\n"
-        head = f"{self.word['MEGACO']}/{message.version} {message.mid}{end}"
+        head = f"{self.word['MEGACO']}/{message.version} {identifier(message.mid)}{end}"
         if message.authentication is not None:
             ah = message.authentication
             parts = (ah.security_parameter_index, ah.sequence, ah.check)
@@ -158,7 +167,7 @@ class _Writer:
             case Reply():
                 return self.reply(transaction)
             case Pending(id=number):
-                return self.block(self.given("Pending", number), [])
+                return self.block(self.given("Pending", number), [], empty=True)
             case Ack(ranges=ranges):
                 ids = [f"{low}" if low == high else f"{low}-{high}" for low, high in ranges]
                 if self.pretty:
@@ -246,8 +255,12 @@ class _Writer:
     def command(self, command: Command) -> str:
         """A command with its prefixes."""
         prefix = ("O-" if command.optional else "") + ("W-" if command.wildcard_response else "")
-        head = f"{prefix}{self.word[command.kind]}{self.equals}{self.terminations(command.terminations)}"
+        head = self.setting[command.kind] + self.terminations(command.terminations)
+        if prefix:
+            head = prefix + head
         if not command.descriptors:
+            if command.kind is Kind.NOTIFY or command.kind is Kind.SERVICE_CHANGE:
+                raise LocalProtocolError(f"{head} is empty")
             return head
         items = [self.descriptor(descriptor) for descriptor in command.descriptors]
         return self.block(head, items, open_lines=not isinstance(command.descriptors[0], Audit))
@@ -275,7 +288,7 @@ class _Writer:
     def error(self, error: ErrorDescriptor) -> str:
         """`Error = code { "text" }`."""
         items = [] if error.text is None else [quoted(error.text)]
-        return self.block(self.given("Error", error.code), items)
+        return self.block(self.given("Error", error.code), items, empty=True)
 
     def descriptor(self, descriptor: Descriptor) -> str:
         """Any descriptor."""
@@ -315,7 +328,7 @@ class _Writer:
     def description(self, head: str, groups: tuple[SessionDescription, ...]) -> str:
         """Local or Remote: session descriptions one after the other, closing braces escaped."""
         if not groups:
-            return self.block(self.word[head], [])
+            return self.block(self.word[head], [], empty=True)
         text = "".join(_ended(encode_sdp(group)) for group in groups).replace("}", "\\}")
         if not self.pretty:
             return f"{self.word[head]}{{\n{text}}}"
@@ -352,6 +365,8 @@ class _Writer:
 
     def property(self, item: Property) -> str:
         """One of them, in the form its values ask for."""
+        if item.form is Form.ONE and "/" in item.name and len(item.values) == 1:
+            return f"{name(item.name)}{self.equals}{value(item.values[0])}"
         head = self.word[item.name] if item.name in _AUDITED else name(item.name)
         values = [self.word.get(v, v) if item.name in _AUDITED else value(v) for v in item.values]
         form = item.form
@@ -407,7 +422,9 @@ class _Writer:
 
     def observed_event(self, event: ObservedEvent) -> str:
         """One event that was seen."""
-        head = name(event.name) if event.time is None else f"{event.time}:{name(event.name)}"
+        head = name(event.name) if event.time is None else f"{time_stamp(event.time)}:{name(event.name)}"
+        if event.stream is None and not event.parameters:
+            return head
         items = [] if event.stream is None else [self.given("Stream", event.stream)]
         items += self.properties(event.parameters)
         return self.block(head, items) if items else head
@@ -505,7 +522,7 @@ class _Writer:
 
     def audit(self, audit: Audit) -> str:
         """The Audit descriptor."""
-        return self.block(self.word["Audit"], [self.audit_item(item) for item in audit.items])
+        return self.block(self.word["Audit"], [self.audit_item(item) for item in audit.items], empty=True)
 
     def audit_item(self, item: AuditItem) -> str:
         """A descriptor that is asked for, whole or in part."""
@@ -520,9 +537,9 @@ class _Writer:
         if services.version is not None:
             items.append(self.given("Version", services.version))
         if services.address is not None:
-            items.append(self.given("ServiceChangeAddress", services.address))
+            items.append(self.given("ServiceChangeAddress", identifier(services.address)))
         if services.mgc_id is not None:
-            items.append(self.given("MgcIdToTry", services.mgc_id))
+            items.append(self.given("MgcIdToTry", identifier(services.mgc_id)))
         if services.profile is not None:
             items.append(self.given("Profile", name(services.profile)))
         if services.reason is not None:
@@ -530,7 +547,7 @@ class _Writer:
         if services.delay is not None:
             items.append(self.given("Delay", services.delay))
         if services.time is not None:
-            items.append(services.time)
+            items.append(time_stamp(services.time))
         if services.audit is not None:
             items.append(self.audit_item(services.audit))
         if services.incomplete:
@@ -593,7 +610,10 @@ def _ended(octets: bytes) -> str:
 
 def context_text(context: int) -> str:
     """A context's number as text: `-`, `$` and `*` for the special ones."""
-    return {NULL: "-", CHOOSE: "$", ALL: "*"}.get(context) or f"{context}"
+    return _CONTEXTS.get(context) or f"{context}"
+
+
+_CONTEXTS = {NULL: "-", CHOOSE: "$", ALL: "*"}
 
 
 def request_id(number: int) -> str:
@@ -610,6 +630,22 @@ def name(text: str) -> str:
 
 
 termination = name
+
+
+@lru_cache(maxsize=256)
+def identifier(mid: str) -> str:
+    """A message identifier, in the forms of mId."""
+    if not _MID.fullmatch(mid):
+        raise LocalProtocolError(f"{mid!r} is no message identifier")
+    return mid
+
+
+def time_stamp(time: str) -> str:
+    """A time stamp of 8 digits, T and 8 digits."""
+    if not TIME.fullmatch(time):
+        raise LocalProtocolError(f"{time!r} is no time stamp")
+    return time
+
 
 
 @lru_cache(maxsize=4096)
