@@ -170,7 +170,7 @@ class _Writer:
                 return self.block(self.given("Pending", number), [], empty=True)
             case Ack(ranges=ranges):
                 ids = [f"{low}" if low == high else f"{low}-{high}" for low, high in ranges]
-                if self.pretty:
+                if self.pretty and ids:
                     return f"{self.word['TransactionResponseAck']} {{ {', '.join(ids)} }}"
                 return self.block(self.word["TransactionResponseAck"], ids)
             case Segment(id=number, segment=segment, last=last):

@@ -94,6 +94,7 @@ def _embedded_event(t: list[str], i: int) -> Read[Event]:
 
 _EVENT = words(("KeepActive", "Stream", "Embed", "DigitMap", "ResetEventsDescriptor", *NotifyBehaviour))
 _EVENT[TEXT] = "DigitMap"
+_SET = ("Stream", "DigitMap")  # the ones that have a value
 
 
 def _event_body(t: list[str], i: int, name: str, embedded: bool) -> Read[Event]:
@@ -103,8 +104,8 @@ def _event_body(t: list[str], i: int, name: str, embedded: bool) -> Read[Event]:
     while True:
         i += 1
         part = _EVENT.get(t[i]) or _EVENT.get(t[i].lower())
-        if part is None or t[i + 1] in RELATIONS:
-            item, i = parameter(t, i)
+        if part is None or t[i + 1] in RELATIONS or (t[i + 1] == "=" and part not in _SET):
+            item, i = parameter(t, i)  # perhaps called like a token that stands alone
             parameters.append(item)
         else:
             i = _event_part(t, i, part, found, embedded)
@@ -281,7 +282,7 @@ def _signal(t: list[str], i: int) -> Read[Signal]:
     while True:
         i += 1
         part = _SIGNAL.get(t[i]) or _SIGNAL.get(t[i].lower())
-        if part is None or t[i + 1] in RELATIONS:
+        if part is None or t[i + 1] in RELATIONS or (part == "KeepActive" and t[i + 1] == "="):
             item, i = parameter(t, i)
             parameters.append(item)
         else:
