@@ -219,7 +219,8 @@ def test_a_gateway_says_where_it_wants_to_be_addressed(address, where):
     """ServiceChangeAddress: a port, or a message identifier (H.248.1 §7.2.8)."""
     bench = Bench()
     bench.service_change(address=address)
-    bench.play.sees(Asked(lambda engine: engine.order()))
+    audit = h248.Action(0, (h248.Command(h248.Kind.AUDIT_VALUE, ("ROOT",)),))
+    bench.play.sees(Asked(lambda engine: engine.order(audit)))
     (sent,) = [command for command in bench.play.take() if isinstance(command, SendDatagram)]
     assert sent.remote == where
 
