@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 from capturing import A, Association, B, Talk, udp, write
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from workbench.analysis.dissect import Dissector
@@ -137,6 +137,7 @@ def test_a_gateway_that_connects_again_is_the_same_gateway(tmp_path: Path):
 @given(st.lists(st.sampled_from([Tpkt.frame(ADD), Tpkt.frame(START)[:50], b"\3\0\0\5", b"\3\0\0\x40", b"\3",
                                  b"\3\0" * 40, b"x" * 9, b"\3\0\xff\xff"]), max_size=8),
        st.lists(st.integers(0, 400), max_size=6))
+@example([Tpkt.frame(ADD), b"\3\0" * 40, Tpkt.frame(START)[:50], b"\3\0" * 40, Tpkt.frame(ADD)], [264])
 def test_framing_loses_no_octet(parts: list[bytes], cuts: list[int]):
     """Pieces lie one behind the other and hold every octet, however they came; the layout covers all."""
     octets = b"".join(parts)

@@ -91,17 +91,20 @@ class Framing:
             if len(message) < min(TELLING_OCTETS, size - HEADER_OCTETS) and not final:
                 return None
             return self._lost(final, "no H.248 message behind what may be a TPKT header")
-        end = self._inner(min(size, len(inbox)), final or len(inbox) >= size)
+        end = self._inner(min(size, len(inbox)), final)
         if end:
             return self._take(end, f"TPKT of {size} octets, but the next one begins after {end}")
-        if len(inbox) >= size:
+        if len(inbox) >= size and self._searched >= size - 1:
             return self._take(size)
         if final:
             return self._take(len(inbox), f"{len(inbox)} of {size} octets", unfinished=True)
         return None
 
-    def _inner(self, end: int, complete: bool) -> int:
-        """Where another packet begins before `end`; 0: nowhere (yet)."""
+    def _inner(self, end: int, final: bool) -> int:
+        """Where another packet begins before `end`; 0: nowhere (yet).
+
+        One that may begin in the last octets of a packet is told by what follows, so that is waited for.
+        """
         inbox = self._inbox
         at = max(self._searched, HEADER_OCTETS + 1)
         while True:
@@ -112,7 +115,7 @@ class Framing:
             known = len(inbox) - at - HEADER_OCTETS
             if looks_like_h248(inbox[at + HEADER_OCTETS : at + HEADER_OCTETS + TELLING_OCTETS]):
                 return at
-            if known < TELLING_OCTETS and not complete:
+            if known < TELLING_OCTETS and not final:
                 self._searched = at
                 return 0
             at += 1
