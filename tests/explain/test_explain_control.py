@@ -20,8 +20,8 @@ from workbench.analysis.explain.octets import fields_of, spans_of
 from workbench.analysis.report import Report, analyze
 from workbench.cli import main
 from workbench.protocols.h248 import binary
-from workbench.protocols.h248.ber import elements, length_octets
-from workbench.protocols.h248.schema import MODULE, Shape
+from workbench.protocols.h248.binary.ber import elements, length_octets
+from workbench.protocols.h248.binary.schema import MODULE, Shape
 from workbench.protocols.h248.transport import Tpkt
 from workbench.protocols.layout import Span, uncovered
 

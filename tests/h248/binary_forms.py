@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from workbench.protocols.h248 import ber
-from workbench.protocols.h248.binary import Field, PerLevelNaming
+from workbench.protocols.h248.binary import Field, PerLevelNaming, ber
 
 VECTORS = Path(__file__).parent.parent / "vectors" / "h248"
 NAMES = sorted(path.name.removesuffix(".txt") for path in VECTORS.glob("*.txt") if ".short." not in path.name)

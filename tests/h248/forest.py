@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from workbench.protocols import sdp
 from workbench.protocols.h248 import message as m
-from workbench.protocols.h248.binary_words import AUDIT_TOKENS, COMPLETIONS, MODEM_TYPES, MUX_TYPES
+from workbench.protocols.h248.binary.words import AUDIT_TOKENS, COMPLETIONS, MODEM_TYPES, MUX_TYPES
 from workbench.protocols.h248.packages import Item, ItemKind, Parameter, registry
 
 T = TypeVar("T")

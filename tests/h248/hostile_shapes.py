@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from h248.binary_forms import IQ, octets_of
 
-from workbench.protocols.h248 import ber, binary, text
+from workbench.protocols.h248 import binary, text
+from workbench.protocols.h248.binary import ber
 
 HEAD = b"MEGACO/2 [192.0.2.10]:2944\n"
 _IN = b"T=1{C=1{MF=a{"

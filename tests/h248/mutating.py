@@ -13,8 +13,8 @@ from h248.binary_forms import IQ, MEGACO
 
 from workbench.errors import LocalProtocolError, MalformedMessageError
 from workbench.protocols.h248 import binary, text
+from workbench.protocols.h248.binary.naming import TerminationNaming
 from workbench.protocols.h248.message import Message
-from workbench.protocols.h248.naming import TerminationNaming
 from workbench.protocols.h248.tokens import TOKENS
 
 VECTORS = Path(__file__).parent.parent / "vectors" / "h248"

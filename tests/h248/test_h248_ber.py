@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.errors import MalformedMessageError
-from workbench.protocols.h248 import ber
+from workbench.protocols.h248.binary import ber
 
 
 def test_headers():

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from workbench.errors import LocalProtocolError, MalformedMessageError
 from workbench.protocols import sdp
-from workbench.protocols.h248 import ber, binary, text
+from workbench.protocols.h248 import binary, text
 from workbench.protocols.h248 import message as m
-from workbench.protocols.h248.ber import tlv
-from workbench.protocols.h248.binary import HexadecimalNaming, PerLevelNaming, Values
-from workbench.protocols.h248.binary_names import Names
-from workbench.protocols.h248.naming import Bits, Field
+from workbench.protocols.h248.binary import HexadecimalNaming, PerLevelNaming, Values, ber
+from workbench.protocols.h248.binary.ber import tlv
+from workbench.protocols.h248.binary.names import Names
+from workbench.protocols.h248.binary.naming import Bits, Field
 from workbench.protocols.h248.packages import ItemKind, registry
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pycrate_asn1dir import H248 as oracle
 
-from workbench.protocols.h248.schema import MODULE, TOP, Shape
+from workbench.protocols.h248.binary.schema import MODULE, TOP, Shape
 
 
 def compiled() -> dict[str, Any]:

@@ -11,6 +11,7 @@ from test_h248_machine_channel import audited
 
 from workbench.errors import LocalProtocolError
 from workbench.protocols.h248 import message as m
+from workbench.protocols.h248.binary.naming import PerLevelNaming
 from workbench.protocols.h248.coding import Codec, decode, encode
 from workbench.protocols.h248.machine import (
     Confirmed,
@@ -22,8 +23,7 @@ from workbench.protocols.h248.machine import (
     Transactions,
     Transmit,
 )
-from workbench.protocols.h248.naming import PerLevelNaming
-from workbench.protocols.h248.provisioning import provision
+from workbench.protocols.h248.transactions.provisioning import provision
 
 CODINGS = ["pretty", "compact", "binary"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from workbench.protocols.h248 import binary
-from workbench.protocols.h248.binary_names import Names
-from workbench.protocols.h248.binary_values import Values
+from workbench.protocols.h248.binary.names import Names
+from workbench.protocols.h248.binary.values import Values
 from workbench.protocols.h248.packages import Certainty, ItemKind, registry
 
 S, GK = Certainty.SEEN, Certainty.GENERAL_KNOWLEDGE

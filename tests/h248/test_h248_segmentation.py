@@ -19,7 +19,7 @@ from workbench.protocols.h248.machine import (
     TimedOut,
     Transactions,
 )
-from workbench.protocols.h248.segmentation import Collector, split
+from workbench.protocols.h248.transactions.segmentation import Collector, split
 
 OUT_OF_SERVICE = m.Media(termination_state=m.TerminationState(m.ServiceState.OUT_OF_SERVICE))
 

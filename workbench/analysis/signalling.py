@@ -12,7 +12,7 @@ from workbench.errors import PeerError
 from workbench.net.values import Endpoint
 from workbench.protocols import sip
 from workbench.protocols.h248 import message as h248
-from workbench.protocols.h248.segmentation import Collector
+from workbench.protocols.h248.transactions.segmentation import Collector
 from workbench.protocols.sdp import Media, SessionDescription
 
 _MOST_SEGMENTS = 1024

@@ -46,7 +46,7 @@ from workbench.protocols.h248 import message as h248
 from workbench.protocols.h248.association import Association
 from workbench.protocols.h248.coding import Codec, Coding, codec_of
 from workbench.protocols.h248.packages import Registry
-from workbench.protocols.h248.provisioning import provision
+from workbench.protocols.h248.transactions.provisioning import provision
 from workbench.security.identities import Identity
 
 INACTIVITY = "it/ito"

@@ -1,4 +1,4 @@
-"""Where each part of a message lies, for whoever explains octets: here in text encoding, else in `binary_layout`.
+"""Where each part of a message lies, for whoever explains octets: here in text encoding, else in `binary.layout`.
 
 The tokens of the codec's own scanner are named by where they stand. A block (what a pair of braces encloses, with the
 words in front of it) is one span with its parts as children, so that a view can fold it:
@@ -18,7 +18,7 @@ import re
 from itertools import takewhile
 
 from workbench.errors import PeerError
-from workbench.protocols.h248 import binary_layout
+from workbench.protocols.h248.binary import layout as binary_layout
 from workbench.protocols.h248.codes import REASONS, error_meaning
 from workbench.protocols.h248.message import Mode
 from workbench.protocols.h248.packages import Parameter, registry

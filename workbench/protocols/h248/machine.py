@@ -9,7 +9,8 @@ A request of ours                                     A request of the peer's
                                                           all: forgotten LONG-TIMER after the reply was made
 
 So every request is executed at most once, and exactly once if any copy of it and of its reply get through.
-`requesting.Requests` is the left side, `answering.Replies` the right one, `segmentation` what version 3 adds.
+`requesting.Requests` is the left side, `answering.Replies` the right one, `segmentation` what version 3 adds (all in
+`transactions`).
 
 Source: H.248.1 §8.2 (transactions), Annex D.1 (application layer framing over UDP), Annex D.2 (TCP), Annex E.2 (limits
 of Pendings).
@@ -20,9 +21,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from workbench.errors import IncompatiblePeerError, LocalProtocolError, PeerError, UnexpectedMessageError
-from workbench.protocols.h248.answering import Replies, Result
 from workbench.protocols.h248.coding import Codec, Coding, codec_of
-from workbench.protocols.h248.machine_events import (
+from workbench.protocols.h248.message import Ack, Action, Message, Pending, Reply, Request, Segment, Transaction
+from workbench.protocols.h248.transactions.answering import Replies, Result
+from workbench.protocols.h248.transactions.events import (
     Address,
     Confirmed,
     Event,
@@ -34,11 +36,10 @@ from workbench.protocols.h248.machine_events import (
     TimedOut,
     Transmit,
 )
-from workbench.protocols.h248.message import Ack, Action, Message, Pending, Reply, Request, Segment, Transaction
-from workbench.protocols.h248.requesting import Requests
-from workbench.protocols.h248.segmentation import CLAUSE as SEGMENTATION
-from workbench.protocols.h248.sending import Sender
-from workbench.protocols.h248.timing import Delay, Timers
+from workbench.protocols.h248.transactions.requesting import Requests
+from workbench.protocols.h248.transactions.segmentation import CLAUSE as SEGMENTATION
+from workbench.protocols.h248.transactions.sending import Sender
+from workbench.protocols.h248.transactions.timing import Delay, Timers
 from workbench.protocols.h248.transport import TPKT_OCTETS, UDP_OCTETS
 
 __all__ = [

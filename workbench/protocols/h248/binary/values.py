@@ -22,7 +22,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from workbench.errors import LocalProtocolError
-from workbench.protocols.h248.ber import integer_contents, tlv
+from workbench.protocols.h248.binary.ber import integer_contents, tlv
 from workbench.protocols.h248.message import Quoted
 
 CHOOSE_VALUE = "$"

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from workbench.protocols.h248.binary_decoding.actions import Actions, empty_descriptors
-from workbench.protocols.h248.binary_decoding.addresses import Addresses, device, mtp
-from workbench.protocols.h248.binary_decoding.audits import AuditTypes
-from workbench.protocols.h248.binary_decoding.events import EventTypes, regulated
-from workbench.protocols.h248.binary_decoding.media import stream_of
-from workbench.protocols.h248.binary_names import Names
-from workbench.protocols.h248.binary_reading import Building, Reader, Readers
-from workbench.protocols.h248.binary_words import COMMANDS, INDIVIDUAL, REPLIES, WORDS
+from workbench.protocols.h248.binary.decoding.actions import Actions, empty_descriptors
+from workbench.protocols.h248.binary.decoding.addresses import Addresses, device, mtp
+from workbench.protocols.h248.binary.decoding.audits import AuditTypes
+from workbench.protocols.h248.binary.decoding.events import EventTypes, regulated
+from workbench.protocols.h248.binary.decoding.media import stream_of
+from workbench.protocols.h248.binary.names import Names
+from workbench.protocols.h248.binary.naming import TerminationNaming
+from workbench.protocols.h248.binary.reading import Building, Reader, Readers
+from workbench.protocols.h248.binary.schema import methods_of
+from workbench.protocols.h248.binary.words import COMMANDS, INDIVIDUAL, REPLIES, WORDS
 from workbench.protocols.h248.message import (
     Ack,
     AuditItem,
@@ -33,8 +35,6 @@ from workbench.protocols.h248.message import (
     Signals,
     Statistics,
 )
-from workbench.protocols.h248.naming import TerminationNaming
-from workbench.protocols.h248.schema import methods_of
 
 MEGACO_BOTH = 3
 """What Erlang/OTP's megaco writes for Both, which is 2; no version gives 3 a meaning, so it is read as was meant."""

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from workbench.errors import LocalProtocolError
-from workbench.protocols.h248.binary_values import ValueCodec, Values
+from workbench.protocols.h248.binary.values import ValueCodec, Values
 from workbench.protocols.h248.packages import Item, ItemKind, Package, Parameter, Registry
 
 ANY = 0xFFFF

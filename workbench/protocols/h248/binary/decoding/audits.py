@@ -7,12 +7,12 @@ Source: H.248.1 Annex A (AuditDescriptor to IndAudPackagesDescriptor, ServiceCha
 
 from __future__ import annotations
 
-from workbench.protocols.h248 import binary_local as local
-from workbench.protocols.h248.binary_decoding.addresses import device
-from workbench.protocols.h248.binary_decoding.media import MediaTypes, StreamParts
-from workbench.protocols.h248.binary_decoding.values import Parm, valued
-from workbench.protocols.h248.binary_values import LINE, verbatim
-from workbench.protocols.h248.binary_words import AUDIT_TOKENS
+from workbench.protocols.h248.binary import local
+from workbench.protocols.h248.binary.decoding.addresses import device
+from workbench.protocols.h248.binary.decoding.media import MediaTypes, StreamParts
+from workbench.protocols.h248.binary.decoding.values import Parm, valued
+from workbench.protocols.h248.binary.values import LINE, verbatim
+from workbench.protocols.h248.binary.words import AUDIT_TOKENS
 from workbench.protocols.h248.message import (
     Audit,
     AuditItem,

@@ -7,8 +7,8 @@ Source: H.248.1 Annex A (MegacoMessage to ServiceChangeReply).
 
 from __future__ import annotations
 
-from workbench.protocols.h248.binary_decoding.values import Base, Parm
-from workbench.protocols.h248.binary_words import EMPTY
+from workbench.protocols.h248.binary.decoding.values import Base, Parm
+from workbench.protocols.h248.binary.words import EMPTY
 from workbench.protocols.h248.message import (
     Action,
     ActionReply,

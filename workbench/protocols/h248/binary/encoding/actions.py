@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from workbench.errors import LocalProtocolError
-from workbench.protocols.h248.binary_encoding.values import Base, Chosen, Parts, sole
+from workbench.protocols.h248.binary.encoding.values import Base, Chosen, Parts, sole
 from workbench.protocols.h248.message import (
     Ack,
     Action,

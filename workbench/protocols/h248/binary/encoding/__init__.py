@@ -1,4 +1,4 @@
-"""What of the message tree goes into each type of the binary encoding: the twin of `binary_decoding`.
+"""What of the message tree goes into each type of the binary encoding: the twin of `binary.decoding`.
 
 One method a type of `annex_a.txt`; it gives the components in their order, None for one that is left out.
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from workbench.protocols.h248.binary_encoding.actions import (
+from workbench.protocols.h248.binary.encoding.actions import (
     AMM,
     COMMAND_NUMBERS,
     Actions,
@@ -18,22 +18,22 @@ from workbench.protocols.h248.binary_encoding.actions import (
     returned,
     transaction_of,
 )
-from workbench.protocols.h248.binary_encoding.addresses import address_of, identifier_of, mid_of
-from workbench.protocols.h248.binary_encoding.audits import AuditTypes, individual, individual_signals
-from workbench.protocols.h248.binary_encoding.events import EventTypes, behaviour_of
-from workbench.protocols.h248.binary_encoding.media import MediaTypes
-from workbench.protocols.h248.binary_encoding.values import Chosen, Parts
-from workbench.protocols.h248.binary_names import Names, Remembered
-from workbench.protocols.h248.binary_words import WORDS
-from workbench.protocols.h248.binary_writing import Splitting, Writer, Writers
+from workbench.protocols.h248.binary.encoding.addresses import address_of, identifier_of, mid_of
+from workbench.protocols.h248.binary.encoding.audits import AuditTypes, individual, individual_signals
+from workbench.protocols.h248.binary.encoding.events import EventTypes, behaviour_of
+from workbench.protocols.h248.binary.encoding.media import MediaTypes
+from workbench.protocols.h248.binary.encoding.values import Chosen, Parts
+from workbench.protocols.h248.binary.names import Names, Remembered
+from workbench.protocols.h248.binary.naming import TerminationNaming
+from workbench.protocols.h248.binary.schema import methods_of
+from workbench.protocols.h248.binary.words import WORDS
+from workbench.protocols.h248.binary.writing import Splitting, Writer, Writers
 from workbench.protocols.h248.message import (
     ErrorDescriptor,
     Form,
     SelectLogic,
     SignalList,
 )
-from workbench.protocols.h248.naming import TerminationNaming
-from workbench.protocols.h248.schema import methods_of
 
 _SHORT = 64
 EXTRA: Mapping[Form, Chosen] = {

@@ -18,8 +18,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from workbench.errors import LocalProtocolError, PeerError
-from workbench.protocols.h248.ber import tlv
-from workbench.protocols.h248.binary_values import CHOOSE_VALUE
+from workbench.protocols.h248.binary.ber import tlv
+from workbench.protocols.h248.binary.values import CHOOSE_VALUE
 from workbench.protocols.h248.message import Form, Property, Quoted
 from workbench.protocols.sdp import Line, SessionDescription, decode_groups
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from workbench.errors import LocalProtocolError
-from workbench.protocols.h248 import binary_local as local
-from workbench.protocols.h248.binary_encoding.actions import descriptor_of
-from workbench.protocols.h248.binary_encoding.values import Base, Chosen, Parts, only
-from workbench.protocols.h248.binary_values import from_verbatim
-from workbench.protocols.h248.binary_words import AUDIT_TOKENS
+from workbench.protocols.h248.binary import local
+from workbench.protocols.h248.binary.encoding.actions import descriptor_of
+from workbench.protocols.h248.binary.encoding.values import Base, Chosen, Parts, only
+from workbench.protocols.h248.binary.values import from_verbatim
+from workbench.protocols.h248.binary.words import AUDIT_TOKENS
 from workbench.protocols.h248.message import (
     Audit,
     Descriptor,

@@ -22,15 +22,15 @@ from functools import lru_cache
 import msgspec
 
 from workbench.errors import MalformedMessageError
-from workbench.protocols.h248 import ber
-from workbench.protocols.h248.binary_local import LETTERS, unwrapped
-from workbench.protocols.h248.binary_names import ItemCodec, Names, ParameterCodec
-from workbench.protocols.h248.binary_values import LINE, ValueCodec, Values
+from workbench.protocols.h248.binary import ber
+from workbench.protocols.h248.binary.local import LETTERS, unwrapped
+from workbench.protocols.h248.binary.names import ItemCodec, Names, ParameterCodec
+from workbench.protocols.h248.binary.naming import HexadecimalNaming
+from workbench.protocols.h248.binary.schema import MODULE, TOP, Shape, Type
+from workbench.protocols.h248.binary.values import LINE, ValueCodec, Values
 from workbench.protocols.h248.codes import error_meaning
 from workbench.protocols.h248.message import ALL, CHOOSE, NULL
-from workbench.protocols.h248.naming import HexadecimalNaming
 from workbench.protocols.h248.packages import ItemKind, registry
-from workbench.protocols.h248.schema import MODULE, TOP, Shape, Type
 from workbench.protocols.layout import Span
 
 _CLASSES = ("universal", "application", "", "private")

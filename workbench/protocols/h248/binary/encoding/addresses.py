@@ -9,7 +9,7 @@ import re
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 from workbench.errors import LocalProtocolError
-from workbench.protocols.h248.binary_encoding.values import Chosen
+from workbench.protocols.h248.binary.encoding.values import Chosen
 from workbench.protocols.h248.tokens import SAFE
 
 _MID = re.compile(

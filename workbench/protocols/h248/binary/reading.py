@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple, NoReturn
 
 from workbench.errors import MalformedMessageError
-from workbench.protocols.h248.ber import (
+from workbench.protocols.h248.binary.ber import (
     CONTEXT,
     beyond,
     extent,
@@ -24,7 +24,7 @@ from workbench.protocols.h248.ber import (
     object_identifier,
     string_pieces,
 )
-from workbench.protocols.h248.schema import MODULE, Shape, Type
+from workbench.protocols.h248.binary.schema import MODULE, Shape, Type
 
 CLAUSE = "H.248.1 Annex A"
 

@@ -5,10 +5,10 @@ Source: H.248.1 Annex A.2 (PropertyParm and its comments).
 
 from __future__ import annotations
 
-from workbench.protocols.h248.binary_names import ItemCodec, Names, ParameterCodec
-from workbench.protocols.h248.binary_values import CHOOSE_VALUE, ValueCodec
+from workbench.protocols.h248.binary.names import ItemCodec, Names, ParameterCodec
+from workbench.protocols.h248.binary.naming import TerminationNaming
+from workbench.protocols.h248.binary.values import CHOOSE_VALUE, ValueCodec
 from workbench.protocols.h248.message import Form, Property
-from workbench.protocols.h248.naming import TerminationNaming
 from workbench.protocols.h248.packages import ItemKind
 
 Parm = tuple[bytes, tuple[bytes, ...], Form | None]

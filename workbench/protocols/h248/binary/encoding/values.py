@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from workbench.errors import LocalProtocolError
-from workbench.protocols.h248.binary_names import ItemCodec, Names
-from workbench.protocols.h248.binary_values import CHOOSE_VALUE, LINE, RAW_LINE, ValueCodec, Values
+from workbench.protocols.h248.binary.names import ItemCodec, Names
+from workbench.protocols.h248.binary.naming import TerminationNaming
+from workbench.protocols.h248.binary.values import CHOOSE_VALUE, LINE, RAW_LINE, ValueCodec, Values
 from workbench.protocols.h248.message import (
     Audit,
     Command,
@@ -20,7 +21,6 @@ from workbench.protocols.h248.message import (
     Property,
     Services,
 )
-from workbench.protocols.h248.naming import TerminationNaming
 from workbench.protocols.h248.packages import ItemKind
 
 Parts = tuple[object, ...]

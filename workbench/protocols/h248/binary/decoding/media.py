@@ -7,8 +7,8 @@ Source: H.248.1 Annex A (MediaDescriptor to ModemDescriptor).
 
 from __future__ import annotations
 
-from workbench.protocols.h248 import binary_local as local
-from workbench.protocols.h248.binary_decoding.values import Base, Parm
+from workbench.protocols.h248.binary import local
+from workbench.protocols.h248.binary.decoding.values import Base, Parm
 from workbench.protocols.h248.message import (
     EventBufferControl,
     LocalControl,

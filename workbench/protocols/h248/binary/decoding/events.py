@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 
-from workbench.protocols.h248.binary_decoding.values import Base, Parm
-from workbench.protocols.h248.binary_words import COMPLETIONS
+from workbench.protocols.h248.binary.decoding.values import Base, Parm
+from workbench.protocols.h248.binary.words import COMPLETIONS
 from workbench.protocols.h248.message import (
     DigitMap,
     Embed,

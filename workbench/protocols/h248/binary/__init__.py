@@ -1,8 +1,8 @@
 """The binary encoding of H.248: octets to the message tree and back, in BER; the twin of `text`.
 
-Types, tags and limits stand in `annex_a.txt` (read by `schema`); readers and writers are compiled from it. What depends
-on more than the octets is an argument: which packages are known (`registry`), what terminations are called (`naming`),
-and for writing, how values are wrapped (`values`, see `binary_values`).
+Types, tags and limits stand in `annex_a.txt` (read by `binary.schema`); readers and writers are compiled from it. What
+depends on more than the octets is an argument: which packages are known (`registry`), what terminations are called
+(`naming`), and for writing, how values are wrapped (`values`, see `binary.values`).
 
 What the tree does not hold is not written again: extensions of a later version that are skipped, the order of audit
 tokens and of reasons in NotifyCompletion, the length of a termination id that is wildcarded as a whole, the line ends
@@ -19,15 +19,21 @@ from functools import lru_cache
 from typing import cast
 
 from workbench.errors import MalformedMessageError
-from workbench.protocols.h248.ber import IndefiniteLength, Octets, extent, header, tlv
-from workbench.protocols.h248.binary_decoding import message_reader
-from workbench.protocols.h248.binary_encoding import message_writer
-from workbench.protocols.h248.binary_names import Names
-from workbench.protocols.h248.binary_reading import CLAUSE, Reader
-from workbench.protocols.h248.binary_values import Values
-from workbench.protocols.h248.binary_writing import Writer
+from workbench.protocols.h248.binary.ber import IndefiniteLength, Octets, extent, header, tlv
+from workbench.protocols.h248.binary.decoding import message_reader
+from workbench.protocols.h248.binary.encoding import message_writer
+from workbench.protocols.h248.binary.names import Names
+from workbench.protocols.h248.binary.naming import (
+    HEXADECIMAL,
+    Field,
+    HexadecimalNaming,
+    PerLevelNaming,
+    TerminationNaming,
+)
+from workbench.protocols.h248.binary.reading import CLAUSE, Reader
+from workbench.protocols.h248.binary.values import Values
+from workbench.protocols.h248.binary.writing import Writer
 from workbench.protocols.h248.message import Message
-from workbench.protocols.h248.naming import HEXADECIMAL, Field, HexadecimalNaming, PerLevelNaming, TerminationNaming
 from workbench.protocols.h248.packages import Registry
 from workbench.protocols.h248.packages import registry as known_packages
 

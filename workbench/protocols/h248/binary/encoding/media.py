@@ -8,8 +8,8 @@ Source: H.248.1 Annex A (MediaDescriptor to ModemDescriptor).
 from __future__ import annotations
 
 from workbench.errors import LocalProtocolError
-from workbench.protocols.h248 import binary_local as local
-from workbench.protocols.h248.binary_encoding.values import Base, Parts
+from workbench.protocols.h248.binary import local
+from workbench.protocols.h248.binary.encoding.values import Base, Parts
 from workbench.protocols.h248.message import (
     LocalControl,
     Media,

@@ -8,8 +8,8 @@ Source: H.248.1 Annex A (EventsDescriptor to DigitMapValue).
 from __future__ import annotations
 
 from workbench.errors import LocalProtocolError
-from workbench.protocols.h248.binary_encoding.values import Base, Chosen, Parts
-from workbench.protocols.h248.binary_words import COMPLETIONS
+from workbench.protocols.h248.binary.encoding.values import Base, Chosen, Parts
+from workbench.protocols.h248.binary.words import COMPLETIONS
 from workbench.protocols.h248.message import (
     DigitMap,
     Embed,

@@ -23,14 +23,6 @@ from math import inf
 import msgspec
 
 from workbench.errors import LocalProtocolError, UnexpectedMessageError
-from workbench.protocols.h248.machine_events import (
-    Address,
-    Confirmed,
-    Event,
-    PeerViolation,
-    RequestReceived,
-    Transmit,
-)
 from workbench.protocols.h248.message import (
     ActionReply,
     ErrorDescriptor,
@@ -40,9 +32,17 @@ from workbench.protocols.h248.message import (
     Request,
     Segment,
 )
-from workbench.protocols.h248.segmentation import CLAUSE, split
-from workbench.protocols.h248.sending import Sender
-from workbench.protocols.h248.timing import Deadlines, Delay, Timers
+from workbench.protocols.h248.transactions.events import (
+    Address,
+    Confirmed,
+    Event,
+    PeerViolation,
+    RequestReceived,
+    Transmit,
+)
+from workbench.protocols.h248.transactions.segmentation import CLAUSE, split
+from workbench.protocols.h248.transactions.sending import Sender
+from workbench.protocols.h248.transactions.timing import Deadlines, Delay, Timers
 
 _IDS = 32
 _ID_MASK = 0xFFFFFFFF

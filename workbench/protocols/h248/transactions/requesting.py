@@ -19,7 +19,8 @@ from math import inf
 import msgspec
 
 from workbench.errors import LocalProtocolError, PeerError, UnexpectedMessageError
-from workbench.protocols.h248.machine_events import (
+from workbench.protocols.h248.message import Action, Reply, Request, Segment
+from workbench.protocols.h248.transactions.events import (
     Event,
     PeerViolation,
     PendingReceived,
@@ -27,10 +28,9 @@ from workbench.protocols.h248.machine_events import (
     TimedOut,
     Transmit,
 )
-from workbench.protocols.h248.message import Action, Reply, Request, Segment
-from workbench.protocols.h248.segmentation import CLAUSE, Collector
-from workbench.protocols.h248.sending import Sender
-from workbench.protocols.h248.timing import Deadlines, Delay, Timers
+from workbench.protocols.h248.transactions.segmentation import CLAUSE, Collector
+from workbench.protocols.h248.transactions.sending import Sender
+from workbench.protocols.h248.transactions.timing import Deadlines, Delay, Timers
 
 
 class _Ours(msgspec.Struct, gc=False):

@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from workbench.errors import LocalProtocolError
-from workbench.protocols.h248.ber import integer_contents, length_octets, object_identifier_contents
-from workbench.protocols.h248.schema import MODULE, Shape, Type
+from workbench.protocols.h248.binary.ber import integer_contents, length_octets, object_identifier_contents
+from workbench.protocols.h248.binary.schema import MODULE, Shape, Type
 
 Writer = Callable[[Any], bytes]
 """A value: the contents of its TLV. (For a CHOICE: the TLV of its alternative.)"""
