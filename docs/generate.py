@@ -139,8 +139,9 @@ def package_page() -> str:
         "(`workbench/protocols/h248/packages/`); it is laid over them, and a mistake in it is said with its place. "
         "This one gives tcpbcc the names and ids of your Recommendation, and an interface the profile of your gateway:",
         OVERRIDE,
-        "It is used by `workbench agw --config` (key `packages`), and in Python by "
-        "`Registry.load(Path(\"mine.toml\"))`, which nodes and both codecs take as `registry`.",
+        "It is used by `workbench agw` and `workbench alg --config` (key `packages`), by `workbench analyze` and "
+        "`workbench show` (`--packages mine.toml`), and in Python within "
+        "`with workbench.protocols.h248.packages.laid_over(Path(\"mine.toml\"))`.",
         "## Roles",
         "Nodes ask for what they need; the registry says how it is written. An override changes the wire, not a node.",
         table(("Role", "Written as"), ((code(role), code(wire)) for role, wire in known.roles().items())),

@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -43,6 +44,10 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 KeyLog = Annotated[
     Path | None, typer.Option("--keylog", help="TLS key log (SSLKEYLOGFILE format), if the capture holds no secrets.")]
+PackageFile = Annotated[
+    Path | None, typer.Option(
+        "--packages", metavar="FILE", show_default=False,
+        help="What you know of H.248 packages, laid over the registry (docs/packages.md).")]
 Captures = Annotated[list[Path], typer.Argument(help="pcapng or pcap files.", show_default=False)]
 
 
@@ -52,7 +57,7 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
-        app()
+        copy_context().run(app)  # what a command lays over the package registry ends with it
     except WorkbenchError as error:
         _fail(str(error))
     except BrokenPipeError:
@@ -170,6 +175,7 @@ def run(
 def analyze(
     captures: Captures,
     keylog: KeyLog = None,
+    packages: PackageFile = None,
     json: Json = False,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write one report of all captures.")] = None,
 ) -> None:
@@ -177,6 +183,7 @@ def analyze(
 
     Exit status 1 says that a capture breaks a rule.
     """
+    _know(packages)
     reports: list[Report] = []
     with _progress(len(captures), quiet=json) as advance:
         for capture in captures:
@@ -204,11 +211,13 @@ def show(
     between: Annotated[
         list[str] | None, typer.Option(metavar="NODE", help="Only these nodes in the ladder; may be repeated.")] = None,
     keylog: KeyLog = None,
+    packages: PackageFile = None,
     text: Annotated[bool, typer.Option("--text", help="Plain text, as into a file.")] = False,
 ) -> None:
     """A capture as a ladder of messages, or one of its frames octet by octet."""
     from workbench import views
 
+    _know(packages)
     report = _analyze(capture, keylog)
     if frame is not None:
         from workbench.analysis.explain import explain_frame
@@ -362,6 +371,14 @@ def _impairments(settings: Sequence[str]) -> dict[str, float]:
         if not 0 <= wanted[name] <= limits[name]:
             raise ScenarioError(f"--impair {name}={value}: from 0 to {limits[name]}")
     return wanted
+
+
+def _know(packages: Path | None) -> None:
+    """Lay a file of the user's over the package registry for this run. Raises ScenarioError."""
+    if packages is not None:
+        from workbench.protocols.h248.packages import lay_over
+
+        lay_over(packages)
 
 
 def _analyze(capture: Path, keylog: Path | None, watch: Callable[[int], None] | None = None) -> Report:

@@ -8,11 +8,15 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import capturing
 import pytest
 
 from workbench import cli, scenarios
 from workbench.lab.expect import Verdict
 from workbench.lab.run import Run
+from workbench.net.values import Endpoint
+from workbench.protocols.h248 import binary, text
+from workbench.protocols.h248.packages import Registry
 
 ID = scenarios.IDS[0]
 
@@ -70,6 +74,23 @@ def test_list_names_every_scenario_with_its_knobs(command: Command) -> None:
         assert {name for weak in entry["weakened"] for name in weak["breaks"]} <= set(entry["expectations"])
     plain = command("list")
     assert all(id in plain.out for id in scenarios.IDS)
+
+
+def test_what_a_reader_knows_of_packages(command: Command, tmp_path: Path) -> None:
+    """A file of the user's names what is numbers otherwise, in that run and in no later one; a wrong one is exit 2."""
+    mine, wrong, control = tmp_path / "mine.toml", tmp_path / "wrong.toml", tmp_path / "control.pcapng"
+    mine.write_text("[tcpbcc.events.BNCChange]\nid = 7\n")
+    wrong.write_text("[tcpbcc]\nid = 'x'\n")
+    order = text.decode(b"MEGACO/2 [192.0.2.1] Transaction=1{Context=1{Modify=ROOT{Events=1{tcpbcc/BNCChange}}}}")
+    octets = binary.encode(order, registry=Registry.load(mine))
+    ends = Endpoint("192.0.2.1", 2945), Endpoint("192.0.2.2", 2945)
+    capturing.write(control, [capturing.udp(0.0, *ends, octets)])
+    for words, known in ((("--packages", mine), True), ((), False)):
+        said = command("show", control, "--frame", "1", "--text", *words)
+        assert said.status == 0 and ("tcpbcc/BNCChange" in said.out) is known
+        assert command("analyze", control, "--json", *words).document["messages"]
+    said = command("analyze", control, "--packages", wrong)
+    assert said.status == 2 and "wrong.toml" in said.err and said.err.count("\n") == 1
 
 
 def test_run_all_as_json_is_one_document(command: Command, tmp_path: Path) -> None:

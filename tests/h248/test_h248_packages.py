@@ -9,7 +9,8 @@ import pytest
 
 import workbench
 from workbench.errors import LocalProtocolError, ScenarioError
-from workbench.protocols.h248.packages import Certainty, ItemKind, Registry, registry
+from workbench.protocols.h248 import binary, layout, text
+from workbench.protocols.h248.packages import Certainty, ItemKind, Registry, laid_over, registry
 
 ROOM = Path(workbench.__file__).parent
 
@@ -79,6 +80,34 @@ def test_a_file_of_the_users_overrides(tmp_path):
     assert known.lookup("mine/colour").type == "string"
     assert known.profile("iq").wire_name == "threegagw/1"
     assert registry().profile("iq").name == "profilename"
+
+
+def test_a_file_of_the_users_within_a_block(tmp_path):
+    """Codecs and explanations that are given no registry use the one that is laid over; afterwards they do not."""
+    mine = tmp_path / "mine.toml"
+    mine.write_text("[tcpbcc.events.BNCChange]\nid = 7\n")
+    order = text.decode(b"MEGACO/2 [192.0.2.1] Transaction=1{Context=1{Modify=ROOT{Events=1{tcpbcc/BNCChange}}}}")
+    with pytest.raises(LocalProtocolError, match="tcpbcc/BNCChange"):
+        binary.encode(order)
+    with laid_over(mine) as known:
+        assert registry() is known
+        octets = binary.encode(order)
+        assert binary.decode(octets) == order
+        assert any("BNCChange" in said for said in labels(octets))
+    assert registry() is Registry.load() is not known
+    assert binary.decode(octets) != order
+    assert not any("BNCChange" in said for said in labels(octets))
+    with pytest.raises(ScenarioError), laid_over(tmp_path / "none.toml"):
+        raise AssertionError("not reached")
+
+
+def labels(octets):
+    """What the layout says of each part."""
+    spans = list(layout.spans(octets))
+    while spans:
+        span = spans.pop()
+        yield span.value
+        spans += span.children
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import copy_context
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from workbench.net.values import (
     Started,
     Woke,
 )
+from workbench.protocols.h248.packages import registry
 from workbench.security.source import Source
 
 
@@ -197,6 +199,24 @@ def test_a_controller_s_routes(tmp_path: Path):
     file = tmp_path / "alg.toml"
     file.write_text('[routes]\n"home2.example" = "somewhere:5060"\n')
     with pytest.raises(SettingsError, match=r"line 2: routes\.home2\.example: 'somewhere'"):
+        settings.alg(file, Source(1, "x"), 0.0)
+
+
+def test_a_controller_s_packages(tmp_path: Path):
+    """What its file says of packages the controller goes by; a wrong file is named with its key and line."""
+    (tmp_path / "mine.toml").write_text("[tcpbcc.events.BNCChange]\nid = 7\n")
+    file = tmp_path / "alg.toml"
+    file.write_text('packages = "mine.toml"\n')
+
+    def known() -> int | None:
+        settings.alg(file, Source(1, "x"), 0.0)
+        item = registry().lookup("tcpbcc/BNCChange")
+        return None if item is None else item.id
+
+    assert copy_context().run(known) == 7
+    (tmp_path / "wrong.toml").write_text("[tcpbcc]\nid = 'x'\n")
+    file.write_text('\npackages = "wrong.toml"\n')
+    with pytest.raises(SettingsError, match=r"alg\.toml, line 2: packages: .*wrong\.toml"):
         settings.alg(file, Source(1, "x"), 0.0)
 
 

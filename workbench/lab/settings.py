@@ -80,6 +80,7 @@ class AlgFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         coding, transport: of H.248; as in `AgwFile`.
         access, core: its SIP endpoints towards UEs and towards the core, over UDP.
         bearer: `agnostic` or `msrp`: whether m= lines for the gateway name the application.
+        packages: a file that is laid over the package registry.
         routes: SIP domain to the next hop beyond the core.
     """
 
@@ -91,6 +92,7 @@ class AlgFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     access: str = "127.0.0.1:5060"
     core: str = "127.0.0.1:5080"
     bearer: Literal["agnostic", "msrp"] = "agnostic"
+    packages: str | None = None
     routes: dict[str, str] = {}
 
 
@@ -229,9 +231,12 @@ def agw(path: Path, source: Source, epoch: float) -> Node:
 def alg(path: Path, source: Source, epoch: float) -> Node:
     """An IMS-ALG as a file says; arguments and errors as of `agw`."""
     from workbench.nodes.ims_alg import Bearer, ImsAlg
+    from workbench.protocols.h248.packages import lay_over
 
     file = File.read(path)
     told = file.settings(AlgFile)
+    if _registry(file, told.packages) is not None:
+        lay_over(file.path.parent / str(told.packages))
     port = _PORTS[told.coding]
     return ImsAlg(
         told.name,

@@ -30,7 +30,7 @@ from workbench.protocols.h248.binary.schema import MODULE, TOP, Shape, Type
 from workbench.protocols.h248.binary.values import LINE, ValueCodec, Values
 from workbench.protocols.h248.codes import error_meaning
 from workbench.protocols.h248.message import ALL, CHOOSE, NULL
-from workbench.protocols.h248.packages import ItemKind, registry
+from workbench.protocols.h248.packages import ItemKind, Registry, registry
 from workbench.protocols.layout import Span
 
 _CLASSES = ("universal", "application", "", "private")
@@ -101,9 +101,13 @@ class _Place(msgspec.Struct, frozen=True):
     line: str = ""  # the letter of a line of SDP
 
 
-@lru_cache(maxsize=1)
 def _names() -> Names:
-    return Names(registry(), Values.WRAPPED)
+    return _names_of(registry())
+
+
+@lru_cache(maxsize=8)
+def _names_of(known: Registry) -> Names:
+    return Names(known, Values.WRAPPED)
 
 
 def spans(octets: bytes) -> tuple[Span, ...]:

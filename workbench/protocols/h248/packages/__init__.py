@@ -19,6 +19,8 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
@@ -315,6 +317,30 @@ def _check_roles(registry: Registry, override: Path | None) -> None:
             raise ScenarioError(f"{override or HERE}: role {role!r} is given to {wire!r}, which no package defines")
 
 
+_laid_over: ContextVar[Path | None] = ContextVar("_laid_over", default=None)
+
+
 def registry() -> Registry:
-    """The registry without anybody's changes."""
-    return Registry.load()
+    """The registry that codecs and explanations use where none is given: without anybody's changes, or `lay_over`'s."""
+    return Registry.load(_laid_over.get())
+
+
+def lay_over(override: Path | None) -> None:
+    """From here on `registry()` has a file of the user's laid over it (None: no longer). For a whole program.
+
+    Raises:
+        ScenarioError: the file can't be read, or says something the registry has no place for.
+    """
+    Registry.load(override)
+    _laid_over.set(override)
+
+
+@contextmanager
+def laid_over(override: Path | None) -> Iterator[Registry]:
+    """Within this block `registry()` has a file of the user's laid over it; errors as of `lay_over`."""
+    found = Registry.load(override)
+    token = _laid_over.set(override)
+    try:
+        yield found
+    finally:
+        _laid_over.reset(token)
