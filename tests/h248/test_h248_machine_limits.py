@@ -304,7 +304,7 @@ def test_duplicates_do_not_use_up_the_pendings():
 
 
 @pytest.mark.parametrize("ranges", [
-    ((1, 0xFFFFFFFF),), tuple((number, 0xFFFFFFFF) for number in range(1, 3000)), ((9, 1),), ((0, 0),),
+    ((1, 0xFFFFFFFF),), tuple((number, 0xFFFFFFFF) for number in range(1, 3000)), ((0, 0),),
     tuple((number * 3 + 100_000, number * 3 + 100_001) for number in range(3000))])
 def test_acknowledgements_of_huge_ranges(ranges):
     """However large the ranges are, only what is remembered is looked at, in time that is bounded."""
@@ -319,6 +319,18 @@ def test_acknowledgements_of_huge_ranges(ranges):
     expected = 2000 if ranges[0][1] == 0xFFFFFFFF else 0
     assert sum(isinstance(event, Confirmed) for event in seen) == expected
     assert (mg.remembered[1] == 0) == bool(expected)
+
+
+def test_a_range_that_ends_before_it_begins():
+    """It is no acknowledgement of anything: the message is refused, and every reply is kept."""
+    mg = Transactions(MG, coding="compact")
+    mg.receive_data(request(5, "compact"), 0.0)
+    mg.reply(5, DONE, 0.0)
+    kept = mg.remembered
+    octets = message(m.Ack(((1, 9),)), coding="compact").replace(b"1-9", b"9-1")
+    violation, _ = mg.receive_data(octets, 1.0)
+    assert isinstance(violation, PeerViolation) and "a range" in violation.error.what
+    assert mg.remembered == kept
 
 
 def test_many_open_requests_cost_little():

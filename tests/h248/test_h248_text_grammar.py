@@ -290,3 +290,30 @@ def test_both_ways_of_cutting_agree():
     for body in bodies:
         for octets in (body, text.encode(text.decode(HEAD + body))[len(HEAD) :]):
             assert cut(octets.decode("latin-1"), 0) == cut_exactly(octets.decode("latin-1"), 0)
+
+
+@pytest.mark.parametrize(("tree", "what"), [
+    (m.Pending(2**32), "Pending"),
+    (m.Reply(-1, (), m.ErrorDescriptor(500)), "TransactionID"),
+    (m.Reply(1, (), m.ErrorDescriptor(10_000)), "Error"),
+    (m.Reply(1, (), m.ErrorDescriptor(500), segment=65_536), "segmentNumber"),
+    (m.Segment(1, 65_536), "segmentNumber"),
+    (m.Ack(((5, 4),)), "TransactionResponseAck"),
+    (m.Ack(((1, 2**32),)), "TransactionResponseAck"),
+    (m.Request(1, (m.Action(1, (m.Command(m.Kind.MODIFY, ("a",), (
+        m.Signals((m.Signal("g/s", stream=65_536),)),)),)),)), "Stream"),
+    (m.Request(1, (m.Action(1, (m.Command(m.Kind.MODIFY, ("a",), (
+        m.Signals((m.Signal("g/s", duration=65_536),)),)),)),)), "Duration"),
+    (m.Request(1, (m.Action(1, (), m.ContextProperties(priority=65_536)),)), "Priority"),
+])
+def test_a_number_beyond_its_production_is_not_written(tree: m.Transaction, what: str):
+    """What a receiver would refuse is refused here, and named (Annex B.2: UINT16, UINT32, Version, ErrorCode)."""
+    for style in ("pretty", "compact"):
+        with pytest.raises(LocalProtocolError, match=rf"{what} = -?\d+ is not from 0 to"):
+            text.encode(m.Message(3, "[192.0.2.1]", (tree,)), style)
+
+
+def test_a_version_of_three_digits_is_not_written():
+    """Version = 1*2(DIGIT)."""
+    with pytest.raises(LocalProtocolError, match="Version = 100"):
+        text.encode(m.Message(100, "[192.0.2.1]", (m.Pending(1),)))

@@ -77,6 +77,19 @@ _PATTERN = re.compile(r"[^};\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\uffff]+")
 _MID = re.compile(MID, re.I)
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
+_UINT32 = 0xFFFFFFFF
+# The largest number behind these tokens; behind the others it is UINT32.
+_MOST: Mapping[str, int] = {
+    "Stream": 0xFFFF, "SignalList": 0xFFFF, "Duration": 0xFFFF, "Intersignal": 0xFFFF, "Priority": 0xFFFF,
+    "Version": 99, "Error": 9999,
+}  # fmt: skip
+
+
+def _limited(name: str, value: int, most: int) -> None:
+    if not 0 <= value <= most:
+        raise LocalProtocolError(f"{name} = {value} is not from 0 to {most}")
+
+
 # Marks for line ends: one level in, one level out, same level. Octets become characters up to 255, so no text has them.
 _IN, _OUT, _SAME = "\ue000", "\ue001", "\ue002"
 _MARK = re.compile(f"([{_IN}{_OUT}{_SAME}])")
@@ -128,9 +141,9 @@ class _Writer:
         return f"{head} {{{_IN}{f',{_SAME}'.join(items)}{_OUT}}}"
 
     def given(self, name: str, value: str | int) -> str:
-        """`token = value`."""
-        if isinstance(value, int) and not 0 <= value <= 0xFFFFFFFF:
-            raise LocalProtocolError(f"{name} = {value} is beyond what text carries")
+        """`token = value`; a number within what the grammar has there."""
+        if isinstance(value, int):
+            _limited(name, value, _MOST.get(name, _UINT32))
         return f"{self.setting[name]}{value}"
 
     # --- message and transactions ---
@@ -138,6 +151,7 @@ class _Writer:
     def message(self, message: Message) -> bytes:
         """The whole message."""
         end = "\n"
+        _limited("Version", message.version, _MOST["Version"])
         head = f"{self.word['MEGACO']}/{message.version} {identifier(message.mid)}{end}"
         if message.authentication is not None:
             ah = message.authentication
@@ -170,6 +184,9 @@ class _Writer:
                 return self.block(self.given("Pending", number), [], empty=True)
             case Ack(ranges=ranges):
                 ids = [f"{low}" if low == high else f"{low}-{high}" for low, high in ranges]
+                for low, high in ranges:
+                    _limited("TransactionResponseAck", high, _UINT32)
+                    _limited("TransactionResponseAck", low, high)
                 if self.pretty and ids:
                     return f"{self.word['TransactionResponseAck']} {{ {', '.join(ids)} }}"
                 return self.block(self.word["TransactionResponseAck"], ids)
@@ -178,8 +195,10 @@ class _Writer:
 
     def numbered(self, number: int, segment: int | None, last: bool) -> str:
         """A transaction id with its segment."""
+        _limited("TransactionID", number, _UINT32)
         if segment is None:
             return f"{number}"
+        _limited("segmentNumber", segment, 0xFFFF)
         return f"{number}/{segment}/{self.word['END']}" if last else f"{number}/{segment}"
 
     def reply(self, reply: Reply) -> str:
