@@ -6,9 +6,8 @@ same shapes take at 64 kB is shown by benchmarks/h248_worst_case.py.
 
 from __future__ import annotations
 
-import sys
-
 import pytest
+from counting import work
 from h248.hostile_shapes import BINARY, TEXT
 
 from workbench.errors import MalformedMessageError
@@ -17,29 +16,16 @@ from workbench.protocols.h248 import binary, text
 SIZE = 6_000
 
 
-def work(decode, octets):
-    """Calls made, and the deepest nesting of Python's functions."""
-    calls = depth = deepest = 0
+def decoding(decode, octets):
+    """Calls made, and the deepest nesting of Python's functions, whether the octets are a message or not."""
 
-    def count(frame, event, argument):
-        nonlocal calls, depth, deepest
-        if event in ("call", "c_call"):
-            calls += 1
-        if event == "call":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif event == "return":
-            depth -= 1
+    def tried():
+        try:
+            decode(octets)
+        except MalformedMessageError as error:
+            assert error.offset is not None and 0 <= error.offset <= len(octets)
 
-    before = sys.getprofile()
-    sys.setprofile(count)
-    try:
-        decode(octets)
-    except MalformedMessageError as error:
-        assert error.offset is not None and 0 <= error.offset <= len(octets)
-    finally:
-        sys.setprofile(before)
-    return calls, deepest
+    return work(tried)
 
 
 @pytest.mark.parametrize(
@@ -51,9 +37,9 @@ def work(decode, octets):
 )
 def test_work_grows_with_the_length_only(decode, make):
     """Twice the octets, twice the calls, and no deeper."""
-    work(decode, make(SIZE))  # what is made once, is made
-    calls, depth = work(decode, make(SIZE))
-    twice, deeper = work(decode, make(2 * SIZE))
+    decoding(decode, make(SIZE))  # what is made once, is made
+    calls, depth = decoding(decode, make(SIZE))
+    twice, deeper = decoding(decode, make(2 * SIZE))
     assert twice <= 2.4 * calls + 400
     assert deeper <= depth + 2
     assert deeper < 60
@@ -62,5 +48,5 @@ def test_work_grows_with_the_length_only(decode, make):
 @pytest.mark.parametrize("decode", [text.decode, binary.decode])
 def test_a_message_beyond_the_limit_is_not_looked_at(decode):
     """The largest message is the caller's choice; a longer one costs nothing."""
-    calls, _ = work(decode, b"\x30" * 300_000)
+    calls, _ = decoding(decode, b"\x30" * 300_000)
     assert calls < 20
