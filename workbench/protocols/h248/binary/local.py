@@ -28,6 +28,7 @@ LETTERS = "vosiuepcbzkatrm"
 TAGS = {letter: b"\0\0\xb0" + bytes((number,)) for number, letter in enumerate(LETTERS, 1)}
 """PkgdName of each line."""
 _BY_TAG = {tag: letter.encode() for letter, tag in TAGS.items()}
+_STARTS = frozenset(letter.encode() + b"=" for letter in LETTERS)
 _NAMES = {f"annexc/0xB0{number:02X}": letter for number, letter in enumerate(LETTERS, 1)}
 _NOT_SIGNIFICANT = "-"
 _IA5_STRING = 0x16
@@ -70,11 +71,20 @@ def _line(parm: ReadParm, read_property: Callable[[ReadParm], Property]) -> byte
 
 
 def _text(letter: bytes, value: bytes) -> bytes:
-    if b"\n" in value or b"\r" in value:  # a whole text in one value, with or without its first letter
-        value = value.replace(b"\r\n", b"\n").rstrip(b"\r\n")
-        if value[:2] == letter + b"=":
-            return value + b"\n"
+    if b"\n" in value or b"\r" in value:
+        return _whole_text(letter, value)
     return letter + b"=" + value + b"\n"
+
+
+def _whole_text(letter: bytes, value: bytes) -> bytes:
+    """Lines of a whole text in one value, with or without its first letter.
+
+    What is no line that binary has becomes an attribute, so that the text is the same when it is written and read again.
+    """
+    first, *rest = [line for line in value.replace(b"\r", b"\n").split(b"\n") if line] or [b""]
+    lines = [first if first[:2] == letter + b"=" else letter + b"=" + first]
+    lines += [line if line[:2] in _STARTS else b"a=" + line for line in rest]
+    return b"\n".join(lines) + b"\n"
 
 
 def unwrapped(octets: bytes) -> bytes:
