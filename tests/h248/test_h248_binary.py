@@ -621,3 +621,15 @@ def test_an_id_that_the_naming_has_no_text_for_is_refused():
     """An id of another length than is provisioned is said with its place."""
     with pytest.raises(MalformedMessageError, match="a termination id of 1 octets where 4 are provisioned"):
         binary.decode(binary.encode(written("Subtract=0x01")), naming=IQ)
+
+
+@pytest.mark.parametrize(("own", "string"), [("0a0103", "160133"), ("0a0103", "16024654"), ("0a0103", "0c026674")])
+def test_a_number_or_word_that_came_as_a_string(own, string):
+    """It means what it means in its own type, and is written in that (found by fuzzing)."""
+    octets = bytes.fromhex(own)
+    tree = written("Modify=0x01{Events=1{g/cause{Generalcause=FT}}}")
+    inside = binary.encode(tree)
+    assert inside.count(octets) == 1
+    whole = made_indefinite(inside)
+    assert tlv(4, octets) in whole
+    assert binary.decode(whole.replace(tlv(4, octets), tlv(4, bytes.fromhex(string)))) == tree

@@ -79,7 +79,7 @@ def _text(letter: bytes, value: bytes) -> bytes:
 def _whole_text(letter: bytes, value: bytes) -> bytes:
     """Lines of a whole text in one value, with or without its first letter.
 
-    What is no line that binary has becomes an attribute, so that the text is the same when it is written and read again.
+    What is no line that binary has becomes an attribute: so the text is the same when it is written and read again.
     """
     first, *rest = [line for line in value.replace(b"\r", b"\n").split(b"\n") if line] or [b""]
     lines = [first if first[:2] == letter + b"=" else letter + b"=" + first]

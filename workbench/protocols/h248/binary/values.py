@@ -160,8 +160,16 @@ class ValueCodec:
             except UnicodeDecodeError:
                 text = CHOOSE_VALUE
             if text != CHOOSE_VALUE:
-                return Quoted(text) if self.kind in _TEXTUAL else text
+                return Quoted(text) if self.kind in _TEXTUAL else self._usual(text)
         return f"0x{octets.hex().upper()}"
+
+    def _usual(self, text: str) -> str:
+        """A number, word or switch that came as a string, as it is read where it comes in its own type."""
+        try:
+            octets = self._writer(text) if self.kind and self.kind not in _TEXTUAL else None
+        except LocalProtocolError:
+            octets = None
+        return text if octets is None or octets[0] in _STRINGS else self._reading(octets)
 
     def _integer(self, text: str) -> bytes | None:
         if not _NUMBER.fullmatch(text):
