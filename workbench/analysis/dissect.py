@@ -305,7 +305,7 @@ class Dissector:
         value, error = known
         if error:
             first = octets.lstrip()[:200].partition(b"\n")[0].decode("utf-8", "replace").strip()
-            if octets[:1] == b"\x30":
+            if coding.coding_of(octets) == "binary":
                 first = f"BER, {counted(len(octets))}"
             summary = summaries.shortened(f"does not decode: {first}", 120)
         else:
@@ -319,7 +319,7 @@ class Dissector:
         try:
             if protocol == "SIP":
                 return sip.decode(octets), ""
-            return coding.decode(octets, "binary" if octets[:1] == b"\x30" else "pretty"), ""
+            return coding.decode(octets, coding.coding_of(octets)), ""
         except MalformedMessageError as error:
             return None, str(error)
 

@@ -95,7 +95,7 @@ class H248(Packet):
     def do_dissect(self, s: bytes) -> bytes:
         """Read the octets; what does not decode is left for the payload."""
         octets = bytes(s)
-        how: coding.Coding = "binary" if octets[:1] == b"\x30" else "pretty"
+        how = coding.coding_of(octets)
         if looks_like_text(octets) and b"MEGACO" not in octets[:200].upper():
             how = "compact"
         found: dict[str, Any] = {"coding": how}

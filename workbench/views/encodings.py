@@ -9,7 +9,7 @@ import msgspec
 
 from workbench.analysis.explain import Layer, explain_octets
 from workbench.errors import LocalProtocolError, PeerError
-from workbench.protocols.h248 import binary, text
+from workbench.protocols.h248 import binary, coding, text
 from workbench.protocols.h248.message import Message
 from workbench.views.octets import OCTETS_STYLE, octets_html
 from workbench.views.palette import escape, plain, themed
@@ -102,7 +102,7 @@ def _tree(message: Message | bytes | str) -> Message:
     if isinstance(message, Message):
         return message
     octets = message.encode("utf-8", "surrogateescape") if isinstance(message, str) else bytes(message)
-    return binary.decode(octets) if octets[:1] == b"\x30" else text.decode(octets)
+    return coding.decode(octets, coding.coding_of(octets))
 
 
 def _shown(name: str, octets: bytes) -> str:

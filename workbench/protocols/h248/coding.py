@@ -68,6 +68,11 @@ def codec_of(coding: Coding | Codec) -> Codec:
     return coding if isinstance(coding, Codec) else _CODECS[coding]
 
 
+def coding_of(octets: bytes) -> Coding:
+    """Which encoding a message can only be in: BER begins with 0x30, no text does. Any text is `pretty`."""
+    return "binary" if octets[:1] == b"\x30" else "pretty"
+
+
 def decode(octets: bytes, coding: Coding | Codec, *, max_octets: int = 262_144) -> Message:
     """Octets to the message tree, as `Codec.decode`."""
     return codec_of(coding).decode(octets, max_octets=max_octets)

@@ -20,6 +20,7 @@ from itertools import takewhile
 from workbench.errors import PeerError
 from workbench.protocols.h248.binary import layout as binary_layout
 from workbench.protocols.h248.codes import REASONS, error_meaning
+from workbench.protocols.h248.coding import coding_of
 from workbench.protocols.h248.message import Mode
 from workbench.protocols.h248.packages import Parameter, registry
 from workbench.protocols.h248.reading import AUTHENTICATION, MID, decode
@@ -136,7 +137,7 @@ def spans(octets: bytes) -> tuple[Span, ...]:
     What does not decode is one span `h248.undecoded` from the first token that does not fit to the end.
     """
     octets = bytes(octets)
-    if octets[:1] == b"\x30":
+    if coding_of(octets) == "binary":
         return binary_layout.spans(octets)
     text = octets.decode("latin-1")
     limit = len(text)
