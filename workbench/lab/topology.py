@@ -48,6 +48,14 @@ class Ue(msgspec.Struct, frozen=True):
         presents: `announced`, or `another` certificate than the one its SDP announces.
         behind: the NAT it sits behind.
         chunk: octets in a SEND before it is cut.
+        msrp: `cema` (RFC 6714: connects to c=/m=), `sessmatch` (compares the session-id only, connects to its
+            path URI's host and port) or `plain` (RFC 4975: compares all, connects to the leftmost path URI).
+        falls_back: a CEMA offerer makes the new offer without msrp-cema where RFC 6714 §4.2 asks for it.
+        insists: writes this `a=setup`, whether it is legal or not; empty: what is legal.
+        listens: False: a passive side whose port is closed.
+        accepts_after: seconds that a passive side takes to answer a SYN.
+        connects: False: an active side that never opens the connection.
+        discovers: the STUN server that it asks over TCP for its mapped address; None: it writes its own.
     """
 
     name: str
@@ -63,6 +71,13 @@ class Ue(msgspec.Struct, frozen=True):
     presents: str = "announced"
     behind: Behind | None = None
     chunk: int = 2048
+    msrp: Literal["cema", "sessmatch", "plain"] = "cema"
+    falls_back: bool = True
+    insists: str = ""
+    listens: bool = True
+    accepts_after: float = 0.0
+    connects: bool = True
+    discovers: Endpoint | None = None
 
 
 class Alg(msgspec.Struct, frozen=True):
@@ -193,7 +208,9 @@ def build(topology: Topology, seed: int, epoch: float) -> dict[str, Node]:
                     proxy=node.proxy, source=source, identity=identity,
                     presents=identity if node.presents == "announced" else Identity.self_signed(node.uri, source),
                     registers=node.registers, media_security=node.media_security, offers=node.offers,
-                    answers=node.answers, tls_versions=node.tls_versions, chunk=node.chunk)
+                    answers=node.answers, tls_versions=node.tls_versions, chunk=node.chunk, msrp=node.msrp,
+                    falls_back=node.falls_back, insists=node.insists, listens=node.listens,
+                    accepts_after=node.accepts_after, connects=node.connects, discovers=node.discovers)
                 if node.behind is not None:
                     nat = node.behind
                     nodes[nat.name] = Nat(

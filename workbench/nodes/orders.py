@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 
@@ -27,4 +29,39 @@ class HangUp(msgspec.Struct, frozen=True):
     after_heard: int = 0
 
 
-Order = Register | Call | SendText | HangUp
+class SendFile(msgspec.Struct, frozen=True):
+    """Send a long message of `octets` octets; done when the other end has reported it delivered.
+
+    Its content is pseudo-random, from the node's seeded source, and holds lines that look like end-lines of other
+    MSRP transactions (RFC 4975 §7.1: none of them ends this message).
+    """
+
+    octets: int
+    kind: str = "application/octet-stream"
+
+
+class ReOffer(msgspec.Struct, frozen=True):
+    """Make a new offer inside the running call: re-INVITE (RFC 3261 §14, RFC 3264 §8).
+
+    `existing` writes the same port and path and a=connection:existing. `new` writes a new port, a new session-id in
+    the path and a=connection:new. RFC 6135 §4.3 gives a=connection no meaning for MSRP, RFC 4145 §5 does, and 3GPP's
+    examples write it: with path and port changed together both readings agree.
+
+    Args:
+        connection: whether the connection in place goes on.
+        setup: a=setup of this offer; None: the role in place (`existing`), or what the UE always offers (`new`).
+        hold: a=sendonly: the other end is asked to send no content; a later ReOffer without it goes on.
+    """
+
+    connection: Literal["existing", "new"] = "existing"
+    setup: str | None = None
+    hold: bool = False
+
+
+class CloseMedia(msgspec.Struct, frozen=True):
+    """End the TCP connection of the session without BYE: with FIN, or with RST."""
+
+    how: Literal["fin", "reset"] = "fin"
+
+
+Order = Register | Call | SendText | SendFile | ReOffer | CloseMedia | HangUp

@@ -97,6 +97,13 @@ class UserEquipment:
         tls_versions: `1.2`, `1.3`.
         chunk: octets of a message in one MSRP SEND.
         rings: seconds until the person answers a call; 0: at once.
+        msrp: `cema`, `sessmatch` or `plain`: how it matches MSRP URIs, and where it connects to.
+        falls_back: as CEMA offerer it makes the new offer without msrp-cema where RFC 6714 §4.2 asks for it.
+        insists: a=setup that it writes, legal or not; empty: what is legal.
+        listens: False: its port is closed where it should be passive.
+        accepts_after: seconds that it takes to answer a SYN.
+        connects: False: it never opens the connection where it should be active.
+        discovers: the STUN server that it asks over TCP for its mapped address.
     """
 
     def __init__(
@@ -116,6 +123,13 @@ class UserEquipment:
         tls_versions: Sequence[str] = ("1.2", "1.3"),
         chunk: int = 2048,
         rings: float = 0.0,
+        msrp: str = "cema",
+        falls_back: bool = True,
+        insists: str = "",
+        listens: bool = True,
+        accepts_after: float = 0.0,
+        connects: bool = True,
+        discovers: Endpoint | None = None,
     ) -> None:
         self.name = name
         self._uri = uri
