@@ -132,6 +132,20 @@ def one(action: h248.Action) -> h248.Command:
     return command
 
 
+def test_paths_are_in_local_and_remote():
+    """Application-aware MSRP: a=path as advertised in Local, as received, complete, in Remote; else there is none."""
+    point = msgspec.structs.replace(
+        CORE_LEG, path="msrp://192.0.2.1:8000/own;tcp",
+        remote_path="msrp://relay.example:9000/r;tcp msrp://192.0.2.50:6000/s;tcp")
+    media = one(iq.reserve(55, point, request_id=7)).descriptor(h248.Media)
+    assert media is not None
+    (stream,) = media.streams
+    assert stream.local is not None and stream.remote is not None
+    assert stream.local[0].media[0].attribute("path") == point.path
+    assert stream.remote[0].media[0].attribute("path") == point.remote_path
+    assert b"a=path" not in str(plain(iq.reserve(55, CORE_LEG, request_id=7))).encode()
+
+
 def test_tcp_is_started_alone():
     """Start TCP connection establishment: the signal of tcpbcc, and the failure event armed with it."""
     command = one(iq.start_tcp(55, ACCESS, CORE_LEG, request_id=7))

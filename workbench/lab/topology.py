@@ -88,6 +88,14 @@ class Alg(msgspec.Struct, frozen=True):
         gateway: the IMS-AGW's H.248 endpoint.
         routes: SIP domains beyond the core, and where their traffic goes.
         bearer: `agnostic` (TCP/TLS, TCP) or `msrp` (TCP/TLS/MSRP, TCP/MSRP) in the m= lines for the gateway.
+        tcp: `aware` (the gateway gets TCP roles) or `stateless` (it gets none: TS 23.334 §5.16.1).
+        modifies_setup: it may change `a=setup` where the served UE is behind a NAT (TS 23.334 §5.16.2.3).
+        starts_tcp: what makes the gateway open a connection: `interlinkage`, or a `signal` after the answer.
+        msrp: `cema` (path untouched), `sessmatch` (host and port of the path's first URI become the gateway's), or
+            `aware` (the gateway rewrites MSRP): TS 23.334 §5.19.
+        plain_answer: `a=msrp-cema` was offered and not answered: `reconfigure` makes the gateway application-aware,
+            `forward` hands the answer on, so that the offerer falls back (RFC 6714 §4.2).
+        guards_e2e: no `a=setup` of a stream with end-to-end TLS is changed; False weakens.
         strips: security attributes are taken out of SDP for the core (R-24.229-3); False weakens.
         coding: of H.248: text with long (`pretty`) or short (`compact`) tokens, or `binary`.
     """
@@ -103,6 +111,12 @@ class Alg(msgspec.Struct, frozen=True):
     routes: Mapping[str, Endpoint]
     bearer: str = "agnostic"
     strips: bool = True
+    tcp: Literal["aware", "stateless"] = "aware"
+    modifies_setup: bool = False
+    starts_tcp: Literal["interlinkage", "signal"] = "interlinkage"
+    msrp: Literal["cema", "sessmatch", "aware"] = "cema"
+    plain_answer: Literal["reconfigure", "forward"] = "reconfigure"
+    guards_e2e: bool = True
     coding: Literal["pretty", "compact", "binary"] = "pretty"
 
 
@@ -191,7 +205,7 @@ class Topology(msgspec.Struct, frozen=True):
 def build(topology: Topology, seed: int, epoch: float) -> dict[str, Node]:
     """The nodes of a topology, each with its own seeded source. `epoch` is the run's start in Unix seconds."""
     from workbench.nodes.ims_agw import ImsAgw, Interlinkage
-    from workbench.nodes.ims_alg import Bearer, ImsAlg
+    from workbench.nodes.ims_alg import Bearer, ImsAlg, Msrp, PlainAnswer, StartsTcp, Tcp
     from workbench.nodes.nat import Nat
     from workbench.nodes.ue import UserEquipment
     from workbench.security.identities import Identity
@@ -220,7 +234,9 @@ def build(topology: Topology, seed: int, epoch: float) -> dict[str, Node]:
                 nodes[node.name] = ImsAlg(
                     node.name, access=node.access, core=node.core, control=node.control, gateway=node.gateway,
                     routes=node.routes, source=source, bearer=Bearer(node.bearer), strips=node.strips,
-                    coding=node.coding)
+                    coding=node.coding, tcp=Tcp(node.tcp), modifies_setup=node.modifies_setup,
+                    starts_tcp=StartsTcp(node.starts_tcp), msrp=Msrp(node.msrp),
+                    plain_answer=PlainAnswer(node.plain_answer), guards_e2e=node.guards_e2e)
             case Agw():
                 nodes[node.name] = ImsAgw(
                     node.name, control=node.control, controller=node.controller,

@@ -60,6 +60,35 @@ class Bearer(enum.StrEnum):
     MSRP = "msrp"
 
 
+class Tcp(enum.StrEnum):
+    """Whether the gateway is told TCP roles (TS 23.334 §5.16.2), or none (§5.16.1)."""
+
+    AWARE = "aware"
+    STATELESS = "stateless"
+
+
+class StartsTcp(enum.StrEnum):
+    """What makes the gateway open a connection: the one that comes in, or an order (H.248.89)."""
+
+    INTERLINKAGE = "interlinkage"
+    SIGNAL = "signal"
+
+
+class Msrp(enum.StrEnum):
+    """What becomes of a=path (TS 23.334 §5.19.2, §5.19.3, §5.19.4)."""
+
+    CEMA = "cema"
+    SESSMATCH = "sessmatch"
+    AWARE = "aware"
+
+
+class PlainAnswer(enum.StrEnum):
+    """What an answer without a=msrp-cema to an offer with it leads to (TS 23.334 §5.19.2)."""
+
+    RECONFIGURE = "reconfigure"
+    FORWARD = "forward"
+
+
 class Treatment(enum.StrEnum):
     """What an m= line gets (decision table R-24.229-4 of the stage-2 digest)."""
 
@@ -124,6 +153,9 @@ class ImsAlg:
         routes: SIP domain to the next hop beyond the core.
         bearer: see `Bearer`.
         strips: security attributes are taken out of SDP for the core; False shows what that is for.
+        tcp, starts_tcp, msrp, plain_answer: see there.
+        modifies_setup: a=setup may be changed where the served UE is behind a NAT (TS 23.334 §5.16.2.3).
+        guards_e2e: never on a stream with end-to-end TLS (R-5.16.2.3-14); False shows what that is for.
         coding: of H.248: text with long (`pretty`) or short (`compact`) tokens, or `binary`.
         transport: of H.248: `udp`, or `tcp`, where the gateway opens the connection.
         first_id: id of the first H.248 request; after a restart within LONG-TIMER it has to be another one.
@@ -141,6 +173,12 @@ class ImsAlg:
         source: Source,
         bearer: Bearer = Bearer.AGNOSTIC,
         strips: bool = True,
+        tcp: Tcp = Tcp.AWARE,
+        modifies_setup: bool = False,
+        starts_tcp: StartsTcp = StartsTcp.INTERLINKAGE,
+        msrp: Msrp = Msrp.CEMA,
+        plain_answer: PlainAnswer = PlainAnswer.RECONFIGURE,
+        guards_e2e: bool = True,
         coding: Coding = "pretty",
         transport: Transport = "udp",
         first_id: int = 1001,
@@ -153,6 +191,9 @@ class ImsAlg:
         self._source = source
         self._bearer = bearer
         self._strips = strips
+        self._tcp, self._starts_tcp = tcp, starts_tcp
+        self._modifies_setup, self._guards_e2e = modifies_setup, guards_e2e
+        self._msrp, self._plain_answer = msrp, plain_answer
         self._sip = {side: sip.Transactions(str(local), source.token) for side, local in self._locals.items()}
         self._procedures = Procedures()
         self._engine = Engine(

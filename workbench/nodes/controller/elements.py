@@ -86,6 +86,8 @@ class ConnectionPoint(msgspec.Struct, frozen=True):
         watch_inactivity: Notify media inactivity.
         watch_source: Notify remote source address change.
         heartbeat: Notify termination heartbeat: seconds of silence about the termination; 0 does not ask.
+        path: MSRP path (local): what the gateway is on this leg; "" where it does not interwork MSRP.
+        remote_path: MSRP path (remote): what the peer of this leg said of itself, complete.
         stream: its number.
     """
 
@@ -117,6 +119,8 @@ class ConnectionPoint(msgspec.Struct, frozen=True):
     watch_inactivity: Inactivity | None = None
     watch_source: bool = False
     heartbeat: int = HEARTBEAT_SECONDS
+    path: str = ""
+    remote_path: str = ""
     stream: int = 1
 
 

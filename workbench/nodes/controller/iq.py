@@ -284,6 +284,8 @@ def _local(point: ConnectionPoint) -> SessionDescription:
         lines.append(f"a=fingerprint:{point.fingerprint}")
     elif point.ask_fingerprint:
         lines.append(f"a=fingerprint:SHA-256 {CHOOSE}")
+    if point.path:
+        lines.append(f"a=path:{point.path}")
     return _description(point, point.local, lines)
 
 
@@ -292,6 +294,8 @@ def _remote(point: ConnectionPoint) -> tuple[SessionDescription, ...] | None:
         return None
     lines = _roles(point.remote_setup, point.renew)
     lines += [f"a=fingerprint:{fingerprint.encode()}" for fingerprint in point.remote_fingerprints]
+    if point.remote_path:
+        lines.append(f"a=path:{point.remote_path}")
     return (_description(point, point.remote, lines),)
 
 
