@@ -233,7 +233,8 @@ class Report:
             "sessions": [
                 {"id": session.id, "kind": session.kind, "legs": [msgspec.to_builtins(leg) for leg in session.legs],
                  "security": session.security, "roles": {node: list(told) for node, told in session.roles.items()},
-                 "frames": list(session.frames), "dialogs": list(session.dialogs), "context": session.context}
+                 "frames": list(session.frames), "dialogs": list(session.dialogs), "context": session.context,
+                 "handling": session.handling, "bindings": [msgspec.to_builtins(one) for one in session.bindings]}
                 for session in self.sessions
             ],
             "messages": [

@@ -86,6 +86,9 @@ class Leg(msgspec.Struct, frozen=True):
         decrypted: protected octets of this leg could be read.
         certificates: one for each side that presented one.
         frames: every frame of the connection.
+        signalled: the peer's transport address as SDP gave it to the gateway; empty where none did.
+        actual: the peer's transport address as seen on the gateway's own wire; empty where nothing came.
+        latched: the gateway sent to `actual` although `signalled` is another one; None where it can't be told.
     """
 
     name: str
@@ -105,6 +108,29 @@ class Leg(msgspec.Struct, frozen=True):
     decrypted: bool = False
     certificates: tuple[Certificate, ...] = ()
     frames: tuple[int, ...] = ()
+    signalled: str = ""
+    actual: str = ""
+    latched: bool | None = None
+
+
+class NatBinding(msgspec.Struct, frozen=True):
+    """One entry of a NAT's table, inferred from the same octets on both of its sides.
+
+    Args:
+        nat: name of the NAT.
+        protocol: `TCP` or `UDP`.
+        inside: the endpoint behind the NAT, with its node.
+        outside: the endpoint of the NAT that the remote side sees in its place.
+        remote: whom it talks with through this binding.
+        frames: those that passed on both sides.
+    """
+
+    nat: str
+    protocol: str
+    inside: Place
+    outside: Place
+    remote: Place
+    frames: tuple[int, ...] = ()
 
 
 class Session(msgspec.Struct, frozen=True):
@@ -118,7 +144,10 @@ class Session(msgspec.Struct, frozen=True):
         roles: node name to the roles it was seen in, such as `("TCP client", "TLS client")`.
         frames: every frame that belongs to it.
         dialogs: Call-IDs.
-        context: H.248 ContextID, or None.
+        context: H.248 ContextID, or None; the first of them where two gateways serve the call.
+        handling: what the gateway does with TCP, by its packets: `relay`, `proxy`, `merge by proxy`,
+            `merge by translation`; empty where that can't be told.
+        bindings: those of the NATs that the call passes.
     """
 
     id: str
@@ -129,6 +158,8 @@ class Session(msgspec.Struct, frozen=True):
     frames: tuple[int, ...] = ()
     dialogs: tuple[str, ...] = ()
     context: int | None = None
+    handling: str = ""
+    bindings: tuple[NatBinding, ...] = ()
 
 
 class Finding(msgspec.Struct, frozen=True):
