@@ -17,6 +17,7 @@ from workbench.net.values import Endpoint
 from workbench.nodes.nat import Behaviour
 
 if TYPE_CHECKING:
+    from workbench.nodes.ims_agw import Interlinkage
     from workbench.nodes.node import Node
 
 Changes = Mapping[str, Mapping[str, Any]]
@@ -130,6 +131,12 @@ class Agw(msgspec.Struct, frozen=True):
         verifies: it checks certificates against announced fingerprints; False weakens.
         waits: an outgoing connection waits for the incoming one (interlinkage); False weakens.
         closes_tls: it sends close_notify before it closes TCP; False weakens.
+        stateless: a stream without roles: `relay` passes packets on with their sequence numbers untouched, `proxy` has
+            two connections of which the second follows the first SYN.
+        merge: a stream with two passive ends: joined by `proxy`, or by `translation` of sequence numbers.
+        holds_incoming: an incoming SYN is answered when the outgoing leg is up (delayed establishment, second reading).
+        guard: seconds after which a leg that should be up is given up (F3, F4).
+        interlinks: an incoming connection opens the outgoing one; False: only the establish signal does.
         coding: of H.248, as its IMS-ALG's.
     """
 
@@ -145,6 +152,11 @@ class Agw(msgspec.Struct, frozen=True):
     verifies: bool = True
     waits: bool = True
     closes_tls: bool = True
+    stateless: Literal["relay", "proxy"] = "relay"
+    merge: Literal["proxy", "translation"] = "proxy"
+    holds_incoming: bool = False
+    guard: float = 30.0
+    interlinks: bool = True
     coding: Literal["pretty", "compact", "binary"] = "pretty"
 
 
@@ -204,7 +216,7 @@ class Topology(msgspec.Struct, frozen=True):
 
 def build(topology: Topology, seed: int, epoch: float) -> dict[str, Node]:
     """The nodes of a topology, each with its own seeded source. `epoch` is the run's start in Unix seconds."""
-    from workbench.nodes.ims_agw import ImsAgw, Interlinkage
+    from workbench.nodes.ims_agw import ImsAgw, Merge, Stateless
     from workbench.nodes.ims_alg import Bearer, ImsAlg, Msrp, PlainAnswer, StartsTcp, Tcp
     from workbench.nodes.nat import Nat
     from workbench.nodes.ue import UserEquipment
@@ -243,6 +255,16 @@ def build(topology: Topology, seed: int, epoch: float) -> dict[str, Node]:
                     addresses={"access.example.net": node.access, "core.example.net": node.core}, source=source,
                     identity=Identity.self_signed(node.name, source), tls_versions=node.tls_versions,
                     verify_fingerprints=node.verifies,
-                    interlinkage=Interlinkage.ON_OFFER if node.waits else Interlinkage.EAGER,
+                    interlinkage=_interlinkage(node), stateless=Stateless(node.stateless), merge=Merge(node.merge),
+                    wires={node.access: node.access_wire, node.core: node.core_wire},
+                    hold_incoming=node.holds_incoming, tcp_guard=node.guard,
                     close_tls=node.closes_tls, log_keys=True, epoch=epoch, coding=node.coding)
     return nodes
+
+
+def _interlinkage(node: Agw) -> Interlinkage:
+    from workbench.nodes.ims_agw import Interlinkage
+
+    if not node.waits:
+        return Interlinkage.EAGER
+    return Interlinkage.ON_OFFER if node.interlinks else Interlinkage.ON_SIGNAL

@@ -12,13 +12,13 @@ from workbench.net.values import Endpoint
 from workbench.nodes.gateway import profiles
 from workbench.nodes.gateway.core import Gateway
 from workbench.nodes.gateway.link import Transport
-from workbench.nodes.gateway.settings import Interlinkage, Limits, Policy, Profile
+from workbench.nodes.gateway.settings import Interlinkage, Limits, Merge, Policy, Profile, Stateless
 from workbench.protocols.h248.coding import Codec, Coding
 from workbench.protocols.h248.packages import Registry
 from workbench.security.identities import Identity
 from workbench.security.source import Source
 
-__all__ = ["ImsAgw", "Interlinkage", "iq_profile"]
+__all__ = ["ImsAgw", "Interlinkage", "Merge", "Stateless", "iq_profile"]
 
 
 def iq_profile(registry: Registry, name: str | None = None, override: Path | None = None) -> Profile:
@@ -46,6 +46,10 @@ class ImsAgw(Gateway):
         tls_versions: `1.2`, `1.3` or both.
         verify_fingerprints: False accepts any certificate; for showing what then goes wrong.
         interlinkage: when outgoing connections are opened; `EAGER` likewise.
+        stateless: how a stream without roles is carried; see `Stateless`.
+        merge: how two connections that came in are joined; see `Merge`.
+        wires: its media addresses, and which wire each is on, where the network has packets. Without it relay and
+            translation are emulated by a proxy, and a note says so.
         close_tls: close_notify before FIN; False likewise.
         release_linked: the end at one endpoint releases the other; False likewise.
         hold_incoming: an incoming connection is answered when the outgoing one is up (delayed establishment).
@@ -78,6 +82,9 @@ class ImsAgw(Gateway):
         tls_versions: tuple[str, ...] = ("1.2", "1.3"),
         verify_fingerprints: bool = True,
         interlinkage: Interlinkage = Interlinkage.ON_OFFER,
+        stateless: Stateless = Stateless.RELAY,
+        merge: Merge = Merge.PROXY,
+        wires: Mapping[str, str] | None = None,
         close_tls: bool = True,
         release_linked: bool = True,
         hold_incoming: bool = False,
@@ -111,6 +118,7 @@ class ImsAgw(Gateway):
             registry=names,
             policy=Policy(
                 verify_fingerprints=verify_fingerprints, interlinkage=interlinkage, hold_incoming=hold_incoming,
+                stateless=Stateless(stateless), merge=Merge(merge), wires=wires or {},
                 close_tls=close_tls, release_linked=release_linked, tls_versions=tls_versions, log_keys=log_keys,
                 tcp_guard=tcp_guard, tls_guard=tls_guard, drain=drain, linger=linger, held=held),
             limits=limits or Limits(),

@@ -347,6 +347,8 @@ class Bearer:
             return
         if self._tcp_ordered:
             why = "establish signal: TCP is opened now [H.248.89 §7]"
+        elif self._policy.interlinkage is Interlinkage.ON_SIGNAL:
+            return
         elif (incoming := next((other for other in self.links if other.incoming), None)) is not None:
             why = f"incoming TCP at {incoming.termination} triggers outgoing TCP [TS 23.334 §6.2.10.3.1.1.1]"
         elif self._policy.interlinkage is Interlinkage.EAGER and self.setting.role is Role.ACTIVE:

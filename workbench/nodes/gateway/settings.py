@@ -35,6 +35,26 @@ class Interlinkage(enum.StrEnum):
     """When a connection comes in at the other endpoint: incoming triggers outgoing (H.248.89 §8)."""
     EAGER = "eager"
     """As soon as the peer's address is known. Wrong on Iq; for showing what then goes wrong."""
+    ON_SIGNAL = "on signal"
+    """Never without a signal: no interlinkage (R-5.16.2.2-5)."""
+
+
+class Stateless(enum.StrEnum):
+    """How a stream without roles is carried (TS 23.334 §5.16.1)."""
+
+    RELAY = "relay"
+    """Packets are passed on with other addresses and nothing else changed; the gateway is no end of the connection."""
+    PROXY = "proxy"
+    """Two connections; the outgoing one follows the incoming SYN. An emulation for networks without packets."""
+
+
+class Merge(enum.StrEnum):
+    """How two connections that came in are joined (TS 23.334 §5.16.2.3; which of them is meant is not known)."""
+
+    PROXY = "proxy"
+    """Each keeps its own sequence numbers and windows; octets are copied."""
+    TRANSLATION = "translation"
+    """Both handshakes are answered; then packets are passed on, their sequence numbers shifted."""
 
 
 class Gate(msgspec.Struct, frozen=True, gc=False):
@@ -110,6 +130,9 @@ class Policy(msgspec.Struct, frozen=True):
     Args:
         verify_fingerprints: False accepts any certificate; for showing what then goes wrong.
         interlinkage: see `Interlinkage`.
+        stateless: see `Stateless`.
+        merge: see `Merge`.
+        wires: the gateway's media addresses, and which wire each is on; what is not named here has no packets.
         hold_incoming: an incoming connection is answered only when the outgoing one is up (delayed establishment,
             second reading); otherwise at once.
         close_tls: close_notify goes out before FIN; False for showing what then goes wrong.
@@ -126,6 +149,9 @@ class Policy(msgspec.Struct, frozen=True):
 
     verify_fingerprints: bool = True
     interlinkage: Interlinkage = Interlinkage.ON_OFFER
+    stateless: Stateless = Stateless.PROXY
+    merge: Merge = Merge.PROXY
+    wires: Mapping[str, str] = {}
     hold_incoming: bool = False
     close_tls: bool = True
     release_linked: bool = True
