@@ -14,7 +14,7 @@ import msgspec
 from workbench.errors import ScenarioError
 from workbench.net.interface import Foot, Host, Plan, Wire
 from workbench.net.values import Endpoint
-from workbench.nodes.nat import Behaviour
+from workbench.nodes.nat import TCP_SECONDS, TRANSITORY_SECONDS, UDP_SECONDS, Behaviour
 
 if TYPE_CHECKING:
     from workbench.nodes.ims_agw import Interlinkage
@@ -24,7 +24,16 @@ Changes = Mapping[str, Mapping[str, Any]]
 
 
 class Behind(msgspec.Struct, frozen=True):
-    """The NAT that a UE sits behind, with the UE's address in there."""
+    """The NAT that a UE sits behind, with the UE's address in there.
+
+    Args:
+        mapping, filtering: RFC 4787 §4.1 and §5.
+        preserves_ports: it keeps an inside port outside where that is free.
+        overloads: it gives a taken port out again, to another inside host.
+        hairpins: two UEs behind it reach each other by their outside endpoints.
+        unsolicited: what a SYN that it does not let in gets: nothing, RST at once, or ICMP after six seconds.
+        udp_seconds, tcp_seconds, transitory_seconds: how long a binding lives unused.
+    """
 
     name: str
     wire: str
@@ -32,6 +41,13 @@ class Behind(msgspec.Struct, frozen=True):
     inside: str
     mapping: Behaviour = Behaviour.ENDPOINT_INDEPENDENT
     filtering: Behaviour = Behaviour.ADDRESS_AND_PORT_DEPENDENT
+    preserves_ports: bool = True
+    overloads: bool = False
+    hairpins: bool = False
+    unsolicited: Literal["drop", "reset", "icmp"] = "drop"
+    udp_seconds: float = UDP_SECONDS
+    tcp_seconds: float = TCP_SECONDS
+    transitory_seconds: float = TRANSITORY_SECONDS
 
 
 class Ue(msgspec.Struct, frozen=True):
@@ -160,7 +176,15 @@ class Agw(msgspec.Struct, frozen=True):
     coding: Literal["pretty", "compact", "binary"] = "pretty"
 
 
-Setup = Ue | Alg | Agw
+class Stun(msgspec.Struct, frozen=True):
+    """A STUN server on a public wire: it tells who asks, over UDP or TCP, the address that it sees (RFC 8489)."""
+
+    name: str
+    wire: str
+    address: Endpoint
+
+
+Setup = Ue | Alg | Agw | Stun
 
 
 class Topology(msgspec.Struct, frozen=True):
@@ -203,6 +227,8 @@ class Topology(msgspec.Struct, frozen=True):
                     hosts.append(Host(node.name, (
                         Foot(node.access_wire, node.access.host), Foot(node.control_wire, node.control.host),
                         Foot(node.core_wire, node.core.host))))
+                case Stun():
+                    hosts.append(Host(node.name, (Foot(node.wire, node.address.host),)))
                 case Agw():
                     hosts.append(Host(node.name, (
                         Foot(node.access_wire, node.access), Foot(node.control_wire, node.control.host),
@@ -218,7 +244,8 @@ def build(topology: Topology, seed: int, epoch: float) -> dict[str, Node]:
     """The nodes of a topology, each with its own seeded source. `epoch` is the run's start in Unix seconds."""
     from workbench.nodes.ims_agw import ImsAgw, Merge, Stateless
     from workbench.nodes.ims_alg import Bearer, ImsAlg, Msrp, PlainAnswer, StartsTcp, Tcp
-    from workbench.nodes.nat import Nat
+    from workbench.nodes.nat import Nat, Unsolicited
+    from workbench.nodes.stun_server import StunServer
     from workbench.nodes.ue import UserEquipment
     from workbench.security.identities import Identity
     from workbench.security.source import Source
@@ -241,7 +268,10 @@ def build(topology: Topology, seed: int, epoch: float) -> dict[str, Node]:
                     nat = node.behind
                     nodes[nat.name] = Nat(
                         nat.name, inside_wire=nat.wire, inside=nat.inside, outside_wire=node.wire, outside=node.address,
-                        mapping=nat.mapping, filtering=nat.filtering, source=Source(seed, nat.name))
+                        mapping=nat.mapping, filtering=nat.filtering, source=Source(seed, nat.name),
+                        preserves_ports=nat.preserves_ports, overloads=nat.overloads, hairpins=nat.hairpins,
+                        unsolicited=Unsolicited(nat.unsolicited), udp_seconds=nat.udp_seconds,
+                        tcp_seconds=nat.tcp_seconds, transitory_seconds=nat.transitory_seconds)
             case Alg():
                 nodes[node.name] = ImsAlg(
                     node.name, access=node.access, core=node.core, control=node.control, gateway=node.gateway,
@@ -249,6 +279,8 @@ def build(topology: Topology, seed: int, epoch: float) -> dict[str, Node]:
                     coding=node.coding, tcp=Tcp(node.tcp), modifies_setup=node.modifies_setup,
                     starts_tcp=StartsTcp(node.starts_tcp), msrp=Msrp(node.msrp),
                     plain_answer=PlainAnswer(node.plain_answer), guards_e2e=node.guards_e2e)
+            case Stun():
+                nodes[node.name] = StunServer(node.name, address=node.address)
             case Agw():
                 nodes[node.name] = ImsAgw(
                     node.name, control=node.control, controller=node.controller,

@@ -47,6 +47,17 @@ class Behaviour(enum.StrEnum):
                 return (remote.host, remote.port)
 
 
+class Unsolicited(enum.StrEnum):
+    """What a SYN from outside gets that no binding and no filter lets through (RFC 5382 REQ-4).
+
+    `icmp` is what the RFC recommends: ICMP port unreachable, six seconds later, unless the inside sends its own SYN.
+    """
+
+    DROP = "drop"
+    RESET = "reset"
+    ICMP = "icmp"
+
+
 class Binding(msgspec.Struct):
     """One mapping: an inside endpoint, the outside port it got, and whom it may hear."""
 
@@ -64,6 +75,11 @@ class Nat:
     Args:
         inside, outside: its addresses on the two wires.
         mapping, filtering: see `Behaviour`.
+        preserves_ports: an inside port is kept outside where it is free (RFC 4787 §4.2.1).
+        overloads: a port that is taken is given out again to other inside hosts (RFC 4787 REQ-3 forbids it).
+        hairpins: packets from inside to an outside endpoint of the NAT come back in (RFC 4787 REQ-9).
+        unsolicited: what answers a SYN from outside that has no binding, or that the filter stops.
+        udp_seconds, tcp_seconds, transitory_seconds: how long a binding lives unused.
         most: bindings at a time; a packet that needs one more is dropped.
     """
 
@@ -78,6 +94,13 @@ class Nat:
         source: Source,
         mapping: Behaviour = Behaviour.ENDPOINT_INDEPENDENT,
         filtering: Behaviour = Behaviour.ADDRESS_AND_PORT_DEPENDENT,
+        preserves_ports: bool = True,
+        overloads: bool = False,
+        hairpins: bool = False,
+        unsolicited: Unsolicited = Unsolicited.DROP,
+        udp_seconds: float = UDP_SECONDS,
+        tcp_seconds: float = TCP_SECONDS,
+        transitory_seconds: float = TRANSITORY_SECONDS,
         most: int = 4096,
     ) -> None:
         self.name = name
