@@ -1,0 +1,290 @@
+"""Expectations on TCP bearers: who opens, who answers when, how a gateway joins two sides, how it ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from workbench.lab.expect import Fact, Frames, Seen
+from workbench.lab.seen.connections import Half, at, halves, pieces, said, segments
+from workbench.lab.seen.control import latching_ordered
+from workbench.lab.seen.msrp import without_paths
+from workbench.lab.seen.reading import Side, exchanges, leg_of, legs_of, session_of
+from workbench.net.packets import ACK, SYN
+
+if TYPE_CHECKING:
+    from workbench.analysis.report import Report
+
+Kind = Literal["SYN", "SYN-ACK", "ACK", "payload", "FIN", "RST"]
+Handling = Literal["relay", "proxy", "merge by proxy", "merge by translation"]
+
+
+def incoming_triggers_outgoing() -> Fact:
+    """The leg on which the gateway is TCP server sees its SYN before the gateway sends one on the other leg."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        legs = legs_of(report)
+        incoming = next((leg for leg in legs if leg.tcp_server == "IMS-AGW"), None)
+        outgoing = next((leg for leg in legs if leg.tcp_client == "IMS-AGW"), None)
+        if outgoing is None or outgoing.opened is None:
+            return None
+        if incoming is None or incoming.opened is None:
+            return False, outgoing.frames[:1], "the gateway opened a connection although none came in"
+        frames = (incoming.frames[0], outgoing.frames[0])
+        return incoming.opened < outgoing.opened, frames, (
+            f"the gateway's own SYN at {outgoing.opened:.3f} s came before the incoming one at {incoming.opened:.3f} s")
+
+    return Fact("SYN on both legs", check)
+
+
+def words_arrive(leg_from: str, leg_to: str, *, sender: str) -> Fact:
+    """What `sender` puts on one leg leaves the gateway on the other leg, octet for octet, and is not empty.
+
+    Where the gateway was told to be MSRP-aware, path headers are left out of the comparison.
+    """
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        first, second = leg_of(report, leg_from), leg_of(report, leg_to)
+        if first is None or not first.tcp_client:
+            return None
+        said = report.payload(first, sender=sender)
+        if not said:
+            return None
+        if second is None or not second.tcp_client:
+            return False, first.frames[-1:], f"nothing arrived: there is no connection on the {leg_to} leg"
+        heard = report.payload(second, sender="IMS-AGW")
+        frames = (first.frames[0], second.frames[0])
+        aware = first.bearer.endswith("/MSRP") and second.bearer.endswith("/MSRP")
+        same = without_paths(said) == without_paths(heard) if aware else said == heard
+        return same, frames, f"{len(said)} octets left {sender}, {len(heard)} octets arrived"
+
+    return Fact(f"what {sender} says", check)
+
+
+def comes(side: Side, kind: Kind) -> Seen:
+    """Segments of a kind on their way to the gateway."""
+    return Seen(f"{kind} to {side.gateway} on {side.wire}", lambda report: [
+        (one.frame,) for one in at(report, side) if one.receiver == side.gateway and one.kind == kind])
+
+
+def leaves(side: Side, kind: Kind) -> Seen:
+    """Segments of a kind that the gateway sends."""
+    return Seen(f"{kind} of {side.gateway} on {side.wire}", lambda report: [
+        (one.frame,) for one in at(report, side) if one.sender == side.gateway and one.kind == kind])
+
+
+def passes(wire: str, kind: Kind, *, sender: str = "", receiver: str = "") -> Seen:
+    """Segments of a kind on any wire, by whom and to whom it is known there."""
+    ends = (f" of {sender}" if sender else "") + (f" to {receiver}" if receiver else "")
+    return Seen(f"{kind}{ends} on {wire}", lambda report: [
+        (one.frame,) for one in segments(report) if one.wire == wire and one.kind == kind
+        and sender in ("", one.sender) and receiver in ("", one.receiver)])
+
+
+def is_up(side: Side) -> Seen:
+    """A connection at this side is established: the segment that acknowledges the SYN-ACK."""
+
+    def find(report: Report) -> list[Frames]:
+        found: list[Frames] = []
+        for half in halves(report, side):
+            place = next((i for i, one in enumerate(half.segments) if one.kind == "SYN-ACK"), None)
+            if place is not None:
+                third = next((one for one in half.segments[place:] if one.tcp.flags & ACK and not one.tcp.flags & SYN
+                              and one.sender != half.segments[place].sender and one.kind != "RST"), None)
+                found += [(third.frame,)] if third is not None else []
+        return found
+
+    return Seen(f"a connection is established at {side}", find)
+
+
+def opened(side: Side, *, by: Literal["peer", "gateway"]) -> Fact:
+    """The only connection that is established at this side was opened by that party."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        up = [half for half in halves(report, side) if half.answered]
+        if not up:
+            return None
+        wrong = [half for half in up if half.comes_in != (by == "peer")]
+        return not wrong, (wrong or up)[0].frames, (
+            f"the {'gateway' if by == 'peer' else 'peer'} opened the connection on {side.wire}")
+
+    return Fact(f"the {by} is TCP client on {side}", check)
+
+
+def handled(kind: Handling, a: Side, b: Side) -> Fact:
+    """How the gateway joins its two sides, told from packets alone.
+
+    Relay: one connection, its sequence numbers untouched. Proxy: two, and the gateway is client of one. Merge: the
+    gateway is server of both; by translation the acknowledgements are still the peers' own, by proxy the gateway's.
+    """
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        first, second = ([half for half in halves(report, side) if half.answered] for side in (a, b))
+        if not first or not second:
+            return None
+        seen, why = _handling(first[0], second[0])
+        said = getattr(session_of(report), "handling", "")
+        frames = (*first[0].frames, *second[0].frames)
+        if said and said != seen:
+            return False, frames, f"{why}: {seen}; but the report says {said}"
+        return seen == kind, frames, f"{why}: {seen}"
+
+    return Fact(f"sequence numbers, SYNs and acknowledgements of a {kind} between {a} and {b}", check)
+
+
+def _handling(a: Half, b: Half) -> tuple[Handling, str]:
+    if a.initial(ours=False) == b.initial(ours=True) and a.initial(ours=True) == b.initial(ours=False):
+        return "relay", "the initial sequence numbers of both sides are the same"
+    if not (a.comes_in and b.comes_in):
+        return "proxy", "the gateway opened one connection, with sequence numbers of its own"
+    for near, far in ((a, b), (b, a)):
+        early = _own_acknowledgement(near, far)
+        if early is not None:
+            return "merge by proxy", f"frame {early} acknowledges what the other peer has not acknowledged"
+    return "merge by translation", "the gateway acknowledges nothing by itself"
+
+
+def _own_acknowledgement(near: Half, far: Half) -> int | None:
+    """The first acknowledgement of payload that the gateway sends before the other peer has acknowledged as much."""
+    ours, theirs = near.initial(ours=False), far.initial(ours=True)
+    if ours is None or theirs is None:
+        return None
+    confirmed = 0
+    for one in sorted((*near.segments, *far.segments), key=lambda one: one.frame):
+        if not one.tcp.flags & ACK or one.tcp.flags & SYN:
+            continue
+        if one in far.segments and one.sender != far.side.gateway:
+            confirmed = max(confirmed, _behind(one.tcp.acknowledgment, theirs))
+        elif one in near.segments and one.sender == near.side.gateway and (
+                max(1, confirmed) < _behind(one.tcp.acknowledgment, ours)):
+            return one.frame
+    return None
+
+
+def _behind(number: int, initial: int) -> int:
+    """How far a sequence number is behind the initial one (they wrap at 2^32)."""
+    distance = (number - initial) & 0xFFFFFFFF
+    return distance if distance < 1 << 31 else 0
+
+
+def arrives(a: Side, b: Side, *, paths: bool = True) -> Fact:
+    """All that comes in at one side leaves on the other side, octet for octet, and is not empty.
+
+    Args:
+        paths: False compares without the To-Path and From-Path headers that a gateway in between rewrites.
+    """
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        came, left = said(report, a, by_gateway=False), said(report, b, by_gateway=True)
+        if not came:
+            return None
+        frames = tuple(frame for where, ours in ((a, False), (b, True))
+                       for frame, _ in pieces(report, where, by_gateway=ours)[:1])
+        same = came == left if paths else without_paths(came) == without_paths(left)
+        return same, frames, f"{len(came)} octets came in on {a.wire}, {len(left)} octets left on {b.wire}"
+
+    but = "" if paths else ", but for To-Path and From-Path"
+    return Fact(f"what comes in on {a} and what leaves on {b}{but}", check)
+
+
+def silent_until(side: Side, far: Side) -> Fact:
+    """No payload leaves the gateway at `side` before the connection at `far` is established."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        spoken = leaves(side, "payload").find(report)
+        there = is_up(far).find(report)
+        if not spoken:
+            return None
+        if not there:
+            return False, spoken[0], f"payload on {side.wire}, although there is no connection on {far.wire}"
+        return there[0] < spoken[0], (*there[0], *spoken[0]), f"payload on {side.wire} before {far.wire} was up"
+
+    return Fact(f"payload of the gateway on {side} and the connection on {far}", check)
+
+
+def source_is_latched(side: Side, *, realm: str, told: str) -> Fact:
+    """The connection comes from another host than SDP named (`told`: the wire on which it did), and is used.
+
+    The gateway was told where the peer says it is, and accepted where the peer really is (TS 23.334 §5.4).
+    """
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        signalled = {media.connection.address for one in exchanges(report, told) for media in (one.offer, one.answer)
+                     if media is not None and media.connection is not None}
+        up = [half for half in halves(report, side) if half.comes_in and half.answered]
+        ordered = latching_ordered(realm, gateway=side.gateway).find(report)
+        if not up or not signalled:
+            return None
+        used = any(one.sender == side.gateway and one.kind == "payload" for one in up[0].segments)
+        frames = (*up[0].frames, *(frame for one in ordered[:1] for frame in one))
+        if up[0].remote.host in signalled:
+            return False, frames, f"the source is the signalled one: {up[0].remote.host}"
+        return used and bool(ordered), frames, (
+            f"{up[0].remote} was not latched: {'nothing was sent there' if ordered else 'latching was not ordered'}")
+
+    return Fact(f"the source of the connection on {side}, SDP on {told} and the order to latch", check)
+
+
+def second_is_refused(side: Side) -> Fact:
+    """A further SYN to a termination that has its connection is answered with RST, and the first one goes on."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        coming = [half for half in halves(report, side) if half.comes_in]
+        if len(coming) < 2:
+            return None
+        second = coming[1]
+        refused = any(one.kind == "RST" and one.sender == side.gateway for one in second.segments)
+        return refused and not second.answered, second.frames, f"the second SYN, of {second.remote}, was accepted"
+
+    return Fact(f"a second SYN on {side}", check)
+
+
+def connections(side: Side, count: int) -> Fact:
+    """How many connections are established at this side from first to last."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        up = [half for half in halves(report, side) if half.answered]
+        if not up:
+            return None
+        frames = tuple(frame for half in up for frame in half.frames[:1])
+        return len(up) == count, frames, f"{len(up)} connections were established on {side.wire}"
+
+    return Fact(f"connections on {side}: {count}", check)
+
+
+def flushed_then_ended(a: Side, b: Side) -> Fact:
+    """FIN comes in at one side; what came before it has left on the other side before the gateway's FIN there."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        came = [one for one in at(report, a) if one.kind == "FIN" and one.receiver == a.gateway]
+        if not came:
+            return None
+        left = [one for one in at(report, b) if one.kind == "FIN" and one.sender == b.gateway]
+        if not left:
+            return False, (came[0].frame,), f"no FIN left on {b.wire}"
+        frames = (came[0].frame, left[0].frame)
+        whole = said(report, a, by_gateway=False), said(report, b, by_gateway=True)
+        late = came[0].frame > left[0].frame
+        return whole[0] == whole[1] and not late, frames, (
+            f"the gateway's FIN on {b.wire} came first" if late
+            else f"{len(whole[0])} octets came in before FIN, {len(whole[1])} left")
+
+    return Fact(f"FIN on {a}, what came before it, and FIN on {b}", check)
+
+
+def in_turn(*facts: Fact) -> Fact:
+    """All of these hold; the first that does not gives the reason."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        frames: list[int] = []
+        missing = False
+        for fact in facts:
+            answer = fact.check(report)
+            if answer is None:
+                missing = True
+                continue
+            if not answer[0]:
+                return answer
+            frames += answer[1]
+        return None if missing else (True, tuple(frames), "")
+
+    return Fact("; ".join(fact.what for fact in facts), check)

@@ -1,0 +1,113 @@
+"""Expectations on TLS: fingerprints, certificates, roles, and that it ends in order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workbench.lab.expect import Fact, Frames
+from workbench.lab.seen.reading import leg_of, reply_sdp, sdp_messages
+
+if TYPE_CHECKING:
+    from workbench.analysis.report import Report
+
+
+def gateway_fingerprint_travels(wire: str) -> Fact:
+    """The fingerprint in an H.248 reply stands unchanged in the SDP that the IMS-ALG sends on `wire`."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        given = [
+            (message, print_) for message, described in reply_sdp(report)
+            for media in described.media if (print_ := media.attribute("fingerprint")) is not None
+        ]
+        told = [
+            (message, print_) for message, described in sdp_messages(report, wire)
+            for media in described.media
+            if (print_ := media.attribute("fingerprint")) is not None and message.source.node == "IMS-ALG"
+        ]
+        if not given or not told:
+            return None
+        (reply, announced), (sdp, forwarded) = given[0], told[0]
+        frames = (*reply.frames, *sdp.frames)
+        same = announced.casefold().split() == forwarded.casefold().split()
+        return same, frames, f"H.248 gave {announced}, SDP on {wire} says {forwarded}"
+
+    return Fact("the gateway's fingerprint in H.248 and in SDP", check)
+
+
+def tcp_client_is_tls_client(leg_name: str) -> Fact:
+    """On this leg one node is both TCP client and TLS client (RFC 4975, RFC 8122 with a=setup)."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        leg = leg_of(report, leg_name)
+        if leg is None or not leg.tcp_client or not leg.tls_client:
+            return None
+        return leg.tcp_client == leg.tls_client, leg.frames[:4], (
+            f"{leg.tcp_client} opened TCP, {leg.tls_client} sent the ClientHello")
+
+    return Fact(f"TCP and TLS client of the {leg_name} leg", check)
+
+
+def certificates_match(leg_name: str) -> Fact:
+    """Both ends of this leg presented a certificate that their SDP had announced (RFC 8122 §6)."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        leg = leg_of(report, leg_name)
+        if leg is None or not leg.certificates or any(c.matches is None for c in leg.certificates):
+            return None
+        wrong = [c for c in leg.certificates if not c.matches]
+        frames = tuple(frame for c in (wrong or leg.certificates) for frame in c.frames)
+        if wrong:
+            return False, frames, f"{wrong[0].owner} announced {wrong[0].announced} and presented {wrong[0].seen}"
+        return len(leg.certificates) == 2, frames, f"only {leg.certificates[0].owner} presented a certificate"
+
+    return Fact(f"the certificates of the {leg_name} leg", check)
+
+
+def checked_before_core(leg_name: str) -> Fact:
+    """No payload of the UE is on the core leg before both sides of the access handshake have finished."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        access = leg_of(report, leg_name)
+        if access is None:
+            return None
+        finished = [m for m in report.messages
+                    if m.protocol == "TLS" and m.wire == access.wire and m.summary.startswith("Finished")]
+        core = [m for m in report.messages if m.protocol == "MSRP" and m.source.node == "IMS-AGW"
+                and not m.protected and m.wire != access.wire]
+        if len(finished) < 2:
+            if core:
+                return False, core[0].frames, "MSRP on the core leg although the access handshake never finished"
+            return None
+        if not core:
+            return None
+        frames = (*finished[1].frames, *core[0].frames)
+        return finished[1].frames[-1] < core[0].frames[0], frames, "MSRP on the core leg before the handshake finished"
+
+    return Fact("the access handshake and what follows on the core leg", check)
+
+
+def tls_ends_before_tcp(leg_name: str) -> Fact:
+    """On this leg each side sends close_notify before its FIN, and nobody resets the connection."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        leg = leg_of(report, leg_name)
+        if leg is None or not leg.tls_client:
+            return None
+        of_leg = [m for m in report.messages if m.wire == leg.wire and set(m.frames) & set(leg.frames)]
+        reset = next((m for m in of_leg if m.protocol == "TCP" and m.summary.startswith("RST")), None)
+        if reset is not None:
+            return False, reset.frames, f"{reset.source.node} reset the connection"
+        fins = [m for m in of_leg if m.protocol == "TCP" and m.summary.startswith("FIN") and not m.repeated]
+        if not fins:
+            return None
+        frames: list[int] = []
+        for fin in fins:
+            # A fatal alert of either side ends TLS for both (RFC 8446 §6.2).
+            notify = next((m for m in of_leg if m.protocol == "TLS" and m.frames[0] <= fin.frames[0] and (
+                "Alert fatal" in m.summary or ("close_notify" in m.summary and m.source == fin.source))), None)
+            if notify is None:
+                return False, fin.frames, f"{fin.source.node} sent FIN without close_notify: its end could be a cut"
+            frames += (notify.frames[0], fin.frames[0])
+        return True, tuple(frames), ""
+
+    return Fact(f"the release of the {leg_name} leg", check)

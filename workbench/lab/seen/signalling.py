@@ -1,0 +1,109 @@
+"""Expectations on SIP and its SDP: registration, offers and answers, what stands in them and what must not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from workbench.lab.expect import Fact, Frames, Seen
+from workbench.lab.seen.reading import described_by, exchanges, method_of, sdp_messages, sip_messages
+from workbench.protocols.sip import Request, Response
+
+if TYPE_CHECKING:
+    from workbench.analysis.report import Report
+
+SECURITY_ATTRIBUTES = ("3ge2ae", "fingerprint", "tls-id", "crypto", "key-mgmt")
+
+
+def registration(wire: str, header: str, mechanism: str) -> Seen:
+    """A REGISTER, or an answer to one, on `wire` whose `header` offers a media plane security `mechanism`."""
+
+    def find(report: Report) -> list[Frames]:
+        return [
+            message.frames
+            for message, value in sip_messages(report, wire)
+            if (method_of(value) == "REGISTER" and any(
+                mechanism in listed and "mediasec" in listed for listed in value.headers.all(header)))
+        ]
+
+    return Seen(f"{header} with {mechanism};mediasec on {wire}", find)
+
+
+def offer(wire: str, *, transport: str = "", attribute: str = "", value: str | None = None) -> Seen:
+    """An INVITE on `wire` whose first m= line has this transport, and this attribute (with this value)."""
+    return Seen(f"an offer on {wire}" + _wanted(transport, attribute, value), _described(
+        wire, lambda sip: isinstance(sip, Request) and sip.method == "INVITE", transport, attribute, value))
+
+
+def answer(wire: str, *, transport: str = "", attribute: str = "", value: str | None = None) -> Seen:
+    """A 200 to an INVITE on `wire` whose first m= line has this transport, and this attribute (with this value)."""
+    return Seen(f"an answer on {wire}" + _wanted(transport, attribute, value), _described(
+        wire, lambda sip: isinstance(sip, Response) and sip.status == 200 and method_of(sip) == "INVITE",
+        transport, attribute, value))
+
+
+def security_in_sdp(wire: str) -> Seen:
+    """Any SDP on `wire` that has a security attribute or a TLS transport."""
+
+    def find(report: Report) -> list[Frames]:
+        return [
+            message.frames for message, described in sdp_messages(report, wire)
+            for media in described.media
+            if "TLS" in media.proto or any(media.attribute(name) is not None for name in SECURITY_ATTRIBUTES)
+        ]
+
+    return Seen(f"a security attribute in SDP on {wire}", find)
+
+
+def _wanted(transport: str, attribute: str, value: str | None) -> str:
+    words = ([f"transport {transport}"] if transport else []) + (
+        [f"a={attribute}" + (f":{value}" if value is not None else "")] if attribute else [])
+    return " with " + " and ".join(words) if words else ""
+
+
+def _described(
+    wire: str, is_it: Callable[[Request | Response], bool], transport: str, attribute: str, value: str | None,
+) -> Callable[[Report], list[Frames]]:
+    def find(report: Report) -> list[Frames]:
+        found: list[Frames] = []
+        for message, sip in sip_messages(report, wire):
+            if not is_it(sip) or not sip.body:
+                continue
+            described = described_by(sip)
+            if described is None or not described.media:
+                continue
+            media = described.media[0]
+            if transport and media.proto != transport:
+                continue
+            if attribute and media.attribute(attribute) is None:
+                continue
+            if value is not None and media.attribute(attribute) != value:
+                continue
+            found.append(message.frames)
+        return found
+
+    return find
+
+
+def attribute(wire: str, name: str, *, offer: str | None, answer: str | None, exchange: int = 1) -> Fact:
+    """An attribute of the m= line in an offer and in its answer on one wire; None: it is not there.
+
+    Args:
+        exchange: which offer of the call, counted from 1.
+    """
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        found = exchanges(report, wire)
+        if len(found) < exchange or found[exchange - 1].offer is None or found[exchange - 1].answer is None:
+            return None
+        one = found[exchange - 1]
+        told = [media.attribute(name) if media is not None else None for media in (one.offer, one.answer)]
+        return told == [offer, answer], one.frames, (
+            f"on {wire} a={name} is {_shown(told[0])} in the offer and {_shown(told[1])} in the answer")
+
+    which = "" if exchange == 1 else f" of exchange {exchange}"
+    return Fact(f"a={name} on {wire}{which}: {_shown(offer)} in the offer, {_shown(answer)} in the answer", check)
+
+
+def _shown(value: str | None) -> str:
+    return "absent" if value is None else value or "there"
