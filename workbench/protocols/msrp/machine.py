@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from workbench.errors import LocalProtocolError, MalformedMessageError, PeerError
+from workbench.protocols.msrp import responses, wire
 from workbench.protocols.msrp import uri as uris
-from workbench.protocols.msrp import wire
 from workbench.protocols.msrp.messages import (
     Broken,
     ByteRange,
@@ -22,6 +22,7 @@ from workbench.protocols.msrp.messages import (
     Status,
     get,
 )
+from workbench.protocols.msrp.responses import Refusal
 from workbench.protocols.msrp.uri import Matching, Path
 
 RESPONSE_SECONDS = 30.0
@@ -33,11 +34,6 @@ OTHER_BODY_OCTETS = 10240
 _QUIET_LIMIT = 256
 _UNREPORTED_LIMIT = 256
 _TOKEN_LETTERS = 12  # 71 bits of letters and digits; 64 are asked for (RFC 4975 §7.1)
-
-_REASONS = {
-    400: "Bad Request", 413: "Stop Sending Message", 415: "Media Type Not Supported",
-    481: "No Such Session", 501: "Unknown Method", 506: "Session Already In Use",
-}
 
 
 class Transmit(msgspec.Struct, frozen=True):
@@ -436,7 +432,7 @@ class Session:
             if message is not None:
                 self._settle(message)
             return events + self._push(now)
-        reason = response.comment or _REASONS.get(response.status, "")
+        reason = response.comment or responses.REASONS.get(response.status, "")
         if response.status in (481, 506):
             events = self._fail(reason, response.status)
             return events or [MessageFailed(message_id, response.status, reason)]
@@ -478,7 +474,7 @@ class Session:
         if message is None or status.namespace != 0:
             return []
         if status.code != 200:
-            return self._give_up(message_id, status.code, status.comment or _REASONS.get(status.code, ""))
+            return self._give_up(message_id, status.code, status.comment or responses.REASONS.get(status.code, ""))
         end = span.end if span.end is not None else message.size
         if end > message.size:
             return [RequestRefused(request.method, 400, f"report on octet {end} of {message.size}")]
@@ -495,7 +491,7 @@ class Session:
             return self._accepted(request) + self._reports(request, message_id, 0)
         try:
             message = self._store(request, message_id)
-        except _Refusal as refusal:
+        except Refusal as refusal:
             self._incoming.pop(message_id, None)
             return self._refuse(request, refusal.status, refusal.reason)
         if request.flag is Flag.ABORTED:
@@ -512,43 +508,43 @@ class Session:
     def _store(self, request: Request, message_id: str) -> _Incoming:
         assert request.body is not None
         if wire.IDENT_PATTERN.fullmatch(message_id) is None:
-            raise _Refusal(400, "no Message-ID")
+            raise Refusal(400, "no Message-ID")
         content_type = request.get("Content-Type") or ""
         if not self._accepts(content_type):
-            raise _Refusal(415, f"{content_type.split(';')[0]} is not among the accepted types")
+            raise Refusal(415, f"{content_type.split(';')[0]} is not among the accepted types")
         try:
             span = wire.decode_byte_range(request.get("Byte-Range") or "1-*/*")
         except MalformedMessageError as error:
-            raise _Refusal(400, error.what) from None
+            raise Refusal(400, error.what) from None
         end = span.start - 1 + len(request.body)
         if span.end is not None and span.end != end and request.flag is not Flag.ABORTED:
-            raise _Refusal(400, f"byte range ends at {span.end}, the body at {end}")
+            raise Refusal(400, f"byte range ends at {span.end}, the body at {end}")
         if span.end is not None and len(request.body) > INTERRUPTIBLE_ABOVE:
-            raise _Refusal(400, f"{len(request.body)} octets in a chunk that can't be interrupted")
+            raise Refusal(400, f"{len(request.body)} octets in a chunk that can't be interrupted")
         if span.total is not None and end > span.total:
-            raise _Refusal(400, f"body ends at octet {end} of {span.total}")
+            raise Refusal(400, f"body ends at octet {end} of {span.total}")
         if max(end, span.total or 0) > self._max_octets:
-            raise _Refusal(413, f"message of more than {self._max_octets} octets")
+            raise Refusal(413, f"message of more than {self._max_octets} octets")
         message = self._incoming.get(message_id)
         if message is None:
             if len(self._incoming) >= self._max_messages:
-                raise _Refusal(413, f"{self._max_messages} unfinished messages")
+                raise Refusal(413, f"{self._max_messages} unfinished messages")
             message = self._incoming[message_id] = _Incoming()
         if request.flag is Flag.ABORTED:
             return message
         if request.flag is Flag.COMPLETE:
             if message.total not in (None, end) or message.covered.last > end:
-                raise _Refusal(400, "two lengths for one message")
+                raise Refusal(400, "two lengths for one message")
             message.total = end
         elif message.total is not None and end > message.total:
-            raise _Refusal(400, "octets behind the end of the message")
+            raise Refusal(400, "octets behind the end of the message")
         if len(message.octets) < end:
             message.octets.extend(bytes(end - len(message.octets)))
         message.octets[span.start - 1 : end] = request.body  # where chunks overlap, the later one wins (§7.3.1)
         if request.body:
             message.covered.add(span.start, end + 1)
         if len(message.covered.ranges) > _Coverage.LIMIT:
-            raise _Refusal(413, "too many gaps in one message")
+            raise Refusal(413, "too many gaps in one message")
         message.content_type = content_type
         return message
 
@@ -557,7 +553,7 @@ class Session:
         return any(one in ("*", kind, f"{kind.partition('/')[0]}/*") for one in self._accept)
 
     def _accepted(self, request: Request) -> list[Event]:
-        if _failure_report(request.headers) != "yes":
+        if responses.failure_report(request.headers) != "yes":
             return []
         return [Transmit(_answer(request, 200, "OK"))]
 
@@ -573,10 +569,10 @@ class Session:
         return [Transmit(wire.encode(report))]
 
     def _refuse(self, request: Request, status: int, reason: str = "") -> list[Event]:
-        events: list[Event] = [RequestRefused(request.method, status, reason or _REASONS[status])]
-        silent = request.method == Method.REPORT or _failure_report(request.headers) == "no"
-        if not silent and not (request.method == Method.SEND and self._stopped == request.transaction):
-            events.insert(0, Transmit(_answer(request, status, _REASONS[status])))
+        events: list[Event] = [RequestRefused(request.method, status, reason or responses.REASONS[status])]
+        allowed = responses.may_refuse(request.method, responses.failure_report(request.headers))
+        if allowed and not (request.method == Method.SEND and self._stopped == request.transaction):
+            events.insert(0, Transmit(_answer(request, status)))
         return events
 
     def _broken(self, broken: Broken, error: MalformedMessageError | None) -> list[Event]:
@@ -603,37 +599,22 @@ class Session:
         return _refusal_of(overlong, 413)
 
 
-class _Refusal(Exception):
-    """Why a SEND is not taken, and the response code that says so. Never leaves this module."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
-
-
 def _path(path: str | Sequence[uris.Uri]) -> Path:
     return uris.decode_path(path) if isinstance(path, str) else tuple(path)
 
 
-def _failure_report(headers: Headers) -> str:
-    return (get(headers, "Failure-Report") or "yes").lower()
-
-
-def _answer(request: Request, status: int, comment: str) -> bytes:
-    """The response to a request: one hop back for SEND, all the way for other methods (RFC 4975 §7.2)."""
-    to_path = request.from_path[:1] if request.method == Method.SEND else request.from_path
-    return wire.encode(Response(request.transaction, status, comment, to_path, request.to_path[:1]))
+def _answer(request: Request, status: int, comment: str = "") -> bytes:
+    return responses.response(
+        request.transaction, request.method, status, request.to_path, request.from_path, comment)
 
 
 def _refusal_of(broken: Broken, status: int) -> list[Event]:
     """The response to a message whose headers may be wrong; none where it can't be addressed."""
-    if broken.what == Method.REPORT or _failure_report(broken.headers) == "no":
+    if not responses.may_refuse(broken.what, responses.failure_report(broken.headers)):
         return []
     try:
         back = uris.decode_path(get(broken.headers, "From-Path") or "")
         own = uris.decode_path(get(broken.headers, "To-Path") or "")
     except MalformedMessageError:
         return []
-    to_path = back[:1] if broken.what == Method.SEND else back
-    return [Transmit(wire.encode(Response(broken.transaction, status, _REASONS[status], to_path, own[:1])))]
+    return [Transmit(responses.response(broken.transaction, broken.what, status, own, back))]

@@ -25,8 +25,10 @@ LINE_OCTETS = 8192
 HEADER_COUNT = 128
 """The most headers that are read in one message."""
 
-_HYPHENS = b"-------"
-_FLAGS = (b"$", b"+", b"#")
+HYPHENS = b"-------"
+"""What an end-line begins with, before the transaction id."""
+FLAGS = (b"$", b"+", b"#")
+"""What ends it, before its CRLF."""
 _GRAMMAR = "RFC 4975 §9"
 
 # ident = ALPHANUM 3*31ident-char          ident-char = ALPHANUM / "." / "-" / "+" / "%" / "="
@@ -145,10 +147,10 @@ class Reader:
         if len(line) > LINE_OCTETS:
             raise MalformedMessageError("line too long", clause=_GRAMMAR, offset=self._line)
         if self._head is None:
-            self._head = _decode_start(line)
-            self._mark = _HYPHENS + self._head[0].encode()
+            self._head = decode_start(line)
+            self._mark = HYPHENS + self._head[0].encode()
             return None
-        if line.startswith(self._mark) and line[len(self._mark) :] in _FLAGS:
+        if line.startswith(self._mark) and line[len(self._mark) :] in FLAGS:
             return Flag(line[-1:].decode())
         if not line:
             self._body = end + 2
@@ -168,13 +170,13 @@ class Reader:
         at = self._scanned
         while (at := self._buffer.find(mark, at)) >= 0:
             rest = bytes(self._buffer[at + len(mark) : at + tail])
-            if len(rest) < 3 and not _may_become_end(rest):
+            if len(rest) < 3 and not may_become_end(rest):
                 at += 2
                 continue
             if len(rest) < 3:
                 self._scanned = at
                 break
-            if rest[1:] == b"\r\n" and rest[:1] in _FLAGS:
+            if rest[1:] == b"\r\n" and rest[:1] in FLAGS:
                 body = bytes(self._buffer[self._body : max(at, self._body)])
                 return self._finish(at + tail, body, Flag(rest[:1].decode()))
             at += 2
@@ -263,7 +265,7 @@ def encode(message: Message) -> bytes:
     ]
     if any(_CONTROL.search(line) for line in lines):
         raise LocalProtocolError("control characters in a line")
-    end_line = _HYPHENS + message.transaction.encode()
+    end_line = HYPHENS + message.transaction.encode()
     octets = "\r\n".join(lines).encode() + b"\r\n"
     if body is not None:
         if not message.headers or message.headers[-1].name.lower() != "content-type":
@@ -312,8 +314,9 @@ def decode_status(text: str) -> Status:
     return Status(int(match[1]), int(match[2]), match[3] or "")
 
 
-def _may_become_end(rest: bytes) -> bool:
-    return not rest or (rest[:1] in _FLAGS and rest[1:] in (b"", b"\r"))
+def may_become_end(rest: bytes) -> bool:
+    """Whether what stands behind the transaction id can still grow into flag and CRLF."""
+    return not rest or (rest[:1] in FLAGS and rest[1:] in (b"", b"\r"))
 
 
 def _text(line: bytes, at: int) -> str:
@@ -328,7 +331,14 @@ def _text(line: bytes, at: int) -> str:
     return text
 
 
-def _decode_start(line: bytes) -> tuple[str, str, str]:
+def decode_start(line: bytes) -> tuple[str, str, str]:
+    """Read a start line without its CRLF: transaction id, method or status code, comment.
+
+    Raises:
+        MalformedMessageError: it is not one.
+
+    Source: RFC 4975 §9.
+    """
     match = _START.fullmatch(_text(line, 0))
     if match is None:
         raise MalformedMessageError("not an MSRP start line", clause=_GRAMMAR, offset=0)
