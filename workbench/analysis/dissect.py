@@ -60,6 +60,7 @@ _TPKT_RECOGNISED_IN = tpkt.HEADER_OCTETS + TELLING_OCTETS
 _MOST_STREAM_MESSAGE = 65_535
 _MOST_LIVE_CONNECTIONS = 20_000
 _MOST_CONNECTIONS = 100_000
+_MOST_SEGMENTS = 4_000_000
 
 _LENGTH = re.compile(rb"\n(?:content-length|l)[ \t]*:[ \t]*([0-9]{1,7})", re.IGNORECASE)
 _PORTS = (TEXT_PORT, BINARY_PORT)
@@ -171,6 +172,7 @@ class Dissector:
         self._decoded: OrderedDict[bytes, tuple[Any, str]] = OrderedDict()
         self._comments: dict[int, str] = {}
         self._twin_frames = 0
+        self._segments = 0
         self._broken: Counter[str] = Counter()
         self._first_broken: dict[str, tuple[int, str]] = {}
 
@@ -376,11 +378,14 @@ class Dissector:
             return
         if live is None:
             content = Content(Connection(len(self.contents), wire, a, b))
+            if self._segments > _MOST_SEGMENTS:
+                content.connection.forget()
             self.contents.append(content)
             live = self._live[key] = (content, _Recogniser(self, content))
             if len(self._live) > _MOST_LIVE_CONNECTIONS:
                 self._end(*self._live.popitem(last=False)[1])
         content, layer = live
+        self._segments += 1
         happened = content.connection.take(segment, frames[-1], time)
         if happened.mark.startswith("SYN"):
             self._mark(content.connection, happened.direction, happened.mark, happened.repeated, frames, time)

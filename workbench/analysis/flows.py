@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import OrderedDict
 from collections.abc import Iterator
 
@@ -13,6 +14,7 @@ from workbench.errors import MalformedMessageError
 from workbench.net.packets import ACK, FIN, RST, SYN, Ip, Tcp, decode_ip, encode_ip
 from workbench.net.values import Endpoint
 
+MOST_SEGMENTS = 2048
 _MOST_FRAGMENTED = 256
 _MOST_FRAGMENTS = 128
 _ETHER_IP, _ETHER_IP6 = 0x0800, 0x86DD
@@ -102,11 +104,27 @@ class Happened(msgspec.Struct, frozen=True):
     repeated: bool = False
 
 
+class Segment(msgspec.Struct, frozen=True):
+    """What a segment says of its connection, counted from the initial sequence numbers: one wire's form of it.
+
+    Args:
+        start: offset of its first octet; 0 is the first one behind the SYN, and -1 the SYN itself.
+        acknowledged: offset in the other direction up to which all was received; None without ACK.
+    """
+
+    frame: int
+    direction: int
+    flags: int
+    start: int
+    size: int
+    acknowledged: int | None
+
+
 class Connection:
     """A TCP connection on one wire. Times are in seconds since the first frame."""
 
-    __slots__ = ("_answered", "_fins", "client", "closed", "established", "first_frame_of", "frames", "number",
-                 "opened", "protocol", "refused", "reset", "seen", "sides", "streams", "wire")
+    __slots__ = ("_answered", "_fins", "_segments", "client", "closed", "established", "first_frame_of", "frames",
+                 "number", "opened", "protocol", "refused", "reset", "seen", "sides", "streams", "wire")
 
     def __init__(self, number: int, wire: str, first: Endpoint, second: Endpoint) -> None:
         self.number = number
@@ -125,6 +143,25 @@ class Connection:
         self.protocol = ""
         self._fins: list[int | None] = [None, None]
         self._answered = False
+        self._segments: array[int] | None = array("I")
+
+    def forget(self) -> None:
+        """Keep no segments: there are too many connections."""
+        self._segments = None
+
+    def segments(self) -> list[Segment]:
+        """The first `MOST_SEGMENTS` segments; none where an initial sequence number is not known."""
+        held, first = self._segments or (), [stream.initial for stream in self.streams]
+        found: list[Segment] = []
+        for at in range(0, len(held), 5):
+            frame, marks, sequence, acknowledged, size = held[at : at + 5]
+            direction, flags = marks >> 8, marks & 0xFF
+            mine, theirs = first[direction], first[1 - direction]
+            if mine is None or (theirs is None and flags & ACK):
+                return []
+            found.append(Segment(frame, direction, flags, _distance(mine + 1, sequence), size,
+                                 _distance((theirs or 0) + 1, acknowledged) if flags & ACK else None))
+        return found
 
     @property
     def ended(self) -> bool:
@@ -156,6 +193,9 @@ class Connection:
             self.first_frame_of[direction] = frame
         stream = self.streams[direction]
         flags, mark, repeated = segment.flags, "", False
+        if self._segments is not None and len(self._segments) < 5 * MOST_SEGMENTS:
+            self._segments.extend((frame, direction << 8 | flags & 0xFF, segment.sequence, segment.acknowledgment,
+                                   len(segment.payload)))
         sequence = segment.sequence
         if flags & SYN:
             mark = "SYN, ACK" if flags & ACK else "SYN"
@@ -192,6 +232,12 @@ class Connection:
         for direction, stream in enumerate(self.streams):
             for piece in stream.flush():
                 yield direction, piece
+
+
+def _distance(start: int, end: int) -> int:
+    """From one sequence number to another, on the shorter way around (RFC 9293 §3.4)."""
+    distance = (end - start) & 0xFFFFFFFF
+    return distance - (1 << 32) if distance >= 1 << 31 else distance
 
 
 def payload_of(packet: pcapng.Packet) -> Ip | None:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 
 from workbench.analysis.dissect import Draft
+from workbench.analysis.handling import handling_of, relayed, summed_up
 from workbench.analysis.naming import Names
-from workbench.analysis.sessions import Call, Span
-from workbench.analysis.signalling import Described, Signalling, TerminationSeen
-from workbench.analysis.values import Certificate, Leg, Session
+from workbench.analysis.sessions import Call
+from workbench.analysis.signalling import ContextSeen, Described, Signalling, TerminationSeen
+from workbench.analysis.spans import Span
+from workbench.analysis.values import Certificate, Handling, Leg, Session
 from workbench.errors import PeerError
 from workbench.protocols.sdp import Fingerprint, transport_of
 from workbench.protocols.tls import messages as tls
 
 _HASHES = {"sha-1": "sha1", "sha-224": "sha224", "sha-256": "sha256", "sha-384": "sha384", "sha-512": "sha512",
            "md5": "md5"}
-_LEG_ORDER = {"access": 0, "end to end": 1, "core": 2}
+_LEG_ORDER = {"access": 0, "access A": 0, "end to end": 1, "core": 2, "core A": 2, "core B": 3, "access B": 4}
 
 
 def make_sessions(calls: list[Call], signalling: Signalling, drafts: list[Draft], names: Names) -> list[Session]:
@@ -101,6 +103,7 @@ def _session(id: str, kind: str, call: Call, by_connection: dict[int, list[Draft
             frames.update(content.connection.frames)
     roles: dict[str, tuple[str, ...]] = {}
     legs = tuple(leg for leg, _, _ in call.legs)
+    handlings = _handlings(call, names)
     for context in call.contexts:
         _role(roles, names(context.controller.host), "MGC")
         _role(roles, names(context.gateway.host), "MG")
@@ -111,7 +114,16 @@ def _session(id: str, kind: str, call: Call, by_connection: dict[int, list[Draft
         _role(roles, leg.tls_server, "TLS server")
     return Session(id, kind, legs, _security(call), roles, tuple(sorted(frames)),
                    tuple(dialog.call_id for dialog in call.dialogs),
-                   call.contexts[0].number if call.contexts else None)
+                   call.contexts[0].number if call.contexts else None,
+                   handling=summed_up(handlings), handlings=handlings)
+
+
+def _handlings(call: Call, names: Names) -> tuple[Handling, ...]:
+    """What each gateway does, the offerer's first; without a controller in the capture, whether there is a relay."""
+    told = [handling_of(context, call.spans, names(context.gateway.host))
+            for context in sorted(call.contexts, key=_since) if len(context.terminations) > 1]
+    relay = relayed(call.spans) if not told else None
+    return tuple(told) if relay is None else (relay,)
 
 
 def _role(roles: dict[str, tuple[str, ...]], node: str, role: str) -> None:
@@ -147,12 +159,20 @@ def _legs(call: Call, by_connection: dict[int, list[Draft]],
     found: list[tuple[Leg, Span | None, TerminationSeen | None]] = []
     for span in call.spans:
         found.append((_leg(call, span, by_connection, names), span, span.termination))
-    with_connection = {id(span.termination) for span in call.spans}
+    shown = {id(termination) for span in call.spans for termination in span.terminations}
     for context in call.contexts:
         for termination in context.terminations.values():
-            if id(termination) not in with_connection and termination.locals:
+            if id(termination) not in shown and termination.locals:
+                shown |= {id(one) for one in _facing(call, termination)}
                 found.append((_silent_leg(call, termination), None, termination))
-    return sorted(found, key=lambda item: (_LEG_ORDER.get(item[0].name, 3), item[0].opened or 0.0))
+    return sorted(found, key=lambda item: (_LEG_ORDER.get(item[0].name, 5), item[0].opened or 0.0))
+
+
+def _facing(call: Call, termination: TerminationSeen) -> list[TerminationSeen]:
+    """Terminations of another gateway to which this one was told to send: the other end of the same leg."""
+    remotes = {one.endpoint for one in termination.remotes if one.endpoint is not None}
+    return [other for context in call.contexts if context.gateway != termination.context.gateway
+            for other in context.terminations.values() if other.local in remotes]
 
 
 def _silent_leg(call: Call, termination: TerminationSeen) -> Leg:
@@ -165,9 +185,13 @@ def _silent_leg(call: Call, termination: TerminationSeen) -> Leg:
 
 def _name(call: Call, span: Span | None, termination: TerminationSeen | None) -> str:
     if termination is not None:
-        if termination.side:
-            return termination.side
-        return "access" if _is_tls(termination.bearer) else "core"
+        side = termination.side or ("access" if _is_tls(termination.bearer) else "core")
+        gateways = _gateways(call)
+        if len(gateways) < 2:
+            return side
+        across = len(span.terminations) > 1 if span is not None else bool(_facing(call, termination))
+        letter = chr(ord("A") + gateways.index(termination.context.gateway.host) % 26)
+        return side if side == "core" and across else f"{side} {letter}"
     if span is not None:
         wire = span.content().connection.wire.casefold()
         if len(call.spans) > 1:
@@ -177,6 +201,15 @@ def _name(call: Call, span: Span | None, termination: TerminationSeen | None) ->
         if any(one.media.attribute("3ge2ae") is not None for one in _said(call, None, span)[0]):
             return "access"
     return "end to end"
+
+
+def _gateways(call: Call) -> list[str]:
+    """Hosts of the gateways, the offerer's first: an offer goes on only when there is an address to put into it."""
+    return list(dict.fromkeys(context.gateway.host for context in sorted(call.contexts, key=_since)))
+
+
+def _since(context: ContextSeen) -> float:
+    return context.since
 
 
 def _leg(call: Call, span: Span, by_connection: dict[int, list[Draft]], names: Names) -> Leg:

@@ -17,8 +17,9 @@ from workbench.analysis.dissect import Content, Dissector, Draft
 from workbench.analysis.legs import make_sessions
 from workbench.analysis.naming import Names
 from workbench.analysis.pcapng import Packet, Reader, scan
-from workbench.analysis.sessions import Call, Span, find_calls, find_twins
+from workbench.analysis.sessions import Call, find_calls
 from workbench.analysis.signalling import Signalling
+from workbench.analysis.spans import Span, find_spans
 from workbench.analysis.tls_stream import KeyLog
 from workbench.analysis.values import Finding, Leg, Message, Node, Place, ScenarioMatch, Session
 from workbench.errors import CaptureError
@@ -82,9 +83,9 @@ class Report:
         self.signalling.finish()
         self.contents = dissector.contents
         self.start_ns = dissector.first_ns or 0
-        twins = find_twins(dissector.contents)
-        self.names = Names(given, self.signalling, dissector.drafts, twins)
-        self.calls: list[Call] = find_calls(self.signalling, twins)
+        spans = find_spans(dissector.contents)
+        self.names = Names(given, self.signalling, dissector.drafts, [span.contents for span in spans])
+        self.calls: list[Call] = find_calls(self.signalling, spans)
         self.nodes: tuple[Node, ...] = self.names.nodes
         self.sessions: tuple[Session, ...] = tuple(
             make_sessions(self.calls, self.signalling, dissector.drafts, self.names))
@@ -234,7 +235,9 @@ class Report:
                 {"id": session.id, "kind": session.kind, "legs": [msgspec.to_builtins(leg) for leg in session.legs],
                  "security": session.security, "roles": {node: list(told) for node, told in session.roles.items()},
                  "frames": list(session.frames), "dialogs": list(session.dialogs), "context": session.context,
-                 "handling": session.handling, "bindings": [msgspec.to_builtins(one) for one in session.bindings]}
+                 "handling": session.handling,
+                 "handlings": [msgspec.to_builtins(one) for one in session.handlings],
+                 "bindings": [msgspec.to_builtins(one) for one in session.bindings]}
                 for session in self.sessions
             ],
             "messages": [

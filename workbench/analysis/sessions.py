@@ -13,65 +13,12 @@ from typing import TypeVar
 
 from workbench.analysis.dissect import Content
 from workbench.analysis.signalling import ContextSeen, DialogSeen, Signalling, TerminationSeen
+from workbench.analysis.spans import Span
 from workbench.analysis.values import Leg, Session
 from workbench.net.values import Endpoint
 
 _T = TypeVar("_T")
 _DISCARD = 9
-_MOST_TWINS = 8
-
-
-def find_twins(contents: list[Content]) -> list[list[Content]]:
-    """Connections seen on several wires: sequence numbers survive a NAT and a stateless relay. Earliest first."""
-    known: dict[tuple[object, ...], list[Content]] = {}
-    for content in contents:
-        connection = content.connection
-        client = connection.client
-        key: tuple[object, ...]
-        if client is not None and None not in (connection.streams[0].initial, connection.streams[1].initial):
-            key = (connection.streams[client].initial, connection.streams[1 - client].initial)
-        else:
-            start = content.payload(0)[:64], content.payload(1)[:64]
-            key = start if min(map(len, start)) >= 16 else (connection.number,)
-        group = known.setdefault(key, [])
-        if len(group) >= _MOST_TWINS or any(
-                other.connection.wire == connection.wire and other.connection.sides == connection.sides
-                for other in group):
-            known[(*key, connection.number)] = [content]
-        else:
-            group.append(content)
-    return list(known.values())
-
-
-class Span:
-    """One connection of a call, from the far end through any NAT to the gateway: its appearances, and what it is."""
-
-    def __init__(self, twins: list[Content]) -> None:
-        self.contents = twins
-        self.termination: TerminationSeen | None = None
-
-    def content(self) -> Content:
-        """The appearance nearest to the gateway; the first one where no gateway is known."""
-        local = self.termination.local if self.termination is not None else None
-        found = [(content.connection.first_frame_of[content.connection.sides.index(local)] or 1 << 62, index, content)
-                 for index, content in enumerate(self.contents)
-                 if local is not None and local in content.connection.sides]
-        return min(found)[2] if found else self.contents[0]
-
-    def ends(self) -> tuple[str, str]:
-        """Hosts of TCP client and server (or of the two sides as first seen), each where it is itself."""
-        content = self.content()
-        client = content.connection.client or 0
-        hosts = [content.connection.sides[client].host, content.connection.sides[1 - client].host]
-        for other in self.contents:
-            if other is content:
-                continue
-            theirs = other.connection.client or 0
-            sides = [other.connection.sides[theirs].host, other.connection.sides[1 - theirs].host]
-            for place in (0, 1):
-                if sides[place] != hosts[place] and sides[1 - place] == hosts[1 - place]:
-                    hosts[place] = sides[place]
-        return hosts[0], hosts[1]
 
 
 class _Groups:
@@ -113,7 +60,7 @@ class Call:
         return min(times, default=0.0)
 
 
-def find_calls(signalling: Signalling, twins: list[list[Content]]) -> list[Call]:
+def find_calls(signalling: Signalling, spans: list[Span]) -> list[Call]:
     """Join dialogs, contexts and connections; in order of their beginning."""
     groups = _Groups()
     locals_at: dict[Endpoint, list[tuple[float, TerminationSeen]]] = defaultdict(list)
@@ -144,7 +91,6 @@ def find_calls(signalling: Signalling, twins: list[list[Content]]) -> list[Call]
                     party = _latest(said_at.get(one.endpoint, ()), one.draft.time)
                     if party is not None:
                         groups.join(party, context)
-    spans = [Span(group) for group in twins]
     for span in spans:
         _place(span, groups, locals_at, said_at)
     calls: dict[object, Call] = defaultdict(Call)
@@ -157,7 +103,7 @@ def find_calls(signalling: Signalling, twins: list[list[Content]]) -> list[Call]
         if call is not None:
             call.spans.append(span)
         elif any(_is_media(content) for content in span.contents):
-            calls[span].spans.append(span)
+            calls[groups.find(span)].spans.append(span)
     return sorted(calls.values(), key=Call.first)
 
 
@@ -172,16 +118,24 @@ def _place(span: Span, groups: _Groups, locals_at: dict[Endpoint, list[tuple[flo
     for content in span.contents:
         for side in content.connection.sides:
             termination = _latest(locals_at.get(side, ()), content.connection.seen[0])
-            if termination is not None:
-                span.termination = termination
+            if termination is not None and termination not in span.terminations:
+                span.terminations.append(termination)
                 groups.join(span, termination.context)
-                return
+    span.terminations.sort(key=_since)
+    for sibling in span.relayed:
+        groups.join(span, sibling)
+    if span.terminations:
+        return
     for content in span.contents:
         for side in content.connection.sides:
             dialog = _latest(said_at.get(side, ()), content.connection.seen[0])
             if dialog is not None:
                 groups.join(span, dialog)
                 return
+
+
+def _since(termination: TerminationSeen) -> float:
+    return termination.context.since
 
 
 def _time(item: tuple[float, object]) -> float:

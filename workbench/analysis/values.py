@@ -74,12 +74,14 @@ class Leg(msgspec.Struct, frozen=True):
     """One connection of a session as the wire shows it. Times are seconds since the first frame.
 
     Args:
-        name: `access` or `core`; `end to end` where no gateway is in between.
+        name: `access` or `core`; with two gateways `access A` (the offerer's side), `core`, `access B`; `end to end`
+            where no gateway is in between.
         wire: capture interface.
         transport: the SDP transport of this leg, such as `TCP/TLS/MSRP`.
         termination: H.248 TerminationID, empty if there is none.
         bearer: `<proto>` of the m= line given to the gateway over H.248, such as `TCP/TLS`; empty if none.
-        tcp_client, tcp_server: nodes that opened and accepted; empty if no connection was seen.
+        tcp_client, tcp_server: nodes that opened and accepted; empty if no connection was seen. On the legs of a
+            relay that is who talks to whom through it: the relay itself does neither.
         tls_client, tls_server: nodes; empty on a leg without TLS.
         opened, established, closed: when SYN, the third handshake segment and the last FIN or RST passed.
         tls_version, cipher_suite: as negotiated; empty without TLS.
@@ -111,6 +113,22 @@ class Leg(msgspec.Struct, frozen=True):
     signalled: str = ""
     actual: str = ""
     latched: bool | None = None
+
+
+class Handling(msgspec.Struct, frozen=True):
+    """What a gateway does with TCP between its two legs, and why we say so.
+
+    Args:
+        gateway: its name; empty where nothing but the segments tells of one.
+        handling: `relay`, `proxy`, `merge by proxy`, `merge by translation`; empty where it can't be told.
+        frames: the evidence.
+        why: what these frames show, or what is missing.
+    """
+
+    gateway: str
+    handling: str
+    frames: tuple[int, ...]
+    why: str
 
 
 class NatBinding(msgspec.Struct, frozen=True):
@@ -146,7 +164,8 @@ class Session(msgspec.Struct, frozen=True):
         dialogs: Call-IDs.
         context: H.248 ContextID, or None; the first of them where two gateways serve the call.
         handling: what the gateway does with TCP, by its packets: `relay`, `proxy`, `merge by proxy`,
-            `merge by translation`; empty where that can't be told.
+            `merge by translation`; empty where that can't be told. Of two gateways, that which changes most.
+        handlings: the same for each gateway, with the evidence.
         bindings: those of the NATs that the call passes.
     """
 
@@ -159,6 +178,7 @@ class Session(msgspec.Struct, frozen=True):
     dialogs: tuple[str, ...] = ()
     context: int | None = None
     handling: str = ""
+    handlings: tuple[Handling, ...] = ()
     bindings: tuple[NatBinding, ...] = ()
 
 
