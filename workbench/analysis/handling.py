@@ -123,9 +123,9 @@ def _between(one: _Leg | None, other: _Leg | None, gateway: str) -> Handling:
         return _proxy(gateway, evidence, len(own), both_peers)
     if translated and both_peers:
         return Handling(gateway, MERGE_BY_TRANSLATION, evidence, (
-            f"both legs were opened by their peers, and all that the gateway sent since ({len(copies)} segments, {bare} "
-            "of them bare acknowledgments) is what the other peer had sent, at the same distance from the initial "
-            "sequence numbers"))
+            f"both legs were opened by their peers, and all that the gateway sent since ({len(copies)} segments, "
+            f"{bare} of them bare acknowledgments) is what the other peer had sent, at the same distance from the "
+            "initial sequence numbers"))
     if both_peers or translated:
         return Handling(gateway, "", evidence, (
             f"of the gateway's segments {len(copies)} are copies of the other peer's ({bare} bare acknowledgments) and "

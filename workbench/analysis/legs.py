@@ -228,13 +228,37 @@ def _leg(call: Call, span: Span, by_connection: dict[int, list[Draft]], names: N
     transport = (ours or theirs)[-1].media.proto if ours or theirs else (
         termination.bearer if termination is not None else "")
     frames = sorted({frame for other in span.contents for frame in other.connection.frames})
+    signalled, actual, latched = _latched(span, termination, theirs)
     return Leg(
         _name(call, span, termination), connection.wire, transport,
         termination.name if termination is not None else "", termination.bearer if termination is not None else "",
         client if tcp_known else "", server if tcp_known and not connection.refused else "", tls_client, tls_server,
         connection.opened, connection.established, connection.closed, version, suite,
         observer is not None and observer.decrypted > 0,
-        _certificates(call, span, by_connection.get(connection.number, []), who), tuple(frames))
+        _certificates(call, span, by_connection.get(connection.number, []), who), tuple(frames),
+        signalled, actual, latched)
+
+
+def _latched(span: Span, termination: TerminationSeen | None, theirs: list[Described]) -> tuple[str, str, bool | None]:
+    """Where SDP puts the peer, where the gateway meets it, and whether it sends there all the same.
+
+    The port that the TCP-active side has in SDP means nothing (RFC 4145 §4.1), so the address alone tells then.
+    """
+    said = [one.endpoint for one in (*theirs, *(termination.remotes if termination is not None else ()))
+            if one.endpoint is not None]
+    signalled = str(said[-1]) if said else ""
+    connection = span.content().connection
+    local = termination.local if termination is not None else None
+    if local is None or local not in connection.sides:
+        return signalled, "", None
+    ours = connection.sides.index(local)
+    peer = connection.sides[1 - ours]
+    if connection.first_frame_of[1 - ours] is None:
+        return signalled, "", None
+    if not said or connection.first_frame_of[ours] is None:
+        return signalled, str(peer), None
+    same = peer.host == said[-1].host if connection.client != ours else peer == said[-1]
+    return signalled, str(peer), not same
 
 
 def _said(call: Call, termination: TerminationSeen | None,
