@@ -1,127 +1,281 @@
-"""The NAT: mapping and filtering as RFC 4787 and RFC 5382 describe them."""
+"""The NAT: ports, hairpinning, timers, ICMP and refusals, as RFC 4787, RFC 5382 and RFC 5508 describe them."""
 
 from __future__ import annotations
 
-import itertools
-
 import pytest
+from nat_stage import (
+    AD,
+    APD,
+    EI,
+    FRIEND,
+    FRIENDS_OTHER_PORT,
+    INSIDE,
+    NAT_INSIDE,
+    OTHER_INSIDE,
+    OUTSIDE,
+    STRANGER,
+    Box,
+    ends,
+    packet,
+)
 
 from workbench.net import packets
-from workbench.net.values import ClaimPackets, Drop, Endpoint, PacketArrived, SendPacket, Started
-from workbench.nodes.nat import UDP_SECONDS, Behaviour, Nat
-from workbench.security.source import Source
+from workbench.net.packets import TCP, UDP
+from workbench.net.values import Drop, Endpoint
+from workbench.nodes.nat import UDP_SECONDS
 
-INSIDE = Endpoint("10.0.0.10", 5060)
-OTHER_INSIDE = Endpoint("10.0.0.11", 5060)
-FRIEND = Endpoint("198.51.100.1", 7000)
-FRIENDS_OTHER_PORT = Endpoint("198.51.100.1", 7001)
-STRANGER = Endpoint("192.0.2.77", 7000)
-OUTSIDE = "203.0.113.10"
-
-EI, AD, APD = Behaviour
+BOTH = pytest.mark.parametrize("protocol", [UDP, TCP], ids=["UDP", "TCP"])
 
 
-def nat(mapping=EI, filtering=APD, **more):
-    made = Nat("nat", inside_wire="home", inside="10.0.0.1", outside_wire="access", outside=OUTSIDE,
-               source=Source(1, "nat"), mapping=mapping, filtering=filtering, **more)
-    assert made.handle(Started(), 0.0) == [ClaimPackets(None)]
-    return made
+# Ports
+
+@BOTH
+def test_a_free_port_is_preserved(protocol):
+    """RFC 4787 §4.2.1: the outside port is the inside one where nobody has it."""
+    assert Box().out(INSIDE, FRIEND, protocol) == Endpoint(OUTSIDE, INSIDE.port)
 
 
-def out(box, source, destination, now=0.0, data=b"out"):
-    """Send from inside; the outside endpoint that the far side sees."""
-    commands = box.handle(PacketArrived("home", packets.encode_udp(source, destination, data)), now)
-    assert [type(command) for command in commands] == [SendPacket]
-    assert commands[0].wire == "access"
-    seen = packets.decode_udp(packets.decode_ip(commands[0].packet))
-    assert (seen.destination, seen.data, seen.checksum_ok) == (destination, data, True)
-    return seen.source
+@BOTH
+def test_two_hosts_with_one_port_get_two_outside_ports(protocol):
+    """Port preservation gives way where the port is taken (RFC 4787 REQ-3, RFC 5382 REQ-7: no overloading)."""
+    box = Box()
+    first, second = box.out(INSIDE, FRIEND, protocol), box.out(OTHER_INSIDE, FRIEND, protocol)
+    assert first.port == 5060 != second.port
+    assert box.back(FRIEND, first, protocol, packets.ACK) == INSIDE
+    assert box.back(FRIEND, second, protocol, packets.ACK) == OTHER_INSIDE
 
 
-def back(box, source, destination, now=0.0):
-    """Send from outside; the inside endpoint that gets it, or the reason why nobody does."""
-    (command,) = box.handle(PacketArrived("access", packets.encode_udp(source, destination, b"back")), now)
-    if isinstance(command, Drop):
-        return command.reason
-    seen = packets.decode_udp(packets.decode_ip(command.packet))
-    assert command.wire == "home" and seen.source == source and seen.checksum_ok
-    return seen.destination
+@BOTH
+def test_without_preservation_another_port_is_given(protocol):
+    """A NAT that does not preserve ports gives each binding a random port of the dynamic range (RFC 7857 §9)."""
+    box = Box(preserves_ports=False)
+    given = {box.out(Endpoint(INSIDE.host, port), FRIEND, protocol).port for port in range(5060, 5080)}
+    assert len(given) == 20 and not given & set(range(5060, 5080))
+    assert all(49152 <= port < 65536 for port in given)
 
 
-@pytest.mark.parametrize("mapping", Behaviour)
-def test_mapping_depends_on_the_remote_side_as_named(mapping):
-    """RFC 4787 §4.1: one outside endpoint for all remotes, for each address, or for each address and port."""
-    box = nat(mapping=mapping)
-    seen = [out(box, INSIDE, remote) for remote in (FRIEND, FRIENDS_OTHER_PORT, STRANGER)]
-    assert len(set(seen)) == {EI: 1, AD: 2, APD: 3}[mapping]
-    assert {endpoint.host for endpoint in seen} == {OUTSIDE}
+@BOTH
+def test_one_port_is_not_shared_by_protocols_but_may_be_used_by_both(protocol):
+    """A UDP binding admits no TCP: the protocols' ports are two spaces."""
+    box = Box(filtering=EI)
+    outside = box.out(INSIDE, FRIEND, protocol)
+    assert box.back(FRIEND, outside, UDP if protocol == TCP else TCP) == f"no binding for port {outside.port}"
 
 
-@pytest.mark.parametrize(("mapping", "filtering"), list(itertools.product(Behaviour, Behaviour)))
-def test_filtering_admits_whom_it_names(mapping, filtering):
-    """RFC 4787 §5, for each of the nine pairs: who may answer after one packet to the friend."""
-    box = nat(mapping, filtering)
-    outside = out(box, INSIDE, FRIEND)
-    assert back(box, FRIEND, outside) == INSIDE
-    admitted = {remote: back(box, remote, outside) == INSIDE for remote in (FRIENDS_OTHER_PORT, STRANGER)}
-    assert admitted == {FRIENDS_OTHER_PORT: filtering in (EI, AD), STRANGER: filtering is EI}
+@pytest.mark.parametrize("port", [5060, 5061, 40_000, 65_535])
+def test_udp_ports_keep_their_parity(port):
+    """RFC 4787 REQ-4: an even port stays even and an odd one odd, so that RTP and RTCP stay neighbours in kind."""
+    box = Box(preserves_ports=False)
+    given = {box.out(Endpoint(f"10.0.0.{host}", port), FRIEND).port for host in range(20, 40)}
+    assert len(given) == 20
+    assert {one % 2 for one in given} == {port % 2}
 
 
-def test_two_hosts_with_one_port_get_two_outside_ports():
-    """Port preservation gives way where the port is taken (RFC 4787 §4.2.1: no overloading)."""
-    box = nat()
-    assert out(box, INSIDE, FRIEND).port == 5060
-    assert out(box, OTHER_INSIDE, FRIEND).port != 5060
+@BOTH
+def test_a_well_known_port_stays_one(protocol):
+    """RFC 4787 REQ-3a: a port below 1024 gets one below 1024."""
+    box = Box(preserves_ports=False)
+    assert all(0 < box.out(Endpoint(INSIDE.host, port), FRIEND, protocol).port < 1024 for port in range(300, 320))
 
 
-def test_a_binding_ends_without_traffic_from_inside():
-    """RFC 4787 §4.3: the timer is refreshed by outbound packets only (REQ-6)."""
-    box = nat()
-    outside = out(box, INSIDE, FRIEND)
-    assert back(box, FRIEND, outside, UDP_SECONDS - 1) == INSIDE
-    assert back(box, FRIEND, outside, UDP_SECONDS + 1) == "no binding for port 5060"
+@BOTH
+def test_overloading_gives_one_port_twice(protocol):
+    """RFC 4787 §4.2.1: with overloading both hosts have the port; the remote endpoint tells them apart."""
+    box = Box(overloads=True)
+    assert box.out(INSIDE, FRIEND, protocol) == box.out(OTHER_INSIDE, STRANGER, protocol) == Endpoint(OUTSIDE, 5060)
+    assert box.back(FRIEND, Endpoint(OUTSIDE, 5060), protocol, packets.ACK) == INSIDE
+    assert box.back(STRANGER, Endpoint(OUTSIDE, 5060), protocol, packets.ACK) == OTHER_INSIDE
+
+
+@BOTH
+def test_overloading_breaks_the_earlier_host(protocol):
+    """RFC 4787 REQ-3 forbids overloading: with one remote endpoint for both, answers reach the later host only."""
+    box = Box(overloads=True)
+    outside = box.out(INSIDE, FRIEND, protocol)
+    assert box.out(OTHER_INSIDE, FRIEND, protocol) == outside
+    assert box.back(FRIEND, outside, protocol, packets.ACK) == OTHER_INSIDE
+
+
+# Hairpinning
+
+@BOTH
+def test_hairpinning_shows_the_outside_endpoint(protocol):
+    """RFC 4787 REQ-9, REQ-9a: a host reaches its neighbour's outside endpoint, and is seen as its own outside one."""
+    box = Box(filtering=EI, hairpins=True)
+    mine, theirs = box.out(INSIDE, FRIEND, protocol), box.out(OTHER_INSIDE, FRIEND, protocol)
+    (sent,) = box.give("home", packet(INSIDE, theirs, protocol))
+    assert (sent.wire, ends(sent)) == ("home", (mine, OTHER_INSIDE))
+    (answer,) = box.give("home", packet(OTHER_INSIDE, mine, protocol))
+    assert (answer.wire, ends(answer)) == ("home", (theirs, INSIDE))
+
+
+@BOTH
+@pytest.mark.parametrize("filtering", [AD, APD])
+def test_hairpinned_packets_meet_the_filter(protocol, filtering):
+    """RFC 4787 §5 and §6: whom the neighbour never sent to is filtered, also when it sits behind the same NAT."""
+    box = Box(filtering=filtering, hairpins=True)
+    mine, theirs = box.out(INSIDE, FRIEND, protocol), box.out(OTHER_INSIDE, FRIEND, protocol)
+    (refused,) = box.give("home", packet(INSIDE, theirs, protocol))
+    assert isinstance(refused, Drop) and "never sent to" in refused.reason
+    # That it tried opened its own filter for the neighbour.
+    (sent,) = box.give("home", packet(OTHER_INSIDE, mine, protocol))
+    assert ends(sent) == (theirs, INSIDE)
+
+
+@BOTH
+def test_without_hairpinning_nothing_comes_back(protocol):
+    """A NAT without hairpinning drops what is addressed to its own outside, with the reason."""
+    box = Box(filtering=EI)
+    theirs = box.out(OTHER_INSIDE, FRIEND, protocol)
+    assert box.out(INSIDE, theirs, protocol) == "addressed to the NAT itself (no hairpinning)"
+    assert Box(hairpins=True).out(INSIDE, Endpoint(NAT_INSIDE, 80), protocol).startswith("addressed to the NAT")
+
+
+# Timers
+
+def test_a_udp_binding_ends_without_traffic_from_inside():
+    """RFC 4787 REQ-5, REQ-6: the timer is refreshed by outbound packets only."""
+    box = Box()
+    outside = box.out(INSIDE, FRIEND)
+    assert box.back(FRIEND, outside, now=UDP_SECONDS - 1) == INSIDE
+    assert box.back(FRIEND, outside, now=UDP_SECONDS + 1) == "no binding for port 5060"
+
+
+def test_traffic_from_inside_keeps_a_udp_binding():
+    """RFC 4787 REQ-6: outbound refresh; each session has its own timer, and the binding lives as long as one does."""
+    box = Box(udp_seconds=120.0)
+    outside = box.out(INSIDE, FRIEND)
+    assert box.out(INSIDE, STRANGER, now=100.0) == outside
+    assert box.back(STRANGER, outside, now=219.0) == INSIDE
+    assert box.back(FRIEND, outside, now=219.0) == f"{FRIEND} was never sent to (address-and-port-dependent filtering)"
+    assert box.out(INSIDE, FRIEND, now=219.0) == outside
+
+
+def test_a_stranger_keeps_nothing_alive():
+    """RFC 7857 §6: with endpoint-independent filtering, packets from outside must not keep a binding open."""
+    box = Box(filtering=EI)
+    outside = box.out(INSIDE, FRIEND)
+    for now in range(0, int(UDP_SECONDS), 10):
+        assert box.back(STRANGER, outside, now=float(now)) == INSIDE
+    assert box.back(STRANGER, outside, now=UDP_SECONDS) == "no binding for port 5060"
+
+
+# Bounds
+
+def test_bindings_are_bounded():
+    """The one too many is refused; an expired one makes room."""
+    box = Box(mapping=APD, most=2)
+    box.out(INSIDE, FRIEND)
+    box.out(INSIDE, STRANGER)
+    assert box.out(INSIDE, FRIENDS_OTHER_PORT) == "no binding or port is free"
+    assert box.out(INSIDE, FRIENDS_OTHER_PORT, now=UDP_SECONDS + 1).host == OUTSIDE
+
+
+@BOTH
+def test_a_flood_from_outside_leaves_room_for_the_inside(protocol):
+    """An open filter lets strangers in, but not more of them than are answered; the inside still gets bindings."""
+    box = Box(filtering=EI, most=1000)
+    outside = box.out(INSIDE, FRIEND, protocol)
+    strangers = [Endpoint(f"192.0.2.{number % 250}", 1024 + number) for number in range(2000)]
+    answers = [box.back(stranger, outside, protocol) for stranger in strangers]
+    assert answers.count(INSIDE) == 256
+    assert answers[-1] == "256 strangers have not been answered yet"
+    assert box.out(OTHER_INSIDE, FRIEND, protocol).host == OUTSIDE
+
+
+def test_a_flood_from_inside_is_bounded():
+    """One inside host that opens more than the NAT holds is refused; what is open stays open."""
+    box = Box(most=100)
+    outside = box.out(INSIDE, FRIEND)
+    answers = [box.out(INSIDE, Endpoint("192.0.2.1", 1 + number)) for number in range(200)]
+    assert answers.count("no binding or port is free") == 101
+    assert box.back(FRIEND, outside) == INSIDE
 
 
 def test_nothing_unsolicited_passes():
     """A packet for a port without binding, or for somebody else, is dropped with its reason."""
-    box = nat()
-    assert back(box, FRIEND, Endpoint(OUTSIDE, 5060)) == "no binding for port 5060"
-    assert back(box, FRIEND, Endpoint("203.0.113.99", 5060)) == "not addressed to the NAT"
+    box = Box()
+    assert box.back(FRIEND, Endpoint(OUTSIDE, 5060)) == "no binding for port 5060"
+    assert box.back(FRIEND, Endpoint("203.0.113.99", 5060)) == "not addressed to the NAT"
 
 
-def test_bindings_are_bounded():
-    """The one too many is refused; an expired one makes room."""
-    box = nat(mapping=APD, most=2)
-    out(box, INSIDE, FRIEND)
-    out(box, INSIDE, STRANGER)
-    (refused,) = box.handle(PacketArrived("home", packets.encode_udp(INSIDE, FRIENDS_OTHER_PORT, b"")), 0.0)
-    assert refused.reason == "no binding or port is free"
-    out(box, INSIDE, FRIENDS_OTHER_PORT, UDP_SECONDS + 1)
-
+# ICMP
 
 def test_an_icmp_error_reaches_the_host_that_it_is_about():
-    """RFC 5508 §4.2: the error and the packet it quotes are translated back."""
-    box = nat()
-    (sent,) = box.handle(PacketArrived("home", packets.encode_udp(INSIDE, FRIEND, b"knock")), 0.0)
+    """RFC 5508 REQ-4: the error and the packet it quotes are translated back; the binding stays (RFC 4787 REQ-12)."""
+    box = Box()
+    (sent,) = box.give("home", packet(INSIDE, FRIEND))
     error = packets.encode_unreachable(sent.packet, packets.decode_ip(sent.packet), FRIEND.host)
-    (command,) = box.handle(PacketArrived("access", error), 0.0)
+    (command,) = box.give("access", error)
     ip = packets.decode_ip(command.packet)
     _, source, destination, _ = packets.decode_quoted(packets.decode_icmp(ip))
     assert (ip.destination, source, destination) == (INSIDE.host, INSIDE, FRIEND)
+    assert box.back(FRIEND, Endpoint(OUTSIDE, 5060)) == INSIDE
 
+
+def test_an_icmp_error_about_what_was_never_sent_is_dropped():
+    """RFC 5508 REQ-4: an error that quotes an unknown session helps an attacker only."""
+    box = Box()
+    outside = box.out(INSIDE, FRIEND)
+    forged = packet(outside, STRANGER)
+    error = packets.encode_unreachable(forged, packets.decode_ip(forged), STRANGER.host)
+    (command,) = box.give("access", error)
+    assert isinstance(command, Drop) and "was not sent" in command.reason
+
+
+def test_an_icmp_error_from_inside_does_not_tell_the_inside():
+    """RFC 5508 REQ-5: the inside's address is in the error neither as source nor in what it quotes."""
+    box = Box()
+    outside = box.out(INSIDE, FRIEND)
+    (came,) = box.give("access", packet(FRIEND, outside))
+    error = packets.encode_unreachable(came.packet, packets.decode_ip(came.packet), INSIDE.host)
+    (command,) = box.give("home", error)
+    ip = packets.decode_ip(command.packet)
+    _, source, destination, _ = packets.decode_quoted(packets.decode_icmp(ip))
+    assert (ip.source, ip.destination, source, destination) == (OUTSIDE, FRIEND.host, FRIEND, outside)
+    assert packets.pack_address(INSIDE.host) not in command.packet
+
+
+def test_a_ping_goes_out_and_its_answer_comes_back():
+    """RFC 5508 §3: the query's identifier is translated like a port, also where two hosts chose the same one."""
+    box = Box()
+    for host in ("10.0.0.10", "10.0.0.11"):
+        rest = (77).to_bytes(2, "big") + b"\0\1"
+        (sent,) = box.give("home", packets.encode_icmp(host, FRIEND.host, 8, 0, rest, b"ping"))
+        asked = packets.decode_icmp(packets.decode_ip(sent.packet))
+        (back,) = box.give("access", packets.encode_icmp(FRIEND.host, OUTSIDE, 0, 0, asked.rest, b"ping"))
+        ip = packets.decode_ip(back.packet)
+        assert (ip.destination, packets.decode_icmp(ip).rest) == (host, rest)
+
+
+# Refusals
 
 @pytest.mark.parametrize("wire", ["home", "access"])
-@pytest.mark.parametrize("packet", [b"", b"E", b"\x45" + bytes(30), bytes(64), b"\x60" + bytes(60)])
-def test_broken_packets_are_dropped_with_a_reason(wire, packet):
+@pytest.mark.parametrize("octets", [
+    b"", b"E", b"\x45" + bytes(30), bytes(64), b"\x60" + bytes(60),
+    packets.encode_ip("10.0.0.10", FRIEND.host, packets.TCP, bytes(12)),
+    packets.encode_ip(FRIEND.host, OUTSIDE, packets.ICMP, b"\3\3" + bytes(30)),
+    packets.encode_ip("10.0.0.10", FRIEND.host, 132, bytes(20)),
+])
+def test_broken_packets_are_dropped_with_a_reason(wire, octets):
     """Whatever arrives, a NAT answers with a command."""
-    (command,) = nat().handle(PacketArrived(wire, packet), 0.0)
+    (command,) = Box().give(wire, octets)
     assert isinstance(command, Drop) and command.reason
+
+
+@pytest.mark.parametrize("fragment", [0x2000, 0x0010])
+def test_fragments_are_refused_with_the_reason(fragment):
+    """RFC 4787 REQ-14 would have them translated; this NAT says that it does not."""
+    octets = bytearray(packet(INSIDE, FRIEND))
+    octets[6:8] = fragment.to_bytes(2, "big")
+    (command,) = Box().give("home", bytes(octets))
+    assert command.reason == "fragments are not translated"
 
 
 def test_the_time_to_live_runs_out():
     """A NAT is a router: it takes one off the TTL and forwards nothing that has none left."""
-    box = nat()
-    (sent,) = box.handle(PacketArrived("home", packets.encode_udp(INSIDE, FRIEND, b"", ttl=9)), 0.0)
+    box = Box()
+    (sent,) = box.give("home", packet(INSIDE, FRIEND, ttl=9))
     assert packets.decode_ip(sent.packet).ttl == 8
-    (dropped,) = box.handle(PacketArrived("home", packets.encode_udp(INSIDE, FRIEND, b"", ttl=1)), 0.0)
+    (dropped,) = box.give("home", packet(INSIDE, FRIEND, ttl=1))
     assert isinstance(dropped, Drop)
