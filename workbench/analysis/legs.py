@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 
+import msgspec
+
+from workbench.analysis.bindings import Bindings
 from workbench.analysis.dissect import Draft
 from workbench.analysis.handling import handling_of, relayed, summed_up
 from workbench.analysis.naming import Names
@@ -59,6 +62,17 @@ def make_sessions(calls: list[Call], signalling: Signalling, drafts: list[Draft]
         for draft in loose:
             draft.session = f"control-{number}"
     return sessions
+
+
+def with_bindings(sessions: list[Session], calls: list[Call], bindings: Bindings) -> tuple[Session, ...]:
+    """The same sessions, each with the NAT bindings that its connections and messages use."""
+    used = bindings.by_session(calls)
+    found = [msgspec.structs.replace(session, bindings=used.get(session.id, ())) for session in sessions]
+    of_call = {call.session.id: call for call in calls}
+    for session in found:
+        if session.id in of_call:
+            of_call[session.id].session = session
+    return tuple(found)
 
 
 def _drafts(call: Call, by_connection: dict[int, list[Draft]]) -> list[Draft]:

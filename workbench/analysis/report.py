@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from workbench.analysis.bindings import Bindings, behaviours
 from workbench.analysis.dissect import Content, Dissector, Draft
-from workbench.analysis.legs import make_sessions
+from workbench.analysis.legs import make_sessions, with_bindings
 from workbench.analysis.naming import Names
 from workbench.analysis.pcapng import Packet, Reader, scan
 from workbench.analysis.sessions import Call, find_calls
 from workbench.analysis.signalling import Signalling
 from workbench.analysis.spans import Span, find_spans
 from workbench.analysis.tls_stream import KeyLog
-from workbench.analysis.values import Finding, Leg, Message, Node, Place, ScenarioMatch, Session
+from workbench.analysis.values import Finding, Leg, Message, NatBehaviour, Node, Place, ScenarioMatch, Session
 from workbench.errors import CaptureError
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class Report:
         packets: number of frames.
         nodes: who was seen.
         sessions: calls, registrations, control associations.
+        nats: what NATs show of their mapping behaviour.
         messages: every message of every protocol, in order of completion.
         findings: rules that the capture breaks.
         scenario: the scenario of the catalogue that it shows, or None.
@@ -87,8 +89,10 @@ class Report:
         self.names = Names(given, self.signalling, dissector.drafts, [span.contents for span in spans])
         self.calls: list[Call] = find_calls(self.signalling, spans)
         self.nodes: tuple[Node, ...] = self.names.nodes
-        self.sessions: tuple[Session, ...] = tuple(
-            make_sessions(self.calls, self.signalling, dissector.drafts, self.names))
+        made = make_sessions(self.calls, self.signalling, dissector.drafts, self.names)
+        self.bindings = Bindings(spans, dissector.drafts, self.names)
+        self.nats: tuple[NatBehaviour, ...] = behaviours(self.bindings.all)
+        self.sessions: tuple[Session, ...] = with_bindings(made, self.calls, self.bindings)
         self.messages: tuple[Message, ...] = self._messages(dissector.drafts)
         self._spans = {id(leg): span for call in self.calls for leg, span, _ in call.legs}
         self._on: dict[int, list[int]] = {}
@@ -246,6 +250,7 @@ class Report:
                  "destination": message.destination.node, "summary": message.summary, "session": message.session}
                 for message in self.messages
             ],
+            "nats": [msgspec.to_builtins(one) for one in self.nats],
             "findings": [msgspec.to_builtins(finding) for finding in self.findings],
             "scenario": None if self.scenario is None else msgspec.to_builtins(self.scenario),
             "notes": list(self.notes),

@@ -151,6 +151,23 @@ class NatBinding(msgspec.Struct, frozen=True):
     frames: tuple[int, ...] = ()
 
 
+class NatBehaviour(msgspec.Struct, frozen=True):
+    """What the bindings of a NAT show of its mapping, in the words of RFC 4787 §4.1.
+
+    Args:
+        nat, protocol: as in its bindings.
+        mapping: `endpoint-independent`, `address-and-port-dependent`, or the two that are left.
+        why: the two bindings that show it.
+        frames: the first ones of both.
+    """
+
+    nat: str
+    protocol: str
+    mapping: str
+    why: str
+    frames: tuple[int, ...]
+
+
 class Session(msgspec.Struct, frozen=True):
     """A call: the SIP dialogs, the H.248 context and the connections that belong together.
 
