@@ -187,7 +187,7 @@ class Stage(Play):
 
     def says(self, text: str) -> str:
         """The endpoint's person says something."""
-        message_id, commands = self.media.send(text, self.now)
+        message_id, commands = self.media.send(text.encode(), "text/plain", self.now)
         self.ordered(commands).settled()
         return message_id
 
@@ -442,7 +442,7 @@ def test_without_tls_fin_is_an_orderly_end(setting):
 def test_reset_is_reported_with_what_it_cost(setting):
     """RST: messages that nobody confirmed have failed (RFC 4975 §5.4)."""
     stage = Stage(**setting).up()
-    message_id, commands = stage.media.send("lost", 0.0)
+    message_id, commands = stage.media.send(b"lost", "text/plain", 0.0)
     stage.ordered(commands).take()
     stage.sees(StreamClosed(STREAM, Failure.RESET)).settled()
     assert stage.news == [NotTold(message_id, 0, "the connection ended"), Down("reset")]
@@ -539,7 +539,7 @@ def test_a_session_that_the_peer_does_not_know_ends(setting):
 def test_a_message_without_response_fails(setting):
     """RFC 4975 §7.1.1: 30 s without a response, and the message has failed."""
     stage = Stage(**setting).up()
-    message_id, commands = stage.media.send("hello?", stage.now)
+    message_id, commands = stage.media.send(b"hello?", "text/plain", stage.now)
     stage.ordered(commands).take()
     stage.later(29).does_nothing()
     assert stage.news == []

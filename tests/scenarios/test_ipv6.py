@@ -16,7 +16,7 @@ from workbench.analysis.explain import coverage, explain_frame
 from workbench.lab.scenario import Scenario
 from workbench.lab.topology import Agw, Alg, Ue
 from workbench.net import packets
-from workbench.nodes.ue import UserEquipment
+from workbench.nodes.ue.describing import Description
 from workbench.protocols import sdp
 from workbench.protocols.h248 import text as h248
 from workbench.protocols.msrp import uri as msrp_uri
@@ -150,12 +150,12 @@ def test_addresses_are_written_as_each_protocol_asks(id: str, tmp_path):
 @pytest.mark.parametrize("id", IDS)
 def test_an_address_has_many_spellings(id: str, tmp_path, monkeypatch):
     """A UE that writes its address in another way than RFC 5952 is not taken for one behind a NAT."""
-    described = UserEquipment._describe
+    encode = Description.encode
 
-    def long_hand(*arguments: Any, **named: Any) -> bytes:
-        return described(*arguments, **named).replace(b"c=IN IP6 2001:db8::", b"c=IN IP6 2001:0DB8:0:0::")
+    def long_hand(described: Description) -> bytes:
+        return encode(described).replace(b"c=IN IP6 2001:db8::", b"c=IN IP6 2001:0DB8:0:0::")
 
-    monkeypatch.setattr(UserEquipment, "_describe", long_hand)
+    monkeypatch.setattr(Description, "encode", long_hand)
     run = everywhere(id).run(seed=1, out=tmp_path)
     assert run.passed
     assert not any(b"ipnapt/latch" in octets for octets in of_protocol(run, "H.248"))

@@ -36,6 +36,7 @@ from workbench.net.values import (
     Unlisten,
 )
 from workbench.net.values import Endpoint as Address
+from workbench.nodes.msrp_news import Down, Heard, News, NotTold, Told, Up
 from workbench.protocols.msrp import machine as msrp
 from workbench.protocols.sdp.model import Fingerprint
 from workbench.security import tls
@@ -45,38 +46,18 @@ LINGER_SECONDS = 10.0
 _MOST_EARLY = 65_536
 
 
-class Heard(msgspec.Struct, frozen=True):
-    """The other end said something, complete."""
+class Manners(msgspec.Struct, frozen=True):
+    """What an endpoint does with the role that it has.
 
-    content_type: str
-    body: bytes
+    Args:
+        listens: False: its port is closed where it is passive.
+        accepts_after: seconds that it takes to answer a SYN.
+        connects: False: it never opens the connection where it is active.
+    """
 
-
-class Told(msgspec.Struct, frozen=True):
-    """The other end reported that it has this message of ours."""
-
-    message_id: str
-
-
-class NotTold(msgspec.Struct, frozen=True):
-    """A message of ours did not get through: status as in a response or REPORT, 0 where there was none."""
-
-    message_id: str
-    status: int
-    reason: str
-
-
-class Up(msgspec.Struct, frozen=True):
-    """Messages can be sent now."""
-
-
-class Down(msgspec.Struct, frozen=True):
-    """The session is over; `reason` is empty after an orderly release."""
-
-    reason: str = ""
-
-
-News = Heard | Told | NotTold | Up | Down
+    listens: bool = True
+    accepts_after: float = 0.0
+    connects: bool = True
 
 
 class MsrpEndpoint:
@@ -86,6 +67,7 @@ class MsrpEndpoint:
         local: where we listen, and what our own connection starts from.
         secure: a TLS session over the connection, made by this function from "are we TLS client?"; None: plain TCP.
         session: makes the MSRP session, from "do we open the connection?".
+        manners: what it does with its role; others than usual are for showing what goes wrong then.
     """
 
     def __init__(
@@ -94,6 +76,7 @@ class MsrpEndpoint:
         *,
         secure: Callable[[bool], tls.TlsSession] | None,
         session: Callable[[bool], msrp.Session],
+        manners: Manners | None = None,
     ) -> None:
         self.local = local
         self.up = False
@@ -101,6 +84,7 @@ class MsrpEndpoint:
         self.news: list[News] = []
         self._make_tls = secure
         self._make_session = session
+        self._manners = Manners() if manners is None else manners
         self._tls: tls.TlsSession | None = None
         self._session: msrp.Session | None = None
         self._stream: Stream | None = None
@@ -111,6 +95,8 @@ class MsrpEndpoint:
         self._announced: Sequence[Fingerprint] | None = None
         self._closing = False
         self._gone = False
+        self._paused = False
+        self._accept_at: float | None = None
         self._abort_at: float | None = None
 
     @property
@@ -118,20 +104,27 @@ class MsrpEndpoint:
         """Nothing more happens here: the connection is gone, or was never there when the session was closed."""
         return self._gone or (self._stream is None and self._closing)
 
+    @property
+    def alive(self) -> bool:
+        """The connection is there, or still to come: nobody has ended it, and it has not failed."""
+        return not (self.over or self._closing or self._gone)
+
     def listen(self) -> list[Command]:
         """Be ready for the peer's connection: offered `actpass`, or settled on `passive`."""
-        if self._listening:
+        if self._listening or not self._manners.listens:
             return []
         self._listening = True
         return [Listen(self.local)]
 
     def connect(self, remote: Address) -> list[Command]:
-        """Open the connection: settled on `active`. `remote` is the peer's c=/m= address (RFC 6714 §4)."""
+        """Open the connection: settled on `active`. `remote` is where the peer's SDP says it can be reached."""
         commands = self._unlisten()
         if self._stream is not None:
             commands.append(AbortStream(self._stream, "it came before the answer, which made us the TCP client"))
         self._forget()
         self._opener = True
+        if not self._manners.connects:
+            return commands
         self._stream = Stream(self.local, remote)
         commands.append(OpenStream(self._stream, "a=setup:active: the TCP client opens the connection [RFC 4145 §4]"))
         return commands
@@ -148,11 +141,16 @@ class MsrpEndpoint:
             return self._protected(self._tls.announce(self._announced), now)
         return self._rise(now) if self._connected and self._make_tls is None else []
 
-    def send(self, text: str, now: float) -> tuple[str, list[Command]]:
-        """Say something; the id of the message and what leaves."""
+    def send(self, body: msrp.Body, kind: str, now: float) -> tuple[str, list[Command]]:
+        """Say something; the id of the message and what leaves now. The rest leaves as the peer answers."""
         assert self._session is not None, "asked before Up"
-        message_id, events = self._session.send(text.encode(), "text/plain", now, success_report=True)
+        message_id, events = self._session.send(body, kind, now, success_report=True)
         return message_id, self._spoken(events, now)
+
+    def pause(self, paused: bool, now: float) -> list[Command]:
+        """Send no content for now, or go on with it: what the direction in the SDP says (RFC 4975 §8)."""
+        self._paused = paused
+        return [] if self._session is None or not self.up else self._spoken(self._session.pause(paused, now), now)
 
     def close(self, now: float) -> list[Command]:
         """Release: close_notify first where there is TLS, then FIN (RFC 8446 §6.1). RST where TCP is not up yet."""
@@ -163,12 +161,21 @@ class MsrpEndpoint:
         self.up = False
         if self._stream is None or self.over:
             return commands
+        if self._accept_at is not None:
+            self._gone = True
+            return [*commands, RefuseStream(self._stream, "the call is over before its connection is answered")]
         if not self._connected:
             self._gone = True
             return [*commands, AbortStream(self._stream, "the call is over before its connection is there")]
         if self._tls is not None:
             commands += self._protected(self._tls.close(), now)
         return commands + self._end("the call is over: FIN behind everything sent", now)
+
+    def reset(self, now: float) -> list[Command]:
+        """End the connection with RST: nobody says why. What was not confirmed has failed."""
+        if self._stream is None or self._gone or not self._connected:
+            return self.close(now)
+        return self._abort("the connection is reset on purpose", now)
 
     def concerns(self, happened: Happening) -> bool:
         """Whether a happening is about this session's connection or listener."""
@@ -189,7 +196,8 @@ class MsrpEndpoint:
                 if self._stream is not None or not self._listening:
                     return [RefuseStream(stream), Drop(happened, "this session has its connection")]
                 self._stream = stream
-                return [AcceptStream(stream, "a=setup:passive: the TCP server accepts [RFC 4145 §4]")]
+                self._accept_at = now + self._manners.accepts_after
+                return self._accept(now)
             case StreamOpened(stream=stream):
                 return self._opened(now)
             case StreamData(stream=stream, data=data):
@@ -218,17 +226,27 @@ class MsrpEndpoint:
         if self._gone:
             return None
         session = self._session.next_wakeup() if self._session is not None and not self.over else None
-        return min((moment for moment in (session, self._abort_at) if moment is not None), default=None)
+        moments = (session, self._accept_at, self._abort_at)
+        return min((moment for moment in moments if moment is not None), default=None)
 
     def wake(self, now: float) -> list[Command]:
         """Let timers run out."""
         if self._stream is not None and self._abort_at is not None and self._abort_at <= now and not self._gone:
             self._gone = True
             return [AbortStream(self._stream, "the peer did not close in time"), *self._lost("", now)]
+        if self._accept_at is not None:
+            return self._accept(now)
         if self._session is None or self.over:
             return []
         moment = self._session.next_wakeup()
         return self._spoken(self._session.wake(now), now) if moment is not None and moment <= now else []
+
+    def _accept(self, now: float) -> list[Command]:
+        assert self._stream is not None
+        if self._accept_at is None or self._accept_at > now:
+            return []
+        self._accept_at = None
+        return [AcceptStream(self._stream, "a=setup:passive: the TCP server accepts [RFC 4145 §4]")]
 
     @property
     def _unsettled(self) -> bool:
@@ -238,6 +256,7 @@ class MsrpEndpoint:
     def _forget(self) -> None:
         """As before any connection: the peer may still come, or we go to it."""
         self._stream, self._connected, self._tls, self._early = None, False, None, b""
+        self._accept_at = None
 
     def _dismiss(self, why: str) -> list[Command]:
         assert self._stream is not None
@@ -275,7 +294,7 @@ class MsrpEndpoint:
         self._session = self._make_session(self._opener)
         self.up = True
         self.news.append(Up())
-        commands = self._spoken(self._session.opened(now), now)
+        commands = self._spoken(self._session.opened(now) + self._session.pause(self._paused, now), now)
         early, self._early = self._early, b""
         return commands + (self._heard(early, now) if early else [])
 

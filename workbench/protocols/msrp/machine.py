@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -116,10 +117,18 @@ class Bindings:
         self._owners = {key: value for key, value in self._owners.items() if value is not owner}
 
 
+class Body(Protocol):
+    """What a message says: octets, or something that makes a slice of them when it is asked."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, span: slice, /) -> bytes: ...
+
+
 class _Outgoing:
     """A message of ours on its way."""
 
-    def __init__(self, message_id: str, body: bytes, content_type: str, reports: Headers, now: float) -> None:
+    def __init__(self, message_id: str, body: Body, content_type: str, reports: Headers, now: float) -> None:
         self.message_id = message_id
         self.body = body
         self.size = len(body)
@@ -234,6 +243,7 @@ class Session:
         self._waiting: dict[str, tuple[str, float]] = {}  # transaction -> Message-ID, when it is too late
         self._quiet: dict[str, str] = {}  # transactions that are answered on failure only -> Message-ID
         self._answered = False
+        self._paused = False
 
     def opened(self, now: float) -> list[Event]:
         """The connection (and TLS above it) is up. The active end sends a SEND without body at once (RFC 4975 §5.4)."""
@@ -252,12 +262,12 @@ class Session:
         return [Transmit(wire.encode(hello))]
 
     def send(
-        self, body: bytes, content_type: str, now: float, success_report: bool = True, failure_report: str = "yes"
+        self, body: Body, content_type: str, now: float, success_report: bool = True, failure_report: str = "yes"
     ) -> tuple[str, list[Event]]:
         """Send a message. It is cut into chunks; those above the window leave later, as responses come.
 
         Args:
-            body: what to say; no encoding is applied.
+            body: what to say; no encoding is applied. It is read chunk by chunk, as they leave.
             content_type: its media type.
             now: seconds on the caller's clock.
             success_report: ask the peer to report when it has all of it (`Delivered`).
@@ -281,6 +291,11 @@ class Session:
         reports += (Header("Failure-Report", failure_report),)
         self._outgoing[message_id] = _Outgoing(message_id, body, content_type, reports, now)
         return message_id, self._push(now)
+
+    def pause(self, paused: bool, now: float) -> list[Event]:
+        """Start no further chunk for now, or go on: a=recvonly restricts SENDs with content only (RFC 4975 §8)."""
+        self._paused = paused
+        return self._push(now)
 
     def receive_data(self, data: bytes, now: float) -> list[Event]:
         """Take octets in any portions; return what they mean, oldest first.
@@ -338,7 +353,7 @@ class Session:
     def _push(self, now: float) -> list[Event]:
         """Send what the window allows, oldest message first."""
         events: list[Event] = []
-        if self.state is not State.OPEN:
+        if self.state is not State.OPEN or self._paused:
             return events
         for message in list(self._outgoing.values()):
             while not message.finished and len(self._waiting) < self._window:

@@ -1,0 +1,145 @@
+"""A call of a UE: its dialog, what offer and answer have settled, its media sessions. State, no steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from workbench.net.values import Command, Endpoint, Happening
+from workbench.nodes.msrp_endpoint import MsrpEndpoint
+from workbench.nodes.procedure import earliest
+from workbench.nodes.ue.describing import Description, Direction, Peer
+from workbench.nodes.ue.discovery import Discovery
+from workbench.protocols import sdp, sip
+
+
+class Bearer:
+    """One media session: our port and path, the connection, and the question which address the outside sees.
+
+    Args:
+        media: the MSRP endpoint.
+        session_id: of our path URI.
+        discovery: None: our own address is written into SDP.
+        protected: it runs over TLS.
+    """
+
+    def __init__(self, media: MsrpEndpoint, session_id: str, discovery: Discovery | None, protected: bool) -> None:
+        self.media = media
+        self.session_id = session_id
+        self.discovery = discovery
+        self.protected = protected
+        self.path = ""
+        self.peer_path = ""
+
+    @property
+    def address(self) -> Endpoint:
+        """What our SDP says: the mapped address where there is one."""
+        mapped = None if self.discovery is None else self.discovery.mapped
+        return self.media.local if mapped is None else mapped
+
+    @property
+    def finished(self) -> bool:
+        """Nothing more happens here."""
+        return self.media.finished and (self.discovery is None or self.discovery.finished)
+
+    def concerns(self, happened: Happening) -> bool:
+        """Whether a happening is about this session."""
+        asked = self.discovery is not None and self.discovery.concerns(happened)
+        return asked or self.media.concerns(happened)
+
+    def handle(self, happened: Happening, now: float) -> list[Command]:
+        """Answer a happening that `concerns` us."""
+        if self.discovery is not None and self.discovery.concerns(happened):
+            return self.discovery.handle(happened, now)
+        return self.media.handle(happened, now)
+
+    def close(self, now: float) -> list[Command]:
+        """Release the connection, and the one to the STUN server."""
+        return self.media.close(now) + ([] if self.discovery is None else self.discovery.close(now))
+
+    def next_wakeup(self) -> float | None:
+        """The first timer."""
+        asked = None if self.discovery is None else self.discovery.next_wakeup()
+        return earliest([self.media.next_wakeup(), asked])
+
+    def wake(self, now: float) -> list[Command]:
+        """Let timers run out."""
+        return self.media.wake(now) + ([] if self.discovery is None else self.discovery.wake(now))
+
+
+class Call:
+    """A call, from its INVITE on.
+
+    Args:
+        bearer: its media session.
+        number: of the session in our o= lines.
+        caller: we have made it (and so own its Call-ID, which counts in RFC 3261 §14.1).
+    """
+
+    def __init__(self, bearer: Bearer, number: int, *, caller: bool) -> None:
+        self.bearer = bearer
+        self.number = number
+        self.caller = caller
+        self.candidate: Bearer | None = None
+        self.closing: list[Bearer] = []
+        self.dialog: sip.Dialog | None = None
+        self.ringing = ""
+        self.answered = ""
+        self.negotiating = ""
+        self.peer: Peer | None = None
+        self.ours: Description | None = None
+        self.role = sdp.Setup.ACTPASS
+        self.cema = True
+        self.holding = False
+        self.direction = Direction.SENDRECV
+        self.heard = 0
+        self.told: set[str] = set()
+        self.failed = False
+        self.released = False
+
+    @property
+    def over(self) -> bool:
+        """No message can be sent any more, unless a new offer makes another media session."""
+        return self.failed or self.released or self.bearer.media.over
+
+    @property
+    def runs(self) -> bool:
+        """It is being set up or in place: no second one is taken (until BYE, whatever became of the media)."""
+        return not self.released and (self.dialog is not None or not self.over)
+
+    @property
+    def settled(self) -> bool:
+        """A first offer and its answer are there."""
+        return self.peer is not None
+
+    @property
+    def finished(self) -> bool:
+        """Nothing more happens on any of its connections."""
+        return all(bearer.finished for bearer in self.bearers())
+
+    def bearers(self) -> Iterator[Bearer]:
+        """Its media sessions, newest first; former ones stay until they are finished."""
+        self.closing = [bearer for bearer in self.closing if not bearer.finished]
+        if self.candidate is not None:
+            yield self.candidate
+        yield self.bearer
+        yield from reversed(self.closing)
+
+    def replace(self, bearer: Bearer, now: float) -> list[Command]:
+        """Use another media session from now on; the former one is closed."""
+        former, self.bearer, self.candidate = self.bearer, bearer, None
+        if former is bearer:
+            return []
+        self.closing.append(former)
+        return former.close(now)
+
+    def drop_candidate(self, now: float) -> list[Command]:
+        """A new offer has failed: the media session made for it goes, and everything is as before."""
+        candidate, self.candidate = self.candidate, None
+        if candidate is None:
+            return []
+        self.closing.append(candidate)
+        return candidate.close(now)
+
+    def close(self, now: float) -> list[Command]:
+        """Close every connection of it."""
+        return [command for bearer in self.bearers() for command in bearer.close(now)]

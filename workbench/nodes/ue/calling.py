@@ -1,0 +1,114 @@
+"""Calling and being called: INVITE, ringing, answer, and the release.
+
+Source: RFC 3261 §13, §15, RFC 3264 §5 and §6, TS 24.229 §5.1.3 and §6.1.
+"""
+
+from __future__ import annotations
+
+from workbench.errors import PeerError
+from workbench.net.values import Note
+from workbench.nodes.procedure import Await, Steps
+from workbench.nodes.ue import settling
+from workbench.nodes.ue.call import Call
+from workbench.nodes.ue.describing import Peer, read_offer
+from workbench.nodes.ue.phone import Phone, Wait
+from workbench.protocols import sdp, sip
+
+_OFFER = "TS 24.229 §6.1: SDP offer"
+_ANSWER = "TS 24.229 §6.1: SDP answer"
+
+
+def call(phone: Phone, to: str) -> Steps:
+    """Invite `to`, and settle what it answers."""
+    running = phone.call is not None and phone.call.runs
+    if running or not phone.registered:
+        yield Note(f"{to} is not called: {'one call at a time' if running else 'not registered'}")
+        return
+    settings = phone.settings
+    bearer = yield from phone.new_bearer(settings.media_security)
+    call = Call(bearer, phone.source.number(10**8, 10**9), caller=True)
+    phone.begin(call)
+    yield from phone.discovered(bearer)
+    setup = settings.insists or settings.offers
+    ours = settling.offer(phone, call, bearer, setup)
+    if setup is not sdp.Setup.ACTIVE:
+        yield from bearer.media.listen()
+    invite = sip.invite(
+        to, caller=settings.uri, contact=phone.contact, token=phone.source.token, body=ours.encode())
+    response = yield from phone.ask(
+        invite, f"{_OFFER}, {'e2ae requested' if settings.media_security else 'plain'}")
+    if response is None or response.status >= 300:
+        call.failed = True
+        yield Note(f"the call failed: {response.status if response else 'no answer'}")
+        yield from phone.close(call)
+        return
+    call.dialog = sip.Dialog.of_caller(invite, response)
+    yield from phone.acknowledge(call)
+    yield from settling.answered(phone, call, bearer, ours, response)
+
+
+def answer(phone: Phone, key: str, invite: sip.Request) -> Steps:
+    """Take a call, or say why not."""
+    tag = phone.source.token(10)
+    if phone.call is not None and phone.call.runs:
+        yield from phone.reply(key, sip.response(invite, 486, "Busy Here", tag), "one call at a time")
+        return
+    required = invite.headers.all("Require")
+    if required:
+        refusal = sip.response(
+            invite, 420, "Bad Extension", tag, extra=[("Unsupported", option) for option in required])
+        yield from phone.reply(key, refusal, "an extension is required that is not there [RFC 3261 §8.2.2.3]")
+        return
+    try:
+        offered = read_offer(invite.body)
+        role = settling.check_offer(phone, offered)
+    except PeerError as error:
+        yield from phone.reply(
+            key, sip.response(invite, 488, "Not Acceptable Here", tag), f"the offer can't be used: {error}")
+        return
+    yield from _take(phone, key, invite, tag, offered, role)
+
+
+def _take(phone: Phone, key: str, invite: sip.Request, tag: str, offered: Peer, role: sdp.Setup) -> Steps:
+    bearer = yield from phone.new_bearer(offered.protected)
+    call = Call(bearer, phone.source.number(10**8, 10**9), caller=False)
+    phone.begin(call)
+    if not (yield from _ring(phone, call, key, invite, tag)):
+        return
+    yield from phone.discovered(bearer)
+    ours = settling.answer(phone, call, bearer, offered, role)
+    if role is sdp.Setup.PASSIVE:
+        yield from bearer.media.listen()
+    accepted = sip.response(invite, 200, "OK", tag, contact=phone.contact, body=ours.encode())
+    call.dialog = sip.Dialog.of_callee(invite, accepted)
+    call.answered = key
+    yield from phone.reply(key, accepted, _ANSWER)
+    yield from settling.start(phone, call, bearer, ours, offered, role)
+
+
+def _ring(phone: Phone, call: Call, key: str, invite: sip.Request, tag: str) -> Wait:
+    """180, and wait for the person. False: the caller gave up, or the person declined."""
+    yield from phone.reply(key, sip.response(invite, 180, "Ringing", tag, contact=phone.contact), "ringing")
+    if not phone.settings.rings:
+        return True
+    call.ringing = key
+    status = yield Await((("ringing", key),), phone.settings.rings)
+    call.ringing = ""
+    if not isinstance(status, int):
+        return True
+    call.failed = True
+    yield from phone.reply(
+        key, sip.response(invite, status, sip.REASONS[status], tag), "the call is not taken")
+    yield from phone.close(call)
+    return False
+
+
+def cancelled(phone: Phone, key: str, cancel: sip.Request) -> Steps:
+    """CANCEL ends a call that still rings; one that was answered goes on (RFC 3261 §9.2)."""
+    invite = phone.sip.matching_invite(cancel)
+    if invite is None:
+        yield from phone.refuse(key, cancel, 481, "nothing to cancel")
+        return
+    yield from phone.reply(
+        key, sip.response(cancel, 200, "OK", phone.source.token(10)), "CANCEL is answered [RFC 3261 §9.2]")
+    yield from phone.procedures.post(("ringing", invite), 487, phone.now)

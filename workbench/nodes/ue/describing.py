@@ -1,0 +1,238 @@
+"""The SDP of a UE's one stream: ours as a value that is written, the peer's as a value that was read and checked.
+
+Source: RFC 4975 §8, RFC 6135 §4.2, RFC 6714 §4, RFC 3264 §5 to §8, RFC 8122 §5, TS 24.229 §6.1.
+"""
+
+from __future__ import annotations
+
+import enum
+import ipaddress
+
+import msgspec
+
+from workbench.errors import IncompatiblePeerError, MalformedMessageError
+from workbench.net.values import Endpoint
+from workbench.nodes.ue.settings import ACCEPTED_TYPES, MOST_OCTETS
+from workbench.protocols import sdp
+from workbench.protocols.msrp import uri as msrp_uri
+
+DISCARD = 9
+"""The port of an m= line whose side opens the connection (RFC 6135 §4.2.1)."""
+
+# What is ignored when it is received: a=connection (RFC 6135 §4.3) and holdconn (§4.2), and an m= port that is not
+# the path's: a gateway's, which RFC 6714 §4.2 has rules for and RFC 4975 does not look at.
+_IGNORED = frozenset({"msrp-no-connection", "msrp-no-holdconn", "msrp-path-port"})
+# What a side that insists on its own a=setup does not complain about in the other's.
+_INSISTED = frozenset({"setup-answer", "setup-answer-settles", "setup-is-a-role"})
+
+
+class Direction(enum.StrEnum):
+    """Which way content flows, as the side sees it that writes it (RFC 3264 §5.1).
+
+    Only SENDs with content are meant: a SEND without body, and a REPORT, always flow (RFC 4975 §8).
+    """
+
+    SENDRECV = "sendrecv"
+    SENDONLY = "sendonly"
+    RECVONLY = "recvonly"
+    INACTIVE = "inactive"
+
+    @property
+    def sends(self) -> bool:
+        """The side that writes this may send."""
+        return self in (Direction.SENDRECV, Direction.SENDONLY)
+
+    @property
+    def receives(self) -> bool:
+        """The side that writes this takes what is sent."""
+        return self in (Direction.SENDRECV, Direction.RECVONLY)
+
+    def answered(self, wish: Direction) -> Direction:
+        """What we answer to this, where we would like `wish` (RFC 3264 §6.1)."""
+        return _DIRECTIONS[wish.sends and self.receives, wish.receives and self.sends]
+
+
+_DIRECTIONS = {
+    (True, True): Direction.SENDRECV, (True, False): Direction.SENDONLY, (False, True): Direction.RECVONLY,
+    (False, False): Direction.INACTIVE,
+}
+
+
+class Description(msgspec.Struct, frozen=True):
+    """Our stream.
+
+    Args:
+        number: of the session in o=.
+        address: where we can be reached; c=, and m= unless we open the connection.
+        path: our MSRP URI.
+        setup: written as it is.
+        fingerprint: of our certificate; None: no TLS.
+        e2ae: `requested` in an offer with TLS, else empty.
+        cema: write a=msrp-cema.
+        direction: not written where it is `sendrecv`, which is the default.
+        connection: a=connection; None: not written.
+        version: of this description in o=.
+        removed: port 0: the stream is taken away.
+    """
+
+    number: int
+    address: Endpoint
+    path: str
+    setup: sdp.Setup
+    fingerprint: str | None = None
+    e2ae: str = ""
+    cema: bool = False
+    direction: Direction = Direction.SENDRECV
+    connection: sdp.Reuse | None = None
+    version: int = 0
+    removed: bool = False
+
+    def encode(self) -> bytes:
+        """The octets. An active side writes port 9 (RFC 6135 §4.2.1); its path keeps the port it connects from."""
+        family, host = f"IN IP{self.address.version}", self.address.host
+        port = DISCARD if self.setup is sdp.Setup.ACTIVE else self.address.port
+        port = 0 if self.removed else port
+        proto = "TCP/MSRP" if self.fingerprint is None else "TCP/TLS/MSRP"
+        lines = [
+            "v=0", f"o=- {self.number} {self.number + self.version} {family} {host}", "s=-", f"c={family} {host}",
+            "t=0 0", f"m=message {port} {proto} *", f"a=setup:{self.setup}",
+            f"a=accept-types:{' '.join(ACCEPTED_TYPES)}", f"a=max-size:{MOST_OCTETS}", f"a=path:{self.path}",
+        ]
+        lines += [f"a=connection:{self.connection}"] if self.connection is not None else []
+        lines += [f"a={self.direction}"] if self.direction is not Direction.SENDRECV else []
+        lines += ["a=msrp-cema"] if self.cema else []
+        lines += [f"a=3ge2ae:{self.e2ae}"] if self.e2ae else []
+        lines += [f"a=fingerprint:{self.fingerprint}"] if self.fingerprint is not None else []
+        return "".join(f"{line}\r\n" for line in lines).encode()
+
+    @property
+    def media(self) -> sdp.Media:
+        """The m= section, for rules that compare an answer with its offer."""
+        return sdp.decode(self.encode()).media[0]
+
+
+class Peer(msgspec.Struct, frozen=True):
+    """What the peer's SDP says of its end.
+
+    Args:
+        media: its m= section, with what it inherits.
+        path: its a=path; empty where the stream is gone.
+        host: of c=; it need not be an address where nobody connects to it.
+        direction: as the peer sees it.
+        removed: port 0: the stream is refused, or taken out of the session (RFC 3264 §6, §8.2).
+        max_octets: the longest message it takes; None: it doesn't say.
+    """
+
+    media: sdp.Media
+    path: str
+    host: str
+    direction: Direction
+    removed: bool = False
+    max_octets: int | None = None
+
+    @property
+    def uris(self) -> msrp_uri.Path:
+        """The path as URIs; the leftmost is the next hop."""
+        return msrp_uri.decode_path(self.path)
+
+    @property
+    def port(self) -> int:
+        """Of m=."""
+        return self.media.port or 0
+
+    @property
+    def protected(self) -> bool:
+        """TLS is asked for."""
+        return is_protected(self.media)
+
+    @property
+    def cema(self) -> bool:
+        """It wrote a=msrp-cema."""
+        return self.media.attribute("msrp-cema") is not None
+
+    def same_end(self, other: Peer) -> bool:
+        """Whether the other description is of the same end, so that a connection to it goes on.
+
+        Path, address, and certificates. Port 9 is no port: it says who opens the connection.
+        """
+        ports = {self.port, other.port} - {DISCARD}
+        return (self.path == other.path and self.host == other.host and len(ports) < 2
+                and self.protected == other.protected and self.media.fingerprints == other.media.fingerprints)
+
+
+def read_offer(body: bytes) -> Peer:
+    """The one MSRP stream of an offer.
+
+    Raises:
+        PeerError: it can't be used; the text says why.
+    """
+    return _peer(*_stream(body))
+
+
+def read_answer(body: bytes, ours: Description, *, insists: bool = False) -> Peer:
+    """The one MSRP stream of the answer to our offer. `insists`: any a=setup will do.
+
+    Raises:
+        PeerError: it can't be used, or breaks a rule of offer and answer; the text says why.
+    """
+    described, media = _stream(body)
+    ignored = _IGNORED | _INSISTED if insists else _IGNORED
+    broken = [one for one in sdp.check_answer(ours.media, media) if one.rule not in ignored]
+    if broken:
+        raise MalformedMessageError(broken[0].what, clause=broken[0].clause)
+    return _peer(described, media)
+
+
+def is_protected(media: sdp.Media) -> bool:
+    """Whether a stream runs over TLS."""
+    transport = sdp.transport_of(media.proto)
+    return transport is not None and transport.security == "tls"
+
+
+def path_of(address: Endpoint, session_id: str, protected: bool) -> str:
+    """Our MSRP URI (RFC 4975 §6)."""
+    return f"{'msrps' if protected else 'msrp'}://{address}/{session_id};tcp"
+
+
+def _stream(body: bytes) -> tuple[sdp.SessionDescription, sdp.Media]:
+    described = sdp.decode(body)
+    if len(described.media) != 1:
+        raise IncompatiblePeerError(f"{len(described.media)} m= lines; one is what is done here", clause="RFC 3264 §6")
+    media = described.effective(described.media[0])
+    transport = sdp.transport_of(media.proto)
+    if transport is None or transport.application != "msrp" or transport.security not in (None, "tls"):
+        raise IncompatiblePeerError(f"m={media.media} {media.proto} is not MSRP as we do it", clause="RFC 4975 §8")
+    return described, media
+
+
+def _peer(described: sdp.SessionDescription, media: sdp.Media) -> Peer:
+    if media.rejected:
+        return Peer(media, "", "", Direction.INACTIVE, removed=True)
+    if media.connection is None or media.port is None or not 0 < media.port < 65_536:
+        raise MalformedMessageError("no address", clause="RFC 8866 §5.7")
+    if is_protected(media) and not media.fingerprints:
+        raise MalformedMessageError("TLS without a fingerprint", clause="RFC 8122 §5")
+    path = media.attribute("path") or ""
+    msrp_uri.decode_path(path)
+    return Peer(
+        media, path, _canonical(media.connection.address), _direction(described, media), max_octets=_max_size(media))
+
+
+def _canonical(host: str) -> str:
+    """An IP address in the text form of RFC 5952, however it was written; a name as it is."""
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return host
+
+
+def _direction(described: sdp.SessionDescription, media: sdp.Media) -> Direction:
+    """The stream's own attribute, else the session's, else `sendrecv` (RFC 8866 §6.7)."""
+    found = [one for one in Direction if media.attribute(one) is not None]
+    found += [one for one in Direction if described.attribute(one) is not None]
+    return found[0] if found else Direction.SENDRECV
+
+
+def _max_size(media: sdp.Media) -> int | None:
+    value = (media.attribute("max-size") or "").strip(" ")
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 19 else None

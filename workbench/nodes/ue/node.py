@@ -1,0 +1,177 @@
+"""A UE: SIP over UDP, SDP with or without e2ae security, and one MSRP session at a time.
+
+A peer beyond the core is the same node without registration and without media plane security.
+
+Source: TS 24.229 §5.1 (UE), TS 33.328 (e2ae), RFC 4975, RFC 6135, RFC 6714 (MSRP), RFC 4145, RFC 8122.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from workbench.errors import LocalProtocolError, PeerError
+from workbench.net.values import (
+    Asked,
+    BindDatagrams,
+    Command,
+    DatagramReceived,
+    Drop,
+    Endpoint,
+    Happening,
+    Started,
+    Woke,
+)
+from workbench.nodes.orders import Order
+from workbench.nodes.procedure import Await, Steps
+from workbench.nodes.ue import calling, person, releasing, renegotiating
+from workbench.nodes.ue.phone import Phone
+from workbench.nodes.ue.settings import MATCHINGS, Settings
+from workbench.protocols import sdp, sip
+from workbench.security.identities import Identity
+from workbench.security.source import Source
+
+SIP_PORT = 5060
+
+# What we do, and what we know of without doing it (RFC 3261 §8.2.1).
+_ALLOWED = ("INVITE", "ACK", "BYE", "CANCEL")
+_KNOWN = ("INFO", "MESSAGE", "NOTIFY", "OPTIONS", "PRACK", "PUBLISH", "REFER", "REGISTER", "SUBSCRIBE", "UPDATE")
+
+
+class UserEquipment:
+    """A UE with one SIP identity.
+
+    Args:
+        uri: its SIP URI.
+        address: its IP address; SIP listens on port 5060.
+        proxy: where SIP requests go.
+        identity: the certificate that its SDP announces; `presents` is the one that its TLS shows.
+        registers: it registers when asked; a peer without registration can call at once.
+        media_security: it asks for e2ae in offers and accepts it in answers.
+        offers, answers: a=setup it writes in an offer, and in an answer to `actpass`.
+        tls_versions: `1.2`, `1.3`.
+        chunk: octets of a message in one MSRP SEND.
+        rings: seconds until the person answers a call; 0: at once.
+        msrp: `cema`, `sessmatch` or `plain`: how it matches MSRP URIs, and where it connects to.
+        falls_back: as CEMA offerer it makes the new offer without msrp-cema where RFC 6714 §4.2 asks for it.
+        insists: a=setup that it writes, legal or not; empty: what is legal.
+        listens: False: its port is closed where it should be passive.
+        accepts_after: seconds that it takes to answer a SYN.
+        connects: False: it never opens the connection where it should be active.
+        discovers: the STUN server that it asks over TCP for its mapped address.
+
+    Raises:
+        LocalProtocolError: a setting that is not one of these.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        uri: str,
+        address: str,
+        proxy: Endpoint,
+        source: Source,
+        identity: Identity,
+        presents: Identity,
+        registers: bool = True,
+        media_security: bool = True,
+        offers: str = "active",
+        answers: str = "passive",
+        tls_versions: Sequence[str] = ("1.2", "1.3"),
+        chunk: int = 2048,
+        rings: float = 0.0,
+        msrp: str = "cema",
+        falls_back: bool = True,
+        insists: str = "",
+        listens: bool = True,
+        accepts_after: float = 0.0,
+        connects: bool = True,
+        discovers: Endpoint | None = None,
+    ) -> None:
+        if msrp not in MATCHINGS:
+            raise LocalProtocolError(f"{name}: msrp is {msrp!r}; there are {', '.join(MATCHINGS)}")
+        self.name = name
+        self._local = Endpoint(address, SIP_PORT)
+        settings = Settings(
+            uri=uri, local=self._local, proxy=proxy, identity=identity, presents=presents, registers=registers,
+            media_security=media_security, offers=_setup(name, offers), answers=_setup(name, answers),
+            tls_versions=tuple(tls_versions), chunk=chunk, rings=rings, msrp=msrp, falls_back=falls_back,
+            insists=_setup(name, insists) if insists else None, listens=listens, accepts_after=accepts_after,
+            connects=connects, discovers=discovers)
+        self._phone = Phone(
+            settings, source, obey=self._obey, unacknowledged=lambda call: releasing.release(self._phone, call))
+        self._orders: deque[Order] = deque(maxlen=256)
+
+    def handle(self, happened: Happening, now: float) -> list[Command]:
+        """Answer a happening."""
+        phone = self._phone
+        phone.now = now
+        match happened:
+            case Started():
+                return [BindDatagrams(self._local), *phone.procedures.start(self._person(), now)]
+            case Asked(order=order):
+                self._orders.append(order)
+                return phone.procedures.post(("order",), None, now)
+            case DatagramReceived(local=self._local, remote=remote, data=data):
+                return phone.signalled(phone.sip.receive_data(data, (remote.host, remote.port), now))
+            case Woke():
+                return phone.wake()
+            case _:
+                commands = phone.media_happened(happened)
+                return [Drop(happened, "nothing here is concerned")] if commands is None else commands
+
+    def next_wakeup(self) -> float | None:
+        """The first timer of SIP, of a procedure or of MSRP."""
+        return self._phone.next_wakeup()
+
+    def _person(self) -> Steps:
+        while True:
+            while not self._orders:
+                yield Await((("order",),))
+            yield from person.do(self._phone, self._orders.popleft())
+
+    # What others ask for
+
+    def _obey(self, key: str, request: sip.Request) -> Steps:
+        phone = self._phone
+        if request.method == "CANCEL":
+            yield from calling.cancelled(phone, key, request)
+        elif request.to_tag:
+            yield from self._obey_inside(key, request)
+        elif request.method == "INVITE":
+            yield from calling.answer(phone, key, request)
+        elif request.method == "BYE":
+            yield from phone.refuse(key, request, 481, "no such call")
+        else:
+            yield from self._unknown(key, request)
+
+    def _obey_inside(self, key: str, request: sip.Request) -> Steps:
+        """A request inside the dialog, or one that claims to be."""
+        phone, call = self._phone, self._phone.call
+        if call is None or call.dialog is None or not call.dialog.matches(request):
+            yield from phone.refuse(key, request, 481, "no such call")
+            return
+        try:
+            call.dialog = call.dialog.received(request)
+        except PeerError as error:
+            yield from phone.refuse(key, request, 500, str(error))
+            return
+        if request.method == "BYE":
+            yield from phone.reply(key, sip.response(request, 200, "OK"), "the call is released")
+            yield from releasing.released(phone, call)
+        elif request.method == "INVITE":
+            yield from renegotiating.re_answer(phone, call, key, request)
+        else:
+            yield from self._unknown(key, request)
+
+    def _unknown(self, key: str, request: sip.Request) -> Steps:
+        status = 405 if request.method.upper() in _KNOWN else 501
+        yield from self._phone.refuse(
+            key, request, status, "not done here [RFC 3261 §8.2.1]", [("Allow", ", ".join(_ALLOWED))])
+
+
+def _setup(name: str, value: str) -> sdp.Setup:
+    if value not in tuple(sdp.Setup):
+        raise LocalProtocolError(f"{name}: a=setup:{value} is not a role")
+    return sdp.Setup(value)

@@ -1,0 +1,101 @@
+"""What the person at a UE does, one order after the other."""
+
+from __future__ import annotations
+
+from workbench.net.values import Note
+from workbench.nodes.orders import Call as CallOrder
+from workbench.nodes.orders import CloseMedia, HangUp, Order, Register, ReOffer, SendFile, SendText
+from workbench.nodes.procedure import Await, Steps
+from workbench.nodes.ue import calling, registering, releasing, renegotiating
+from workbench.nodes.ue.content import Content
+from workbench.nodes.ue.phone import MEDIA, Phone, Wait
+from workbench.protocols.msrp.machine import Body
+
+PATIENCE_SECONDS = 60.0
+"""How long a person waits until messages can be sent, and for the report on one."""
+_SLOWEST = 4096
+"""Octets per second that a long message may take beyond that."""
+
+
+def do(phone: Phone, order: Order) -> Steps:
+    """Carry out one order."""
+    match order:
+        case Register():
+            yield from registering.register(phone)
+        case CallOrder(to=to):
+            yield from calling.call(phone, to)
+        case SendText(text=text):
+            yield from _say(phone, text.encode(), "text/plain", repr(text))
+        case SendFile(octets=octets, kind=kind):
+            yield from _say(phone, Content(octets, phone.source.octets(16)), kind, f"a file of {octets} octets")
+        case ReOffer():
+            yield from _re_offer(phone, order)
+        case CloseMedia(how=how):
+            yield from _close_media(phone, how)
+        case HangUp(after_heard=count):
+            yield from _hang_up(phone, count)
+
+
+def _say(phone: Phone, body: Body, kind: str, what: str) -> Steps:
+    while phone.call is None:
+        yield Await((MEDIA,))
+    call = phone.call
+    ready = yield from phone.until(
+        lambda: (call.bearer.media.up and call.direction.sends) or call.over, PATIENCE_SECONDS)
+    if call.over or not ready:
+        why = "the session is over" if call.over else "on hold" if call.bearer.media.up else "no session came up"
+        yield Note(f"nobody to say {what} to: {why}")
+        return
+    limit = call.peer.max_octets if call.peer is not None else None
+    if limit is not None and len(body) > limit:
+        yield Note(f"{what} is not sent: the other end takes {limit} octets at most [RFC 4975 §8.6]")
+        return
+    message_id, commands = call.bearer.media.send(body, kind, phone.now)
+    yield from commands
+    yield from phone.media_news(call)
+    patience = PATIENCE_SECONDS + len(body) / _SLOWEST
+    if not (yield from phone.until(lambda: message_id in call.told or call.over, patience)):
+        yield Note(f"no report on {message_id} within {patience:.0f} s")
+
+
+def _in_place(phone: Phone) -> Wait:
+    """Wait for a call whose first offer is answered. False: there is none within a person's patience."""
+    yield from phone.until(
+        lambda: phone.call is not None and (phone.call.settled or not phone.call.runs), PATIENCE_SECONDS)
+    return phone.call is not None and phone.call.settled and not phone.call.released
+
+
+def _re_offer(phone: Phone, order: ReOffer) -> Steps:
+    ready = yield from _in_place(phone)
+    call = phone.call
+    if ready and call is not None:
+        ready = yield from phone.until(lambda: not call.negotiating, PATIENCE_SECONDS)
+    if not ready or call is None or call.released:
+        yield Note("no new offer is made: there is no call")
+        return
+    yield from renegotiating.re_offer(phone, call, order)
+
+
+def _close_media(phone: Phone, how: str) -> Steps:
+    ready = yield from _in_place(phone)
+    call = phone.call
+    if ready and call is not None:
+        ready = yield from phone.until(lambda: call.bearer.media.up or call.over, PATIENCE_SECONDS)
+    if not ready or call is None or call.over:
+        yield Note("no connection to close")
+        return
+    media = call.bearer.media
+    yield from media.close(phone.now) if how == "fin" else media.reset(phone.now)
+    yield from phone.media_news(call)
+
+
+def _hang_up(phone: Phone, after_heard: int) -> Steps:
+    call = phone.call
+    while call is not None and not call.over and call.heard < after_heard:
+        yield Await((MEDIA,))
+    if call is None or call.released:
+        return
+    if call.ringing:
+        yield from phone.procedures.post(("ringing", call.ringing), 603, phone.now)
+    elif call.dialog is not None:
+        yield from releasing.release(phone, call)

@@ -1,0 +1,260 @@
+"""What the procedures of a UE share: its SIP transactions, its one call, and the news of that call's media."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Generator, Sequence
+
+from workbench.net.values import Command, Endpoint, Happening, Note, SendDatagram
+from workbench.nodes.msrp_endpoint import Manners, MsrpEndpoint
+from workbench.nodes.msrp_news import Down, Heard, NotTold, Told, Up
+from workbench.nodes.procedure import Await, Procedures, Steps, Topic, earliest
+from workbench.nodes.ue.call import Bearer, Call
+from workbench.nodes.ue.describing import path_of
+from workbench.nodes.ue.discovery import Discovery
+from workbench.nodes.ue.settings import ACCEPTED_TYPES, MOST_OCTETS, MOST_UNFINISHED, Settings
+from workbench.protocols import sip
+from workbench.protocols.msrp import machine as msrp
+from workbench.protocols.msrp.uri import Matching
+from workbench.security.source import Source
+from workbench.security.tls import TlsSession
+
+MEDIA: Topic = ("media",)
+_MOST_FORMER = 8
+_MOST_SHOWN = 1_000
+"""The most characters of what was heard that a note repeats."""
+
+# Steps of a procedure that return something.
+Answer = Generator[Command | Await, object, sip.Response | None]
+Wait = Generator[Command | Await, object, bool]
+Made = Generator[Command | Await, object, Bearer]
+
+
+class Phone:
+    """The UE as its procedures see it.
+
+    Args:
+        settings: how it behaves.
+        source: what ports, tags and ids follow from.
+        obey: the procedure that answers a request, by its transaction's key.
+        unacknowledged: the procedure for a call whose 2xx got no ACK.
+    """
+
+    def __init__(
+        self, settings: Settings, source: Source, *,
+        obey: Callable[[str, sip.Request], Steps], unacknowledged: Callable[[Call], Steps],
+    ) -> None:
+        self.settings = settings
+        self.source = source
+        self.call: Call | None = None
+        self.registered = not settings.registers
+        self.now = 0.0
+        self.procedures = Procedures(most=64)
+        self.sip = sip.Transactions(str(settings.local), source.token)
+        self._former: list[Call] = []
+        self._obey = obey
+        self._unacknowledged = unacknowledged
+
+    # SIP
+
+    @property
+    def contact(self) -> str:
+        """Our Contact value."""
+        user = self.settings.uri.removeprefix("sip:").partition("@")[0]
+        return f"<sip:{user}@{self.settings.local}>"
+
+    @property
+    def target(self) -> sip.Address:
+        """Where requests go."""
+        return (self.settings.proxy.host, self.settings.proxy.port)
+
+    def ask(self, request: sip.Request, why: str) -> Answer:
+        """Send a request and wait for its final response; None: nobody answered."""
+        key, events = self.sip.request(request, self.target, self.now)
+        yield from self.signalled(events, why)
+        while True:
+            response = yield Await((("sip", key),))
+            if not isinstance(response, sip.Response) or response.status >= 200:
+                return response if isinstance(response, sip.Response) else None
+
+    def acknowledge(self, call: Call) -> Steps:
+        """The ACK for the 2xx to our last INVITE."""
+        assert call.dialog is not None
+        yield from self.signalled(self.sip.ack(call.dialog.ack(), self.target, self.now))
+
+    def reply(self, key: str, response: sip.Response, why: str) -> Steps:
+        """Answer a request."""
+        yield from self.signalled(self.sip.respond(key, response, self.now), why)
+
+    def refuse(
+        self, key: str, request: sip.Request, status: int, why: str, extra: Sequence[tuple[str, str]] = (),
+    ) -> Steps:
+        """Answer a request with a failure."""
+        response = sip.response(request, status, sip.REASONS[status], self.source.token(10), extra=extra)
+        yield from self.reply(key, response, why)
+
+    def signalled(self, events: Sequence[sip.Event], why: str = "") -> list[Command]:
+        """What SIP events mean: octets to send, procedures to wake, requests to answer."""
+        commands: list[Command] = []
+        for event in events:
+            match event:
+                case sip.Transmit(data=data, to=to):
+                    commands.append(SendDatagram(self.settings.local, Endpoint(*to), data, why))
+                case sip.ResponseReceived(key=key, response=response):
+                    commands += self.procedures.post(("sip", key), response, self.now)
+                case sip.TimedOut(key=key) if self.call is not None and self.call.answered == key:
+                    # RFC 3261 §13.3.1.4: without an ACK for its 2xx, the call ends.
+                    commands += [Note("no ACK"), *self.procedures.start(self._unacknowledged(self.call), self.now)]
+                case sip.TimedOut(key=key):
+                    commands += self.procedures.post(("sip", key), None, self.now)
+                case sip.RequestReceived(key=key, request=request):
+                    commands += self.procedures.start(self._obey(key, request), self.now)
+                case sip.PeerViolation(error=error):
+                    commands.append(Note(f"SIP: {error}"))
+        return commands
+
+    # The call
+
+    def calls(self) -> list[Call]:
+        """The last call, and former ones whose connections are still closing."""
+        self._former = [call for call in self._former if not call.finished][-_MOST_FORMER:]
+        return [*([self.call] if self.call is not None else []), *reversed(self._former)]
+
+    def begin(self, call: Call) -> None:
+        """Make this the call that orders are about."""
+        if self.call is not None:
+            self._former.append(self.call)
+        self.call = call
+
+    def until(self, done: Callable[[], bool], patience: float) -> Wait:
+        """Wait for something of the call or its media; False: not within the person's patience."""
+        deadline = self.now + patience
+        while not done() and self.now < deadline:
+            yield Await((MEDIA,), deadline - self.now)
+        return done()
+
+    def tell(self) -> list[Command]:
+        """Wake all that wait for something of the call."""
+        return self.procedures.post(MEDIA, None, self.now)
+
+    def close(self, call: Call) -> Steps:
+        """Close the media of a call that is over."""
+        yield from call.close(self.now)
+        yield from self.media_news(call)
+        yield from self.tell()
+
+    # Its media
+
+    def new_bearer(self, protected: bool) -> Made:
+        """A media session with its own port and session-id, and the mapped address where the UE asks for it."""
+        port = self.free_port()
+        local = Endpoint(self.settings.local.host, port)
+        server = self.settings.discovers
+        discovery = None if server is None else Discovery(local, server, self.source.octets)
+        bearer = self._bearer(local, self.source.token(16), discovery, protected)
+        bearer.path = path_of(bearer.address, bearer.session_id, protected)
+        yield Note(f"media session on port {port}")
+        return bearer
+
+    def discovered(self, bearer: Bearer) -> Steps:
+        """Wait for the mapped address, which the path then holds. The bearer must be one of the call's by now."""
+        discovery = bearer.discovery
+        if discovery is None:
+            return
+        yield from discovery.start(self.now)
+        while not discovery.over:
+            yield Await((MEDIA,))
+        bearer.path = path_of(bearer.address, bearer.session_id, bearer.protected)
+
+    def again(self, former: Bearer, opens: bool) -> Bearer:
+        """The same path on a connection of its own: the former one is gone, or leads elsewhere.
+
+        Who opens it takes another port, since the former connection's segments may still be on their way.
+        """
+        port = self.free_port() if opens else former.media.local.port
+        local = Endpoint(former.media.local.host, port)
+        bearer = self._bearer(local, former.session_id, former.discovery, former.protected)
+        bearer.path, former.discovery = former.path, None
+        return bearer
+
+    def free_port(self) -> int:
+        """A port that no media session of ours has."""
+        taken = {bearer.media.local.port for call in self.calls() for bearer in call.bearers()}
+        while (port := self.source.number(20000, 29999)) in taken:
+            pass
+        return port
+
+    def _bearer(self, local: Endpoint, session_id: str, discovery: Discovery | None, protected: bool) -> Bearer:
+        settings = self.settings
+
+        def session_for(active: bool) -> msrp.Session:
+            return msrp.Session(
+                bearer.path, bearer.peer_path, active=active, accept_types=ACCEPTED_TYPES, token=self.source.token,
+                matching=Matching.SESSION_ID if settings.msrp == "sessmatch" else Matching.EXACT,
+                chunk_octets=settings.chunk, max_octets=MOST_OCTETS, max_messages=MOST_UNFINISHED)
+
+        def tls_for(client: bool) -> TlsSession:
+            return TlsSession(settings.presents, client, versions=settings.tls_versions, log_keys=True)
+
+        media = MsrpEndpoint(
+            local, secure=tls_for if protected else None, session=session_for,
+            manners=Manners(settings.listens, settings.accepts_after, settings.connects))
+        bearer = Bearer(media, session_id, discovery, protected)
+        return bearer
+
+    # What happens
+
+    def media_happened(self, happened: Happening) -> list[Command] | None:
+        """What a happening means for the session that it is about; None: it is about none."""
+        for call in self.calls():
+            for bearer in call.bearers():
+                if bearer.concerns(happened):
+                    return bearer.handle(happened, self.now) + self.media_news(call)
+        return None
+
+    def wake(self) -> list[Command]:
+        """Let timers run out."""
+        commands = self.signalled(self.sip.wake(self.now)) + self.procedures.wake(self.now)
+        for call in self.calls():
+            for bearer in call.bearers():
+                commands += bearer.wake(self.now)
+            commands += self.media_news(call)
+        return commands
+
+    def next_wakeup(self) -> float | None:
+        """The first timer of SIP, of a procedure or of a media session."""
+        media = [bearer.next_wakeup() for call in self.calls() for bearer in call.bearers()]
+        return earliest([self.sip.next_wakeup(), self.procedures.next_wakeup(), *media])
+
+    def media_news(self, call: Call) -> list[Command]:
+        """What the media sessions of a call have to tell the person."""
+        commands: list[Command] = []
+        for bearer in list(call.bearers()):
+            while bearer.media.news:
+                commands.append(self._told(call, bearer, bearer.media.news.pop(0)))
+        return commands + self.tell()
+
+    def _told(self, call: Call, bearer: Bearer, news: Heard | Told | NotTold | Up | Down) -> Note:
+        match news:
+            case Heard(content_type=kind, body=body):
+                call.heard += 1
+                return Note(f"heard: {_shown(kind, body)}")
+            case Told(message_id=message_id):
+                call.told.add(message_id)
+                return Note(f"message {message_id} has arrived")
+            case NotTold(message_id=message_id, status=status, reason=reason):
+                call.told.add(message_id)
+                what = f"message {message_id}" if message_id else "the first SEND, without a message,"
+                return Note(f"{what} failed: {status} {reason}")
+            case Up():
+                return Note("messages can be sent")
+            case Down(reason=reason):
+                which = "the media session" if bearer is call.bearer else "the former media session"
+                return Note(f"{which} is over{': ' if reason else ''}{reason}")
+
+
+def _shown(kind: str, body: bytes) -> str:
+    """What a note says of a message: its text, or what can be compared where it is long or no text."""
+    if kind.lower().startswith("text/") and len(body) <= _MOST_SHOWN:
+        return body.decode(errors="replace")
+    return f"{len(body)} octets of {kind[:80]}, SHA-256 {hashlib.sha256(body).hexdigest()}"

@@ -1,0 +1,46 @@
+"""How a UE behaves: everything about it that a scenario may choose."""
+
+from __future__ import annotations
+
+import msgspec
+
+from workbench.net.values import Endpoint
+from workbench.protocols import sdp
+from workbench.security.identities import Identity
+
+MATCHINGS = ("cema", "sessmatch", "plain")
+
+ACCEPTED_TYPES = ("text/plain", "application/octet-stream")
+MOST_OCTETS = 4 << 20
+"""The longest message that is taken, told as a=max-size (RFC 4975 §8.6)."""
+MOST_UNFINISHED = 8
+"""The most messages of the peer that are held unfinished."""
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """The arguments of `UserEquipment`, as values; their meaning stands there."""
+
+    uri: str
+    local: Endpoint
+    proxy: Endpoint
+    identity: Identity
+    presents: Identity
+    registers: bool
+    media_security: bool
+    offers: sdp.Setup
+    answers: sdp.Setup
+    tls_versions: tuple[str, ...]
+    chunk: int
+    rings: float
+    msrp: str
+    falls_back: bool
+    insists: sdp.Setup | None
+    listens: bool
+    accepts_after: float
+    connects: bool
+    discovers: Endpoint | None
+
+    @property
+    def cema(self) -> bool:
+        """It knows RFC 6714, and so what c=/m= beside another a=path means."""
+        return self.msrp == "cema"

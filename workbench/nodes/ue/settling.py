@@ -1,0 +1,188 @@
+"""What an offer and its answer mean for a UE: which role it has, what it writes, and how the media session starts.
+
+The first exchange of a call and every later one share these steps.
+
+Source: RFC 3264 §6 and §8, RFC 3261 §14, RFC 4145 §4, RFC 6135 §4, RFC 6714 §4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+
+import msgspec
+
+from workbench.errors import IncompatiblePeerError, PeerError
+from workbench.net.values import Command, Note
+from workbench.nodes.procedure import Await, Steps
+from workbench.nodes.ue import connecting, releasing
+from workbench.nodes.ue.call import Bearer, Call
+from workbench.nodes.ue.describing import Description, Direction, Peer, read_answer
+from workbench.nodes.ue.phone import Phone
+from workbench.protocols import sdp, sip
+
+_ROLES = (sdp.Setup.ACTIVE, sdp.Setup.PASSIVE)
+_MOST_GLARES = 8
+
+Exchange = Generator[Command | Await, object, tuple[Description, sip.Response | None]]
+
+
+# Roles
+
+def role_of_offerer(phone: Phone, answered: Peer) -> sdp.Setup:
+    """What we do, from the answer; absent, and holdconn with MSRP, count as passive (RFC 4145 §4, RFC 6135 §4.2)."""
+    insists = phone.settings.insists
+    if insists in _ROLES:
+        return insists
+    role = sdp.complement(sdp.setup_of_answer(answered.media))
+    return role if role in _ROLES else sdp.Setup.PASSIVE
+
+
+def role_of_answerer(phone: Phone, offered: Peer) -> sdp.Setup:
+    """What we do, from the offer; absent, and holdconn with MSRP, count as active (RFC 4145 §4, RFC 6135 §4.2)."""
+    insists = phone.settings.insists
+    if insists in _ROLES:
+        return insists
+    said = sdp.setup_of_offer(offered.media)
+    return phone.settings.answers if said is sdp.Setup.ACTPASS else sdp.complement(said)
+
+
+def answers_cema(phone: Phone, offered: Peer) -> bool:
+    """Whether our answer has msrp-cema (row A4 of RFC 6714 §4.3)."""
+    return phone.settings.cema and offered.cema
+
+
+def check_offer(phone: Phone, offered: Peer) -> sdp.Setup:
+    """Our role if we take this offer.
+
+    Raises:
+        PeerError: it can't be taken; the text says why.
+    """
+    if offered.removed:
+        raise IncompatiblePeerError("the stream is refused (port 0)", clause="RFC 3264 §6")
+    if offered.protected and not phone.settings.media_security:
+        raise IncompatiblePeerError("no media plane security here", clause="TS 24.229 §6.1")
+    connecting.check_offer(phone.settings, offered)
+    role = role_of_answerer(phone, offered)
+    if role is sdp.Setup.ACTIVE:
+        connecting.destination(phone.settings, answers_cema(phone, offered), offered)
+    return role
+
+
+# What we write
+
+def offer(
+    phone: Phone, call: Call, bearer: Bearer, setup: sdp.Setup, *,
+    reuse: sdp.Reuse | None = None, hold: bool = False,
+) -> Description:
+    """Our offer of a media session."""
+    return _versioned(call, Description(
+        call.number, bearer.address, bearer.path, setup, _fingerprint(phone, bearer),
+        e2ae="requested" if bearer.protected else "", cema=phone.settings.cema and call.cema,
+        direction=Direction.SENDONLY if hold else Direction.SENDRECV, connection=reuse))
+
+
+def answer(
+    phone: Phone, call: Call, bearer: Bearer, offered: Peer, setup: sdp.Setup, reuse: sdp.Reuse | None = None,
+) -> Description:
+    """Our answer to an offer."""
+    wish = Direction.SENDONLY if call.holding else Direction.SENDRECV
+    return _versioned(call, Description(
+        call.number, bearer.address, bearer.path, phone.settings.insists or setup, _fingerprint(phone, bearer),
+        cema=answers_cema(phone, offered), direction=offered.direction.answered(wish), connection=reuse))
+
+
+def _fingerprint(phone: Phone, bearer: Bearer) -> str | None:
+    return phone.settings.identity.fingerprint().encode() if bearer.protected else None
+
+
+def _versioned(call: Call, described: Description) -> Description:
+    """With the version in o= that RFC 3264 §8 wants: one more than the last that counts, if anything is different."""
+    if call.ours is None:
+        return described
+    same = msgspec.structs.replace(described, version=call.ours.version)
+    return same if same == call.ours else msgspec.structs.replace(described, version=call.ours.version + 1)
+
+
+# The exchange
+
+def exchange(phone: Phone, call: Call, describe: Callable[[], Description], why: str) -> Exchange:
+    """A new offer inside the dialog, and the final response to it; None: nobody answered, or the call ended.
+
+    After 491 (both sides offered at once) it is made again when the time that RFC 3261 §14.1 gives is over.
+    """
+    for _ in range(_MOST_GLARES):
+        ours = describe()
+        if call.dialog is None:
+            return ours, None
+        call.dialog, invite = call.dialog.request("INVITE", contact=phone.contact, body=ours.encode())
+        call.negotiating = "ours"
+        response = yield from phone.ask(invite, why)
+        call.negotiating = ""
+        if response is None or call.dialog is None:
+            return ours, None
+        if response.status < 300:
+            call.dialog = call.dialog.answered(response)
+            yield from phone.acknowledge(call)
+        if response.status != 491:
+            break
+        low, high = (210, 400) if call.caller else (0, 200)
+        yield Note("both sides made a new offer at once; ours is made again [RFC 3261 §14.1]")
+        yield from phone.until(lambda: call.released, phone.source.number(low, high) / 100)
+    return ours, response
+
+
+def answered(phone: Phone, call: Call, bearer: Bearer, ours: Description, response: sip.Response) -> Steps:
+    """The answer to our first offer: start, make another offer without msrp-cema, or end the call."""
+    try:
+        theirs = read_answer(response.body, ours, insists=phone.settings.insists is not None)
+        if theirs.removed:
+            raise IncompatiblePeerError("the stream is refused (port 0)", clause="RFC 3264 §6")
+        role = role_of_offerer(phone, theirs)
+        falls_back = connecting.must_fall_back(phone.settings, ours, theirs, role)
+        if role is sdp.Setup.ACTIVE and not falls_back:
+            connecting.destination(phone.settings, ours.cema, theirs)
+    except PeerError as error:
+        yield Note(f"the answer can't be used: {error}")
+        yield from releasing.release(phone, call)
+        return
+    if falls_back:
+        yield from _fall_back(phone, call, bearer, ours)
+    else:
+        yield from start(phone, call, bearer, ours, theirs, role)
+
+
+def _fall_back(phone: Phone, call: Call, bearer: Bearer, ours: Description) -> Steps:
+    """The answerer does not know CEMA, and somebody on the way has changed c=/m=: RFC 6714 §4.2."""
+    yield Note("the answer has no msrp-cema, and c=/m= and a=path differ: a new offer without it [RFC 6714 §4.2]")
+    call.cema, call.ours = False, ours
+    ours, response = yield from exchange(
+        phone, call, lambda: offer(phone, call, bearer, ours.setup), "RFC 6714 §4.2: a new offer without msrp-cema")
+    if response is not None and response.status < 300:
+        yield from answered(phone, call, bearer, ours, response)
+        return
+    yield Note(f"the new offer failed: {response.status if response else 'no answer'}")
+    yield from releasing.release(phone, call)
+
+
+def start(phone: Phone, call: Call, bearer: Bearer, ours: Description, theirs: Peer, role: sdp.Setup) -> Steps:
+    """Offer and answer are known on both sides, and can be used."""
+    call.failed = False
+    call.role = role
+    bearer.peer_path = theirs.path
+    if role is sdp.Setup.ACTIVE:
+        yield from bearer.media.connect(connecting.destination(phone.settings, ours.cema, theirs))
+    else:
+        yield from bearer.media.listen()
+    yield from settle(phone, call, ours, theirs)
+    yield from bearer.media.agree(theirs.media.fingerprints, phone.now)
+    yield from phone.media_news(call)
+
+
+def settle(phone: Phone, call: Call, ours: Description, theirs: Peer) -> Steps:
+    """Take over what an exchange says, on the connection that is there or about to be."""
+    call.ours, call.peer = ours, theirs
+    before, call.direction = call.direction, theirs.direction.answered(ours.direction)
+    yield from call.bearer.media.pause(not call.direction.sends, phone.now)
+    if call.direction is not before:
+        yield Note(f"a={call.direction} from here on: {'' if call.direction.sends else 'no '}content is sent")
+    yield from phone.tell()
