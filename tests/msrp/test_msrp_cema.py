@@ -91,6 +91,17 @@ def test_when_the_connection_address_is_that_of_the_path(place: Place, path: str
     assert cema.same_place(place, uris.decode_path(path), NAMES.get) is equal
 
 
+@pytest.mark.parametrize(("has_cema", "rule"), [(True, "A4"), (False, "A1")])
+def test_the_worked_example_of_an_offer_through_a_gateway(has_cema: bool, rule: str) -> None:
+    """Only c= and m= were changed: fine with msrp-cema, refused without (M21; spec/msrp.md §10.3)."""
+    path = uris.decode_path("msrps://198.51.100.10:28550/uA3n7QwZ0kRb5YtH;tcp")
+    equal = cema.same_place(Place("192.0.2.1", 40002), path)
+    assert not equal
+    assert cema.same_place(Place("198.51.100.10", 28550), path)
+    assert cema.on_offer(Offer(cema=has_cema, equal=equal, peer_active=False)).name == rule
+    assert at(cema.destination(Model.CEMA, path, Place("192.0.2.1", 40002), peer_cema=True)) == ("192.0.2.1", 40002)
+
+
 def test_without_a_resolver_a_name_equals_itself_only() -> None:
     assert not cema.same_place(Place("10.0.0.10", 5000), uris.decode_path("msrp://a.example.com:5000/s;tcp"))
     assert cema.same_place(Place("a.example.com", 5000), uris.decode_path("msrp://a.example.com:5000/s;tcp"))

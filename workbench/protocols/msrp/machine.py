@@ -193,8 +193,8 @@ class Session:
     """One end of an MSRP session, for as long as its connection lasts.
 
     Args:
-        local_path: our own `a=path`, as text or URIs; the last URI is ours.
-        remote_path: the peer's `a=path`.
+        local_path: our own `a=path`, as text or URIs; the last URI is ours, those before it are relays that we use.
+        remote_path: the peer's `a=path`; the last URI is the peer's, those before it are relays that it uses.
         active: we opened the connection, so we send first.
         accept_types: media types that we take (`a=accept-types`); `*` for any, `text/*` for a group.
         token: makes that many unpredictable letters and digits.
@@ -226,6 +226,9 @@ class Session:
     ) -> None:
         self.local_path: Path = _path(local_path)
         self.remote_path: Path = _path(remote_path)
+        # a=path lists our relays as the peer meets them; we meet them the other way round (RFC 4976 §5.1).
+        self._to_path: Path = (*reversed(self.local_path[:-1]), *self.remote_path)
+        self._from_path: Path = self.local_path[-1:]
         self.active = active
         self.state = State.WAITING
         self._accept = tuple(kind.lower() for kind in accept_types)
@@ -258,7 +261,7 @@ class Session:
         transaction = self._token(_TOKEN_LETTERS)
         self._waiting[transaction] = ("", now + RESPONSE_SECONDS)
         headers = (Header("Message-ID", message_id),)
-        hello = Request(transaction, Method.SEND, self.remote_path, self.local_path, headers)
+        hello = Request(transaction, Method.SEND, self._to_path, self._from_path, headers)
         return [Transmit(wire.encode(hello))]
 
     def send(
@@ -387,7 +390,7 @@ class Session:
             self._quiet[transaction] = message.message_id
             if len(self._quiet) > _QUIET_LIMIT:
                 del self._quiet[next(iter(self._quiet))]
-        request = Request(transaction, Method.SEND, self.remote_path, self.local_path, headers, part, flag)
+        request = Request(transaction, Method.SEND, self._to_path, self._from_path, headers, part, flag)
         return Transmit(wire.encode(request))
 
     def _transaction_for(self, body: bytes) -> str:
@@ -531,12 +534,12 @@ class Session:
             span = wire.decode_byte_range(request.get("Byte-Range") or "1-*/*")
         except MalformedMessageError as error:
             raise Refusal(400, error.what) from None
+        # How long a chunk is tells the payload, not the range; `$` tells how long the message is (RFC 4975 §7.3.1).
+        # So the RFC's own examples arrive, whose ranges count the CRLF behind the body.
         end = span.start - 1 + len(request.body)
-        if span.end is not None and span.end != end and request.flag is not Flag.ABORTED:
-            raise Refusal(400, f"byte range ends at {span.end}, the body at {end}")
         if span.end is not None and len(request.body) > INTERRUPTIBLE_ABOVE:
             raise Refusal(400, f"{len(request.body)} octets in a chunk that can't be interrupted")
-        if span.total is not None and end > span.total:
+        if span.total is not None and end > span.total and request.flag is not Flag.COMPLETE:
             raise Refusal(400, f"body ends at octet {end} of {span.total}")
         if max(end, span.total or 0) > self._max_octets:
             raise Refusal(413, f"message of more than {self._max_octets} octets")
@@ -580,7 +583,7 @@ class Session:
             Header("Status", str(Status(0, 200, "OK"))),
         )
         transaction = self._token(_TOKEN_LETTERS)
-        report = Request(transaction, Method.REPORT, request.from_path, self.local_path, headers)
+        report = Request(transaction, Method.REPORT, request.from_path, self._from_path, headers)
         return [Transmit(wire.encode(report))]
 
     def _refuse(self, request: Request, status: int, reason: str = "") -> list[Event]:
