@@ -1,4 +1,4 @@
-"""Pictures of finished values: ladder, octets, roles, steps, one HTML file. Each has a text form.
+"""Pictures of finished values: ladder, octets, roles, steps, sequence numbers, one HTML file. Each has a text form.
 
 Everything here is a pure function over a `Report`; a `Run` is accepted wherever a report is. Text from a capture is
 escaped. Heavy libraries (anywidget, ipywidgets, plotly) are imported by the functions in `widgets` that need them.
@@ -13,6 +13,7 @@ Text, for terminals:
     print(views.ladder_text(report, between=["UE A", "IMS-AGW"]))
     print(views.octets_text(explain_frame(report, 12)))     # one frame, field by field
     print(views.roles_text(report))                         # TCP and TLS roles of each leg
+    print(views.sequences_text(report))                     # TCP numbers on both sides of the gateway
     print(views.encodings_text(views.encodings(octets)))    # one H.248 message in long text, short text and binary
 
 HTML:
@@ -30,6 +31,7 @@ Notebooks (each returns something that shows itself, and prints as text):
     widgets.octets(run, frame=12)
     widgets.roles(run)
     widgets.timeline(run)
+    widgets.sequences(run)
     widgets.encodings(text)             # type an H.248 message, see it in every encoding
     widgets.knobs(scenario)             # change a knob, run again; .run is the newest run
     widgets.exercise("Which node is the TLS server?", check=lambda answer: answer == "IMS-AGW", solution="...")
@@ -42,12 +44,13 @@ from workbench.views.html import report_html
 from workbench.views.ladder import Lane, Row, ladder_lanes, ladder_rows, ladder_svg, ladder_text
 from workbench.views.octets import octets_html, octets_text
 from workbench.views.roles import LegRoles, role_rows, roles_figure, roles_html, roles_text
+from workbench.views.sequences import Sequences, sequences_figure, sequences_html, sequences_of, sequences_text
 from workbench.views.steps import Step, state_html, step_text, steps
 from workbench.views.timeline import timeline_figure, timeline_text
 
 __all__ = [
-    "Encodings", "Lane", "LegRoles", "Row", "Step", "encodings", "encodings_html", "encodings_text", "ladder_lanes",
-    "ladder_rows", "ladder_svg", "ladder_text", "octets_html", "octets_text", "report_html", "role_rows",
-    "roles_figure", "roles_html", "roles_text", "state_html", "step_text", "steps", "timeline_figure",
-    "timeline_text",
+    "Encodings", "Lane", "LegRoles", "Row", "Sequences", "Step", "encodings", "encodings_html", "encodings_text",
+    "ladder_lanes", "ladder_rows", "ladder_svg", "ladder_text", "octets_html", "octets_text", "report_html",
+    "role_rows", "roles_figure", "roles_html", "roles_text", "sequences_figure", "sequences_html", "sequences_of",
+    "sequences_text", "state_html", "step_text", "steps", "timeline_figure", "timeline_text",
 ]

@@ -1,4 +1,4 @@
-"""Ladder, stepper, octets, roles, timeline, knobs and exercises for JupyterLab. They draw finished values.
+"""Ladder, stepper, octets, roles, timeline, sequences, knobs and exercises for JupyterLab. They draw finished values.
 
 Rows, steps and explanations come from the pure functions of this package; here they only meet buttons. Without
 anywidget the same pictures show themselves as HTML, and everything prints as text. No script is fetched.
@@ -49,6 +49,23 @@ class Picture:
 
     def _repr_html_(self) -> str:
         return self._markup
+
+    def __str__(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+class Drawn:
+    """A plotly figure in a notebook, and text in a terminal. `figure` is the figure."""
+
+    def __init__(self, figure: Any, text: str) -> None:
+        self.figure = figure
+        self._text = text
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        return {**self.figure._repr_mimebundle_(**kwargs), "text/plain": self._text}
 
     def __str__(self) -> str:
         return self._text
@@ -121,6 +138,17 @@ def timeline(shown: Any, session: str | None = None) -> Any:
     from workbench.views.timeline import timeline_figure
 
     return timeline_figure(_report(shown), session)
+
+
+def sequences(shown: Any, session: str | None = None) -> Any:
+    """Sequence numbers on both sides of the gateway, over each other, as a plotly figure; see `views.sequences`."""
+    from workbench.views.sequences import sequences_figure, sequences_html, sequences_text
+
+    report = _report(shown)
+    text = sequences_text(report, session)
+    if find_spec("plotly") is None:
+        return Picture(sequences_html(report, session), text)
+    return Drawn(sequences_figure(report, session), text)
 
 
 def knobs(scenario: Any, seed: int = 1, *, view: Callable[[Any], Any] | None = None) -> Any:
