@@ -13,6 +13,7 @@ Text, for terminals:
     print(views.ladder_text(report, between=["UE A", "IMS-AGW"]))
     print(views.octets_text(explain_frame(report, 12)))     # one frame, field by field
     print(views.roles_text(report))                         # TCP and TLS roles of each leg
+    print(views.bearers_text(report))                       # relay, proxy or merge, and why; bindings of NATs
     print(views.sequences_text(report))                     # TCP numbers on both sides of the gateway
     print(views.encodings_text(views.encodings(octets)))    # one H.248 message in long text, short text and binary
 
@@ -30,6 +31,7 @@ Notebooks (each returns something that shows itself, and prints as text):
     widgets.stepper(run)                # next message, its explanation, every node's roles so far
     widgets.octets(run, frame=12)
     widgets.roles(run)
+    widgets.bearers(run)
     widgets.timeline(run)
     widgets.sequences(run)
     widgets.encodings(text)             # type an H.248 message, see it in every encoding
@@ -39,6 +41,14 @@ Notebooks (each returns something that shows itself, and prints as text):
 
 from __future__ import annotations
 
+from workbench.views.bearers import (
+    BindingRow,
+    HandlingRow,
+    bearers_html,
+    bearers_text,
+    binding_rows,
+    handling_rows,
+)
 from workbench.views.encodings import Encodings, encodings, encodings_html, encodings_text
 from workbench.views.html import report_html
 from workbench.views.ladder import Lane, Row, ladder_lanes, ladder_rows, ladder_svg, ladder_text
@@ -49,7 +59,8 @@ from workbench.views.steps import Step, state_html, step_text, steps
 from workbench.views.timeline import timeline_figure, timeline_text
 
 __all__ = [
-    "Encodings", "Lane", "LegRoles", "Row", "Sequences", "Step", "encodings", "encodings_html", "encodings_text",
+    "BindingRow", "Encodings", "HandlingRow", "Lane", "LegRoles", "Row", "Sequences", "Step", "bearers_html",
+    "bearers_text", "binding_rows", "encodings", "encodings_html", "encodings_text", "handling_rows",
     "ladder_lanes", "ladder_rows", "ladder_svg", "ladder_text", "octets_html", "octets_text", "report_html",
     "role_rows", "roles_figure", "roles_html", "roles_text", "sequences_figure", "sequences_html", "sequences_of",
     "sequences_text", "state_html", "step_text", "steps", "timeline_figure", "timeline_text",

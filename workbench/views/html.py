@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.analysis.explain import explain_message
 from workbench.analysis.explain.fields import Field
+from workbench.views.bearers import BEARERS_STYLE, bearers_html
 from workbench.views.ladder import (
     HEAD_SCRIPT,
     HEAD_STYLE,
@@ -136,6 +137,9 @@ def _section(number: int, one: Any, glossary: _Glossary) -> str:
     targets = {frame: row.message for row in rows for frame in reversed(row.frames)}
     facts = [_verdicts(verdicts, number, targets)] if verdicts is not None else []
     facts.append(f'<div><h3>Roles</h3><div class="scroll">{roles_html(report, style=False)}</div></div>')
+    bearers = bearers_html(report, style=False)
+    if bearers:
+        facts.append(f'<div><h3>TCP handling and NAT bindings</h3><div class="scroll">{bearers}</div></div>')
     parts.append(f'<div class="facts">{"".join(facts)}</div>')
     if report.scenario is not None and scenario is None:
         deviations = "".join(f"<li>{escape(text)}</li>" for text in report.scenario.deviations)
@@ -215,7 +219,7 @@ def _panel(number: int, report: Report, message: Message, row: Row, glossary: _G
             f'<p class="quiet">{escape(" · ".join(facts))}</p>{marks}{comment}{body}</article>')
 
 
-_STYLE = themed(".wb-page") + HEAD_STYLE + SVG_STYLE + OCTETS_STYLE + ROLES_STYLE + """
+_STYLE = themed(".wb-page") + HEAD_STYLE + SVG_STYLE + OCTETS_STYLE + ROLES_STYLE + BEARERS_STYLE + """
 *{box-sizing:border-box}
 .wb-page{margin:0;background:var(--wb-paper);color:var(--wb-ink);
 font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}

@@ -1,4 +1,4 @@
-"""Who does what on each leg: TCP client and server, TLS client and server, a=setup, fingerprints."""
+"""Who does what on each leg: TCP and TLS client and server, a=setup, fingerprints, where its peer is."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from workbench.views.bearers import peer_said
 from workbench.views.palette import COLOURS, escape, plain, themed
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from workbench.analysis.values import Certificate, Leg, Session
 
 COLUMNS = ("session", "leg", "wire", "transport", "bearer on Iq", "TCP client", "TCP server", "TLS client",
-           "TLS server", "TLS", "certificates", "a=setup")
+           "TLS server", "TLS", "certificates", "a=setup", "peer's address")
 
 
 _RIGHT = "matches the announced fingerprint"
@@ -25,7 +26,8 @@ class LegRoles(msgspec.Struct, frozen=True):
     """One row of the role table. Fields are texts for people, `-` where there is nothing; see `Leg` for their sense.
 
     `setup` lists `node: role` as last seen in SDP on the wire of the leg; `matches` is False as soon as one
-    certificate does not fit its announced fingerprint, None where none could be checked.
+    certificate does not fit its announced fingerprint, None where none could be checked. `peer` tells where SDP puts
+    the gateway's peer, where it was seen, and whether the gateway latched.
     """
 
     session: str
@@ -42,12 +44,14 @@ class LegRoles(msgspec.Struct, frozen=True):
     setup: tuple[str, ...]
     matches: bool | None
     frames: tuple[int, ...]
+    peer: str = ""
 
     def cells(self) -> tuple[str, ...]:
         """The row's texts in the order of `COLUMNS`."""
         return tuple(text or "-" for text in (
             self.session, self.leg, self.wire, self.transport, self.bearer, self.tcp_client, self.tcp_server,
-            self.tls_client, self.tls_server, self.tls, "; ".join(self.certificates), ", ".join(self.setup)))
+            self.tls_client, self.tls_server, self.tls, "; ".join(self.certificates), ", ".join(self.setup),
+            self.peer))
 
 
 def role_rows(report: Report, session: str | None = None) -> list[LegRoles]:
@@ -72,7 +76,7 @@ def roles_text(report: Report, session: str | None = None) -> str:
         for line in range(max(map(len, stacks))):
             cells = [(stack[line] if line < len(stack) else "").ljust(width)
                      for stack, width in zip(stacks, wide, strict=True)]
-            lines.append(f"{name if line == 0 else '':<13}  {'  '.join(cells)}".rstrip())
+            lines.append(f"{name if line == 0 else '':<14}  {'  '.join(cells)}".rstrip())
     return "\n".join(lines)
 
 
@@ -144,7 +148,8 @@ def _row(session: Session, leg: Leg, setups: dict[str, str]) -> LegRoles:
     return LegRoles(
         session.id, leg.name, leg.wire, leg.transport, leg.bearer, leg.tcp_client, leg.tcp_server, leg.tls_client,
         leg.tls_server, tls, tuple(map(_certificate, leg.certificates)),
-        tuple(f"{node}: {role}" for node, role in setups.items()), all(known) if known else None, leg.frames)
+        tuple(f"{node}: {role}" for node, role in setups.items()), all(known) if known else None, leg.frames,
+        peer_said(leg))
 
 
 def _certificate(held: Certificate) -> str:

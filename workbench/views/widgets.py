@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.analysis.explain import explain_frame, explain_message
 from workbench.errors import PeerError
+from workbench.views.bearers import bearers_html, bearers_text
 from workbench.views.encodings import encodings as encodings_of
 from workbench.views.encodings import encodings_html, encodings_text, error_text
 from workbench.views.ladder import (
@@ -131,6 +132,13 @@ def roles(shown: Any, session: str | None = None) -> Picture:
     """The role table of each media leg."""
     report = _report(shown)
     return Picture(roles_html(report, session), roles_text(report, session))
+
+
+def bearers(shown: Any, session: str | None = None) -> Picture:
+    """What each gateway does with TCP, and why we say so; the bindings of the NATs."""
+    report = _report(shown)
+    text = bearers_text(report, session)
+    return Picture(bearers_html(report, session) or f"<p>{escape(text)}</p>", text)
 
 
 def timeline(shown: Any, session: str | None = None) -> Any:
