@@ -13,6 +13,7 @@ import pytest
 from workbench import scenarios
 from workbench.errors import ScenarioError
 from workbench.views import widgets
+from workbench.views.widgets import live
 
 
 @cache
@@ -53,8 +54,8 @@ def test_octets_of_a_frame_or_a_message() -> None:
 
 def test_scripts_fetch_nothing() -> None:
     """The widgets' scripts hold no address and import nothing."""
-    for name in ("_LADDER_SCRIPT", "_STEPPER_SCRIPT", "_SHOWN_SCRIPT"):
-        script = getattr(widgets, name)
+    for name in ("LADDER_SCRIPT", "STEPPER_SCRIPT", "SHOWN_SCRIPT"):
+        script = getattr(live, name)
         assert not re.search(r"https?:|\bimport\b|\bfetch\b|XMLHttpRequest", script)
         assert "export default" in script
 
@@ -97,7 +98,7 @@ def test_an_exercise_checks_itself() -> None:
 
 def test_pictures_without_widgets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where anywidget is missing, the same views are HTML for a notebook and text for a terminal."""
-    monkeypatch.setattr(widgets, "_widgets_here", lambda: False)
+    monkeypatch.setattr(widgets, "widgets_here", lambda: False)
     for shown in (widgets.ladder(run()), widgets.stepper(run()), widgets.octets(run(), frame=7), widgets.roles(run())):
         assert shown._repr_html_().startswith("<")
         assert "UE A" in str(shown)

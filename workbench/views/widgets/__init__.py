@@ -1,0 +1,155 @@
+"""Ladder, stepper, octets, roles, timeline, sequences, knobs and exercises for JupyterLab. They draw finished values.
+
+Rows, steps and explanations come from the pure functions of this package; here they only meet buttons. Without
+anywidget the same pictures show themselves as HTML, and everything prints as text. No script is fetched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from importlib.util import find_spec
+from typing import Any
+
+from workbench.analysis.explain import explain_frame, explain_message
+from workbench.views.bearers import bearers_html, bearers_text
+from workbench.views.ladder import ladder_svg, ladder_text
+from workbench.views.octets import octets_html, octets_text
+from workbench.views.palette import escape
+from workbench.views.roles import roles_html, roles_text
+from workbench.views.steps import step_text, steps
+from workbench.views.widgets.live import classes
+from workbench.views.widgets.panels import EncodingsPanel, Exercise, KnobPanel
+from workbench.views.widgets.pictures import Drawn, Picture, escape_lines, report_of, verdicts, widgets_here
+
+__all__ = ["Drawn", "Picture", "bearers", "encodings", "exercise", "knobs", "ladder", "octets", "roles", "sequences",
+           "stepper", "timeline", "verdicts"]
+
+
+def ladder(shown: Any, between: Iterable[str] | None = None, session: str | None = None) -> Any:
+    """A ladder whose messages can be clicked, or walked with Tab and the arrow keys.
+
+    Args:
+        shown: a run or a report.
+        between, session: as in `views.ladder_rows`.
+
+    Returns:
+        A widget. `selected` is the index in `Report.messages` of the chosen message (-1: none) and can be set and
+        observed; `detail` is the HTML of its explanation; `message` is the message itself. `str()` gives the text form.
+    """
+    report = report_of(shown)
+    names = list(between) if between is not None else None
+    if not widgets_here():
+        return Picture(ladder_svg(report, names, session, link=lambda row: f"#m{row.message}"),
+                       ladder_text(report, names, session))
+    return classes()["Ladder"](report, names, session)
+
+
+def stepper(shown: Any, session: str | None = None) -> Any:
+    """One message at a time: previous and next (buttons or arrow keys), its explanation, every node's state so far.
+
+    Returns:
+        A widget. `position` is the index of the step and can be set and observed; `step` is the step itself.
+    """
+    report = report_of(shown)
+    if not widgets_here():
+        found = steps(report, session)
+        return Picture("".join(f"<pre>{escape_lines(step_text(step))}</pre>" for step in found),
+                       "\n\n".join(map(step_text, found)))
+    return classes()["Stepper"](report, session)
+
+
+def octets(shown: Any, frame: int | None = None, message: int | None = None, *, meanings: bool = True) -> Any:
+    """One frame, or one message, octet by octet.
+
+    Args:
+        shown: a run or a report.
+        frame: number of the frame, from 1.
+        message: index in `Report.messages`, instead of a frame.
+        meanings: as in `views.octets_text`, for the text form.
+    """
+    report = report_of(shown)
+    if message is not None:
+        explained: Any = explain_message(report, report.messages[message])
+    else:
+        explained = explain_frame(report, frame or 1)
+    text = octets_text(explained, meanings=meanings)
+    if not widgets_here():
+        return Picture(octets_html(explained), text)
+    return classes()["Shown"](octets_html(explained, script=False), text)
+
+
+def roles(shown: Any, session: str | None = None) -> Picture:
+    """The role table of each media leg."""
+    report = report_of(shown)
+    return Picture(roles_html(report, session), roles_text(report, session))
+
+
+def bearers(shown: Any, session: str | None = None) -> Picture:
+    """What each gateway does with TCP, and why we say so; the bindings of the NATs."""
+    report = report_of(shown)
+    text = bearers_text(report, session)
+    return Picture(bearers_html(report, session) or f"<p>{escape(text)}</p>", text)
+
+
+def timeline(shown: Any, session: str | None = None) -> Any:
+    """Messages over time as a plotly figure, a line a wire; see `views.timeline`."""
+    from workbench.views.timeline import timeline_figure
+
+    return timeline_figure(report_of(shown), session)
+
+
+def sequences(shown: Any, session: str | None = None) -> Any:
+    """Sequence numbers on both sides of the gateway, over each other, as a plotly figure; see `views.sequences`."""
+    from workbench.views.sequences import sequences_figure, sequences_html, sequences_text
+
+    report = report_of(shown)
+    text = sequences_text(report, session)
+    if find_spec("plotly") is None:
+        return Picture(sequences_html(report, session), text)
+    return Drawn(sequences_figure(report, session), text)
+
+
+def knobs(scenario: Any, seed: int = 1, *, view: Callable[[Any], Any] | None = None) -> Any:
+    """A panel with a choice for each knob of a scenario and a button that runs it.
+
+    Args:
+        scenario: a scenario of the catalogue.
+        seed: for each run.
+        view: what to show of a finished run; its expectations with their verdicts by default.
+
+    Returns:
+        A panel. `run` is the newest run or None, `choose(name=value, ...)` sets knobs from code, `start()` runs.
+    """
+    return KnobPanel(scenario, seed, view)
+
+
+def encodings(source: str, *, on_change: Callable[[Any], None] | None = None) -> EncodingsPanel:
+    """An H.248 message to type at, and what it is in long text, in short text and in binary.
+
+    Args:
+        source: the message to begin with, in long or short text.
+        on_change: is given each message tree that could be read.
+
+    Returns:
+        A panel. `write(text)` changes the message from code; `found` is the newest `views.Encodings`, None while what
+        stands there is no message, and `error` says why, with line and column.
+    """
+    return EncodingsPanel(source, on_change)
+
+
+def exercise(
+    prompt: str, check: Callable[[Any], bool], solution: str, *, explanation: str = "", choices: Iterable[str] = (),
+) -> Exercise:
+    """A question that checks its own answer.
+
+    Args:
+        prompt: the question.
+        check: tells whether an answer is right; an error that it raises counts as no.
+        solution: one right answer, folded away until asked for.
+        explanation: why; shown with the solution and after a right answer.
+        choices: answers to choose from; a text field without them.
+
+    Returns:
+        An exercise: call `.answer(value)` in a cell, or type into the panel. `.solved` tells whether it was right.
+    """
+    return Exercise(prompt, check, solution, explanation, tuple(choices))

@@ -1,0 +1,194 @@
+"""Panels of fields and buttons: exercises, knobs, choices, an H.248 message to type at. Each can be used from code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from workbench.errors import PeerError, ScenarioError
+from workbench.views.encodings import encodings as encodings_of
+from workbench.views.encodings import encodings_html, encodings_text, error_text
+from workbench.views.palette import escape
+from workbench.views.widgets.pictures import Picture, html_of, verdict_html, verdicts, widgets_here
+
+LONGEST_MESSAGE = 65_536
+"""Characters of a message that is typed."""
+
+
+class Exercise:
+    """See `exercise`."""
+
+    def __init__(
+        self, prompt: str, check: Callable[[Any], bool], solution: str, explanation: str, choices: tuple[str, ...],
+    ) -> None:
+        self.prompt = prompt
+        self.solution = solution
+        self.explanation = explanation
+        self.choices = choices
+        self.solved = False
+        self._check = check
+
+    def answer(self, value: Any) -> Picture:
+        """Check an answer; the result shows itself."""
+        # A learner's answer may be of any type, and the check need not be ready for all of them.
+        try:
+            right = bool(self._check(value))
+        except Exception:
+            right = False
+        self.solved = self.solved or right
+        said = f"Right. {self.explanation}".strip() if right else "Not yet. Look again, or unfold the solution."
+        return Picture(verdict_html(right, said), said)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        if not widgets_here():
+            return {"text/plain": str(self), "text/html": self._static_html()}
+        return self._panel()._repr_mimebundle_(**kwargs)
+
+    def _static_html(self) -> str:
+        return (f"<p><b>Exercise.</b> {escape(self.prompt)}</p><details><summary>Solution</summary>"
+                f"<p>{escape(self.solution)} {escape(self.explanation)}</p></details>")
+
+    def _panel(self) -> Any:
+        w: Any = import_module("ipywidgets")
+        question = w.HTML(f"<p><b>Exercise.</b> {escape(self.prompt)}</p>")
+        field = (w.RadioButtons(options=list(self.choices), value=None, description="Answer") if self.choices
+                 else w.Text(description="Answer", continuous_update=False))
+        button = w.Button(description="Check", tooltip="Check the answer")
+        result = w.HTML()
+        folded = w.HTML(f"<details><summary>Solution</summary><p>{escape(self.solution)} "
+                        f"{escape(self.explanation)}</p></details>")
+
+        def check(_: Any) -> None:
+            result.value = self.answer(field.value)._repr_html_()
+
+        button.on_click(check)
+        return w.VBox([question, field, button, result, folded])
+
+    def __str__(self) -> str:
+        choices = f"\nChoices: {', '.join(self.choices)}" if self.choices else ""
+        return f"Exercise: {self.prompt}{choices}"
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+class KnobPanel:
+    """See `knobs`."""
+
+    def __init__(self, scenario: Any, seed: int, view: Callable[[Any], Any] | None) -> None:
+        self.scenario = scenario
+        self.seed = seed
+        self.run: Any = None
+        self.error = ""
+        self.chosen: dict[str, str] = {name: knob.default for name, knob in scenario.knobs.items()}
+        self._touched: dict[str, str] = {}
+        self._view = view
+
+    def choose(self, **values: str) -> KnobPanel:
+        """Set knobs; a value that can't be is reported by `start`."""
+        self._touched.update(values)
+        self.chosen.update(values)
+        return self
+
+    def start(self) -> Any:
+        """Run the scenario with the chosen knobs. The run; raises ScenarioError where the choice can't be."""
+        self.run = self.scenario.run(seed=self.seed, **self._touched)
+        return self.run
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        if not widgets_here():
+            return {"text/plain": str(self)}
+        return self._panel()._repr_mimebundle_(**kwargs)
+
+    def _panel(self) -> Any:
+        w: Any = import_module("ipywidgets")
+        wide = {"description_width": "9em"}
+        fields = {
+            name: w.ToggleButtons(options=list(knob.allowed), value=self.chosen[name], description=name,
+                                  tooltips=[knob.meaning] * len(knob.allowed), style=wide)
+            for name, knob in self.scenario.knobs.items()
+        }
+        notes = {name: w.HTML(f"<span style='opacity:.85'>{escape(knob.meaning)}</span>")
+                 for name, knob in self.scenario.knobs.items()}
+        button = w.Button(description="Run", button_style="primary", tooltip="Run the scenario with these knobs")
+        result = w.HTML()
+
+        def start(_: Any) -> None:
+            self.choose(**{name: field.value for name, field in fields.items()
+                           if name in self._touched or field.value != self.scenario.knobs[name].default})
+            try:
+                run = self.start()
+            except ScenarioError as error:
+                self.error = str(error)
+                result.value = verdict_html(False, str(error))
+                return
+            self.error = ""
+            result.value = html_of(self._view(run) if self._view is not None else verdicts(run))
+
+        button.on_click(start)
+        rows = [part for name in fields for part in (fields[name], notes[name])]
+        return w.VBox([*rows, button, result])
+
+    def __str__(self) -> str:
+        lines = [f"knobs of {self.scenario.id}:"]
+        lines += [f"  {name} = {self.chosen[name]} ({' | '.join(knob.allowed)}): {knob.meaning}"
+                  for name, knob in self.scenario.knobs.items()]
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+class EncodingsPanel:
+    """See `encodings`."""
+
+    def __init__(self, source: str, on_change: Callable[[Any], None] | None = None) -> None:
+        self.source = ""
+        self.found: Any = None
+        self.error = ""
+        self._on_change = on_change
+        self.write(source)
+
+    def write(self, source: str) -> Any:
+        """Take another message; what it is in every encoding, or None if it is none."""
+        self.source, self.found, self.error = source, None, ""
+        if len(source) > LONGEST_MESSAGE:
+            self.error = f"longer than {LONGEST_MESSAGE} characters"
+            return None
+        try:
+            self.found = encodings_of(source)
+        except PeerError as error:
+            self.error = error_text(error, source)
+            return None
+        if self._on_change is not None:
+            self._on_change(self.found.message)
+        return self.found
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        if not widgets_here():
+            return {"text/plain": str(self), "text/html": self._markup()}
+        return self._panel()._repr_mimebundle_(**kwargs)
+
+    def _markup(self) -> str:
+        return encodings_html(self.found) if self.found is not None else verdict_html(False, self.error)
+
+    def _panel(self) -> Any:
+        w: Any = import_module("ipywidgets")
+        field = w.Textarea(
+            value=self.source, rows=min(self.source.count("\n") + 2, 28), description="Message",
+            layout=w.Layout(width="100%"), continuous_update=True)
+        result = w.HTML(self._markup())
+
+        def typed(change: Any) -> None:
+            self.write(change["new"])
+            result.value = self._markup()
+
+        field.observe(typed, "value")
+        return w.VBox([field, result])
+
+    def __str__(self) -> str:
+        return encodings_text(self.found) if self.found is not None else self.error
+
+    def __repr__(self) -> str:
+        return str(self)
