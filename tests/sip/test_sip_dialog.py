@@ -74,3 +74,9 @@ def test_the_other_half_of_a_b2bua():
     assert onward.headers.get("Subject") == "lunch" and onward.headers.get("Contact") == "<sip:192.0.2.1>"
     assert "Security-Verify" not in onward.headers and "Route" not in onward.headers
     assert sip.invite_onwards(received, contact="<sip:x>", token=tokens("n"), body=b"").uri == received.uri
+
+
+def test_a_warning_keeps_what_it_says_in_one_quoted_line():
+    """RFC 3261 §20.43: code, agent, quoted text; quotes and backslashes are escaped, line ends become blanks."""
+    assert sip.warning(399, "192.0.2.1", 'no "TLS"\r\nthrough \\ NAT') == (
+        '399 192.0.2.1 "no \\"TLS\\" through \\\\ NAT"')

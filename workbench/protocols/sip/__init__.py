@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workbench.protocols.sip import registration
-from workbench.protocols.sip.dialog import Dialog, invite, invite_onwards, response
+from workbench.protocols.sip.dialog import Dialog, invite, invite_onwards, response, warning
 from workbench.protocols.sip.grammar import (
     Credentials,
     CSeq,
@@ -32,5 +32,5 @@ __all__ = [
     "COMPACT", "REASONS", "AckReceived", "Address", "CSeq", "Credentials", "Dialog", "Event", "Headers", "Message",
     "NameAddress", "PeerViolation", "Request", "RequestReceived", "Response", "ResponseReceived", "TimedOut",
     "Transactions", "Transmit", "Uri", "Via", "address_uri", "decode", "encode", "host_of", "invite", "invite_onwards",
-    "looks_like_sip", "registration", "response", "tag_of", "uri_key",
+    "looks_like_sip", "registration", "response", "tag_of", "uri_key", "warning",
 ]

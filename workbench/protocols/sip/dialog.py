@@ -210,6 +210,18 @@ def response(
     return Response(Headers(tuple(fields)), body, status=status, reason=reason)
 
 
+def warning(code: int, agent: str, text: str) -> str:
+    """The value of a Warning header: why something is not acceptable, for people (§20.43).
+
+    Args:
+        code: three digits, such as 399 (miscellaneous).
+        agent: host that says so.
+        text: what is shown; line ends become blanks.
+    """
+    shown = " ".join(text.split()).replace("\\", "\\\\").replace('"', '\\"')
+    return f'{code} {agent} "{shown}"'
+
+
 def _without_tag(request: Request, name: str) -> str:
     address = NameAddress.decode(request.headers.get(name) or "")
     kept = tuple(one for one in address.parameters if one[0].lower() != "tag")
