@@ -129,6 +129,25 @@ class Reuse(enum.StrEnum):
     EXISTING = "existing"
 
 
+class Direction(enum.StrEnum):
+    """Which way a stream goes, seen from who says it. Source: RFC 8866 §6.7."""
+
+    BOTH = "sendrecv"
+    SEND = "sendonly"
+    RECEIVE = "recvonly"
+    NONE = "inactive"
+
+    @property
+    def sends(self) -> bool:
+        """Who says it sends."""
+        return self in (Direction.BOTH, Direction.SEND)
+
+    @property
+    def receives(self) -> bool:
+        """Who says it is ready to receive."""
+        return self in (Direction.BOTH, Direction.RECEIVE)
+
+
 class E2ae(enum.StrEnum):
     """End-to-access-edge security of an m= line (a=3ge2ae). Source: TS 24.229 §7.5.2."""
 
@@ -329,6 +348,14 @@ class SessionDescription(_Lines, frozen=True):
         """An attribute that holds at both levels: the stream's own, else the session's."""
         own = media.attribute(name)
         return own if own is not None else self.attribute(name)
+
+    def direction_of(self, media: Media) -> Direction:
+        """Which way a stream goes: its own attribute, else the session's, else `sendrecv` (RFC 8866 §6.7)."""
+        for level in (media, self):
+            for line in level.lines:
+                if line.type == "a" and line.value in tuple(Direction):
+                    return Direction(line.value)
+        return Direction.BOTH
 
     def fingerprints_of(self, media: Media) -> tuple[Fingerprint, ...]:
         """The fingerprints for a stream: its own replace the session's (RFC 8122 §5)."""
