@@ -77,13 +77,20 @@ class Said(msgspec.Struct, frozen=True):
     indication: Indication
 
 
+class Stray(msgspec.Struct, frozen=True):
+    """A heartbeat of a termination that we don't know (any more); it was refused with 411 or 430 already (H.248.36)."""
+
+    context: int
+    termination: str
+
+
 class Remark(msgspec.Struct, frozen=True):
     """For the trace."""
 
     text: str
 
 
-Event = Carry | Answered | Lost | Changed | Said | Remark
+Event = Carry | Answered | Lost | Changed | Said | Stray | Remark
 
 # What is known of contexts is over with these; after a takeover there are contexts that nobody here knows.
 _NO_CONTEXTS = (Meaning.BEGUN, Meaning.LEFT, Meaning.HANDED_OFF)
@@ -344,5 +351,9 @@ class Association:
             return (), []
         wrong = self.book.wrong(context, termination, now)
         if wrong is not None:
-            return (wrong,), [Remark(f"Notify of {termination} in context {context}: {wrong.code} {wrong.text}")]
+            told: list[Event] = [Remark(f"Notify of {termination} in context {context}: {wrong.code} {wrong.text}")]
+            beats = any(isinstance(one, indications.TerminationHeartbeat)
+                        for one in indications.observed(context, command))
+            # With 435 it is ours, only elsewhere.
+            return (wrong,), [*told, Stray(context, termination)] if beats and wrong.code != 435 else told
         return (), [Said(one) for one in indications.observed(context, command)]

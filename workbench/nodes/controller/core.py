@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 
 from workbench.errors import LocalProtocolError
 from workbench.net.values import Asked, Command, Drop, Endpoint, Happening, Note, Woke
-from workbench.nodes.controller.association import Association, Said, Transport
+from workbench.nodes.controller.association import Association, Said, Stray, Transport
 from workbench.nodes.controller.engine import Engine, Told
 from workbench.nodes.procedure import Procedures, Steps, earliest
 from workbench.protocols.h248.coding import Coding
@@ -86,6 +86,8 @@ class Controller:
             self._hear(event)
         if isinstance(event, Said):
             return [Note(f"the gateway says: {type(event.indication).__name__}")]
+        if isinstance(event, Stray):
+            return [Note(f"{event.termination} hangs in context {event.context}")]
         commands: list[Command] = [Note(f"{event.meaning} {event.reason}".rstrip())]
         if event.meaning is Meaning.TAKEN_OVER:
             commands += self._run(_learn, now)

@@ -21,7 +21,7 @@ from workbench.nodes.procedure import Await, Procedures, earliest
 from workbench.protocols.h248 import message as h248
 from workbench.protocols.h248.supervision import Changed
 
-Told = Changed | association.Said
+Told = Changed | association.Said | association.Stray
 _CLAUSE = "[TS 23.334 §8]"
 _TRIES = 20
 _AGAIN = 0.5
