@@ -373,12 +373,15 @@ def test_an_established_report_changes_nothing():
 
 
 def test_a_context_that_is_unknown_is_told_so():
-    """F12: a Notify for a context that the controller does not know gets 411."""
+    """F12: a heartbeat of a context that the controller does not know gets 411, and then Subtract."""
     bench = established()
     seen = h248.ObservedEvents(2003, (h248.ObservedEvent("hangterm/thb", "20260301T10153250"),))
-    (reply,) = bench.hears(CONTROL, GATEWAY, bench.control(h248.Request(9002, (h248.Action(99, (h248.Command(
+    reply, order = bench.hears(CONTROL, GATEWAY, bench.control(h248.Request(9002, (h248.Action(99, (h248.Command(
         h248.Kind.NOTIFY, ("ip/1/access/9",), (seen,)),)),))))
     assert text.decode(reply.data).body[0].actions[0].commands[0].error.code == 411
+    (action,) = text.decode(order.data).body[0].actions
+    assert (action.context, action.commands[0].kind, action.commands[0].terminations) == (
+        99, h248.Kind.SUBTRACT, ("ip/1/access/9",))
 
 
 def test_a_gateway_that_does_not_answer_ends_the_call():

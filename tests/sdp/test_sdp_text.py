@@ -194,7 +194,7 @@ def test_garbage_raises_nothing_else(lines, end):
     ("inactive", "sendrecv", True, True), ("sendonly", "x-sendonly", True, False), ("", "inactive", False, False)])
 def test_a_direction_holds_at_both_levels(session, media, sends, receives):
     """RFC 8866 §6.7: the stream's own, else the session's, else sendrecv."""
-    lines = ["v=0", *([f"a={session}"] if session else []), "m=message 9 TCP/MSRP *", *([f"a={media}"] if media else [])]
+    lines = ["v=0", f"a={session or 'x'}", "m=message 9 TCP/MSRP *", f"a={media or 'x'}"]
     described = sdp.decode("\n".join(lines).encode() + b"\n")
     direction = described.direction_of(described.media[0])
     assert (direction.sends, direction.receives) == (sends, receives)

@@ -107,6 +107,8 @@ class Alg(msgspec.Struct, frozen=True):
         bearer: `agnostic` (TCP/TLS, TCP) or `msrp` (TCP/TLS/MSRP, TCP/MSRP) in the m= lines for the gateway.
         tcp: `aware` (the gateway gets TCP roles) or `stateless` (it gets none: TS 23.334 §5.16.1).
         modifies_setup: it may change `a=setup` where the served UE is behind a NAT (TS 23.334 §5.16.2.3).
+        narrows: with it, `actpass` of a served UE behind a NAT is forwarded as `active` (row 7 of the role matrix);
+            False: as it is, and an `active` answer leads to merge mode (row 8).
         starts_tcp: what makes the gateway open a connection: `interlinkage`, or a `signal` after the answer.
         msrp: `cema` (path untouched), `sessmatch` (host and port of the path's first URI become the gateway's), or
             `aware` (the gateway rewrites MSRP): TS 23.334 §5.19.
@@ -130,6 +132,7 @@ class Alg(msgspec.Struct, frozen=True):
     strips: bool = True
     tcp: Literal["aware", "stateless"] = "aware"
     modifies_setup: bool = False
+    narrows: bool = False
     starts_tcp: Literal["interlinkage", "signal"] = "interlinkage"
     msrp: Literal["cema", "sessmatch", "aware"] = "cema"
     plain_answer: Literal["reconfigure", "forward"] = "reconfigure"
@@ -276,7 +279,7 @@ def build(topology: Topology, seed: int, epoch: float) -> dict[str, Node]:
                 nodes[node.name] = ImsAlg(
                     node.name, access=node.access, core=node.core, control=node.control, gateway=node.gateway,
                     routes=node.routes, source=source, bearer=Bearer(node.bearer), strips=node.strips,
-                    coding=node.coding, tcp=Tcp(node.tcp), modifies_setup=node.modifies_setup,
+                    coding=node.coding, tcp=Tcp(node.tcp), modifies_setup=node.modifies_setup, narrows=node.narrows,
                     starts_tcp=StartsTcp(node.starts_tcp), msrp=Msrp(node.msrp),
                     plain_answer=PlainAnswer(node.plain_answer), guards_e2e=node.guards_e2e)
             case Stun():

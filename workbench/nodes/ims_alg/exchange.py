@@ -1,0 +1,305 @@
+"""One offer and its answer through the edge, and the connection that they set up through the gateway.
+
+Reads like the numbered steps of TS 23.334: reserve towards the answerer, offer, answer, configure there, reserve and
+configure towards the offerer, answer. In merge mode at the terminating side (§6.2.18.4) the offerer's side comes before
+the offer. A first INVITE and a re-offer that asks for a new connection are the same here.
+
+Source: TS 23.334 §6.2.10.3, §6.2.10A, §6.2.18.2 to §6.2.18.4; section 7.3 of the stage-2 digest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import msgspec
+
+from workbench.net.values import Command
+from workbench.nodes.ims_alg import judging, msrp_paths, releasing, rewriting, roles
+from workbench.nodes.ims_alg.calls import ACCESS, Anchor, Call, End, Leg, Rejected, Said, Treatment
+from workbench.nodes.ims_alg.edge import Edge
+from workbench.nodes.ims_alg.orders import OPEN, protected, through
+from workbench.nodes.ims_alg.roles import Row, Served, Situation
+from workbench.nodes.ims_alg.settings import Msrp, StartsTcp, Tcp
+from workbench.nodes.procedure import Await, Steps
+from workbench.protocols import sdp, sip
+
+_LATE_SECONDS = 180.0
+
+Wait = Generator[Command | Await, Any, None]
+
+
+class Establishment:
+    """An exchange that sets up a connection.
+
+    Args:
+        call: with its `exchange`.
+        answerer: who gets the offer onwards; `uri` is the Request-URI there, None: as received.
+        invite, key, tag: the offerer's INVITE, its transaction, and our To tag.
+    """
+
+    def __init__(
+        self, edge: Edge, call: Call, answerer: Leg, invite: sip.Request, key: str, tag: str, offer: Said,
+        uri: str | None = None,
+    ) -> None:
+        self._edge, self._call, self._offer = edge, call, offer
+        self._offerer, self._answerer = call.other(answerer), answerer
+        self._invite, self._key, self._tag, self._uri = invite, key, tag, uri
+        settings = edge.settings
+        self.situation, self.anchor = self._decide()
+        self._guarded = settings.guards_e2e and self.anchor.treatment is Treatment.E2E
+
+    def _decide(self) -> tuple[Situation, Anchor]:
+        """Treatment, NAT, MSRP mode and TCP handling of the offered stream. Raises Rejected."""
+        settings, media = self._edge.settings, self._offer.media
+        registration = self._edge.registrations.get(self._call.served)
+        served = Served.OFFERER if self._offerer.side == ACCESS else Served.ANSWERER
+        treatment = (judging.from_ue if served is Served.OFFERER else judging.from_core)(media, registration)
+        nat = judging.behind_nat(
+            registration, self._call.access, self._offer if served is Served.OFFERER else None)
+        mode = msrp_paths.mode_of(settings, treatment, media, fell_back=self._call.cema_refused)
+        # TLS that ends here, and MSRP that is rewritten, need a connection of its own on each leg (R-5.16.1-6).
+        aware = settings.tcp is Tcp.AWARE or treatment is Treatment.E2AE or mode is Msrp.AWARE
+        situation = Situation(
+            sdp.written_setup(media), served, nat, settings.modifies_setup, aware,
+            treatment is Treatment.E2E and settings.guards_e2e, settings.narrows)
+        names = settings.names_msrp and sdp.is_msrp(media) and treatment is not Treatment.E2E
+        return situation, Anchor(treatment, mode, aware, nat, {}, names_msrp=names)
+
+    def run(self) -> Generator[Command | Await, Any, Row | None]:
+        """Carry it out. Gives the row of the role matrix; None where the answerer refused the stream (port 0).
+
+        Raises:
+            Rejected: it can't be; what was reserved is still the anchor's.
+        """
+        judging.check_offer(self.situation, self._guarded, self.situation.served is Served.OFFERER)
+        onwards = roles.forwarded(self.situation)
+        prepared = roles.prepared(self.situation)
+        steps = _steps(self.situation, self.anchor, merged=prepared is not None)
+
+        far = self._edge.iq.first(self.anchor, self._answerer.side, self._offer.media, onwards)
+        yield from self._order(self._edge.iq.reserve(
+            self.anchor, far, f"{steps.reserve}: Reserve AGW Connection Point {far.name} {steps.clause}"))
+        self._name(far)
+        near = self._edge.iq.first(self.anchor, self._offerer.side, self._offer.media, None)
+        if prepared is not None:
+            yield from self._reserve_near(near, prepared.offerer_leg, OPEN, f"{steps.second}: {_BOTH}", steps.clause)
+
+        forwarded = self._sent_on(far, self._offer, onwards, is_offer=True)
+        response = yield from self._ask(forwarded, f"{steps.offer}: {_offer(self.anchor, far)} {steps.clause}")
+        answer = judging.said(response.body)
+        judging.check_answer(forwarded.effective(forwarded.media[0]), answer)
+        if answer.media.rejected:
+            yield from self._refused(answer)
+            return None
+        row = self._settle(answer, far)
+
+        self._edge.iq.settle(self.anchor, far, row.answerer_leg, answer)
+        far.point = msgspec.structs.replace(far.point, mode=through(self.anchor, answer, self._offer))
+        yield from self._order(self._edge.iq.configure(
+            self.anchor, far, f"{steps.configure}: Configure AGW Connection Point {far.name} {steps.clause}"))
+        open_as = through(self.anchor, self._offer, answer)
+        if prepared is None:
+            yield from self._reserve_near(near, row.offerer_leg, open_as, f"{steps.second}: {_BOTH}", steps.clause)
+        elif near.point.mode is not open_as:
+            yield from self._order(self._edge.iq.change_through_connection(
+                near, open_as, f"Change Through-Connection {near.name} [TS 23.334 §6.2.11]"))
+        self._name(near)
+        yield from self._order(self._edge.iq.advertise(
+            self.anchor, near, f"{steps.second}: MSRP path of {near.name} [TS 23.334 §5.19.4]"))
+
+        back = self._sent_on(near, answer, row.returned, is_offer=False)
+        yield from self._answer(back, f"{steps.answer}: {_answer(self.anchor, near)} {steps.clause}")
+        return row
+
+    # Steps
+
+    def _reserve_near(self, near: End, role: sdp.Setup | None, mode: Any, what: str, clause: str) -> Wait:
+        self._edge.iq.settle(self.anchor, near, role, self._offer)
+        near.point = msgspec.structs.replace(near.point, mode=mode)
+        yield from self._order(self._edge.iq.reserve(self.anchor, near, f"{what} {near.name} {clause}"))
+
+    def _settle(self, answer: Said, far: End) -> Row:
+        """What the answer leads to: the row of the role matrix, and whether the gateway interworks MSRP after all."""
+        row = judging.row_of(self.situation, answer, self._call.access, guarded=self._guarded)
+        self.anchor.row = row
+        offer, mode = self._offer.media, self.anchor.mode
+        self._call.cema_refused = msrp_paths.cema_refused(mode, offer, answer.media)
+        if msrp_paths.turns_aware(self._edge.settings, mode, offer, answer.media):
+            # The answerer was given the offerer's own path: that is what its requests will name.
+            self.anchor.mode, self.anchor.state_aware = Msrp.AWARE, True
+            far.path = offer.attribute("path") or ""
+        return row
+
+    def _name(self, end: End) -> None:
+        """The gateway's own URI on a leg, in application-aware interworking."""
+        if self.anchor.mode is Msrp.AWARE and not end.path:
+            secure = protected(self.anchor, end.side, self._offer.media)
+            end.path = msrp_paths.own_path(end.local, self._edge.source.token(16), secure=secure)
+
+    def _sent_on(
+        self, end: End, said: Said, setup: sdp.Setup | None, *, is_offer: bool,
+    ) -> sdp.SessionDescription:
+        return rewriting.sent_on(
+            self.anchor, end, said, setup, is_offer=is_offer, strips=self._edge.settings.strips)
+
+    def _order(self, order: Wait) -> Wait:
+        """An order to the gateway; afterwards the offer may have been withdrawn."""
+        yield from order
+        _check(self._call)
+
+    def _ask(self, offer: sdp.SessionDescription, why: str) -> Generator[Command | Await, Any, sip.Response]:
+        return (yield from asked(
+            self._edge, self._call, self._answerer, self._invite, self._key, self._tag, sdp.encode(offer), why,
+            self._uri))
+
+    def _refused(self, answer: Said) -> Steps:
+        """The answerer refused the stream (port 0): so does our answer; nothing stays reserved."""
+        yield from self._edge.iq.release(self.anchor)
+        host = self._edge.sip.locals[self._offerer.side].host
+        yield from self._answer(rewriting.removed(answer, host), "the stream was refused [RFC 3264 §6]")
+
+    def _answer(self, description: sdp.SessionDescription, why: str) -> Steps:
+        yield from answered(
+            self._edge, self._call, self._invite, self._key, self._tag, sdp.encode(description), why)
+
+
+_BOTH = "Reserve and Configure AGW Connection Point"
+
+
+# SIP's part, which other exchanges have as well
+
+def asked(
+    edge: Edge, call: Call, answerer: Leg, invite: sip.Request, key: str, tag: str, body: bytes, why: str,
+    uri: str | None = None,
+) -> Generator[Command | Await, Any, sip.Response]:
+    """Hand an offer on and wait for its 2xx; provisional answers go back.
+
+    Raises:
+        Rejected: it was refused, nobody answered, or the offer was withdrawn (then it is cancelled onwards).
+    """
+    exchange, offerer = call.exchange, call.other(answerer)
+    assert exchange is not None
+    _check(call)
+    request, onward = yield from edge.sip.invite(answerer, invite, body, why, uri)
+    while True:
+        response = yield Await((("sip", onward), ("exchange", exchange.key)))
+        if exchange.withdrawn is not None:
+            steps = _abandoned(edge, call, answerer, request, onward, response)
+            yield from edge.procedures.start(steps, edge.sip.now)
+            raise exchange.withdrawn
+        if not isinstance(response, sip.Response):
+            raise Rejected(408, "nobody answered")
+        if response.status >= 300:
+            raise Rejected(response.status, "the other end refused", reason=response.reason)
+        if response.status >= 200:
+            edge.sip.agreed(call, answerer, request, response)
+            return response
+        if response.status > 100:
+            ringing = sip.response(
+                invite, response.status, response.reason, tag, contact=edge.sip.contact(offerer.side))
+            yield from edge.sip.reply(offerer.side, key, ringing, "provisional response passed on")
+
+
+def answered(
+    edge: Edge, call: Call, invite: sip.Request, key: str, tag: str, body: bytes, why: str,
+) -> Steps:
+    """The answer goes back to the offerer."""
+    exchange = call.exchange
+    assert exchange is not None
+    offerer = exchange.offerer
+    accepted = sip.response(invite, 200, "OK", tag, contact=edge.sip.contact(offerer.side), body=body)
+    if offerer.dialog is None:
+        edge.calls.begin(call, offerer, sip.Dialog.of_callee(invite, accepted))
+    exchange.answered = True
+    yield from edge.sip.reply(offerer.side, key, accepted, why)
+
+
+def acknowledged(edge: Edge, call: Call, key: str) -> Generator[Command | Await, Any, bool]:
+    """The offerer's ACK is followed by ours to the answerer; without one the call is over (RFC 3261 §13.3.1)."""
+    exchange = call.exchange
+    assert exchange is not None
+    came = yield Await((("ack", key),))
+    call.exchange = None
+    if call.over:
+        return False
+    yield from edge.sip.ack(call.other(exchange.offerer), "ACK passed on")
+    if came is None:
+        yield from releasing.over(edge, call, "no ACK came: BYE", "no ACK came")
+    return came is not None
+
+
+def started(edge: Edge, call: Call, anchor: Anchor) -> Steps:
+    """Establish TCP connection where an order has to: once both peers have offer and answer (R-5.16.2.2-5)."""
+    if edge.settings.starts_tcp is not StartsTcp.SIGNAL or not anchor.state_aware or call.anchor is not anchor:
+        return
+    try:
+        for end in anchor.ends.values():
+            if end.point.setup is sdp.Setup.ACTIVE:
+                yield from edge.iq.start_tcp(
+                    anchor, end, f"Establish TCP connection at {end.name} [TS 23.334 §5.16.2.2]")
+    except Rejected:
+        yield from releasing.lost(edge, call)
+
+
+def _abandoned(edge: Edge, call: Call, leg: Leg, request: sip.Request, key: str, response: Any) -> Steps:
+    """CANCEL an INVITE of ours, as soon as it may be (RFC 3261 §9.1); a faster 2xx is ended with BYE."""
+    sent = False
+    while True:
+        sent = sent or (yield from edge.sip.cancel(leg, key))
+        if isinstance(response, sip.Response) and 200 <= response.status < 300:
+            edge.sip.agreed(call, leg, request, response)
+            yield from edge.sip.bye(leg, "the answer came too late: BYE")
+            # Inside a call the two halves don't agree any more.
+            yield from releasing.over(edge, call, "the halves of the call differ: BYE", "the answer came too late")
+            return
+        if isinstance(response, sip.Response) and response.status >= 300:
+            return
+        response = yield Await((("sip", key),), _LATE_SECONDS)
+        if response is None:
+            return
+
+
+def _check(call: Call) -> None:
+    if call.exchange is not None and call.exchange.withdrawn is not None:
+        raise call.exchange.withdrawn
+
+
+# What the steps are called
+
+class _Steps(msgspec.Struct, frozen=True):
+    """Numbers of the steps in the call flow, and its clause."""
+
+    clause: str
+    reserve: str = "steps 2-4"
+    offer: str = "steps 5-6"
+    configure: str = "steps 8-10"
+    second: str = "steps 11-13"
+    answer: str = "steps 14-15"
+
+
+def _steps(situation: Situation, anchor: Anchor, *, merged: bool) -> _Steps:
+    served_offers = situation.served is Served.OFFERER
+    if merged:
+        return _Steps("[TS 23.334 §6.2.18.4]", offer="step 8", configure="steps 10-12", second="steps 5-7",
+                      answer="step 13")
+    match anchor.treatment:
+        case Treatment.E2AE:
+            clause = "6.2.10.3.1.1.1" if served_offers else "6.2.10.3.1.2.1"
+        case Treatment.E2E:
+            clause = "6.2.10A"
+        case Treatment.PLAIN:
+            clause = "6.2.18.2" if not anchor.state_aware else "6.2.18.4" if situation.changes else "6.2.18.3"
+    return _Steps(f"[TS 23.334 §{clause}]", answer="steps 14-15" if served_offers else "step 14")
+
+
+def _offer(anchor: Anchor, far: End) -> str:
+    if anchor.treatment is not Treatment.E2AE:
+        return "offer with the gateway's address"
+    return "offer with e2ae applied" if far.side == ACCESS else "offer without security"
+
+
+def _answer(anchor: Anchor, near: End) -> str:
+    if anchor.treatment is not Treatment.E2AE:
+        return "answer with the gateway's address"
+    return "answer with the gateway's fingerprint" if near.side == ACCESS else "answer without security"

@@ -1,0 +1,130 @@
+"""What is made of an offer and of an answer before anything is ordered: usable or not, which treatment, which NAT.
+
+Source: TS 24.229 §6.7.2, decision table R-24.229-4; TS 23.334 §5.16.2.3, §6.2.10A; RFC 3264 §6.
+"""
+
+from __future__ import annotations
+
+from workbench.errors import PeerError
+from workbench.nodes.ims_alg import msrp_paths, roles
+from workbench.nodes.ims_alg.calls import Leg, Registration, Rejected, Said, Treatment, canonical
+from workbench.nodes.ims_alg.roles import Joined, Row, Situation
+from workbench.protocols import sdp
+
+MECHANISM = "msrp-tls"
+
+
+def said(body: bytes) -> Said:
+    """A description with one TCP stream. Raises Rejected (488)."""
+    try:
+        described = sdp.decode(body)
+    except PeerError as error:
+        raise Rejected(488, f"SDP: {error}") from error
+    if len(described.media) != 1:
+        raise Rejected(488, "one stream is what can be handled here")
+    written = described.media[0]
+    transport = sdp.transport_of(written.proto)
+    if transport is None or transport.carrier != "tcp" or transport.security not in (None, "tls"):
+        raise Rejected(488, f"{written.proto} can't be handled here")
+    connection = described.connection_of(written)
+    if connection is None or written.port is None or not 0 <= written.port < 65_536:
+        raise Rejected(488, "SDP without an address")
+    media = described.effective(written)
+    if sdp.is_msrp(media) and not media.rejected:
+        msrp_paths.path_of(media.attribute("path") or "")
+    return Said(described, written, media)
+
+
+def secured(media: sdp.Media) -> bool:
+    """TLS, as the m= line says."""
+    transport = sdp.transport_of(media.proto)
+    return transport is not None and transport.security is not None
+
+
+# Treatments
+
+def from_ue(media: sdp.Media, registration: Registration | None) -> Treatment:
+    """Rows 1, 3, 4 and 5 of the decision table: what a UE's offer gets. Never a silent downgrade."""
+    if media.attribute("3ge2ae") == sdp.E2ae.REQUESTED and secured(media):
+        if not sdp.is_msrp(media) or registration is None or MECHANISM not in registration.mechanisms:
+            raise Rejected(488, "e2ae was requested without agreement at registration")
+        if not media.fingerprints:
+            raise Rejected(488, "e2ae was requested without a fingerprint")
+        return Treatment.E2AE
+    return Treatment.E2E if secured(media) else Treatment.PLAIN
+
+
+def from_core(media: sdp.Media, registration: Registration | None) -> Treatment:
+    """Rows 2, 3 and 5: what an offer from the core gets."""
+    if secured(media):
+        return Treatment.E2E
+    agreed = registration is not None and MECHANISM in registration.mechanisms
+    return Treatment.E2AE if agreed and sdp.is_msrp(media) else Treatment.PLAIN
+
+
+# NAT
+
+def behind_nat(registration: Registration | None, ue: Leg, offer: Said | None) -> bool:
+    """The served UE's packets come from another address than its Contact or its own SDP names."""
+    registered = registration is not None and registration.behind_nat
+    return registered or (offer is not None and not reachable(ue, offer))
+
+
+def reachable(ue: Leg, said_by_ue: Said) -> bool:
+    """The UE's SDP names the address that its packets come from: nothing translates it, or it has asked (STUN)."""
+    return canonical(said_by_ue.address.host) == ue.target[0]
+
+
+# Offers and answers
+
+def check_offer(situation: Situation, end_to_end_guarded: bool, served_offers: bool) -> None:
+    """Refuse what can't work: end-to-end TLS whose served UE, behind a NAT, would have to be reached (§6.1)."""
+    if not end_to_end_guarded or not situation.behind_nat:
+        return
+    waits = sdp.Setup.PASSIVE if served_offers else sdp.Setup.ACTIVE
+    if (situation.offered or sdp.Setup.ACTIVE) is waits:
+        raise unreachable()
+
+
+def unreachable() -> Rejected:
+    """The refusal of an end-to-end TLS stream that would have to be opened towards a UE behind a NAT."""
+    return Rejected(
+        488, "end-to-end TLS towards a UE behind a NAT that would be TCP-passive is not supported", warns=True)
+
+
+def check_answer(forwarded: sdp.Media, answer: Said) -> None:
+    """Transport kept, fingerprint there (F10, F11), nothing else illegal; a=setup is looked at in `row_of`."""
+    violations = [one for one in sdp.check_answer(forwarded, answer.media) if not one.rule.startswith("setup-answer")]
+    if violations:
+        raise Rejected(502, f"the answer is not legal: {violations[0].what}")
+    protected = secured(forwarded) and forwarded.attribute("fingerprint") is not None
+    if protected and not answer.media.fingerprints and not answer.media.rejected:
+        raise Rejected(502, "no fingerprint in the answer to an offer with TLS")
+
+
+def row_of(situation: Situation, answer: Said, ue: Leg, *, guarded: bool) -> Row:
+    """The row of the role matrix that offer and answer lead to.
+
+    An answerer that waits although its offer forbade it is reached directly where it can be (R-5.16.2.3-12).
+
+    Raises:
+        Rejected: 488, the answer is none, or the connection could not be made.
+    """
+    answered = setup_of(answer.media)
+    served_answers = situation.served is roles.Served.ANSWERER
+    row = roles.settled(situation, answered)
+    if row is None and situation.changes and served_answers and reachable(ue, answer):
+        row = roles.unchanged(situation, answered)
+    if row is None and situation.changes and served_answers:
+        raise Rejected(488, f"the UE behind a NAT answers a=setup:{answered or 'nothing'}: nobody can open", warns=True)
+    if row is None:
+        raise Rejected(502, f"the answer is not legal: a=setup:{answered} [RFC 4145 §4.1]")
+    waits = row.joined is not Joined.NOT and roles.served_waits(situation, row)
+    if guarded and situation.behind_nat and waits and not (served_answers and reachable(ue, answer)):
+        raise unreachable()
+    return row
+
+
+def setup_of(media: sdp.Media) -> sdp.Setup | None:
+    """a=setup as it is written; None where it is absent, unknown, or holdconn with MSRP (RFC 6135 §4.2)."""
+    return sdp.written_setup(media)

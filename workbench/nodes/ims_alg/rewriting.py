@@ -1,0 +1,65 @@
+"""SDP on its way through the edge: what the peer of the next leg reads.
+
+Source: TS 23.334 §5.2, §6.2.10.3, §6.2.10A; TS 24.229 §6.7.2; matrix 7.1 of the stage-2 digest.
+"""
+
+from __future__ import annotations
+
+from workbench.net.values import Endpoint
+from workbench.nodes.ims_alg import msrp_paths
+from workbench.nodes.ims_alg.calls import ACCESS, Anchor, End, Said, Treatment
+from workbench.nodes.ims_alg.orders import protected
+from workbench.protocols import sdp
+
+SECURITY_ATTRIBUTES = ("3ge2ae", "fingerprint", "tls-id")
+
+
+def sent_on(
+    anchor: Anchor, end: End, said: Said, setup: sdp.Setup | None, *, is_offer: bool, strips: bool,
+) -> sdp.SessionDescription:
+    """A description with the gateway's address of a leg, and what else changes there.
+
+    Args:
+        end: of the leg that it goes to.
+        setup: what the role matrix makes of a=setup; None leaves what is there, or nothing.
+        strips: see `Settings`.
+    """
+    described, media = said.described, said.written
+    if anchor.treatment is Treatment.E2AE and end.side == ACCESS:
+        media = _protected(media, end, is_offer=is_offer)
+    elif anchor.treatment is Treatment.E2AE:
+        described, media = _in_the_clear(described, media, strips=strips)
+    if setup is not None and setup is not sdp.written_setup(said.media):
+        media = media.with_attribute("setup", setup)
+    secure = protected(anchor, end.side, said.media)
+    media = msrp_paths.sent_on(
+        media, anchor.mode, end.local, end.path, secure=secure,
+        same_security=anchor.treatment is not Treatment.E2AE)
+    return anchored(described, media, end.local)
+
+
+def anchored(described: sdp.SessionDescription, media: sdp.Media, local: Endpoint) -> sdp.SessionDescription:
+    """The description with the gateway's address in place of the sender's (R-5.2-6)."""
+    return described.with_connection(local.host).with_media(0, media.without_connection().with_port(local.port))
+
+
+def removed(said: Said, host: str) -> sdp.SessionDescription:
+    """The description of a stream that is taken out or refused: port 0, and no address of the other side."""
+    return anchored(said.described, said.written, Endpoint(host, 0))
+
+
+def _protected(media: sdp.Media, end: End, *, is_offer: bool) -> sdp.Media:
+    """With e2ae, as the UE reads it: TLS, the gateway's fingerprint, and in an offer that e2ae is applied."""
+    media = media.with_proto(media.proto.replace("TCP/", "TCP/TLS/", 1))
+    if is_offer:
+        media = media.with_attribute("3ge2ae", sdp.E2ae.APPLIED)
+    return media.with_attribute("fingerprint", end.given.fingerprint if end.given is not None else "")
+
+
+def _in_the_clear(
+    described: sdp.SessionDescription, media: sdp.Media, *, strips: bool,
+) -> tuple[sdp.SessionDescription, sdp.Media]:
+    """With e2ae, as the core reads it: no TLS, no security attribute at either level (R-24.229-3)."""
+    for name in SECURITY_ATTRIBUTES if strips else ():
+        media, described = media.without_attribute(name), described.without_attribute(name)
+    return described, media.with_proto(media.proto.replace("/TLS/", "/"))

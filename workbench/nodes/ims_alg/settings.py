@@ -1,0 +1,67 @@
+"""How an IMS-ALG is set up: choices of an operator, and switches that weaken it to show what they are for."""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+
+class Bearer(enum.StrEnum):
+    """How m= lines on Iq name the bearer: without the application (TS 23.334 §5.19.2, CEMA), or with it."""
+
+    AGNOSTIC = "agnostic"
+    MSRP = "msrp"
+
+
+class Tcp(enum.StrEnum):
+    """Whether the gateway is told TCP roles (TS 23.334 §5.16.2), or none (§5.16.1)."""
+
+    AWARE = "aware"
+    STATELESS = "stateless"
+
+
+class StartsTcp(enum.StrEnum):
+    """What makes the gateway open a connection: the one that comes in, or an order (H.248.89)."""
+
+    INTERLINKAGE = "interlinkage"
+    SIGNAL = "signal"
+
+
+class Msrp(enum.StrEnum):
+    """What becomes of a=path (TS 23.334 §5.19.2, §5.19.3, §5.19.4)."""
+
+    CEMA = "cema"
+    SESSMATCH = "sessmatch"
+    AWARE = "aware"
+
+
+class PlainAnswer(enum.StrEnum):
+    """What an answer without a=msrp-cema to an offer with it leads to (TS 23.334 §5.19.2)."""
+
+    RECONFIGURE = "reconfigure"
+    FORWARD = "forward"
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """What an IMS-ALG does where the specifications leave a choice.
+
+    Args:
+        strips: security attributes are taken out of SDP for the core (R-24.229-3); False weakens.
+        tcp, starts_tcp, msrp, plain_answer: see there.
+        modifies_setup: a=setup may be changed where the served UE is behind a NAT (TS 23.334 §5.16.2.3).
+        narrows: with it, an actpass of a served UE behind a NAT is forwarded as active (row 7 of the role matrix);
+            without, as it is, and an active answer to it leads to merge mode (row 8).
+        names_msrp: m= lines on Iq name MSRP although the gateway gets no paths.
+        guards_e2e: a=setup of a stream with end-to-end TLS is never changed (R-5.16.2.3-14); False weakens.
+    """
+
+    strips: bool = True
+    tcp: Tcp = Tcp.AWARE
+    modifies_setup: bool = False
+    narrows: bool = False
+    starts_tcp: StartsTcp = StartsTcp.INTERLINKAGE
+    msrp: Msrp = Msrp.CEMA
+    plain_answer: PlainAnswer = PlainAnswer.RECONFIGURE
+    guards_e2e: bool = True
+    names_msrp: bool = False
