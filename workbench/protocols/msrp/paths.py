@@ -14,6 +14,7 @@ from workbench.protocols.msrp.responses import Refusal
 from workbench.protocols.msrp.uri import Matching, Path
 
 _ASKED_LIMIT = 256
+_ONE_HOP = (Method.SEND.value, Method.REPORT.value)  # a REPORT has no response at all
 
 # To-Path is the first header and From-Path the second (RFC 4975 §7.1). Groups: name, URIs, name, URIs.
 _PATHS = re.compile(rb"(\r\nTo-Path:[ \t]*)([^\r\n]*)(\r\nFrom-Path:[ \t]*)([^\r\n]*)\r\n", re.IGNORECASE)
@@ -47,9 +48,11 @@ class Paths:
 
     def __init__(self, *, local: Path, onward: Path, origin: Path, matching: Matching) -> None:
         self._local = local
-        self._onward = onward
-        self._origin = origin
         self._matching = matching
+        # To SEND a response goes one hop back, to other methods all the way; it comes from who answers (RFC 4975 §7.2).
+        self._to, self._to_hop = _encode(onward), _encode(onward[:1])
+        self._from, self._from_us = _encode(origin), _encode(origin[-1:])
+        self._right: dict[bool, tuple[bytes, bytes]] = {}  # what was right last, of responses and requests
         self._asked: dict[str, None] = {}  # transactions passed on that are not SEND: their responses name whole paths
         self.back: Paths = self
 
@@ -70,17 +73,13 @@ class Paths:
             raise Refusal(400, "To-Path and From-Path are not the first two headers")
         if _SECOND_PATH.search(head, found.end() - 2):
             raise Refusal(400, "a path stands in two headers")
-        try:
-            named, _ = _decode(found[2]), _decode(found[4])
-        except MalformedMessageError as error:
-            raise Refusal(400, error.what) from None
-        if not self._names_us(named, start.response):
-            raise Refusal(481, f"To-Path is {uris.encode_path(named)}, not {uris.encode_path(self._local)}")
+        written = (found[2], found[4])
+        if self._right.get(start.response) != written:  # mostly they are those of the message before
+            self._check(*written, response=start.response)
+            self._right[start.response] = written
         to_path, from_path = self._of_response(start) if start.response else self._of_request(start)
         return b"".join((
-            head[: found.start(2)], uris.encode_path(to_path).encode(),
-            head[found.end(2) : found.start(4)], uris.encode_path(from_path).encode(), head[found.end(4) :],
-        ))
+            head[: found.start(2)], to_path, head[found.end(2) : found.start(4)], from_path, head[found.end(4) :]))
 
     def refusal(self, start: Start, head: bytes, status: int) -> bytes | None:
         """The response to a request that ends here; None where none is allowed, or nobody is named to send it to."""
@@ -91,6 +90,14 @@ class Paths:
         if not from_path:
             return None
         return responses.response(start.transaction, start.what, status, to_path or self._local[-1:], from_path)
+
+    def _check(self, to_path: bytes, from_path: bytes, response: bool) -> None:
+        try:
+            named, _ = _decode(to_path), _decode(from_path)
+        except MalformedMessageError as error:
+            raise Refusal(400, error.what) from None
+        if not self._names_us(named, response):
+            raise Refusal(481, f"To-Path is {uris.encode_path(named)}, not {uris.encode_path(self._local)}")
 
     def _names_us(self, named: Path, response: bool) -> bool:
         """Whether a To-Path is what stands before us.
@@ -104,19 +111,23 @@ class Paths:
         expected = self._local[:size] if response else self._local[-size:]
         return all(uris.equal(one, other, self._matching) for one, other in zip(named, expected, strict=True))
 
-    def _of_request(self, start: Start) -> tuple[Path, Path]:
-        if start.what not in (Method.SEND, Method.REPORT):  # a REPORT has no response
+    def _of_request(self, start: Start) -> tuple[bytes, bytes]:
+        if start.what not in _ONE_HOP:
             self._asked[start.transaction] = None
             if len(self._asked) > _ASKED_LIMIT:
                 del self._asked[next(iter(self._asked))]
-        return self._onward, self._origin
+        return self._to, self._from
 
-    def _of_response(self, start: Start) -> tuple[Path, Path]:
-        """To SEND one hop back, to other methods all the way; From-Path is who answers (RFC 4975 §7.2)."""
-        whole = start.transaction in self.back._asked
-        if whole:
-            del self.back._asked[start.transaction]
-        return (self._onward if whole else self._onward[:1]), self._origin[-1:]
+    def _of_response(self, start: Start) -> tuple[bytes, bytes]:
+        asked = self.back._asked
+        if start.transaction not in asked:
+            return self._to_hop, self._from_us
+        del asked[start.transaction]
+        return self._to, self._from_us
+
+
+def _encode(path: Path) -> bytes:
+    return uris.encode_path(path).encode()
 
 
 def _decode(octets: bytes) -> Path:
