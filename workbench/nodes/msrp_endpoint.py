@@ -152,7 +152,7 @@ class MsrpEndpoint:
         self._paused = paused
         return [] if self._session is None or not self.up else self._spoken(self._session.pause(paused, now), now)
 
-    def close(self, now: float) -> list[Command]:
+    def close(self, now: float, why: str = "the call is over") -> list[Command]:
         """Release: close_notify first where there is TLS, then FIN (RFC 8446 §6.1). RST where TCP is not up yet."""
         commands = self._unlisten()
         if self._closing:
@@ -163,13 +163,13 @@ class MsrpEndpoint:
             return commands
         if self._accept_at is not None:
             self._gone = True
-            return [*commands, RefuseStream(self._stream, "the call is over before its connection is answered")]
+            return [*commands, RefuseStream(self._stream, f"{why} before its connection is answered")]
         if not self._connected:
             self._gone = True
-            return [*commands, AbortStream(self._stream, "the call is over before its connection is there")]
+            return [*commands, AbortStream(self._stream, f"{why} before its connection is there")]
         if self._tls is not None:
             commands += self._protected(self._tls.close(), now)
-        return commands + self._end("the call is over: FIN behind everything sent", now)
+        return commands + self._end(f"{why}: FIN behind everything sent", now)
 
     def reset(self, now: float) -> list[Command]:
         """End the connection with RST: nobody says why. What was not confirmed has failed."""
@@ -208,7 +208,9 @@ class MsrpEndpoint:
                 return self._dismiss("it ended before the answer")
             case StreamEnded():
                 # Without close_notify before it, FIN may be an attacker's (RFC 8446 §6.1).
-                return self.close(now) if self._tls is None else self._protected(self._tls.transport_ended(), now)
+                if self._tls is None:
+                    return self.close(now, "the peer has ended the connection")
+                return self._protected(self._tls.transport_ended(), now)
             case StreamFailed() if not self._opener and self._listening:
                 self._forget()
             case StreamClosed() if self._unsettled:
@@ -315,7 +317,7 @@ class MsrpEndpoint:
                 case tls.Data(octets=octets):
                     commands += self._heard(octets, now)
                 case tls.PeerClosed():
-                    commands += self.close(now)
+                    commands += self.close(now, "the peer has ended TLS")
                 case tls.Failed(reason=reason) if self._unsettled:
                     return commands + self._dismiss(f"TLS failed: {reason}")
                 case tls.Failed(reason=reason):
@@ -355,7 +357,7 @@ class MsrpEndpoint:
                     commands += self._abort(f"the peer broke MSRP: {error}", now)
         if self._session is not None and self._session.state is msrp.State.FAILED and not self._closing:
             # RFC 4975 §7.1: 481 and 506 say that the peer knows no such session, or that it is another connection's.
-            commands += [*self.close(now), *self._down("the peer does not know the MSRP session")]
+            commands += [*self.close(now, "the session is of no use"), *self._down("the peer does not know the MSRP session")]
         return commands
 
     def _abort(self, reason: str, now: float) -> list[Command]:

@@ -38,8 +38,8 @@ class Bearer:
 
     @property
     def finished(self) -> bool:
-        """Nothing more happens here."""
-        return self.media.finished and (self.discovery is None or self.discovery.finished)
+        """Nothing more happens here, and there is nothing left to tell."""
+        return self.media.finished and not self.media.news and (self.discovery is None or self.discovery.finished)
 
     def concerns(self, happened: Happening) -> bool:
         """Whether a happening is about this session."""
@@ -52,9 +52,9 @@ class Bearer:
             return self.discovery.handle(happened, now)
         return self.media.handle(happened, now)
 
-    def close(self, now: float) -> list[Command]:
+    def close(self, now: float, why: str) -> list[Command]:
         """Release the connection, and the one to the STUN server."""
-        return self.media.close(now) + ([] if self.discovery is None else self.discovery.close(now))
+        return self.media.close(now, why) + ([] if self.discovery is None else self.discovery.close(now))
 
     def next_wakeup(self) -> float | None:
         """The first timer."""
@@ -130,7 +130,7 @@ class Call:
         if former is bearer:
             return []
         self.closing.append(former)
-        return former.close(now)
+        return former.close(now, "another connection takes its place")
 
     def drop_candidate(self, now: float) -> list[Command]:
         """A new offer has failed: the media session made for it goes, and everything is as before."""
@@ -138,8 +138,9 @@ class Call:
         if candidate is None:
             return []
         self.closing.append(candidate)
-        return candidate.close(now)
+        return candidate.close(now, "the new offer has failed")
 
     def close(self, now: float) -> list[Command]:
         """Close every connection of it."""
-        return [command for bearer in self.bearers() for command in bearer.close(now)]
+        why = "the stream is taken away" if self.dialog is not None else "the call is over"
+        return [command for bearer in self.bearers() for command in bearer.close(now, why)]

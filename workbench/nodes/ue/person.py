@@ -85,7 +85,7 @@ def _close_media(phone: Phone, how: str) -> Steps:
         yield Note("no connection to close")
         return
     media = call.bearer.media
-    yield from media.close(phone.now) if how == "fin" else media.reset(phone.now)
+    yield from media.close(phone.now, "the person closes the connection") if how == "fin" else media.reset(phone.now)
     yield from phone.media_news(call)
 
 
