@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 from play import Play
 
+from workbench.net.interface import Foot, Host, Plan, Wire
+from workbench.net.packets import ACK, SYN, TCP, UDP, Ip, Tcp, decode_ip, decode_tcp, decode_udp
 from workbench.net.values import (
     Asked,
     BindDatagrams,
+    Command,
     DatagramReceived,
     Endpoint,
+    Happening,
     Listen,
+    LogKeys,
     Note,
     OpenStream,
     SendDatagram,
@@ -19,8 +26,11 @@ from workbench.net.values import (
     Stream,
     StreamData,
     StreamOpened,
+    Woke,
 )
+from workbench.net.virtual import VirtualNetwork
 from workbench.nodes.orders import Call
+from workbench.nodes.stun_server import StunServer
 from workbench.nodes.ue import UserEquipment
 from workbench.protocols import sdp, sip
 from workbench.protocols.msrp import machine as msrp
@@ -198,3 +208,102 @@ def talking() -> tuple[Line, Peer]:
     line.sees(StreamOpened(stream))
     path = sdp.decode(line.invite.body).media[0].attribute("path") or ""
     return line, Peer(line, stream, path, active=False).reads()
+
+
+# Two UEs back to back
+
+HOSTS = {"A": "203.0.113.10", "B": "203.0.113.20", "STUN": "203.0.113.30"}
+STUN = Endpoint(HOSTS["STUN"], 3478)
+
+
+class Pair:
+    """Two UEs on one wire, each the other's proxy: no gateway, no NAT. Also a STUN server.
+
+    Args:
+        a, b: their settings, beside who they are.
+        seed: what all follows from.
+        wire: the quality of the wire.
+    """
+
+    def __init__(
+        self, a: dict[str, object] | None = None, b: dict[str, object] | None = None, *, seed: int = 1,
+        **wire: float,
+    ) -> None:
+        self.nodes: dict[str, Any] = {"STUN": StunServer("STUN", address=STUN)}
+        for name, other, settings in (("A", "B", a), ("B", "A", b)):
+            source = Source(seed, name)
+            identity = Identity.self_signed(f"{name.lower()}.example", source)
+            self.nodes[name] = UserEquipment(
+                name, uri=f"sip:{name.lower()}@one.example", address=HOSTS[name], proxy=Endpoint(HOSTS[other], 5060),
+                source=source, identity=identity, presents=identity, registers=False,
+                **{"media_security": False, **(settings or {})})  # type: ignore[arg-type]
+        plan = Plan(tuple(Host(name, (Foot("wire", host),)) for name, host in HOSTS.items()), (Wire("wire", **wire),))
+        self.network = VirtualNetwork(plan, seed, taps=[self._tap])
+        self.now = 0.0
+        self.packets: list[Ip] = []
+        self.did: dict[str, list[tuple[float, Happening | Command]]] = {name: [] for name in self.nodes}
+        for name in self.nodes:
+            self._hand(name, Started())
+
+    def _tap(self, time: float, wire: str, packet: bytes, comment: str) -> None:
+        self.packets.append(decode_ip(packet))
+
+    def _hand(self, name: str, happened: Happening) -> None:
+        self.did[name].append((self.now, happened))
+        for command in self.nodes[name].handle(happened, self.now):
+            self.did[name].append((self.now, command))
+            if not isinstance(command, LogKeys):
+                self.network.carry(name, command, self.now)
+
+    def asks(self, name: str, *orders: object) -> Pair:
+        for order in orders:
+            self._hand(name, Asked(order))
+        return self
+
+    def until(self, time: float) -> Pair:
+        """Let everything happen that happens up to a moment."""
+        for _ in range(200_000):
+            wakeups = {name: at for name, node in self.nodes.items() if (at := node.next_wakeup()) is not None}
+            sleeper = min(wakeups, key=lambda name: wakeups[name], default=None)
+            due = min(time, wakeups[sleeper] if sleeper is not None else time)
+            arrival = self.network.wait(max(due, self.now))
+            if arrival is not None:
+                self.now = max(self.now, arrival.time)
+                self._hand(arrival.node, arrival.happened)
+            elif due < time and sleeper is not None:
+                self.now = max(self.now, due)
+                self._hand(sleeper, Woke())
+            else:
+                self.now = time
+                return self
+        raise AssertionError("it never becomes quiet")
+
+    def notes(self, name: str) -> list[str]:
+        return [done.text for _, done in self.did[name] if isinstance(done, Note)]
+
+    def heard(self, name: str) -> list[str]:
+        return [note.removeprefix("heard: ") for note in self.notes(name) if note.startswith("heard: ")]
+
+    def opened(self) -> list[tuple[str, Endpoint]]:
+        """Who sent the first SYN of each connection, to where, without those to the STUN server."""
+        found: dict[tuple[Endpoint, Endpoint], None] = {}
+        for segment in self.segments():
+            if segment.flags & (SYN | ACK) == SYN and segment.destination != STUN:
+                found[segment.source, segment.destination] = None
+        names = {host: name for name, host in HOSTS.items()}
+        return [(names[source.host], destination) for source, destination in found]
+
+    def segments(self) -> list[Tcp]:
+        return [decode_tcp(one) for one in self.packets if one.protocol == TCP]
+
+    def said(self) -> list[sip.Message]:
+        """The SIP messages on the wire, oldest first, without repetitions."""
+        datagrams = [decode_udp(one).data for one in self.packets if one.protocol == UDP]
+        return [sip.decode(data) for data in dict.fromkeys(datagrams)]
+
+    def described(self) -> list[sdp.Media]:
+        """The streams of all SDP on the wire."""
+        return [sdp.decode(message.body).media[0] for message in self.said() if message.body]
+
+    def statuses(self, method: str) -> list[int]:
+        return [one.status for one in self.said() if isinstance(one, sip.Response) and one.method == method]

@@ -357,7 +357,8 @@ class MsrpEndpoint:
                     commands += self._abort(f"the peer broke MSRP: {error}", now)
         if self._session is not None and self._session.state is msrp.State.FAILED and not self._closing:
             # RFC 4975 §7.1: 481 and 506 say that the peer knows no such session, or that it is another connection's.
-            commands += [*self.close(now, "the session is of no use"), *self._down("the peer does not know the MSRP session")]
+            why = "the peer does not know the MSRP session"
+            commands += [*self.close(now, why), *self._down(why)]
         return commands
 
     def _abort(self, reason: str, now: float) -> list[Command]:

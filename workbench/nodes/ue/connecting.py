@@ -1,9 +1,4 @@
-"""Where a UE connects to, and whether offer and answer go together, by the way in which it does MSRP.
-
-`cema`: RFC 6714 §4, c=/m= where both sides know it, else what its tables say. `sessmatch`: the host and port of the
-path's leftmost URI, which a gateway may have put there (TR 29.828 Annex C). `plain`: the leftmost URI of the path;
-c=/m= is not looked at (RFC 4975 §8.1).
-"""
+"""Where a UE connects to, and whether offer and answer go together: the tables of `protocols.msrp.cema` on its SDP."""
 
 from __future__ import annotations
 
@@ -14,55 +9,58 @@ from workbench.net.values import Endpoint
 from workbench.nodes.ue.describing import DISCARD, Description, Peer
 from workbench.nodes.ue.settings import Settings
 from workbench.protocols import sdp
+from workbench.protocols.msrp import cema
 
 
-def matches(peer: Peer) -> bool:
-    """Whether c=/m= name the same place as the path's leftmost URI (RFC 6714 §4.4).
-
-    Port 9 names none, so then only the hosts count: RFC 6135 §4.2.1 has an active side write it.
-    """
-    uri = peer.uris[0]
-    one, other = _address(peer.host), _address(uri.host)
-    hosts = one == other if one is not None and other is not None else peer.host.lower() == uri.host.lower()
-    return hosts and (peer.port == DISCARD or peer.port == uri.port)
-
-
-def check_offer(settings: Settings, offered: Peer) -> None:
-    """Whether an offer can be taken.
+def answers_cema(settings: Settings, offered: Peer) -> bool:
+    """Whether our answer has msrp-cema (RFC 6714 §4.3).
 
     Raises:
-        IncompatiblePeerError: row A1 of RFC 6714 §4.3: somebody on the way has changed c=/m=, and the offerer does not
-            know what that needs. Only an endpoint that knows RFC 6714 looks.
+        IncompatiblePeerError: row A1: somebody on the way has changed c=/m=, and the offerer does not know what that
+            needs. Only an endpoint that does CEMA looks.
     """
-    if settings.cema and not offered.cema and not matches(offered):
+    if settings.msrp is not cema.Model.CEMA:
+        return False
+    said = sdp.setup_of_offer(offered.media)
+    rule = cema.on_offer(cema.Offer(
+        cema=offered.cema, equal=_equal(offered), peer_active=said is sdp.Setup.ACTIVE,
+        peer_relay=len(offered.uris) > 1, may_be_passive=sdp.Setup.PASSIVE in sdp.legal_answers(said)))
+    if rule.action is cema.AnswererAction.REJECT:
         raise IncompatiblePeerError("c=/m= and a=path differ, and a=msrp-cema is not there", clause="RFC 6714 §4.3")
+    return rule.action is cema.AnswererAction.USE_CEMA
 
 
 def must_fall_back(settings: Settings, ours: Description, answered: Peer, role: sdp.Setup) -> bool:
     """Whether our offer with msrp-cema needs another one without (rows O4 to O6 of RFC 6714 §4.2)."""
-    if not (settings.falls_back and ours.cema) or answered.cema or matches(answered):
+    if not (settings.falls_back and ours.cema):
         return False
-    return role is not sdp.Setup.ACTIVE or len(answered.uris) > 1
+    rule = cema.on_answer(cema.Answer(
+        cema=answered.cema, equal=_equal(answered), active=role is sdp.Setup.ACTIVE,
+        peer_relay=len(answered.uris) > 1))
+    return rule.action is cema.OffererAction.FALL_BACK
 
 
-def destination(settings: Settings, cema: bool, peer: Peer) -> Endpoint:
-    """Where to connect to. `cema`: our own SDP of this exchange has msrp-cema.
+def destination(settings: Settings, ours_cema: bool, peer: Peer) -> Endpoint:
+    """Where to connect to. `ours_cema`: our own SDP of this exchange has msrp-cema; without it CEMA is plain MSRP.
 
     Raises:
         IncompatiblePeerError: what the peer wrote there is no IP address and port.
     """
-    uri = peer.uris[0]
-    # With an offer of ours that had msrp-cema, c=/m= holds whatever the answer has: rows O1 and O7; in O3 both agree.
-    host, port = (peer.host, peer.port) if cema else (uri.host, uri.port)
-    address = _address(host)
-    if address is None or port is None or (cema and port == DISCARD):
-        where = "c=/m=" if cema else "a=path"
-        raise IncompatiblePeerError(f"{where} gives no IP address and port to connect to: {host}", clause="RFC 4975 §6")
-    return Endpoint(str(address), port)
-
-
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    model = cema.Model.PLAIN if settings.msrp is cema.Model.CEMA and not ours_cema else settings.msrp
+    found = cema.destination(model, peer.uris, _place(peer), peer_cema=peer.cema)
+    if found is None or found.port == DISCARD:
+        raise IncompatiblePeerError("there is no port to connect to", clause="RFC 4975 §6")
     try:
-        return ipaddress.ip_address(host)
+        return Endpoint(str(ipaddress.ip_address(found.host)), found.port)
     except ValueError:
-        return None
+        raise IncompatiblePeerError(f"{found.host} is no IP address to connect to", clause="RFC 4975 §6") from None
+
+
+def _place(peer: Peer) -> cema.Place:
+    return cema.Place(peer.host, peer.port)
+
+
+def _equal(peer: Peer) -> bool:
+    """Whether c=/m= name the place of the path; port 9 names none, so then the hosts count (RFC 6135 §4.2.1)."""
+    port = peer.uris[0].port if peer.port == DISCARD else peer.port
+    return cema.same_place(cema.Place(peer.host, port or DISCARD), peer.uris)

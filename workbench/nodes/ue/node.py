@@ -26,8 +26,9 @@ from workbench.nodes.orders import Order
 from workbench.nodes.procedure import Await, Steps
 from workbench.nodes.ue import calling, person, releasing, renegotiating
 from workbench.nodes.ue.phone import Phone
-from workbench.nodes.ue.settings import MATCHINGS, Settings
+from workbench.nodes.ue.settings import Settings
 from workbench.protocols import sdp, sip
+from workbench.protocols.msrp.cema import Model
 from workbench.security.identities import Identity
 from workbench.security.source import Source
 
@@ -89,14 +90,14 @@ class UserEquipment:
         connects: bool = True,
         discovers: Endpoint | None = None,
     ) -> None:
-        if msrp not in MATCHINGS:
-            raise LocalProtocolError(f"{name}: msrp is {msrp!r}; there are {', '.join(MATCHINGS)}")
+        if msrp not in tuple(Model):
+            raise LocalProtocolError(f"{name}: msrp is {msrp!r}; there are {', '.join(Model)}")
         self.name = name
         self._local = Endpoint(address, SIP_PORT)
         settings = Settings(
             uri=uri, local=self._local, proxy=proxy, identity=identity, presents=presents, registers=registers,
             media_security=media_security, offers=_setup(name, offers), answers=_setup(name, answers),
-            tls_versions=tuple(tls_versions), chunk=chunk, rings=rings, msrp=msrp, falls_back=falls_back,
+            tls_versions=tuple(tls_versions), chunk=chunk, rings=rings, msrp=Model(msrp), falls_back=falls_back,
             insists=_setup(name, insists) if insists else None, listens=listens, accepts_after=accepts_after,
             connects=connects, discovers=discovers)
         self._phone = Phone(

@@ -15,7 +15,6 @@ from workbench.nodes.ue.discovery import Discovery
 from workbench.nodes.ue.settings import ACCEPTED_TYPES, MOST_OCTETS, MOST_UNFINISHED, Settings
 from workbench.protocols import sip
 from workbench.protocols.msrp import machine as msrp
-from workbench.protocols.msrp.uri import Matching
 from workbench.security.source import Source
 from workbench.security.tls import TlsSession
 
@@ -190,8 +189,8 @@ class Phone:
         def session_for(active: bool) -> msrp.Session:
             return msrp.Session(
                 bearer.path, bearer.peer_path, active=active, accept_types=ACCEPTED_TYPES, token=self.source.token,
-                matching=Matching.SESSION_ID if settings.msrp == "sessmatch" else Matching.EXACT,
-                chunk_octets=settings.chunk, max_octets=MOST_OCTETS, max_messages=MOST_UNFINISHED)
+                matching=settings.msrp.matching, chunk_octets=settings.chunk, max_octets=MOST_OCTETS,
+                max_messages=MOST_UNFINISHED)
 
         def tls_for(client: bool) -> TlsSession:
             return TlsSession(settings.presents, client, versions=settings.tls_versions, log_keys=True)

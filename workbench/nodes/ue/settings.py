@@ -6,9 +6,8 @@ import msgspec
 
 from workbench.net.values import Endpoint
 from workbench.protocols import sdp
+from workbench.protocols.msrp.cema import Model
 from workbench.security.identities import Identity
-
-MATCHINGS = ("cema", "sessmatch", "plain")
 
 ACCEPTED_TYPES = ("text/plain", "application/octet-stream")
 MOST_OCTETS = 4 << 20
@@ -32,15 +31,10 @@ class Settings(msgspec.Struct, frozen=True):
     tls_versions: tuple[str, ...]
     chunk: int
     rings: float
-    msrp: str
+    msrp: Model
     falls_back: bool
     insists: sdp.Setup | None
     listens: bool
     accepts_after: float
     connects: bool
     discovers: Endpoint | None
-
-    @property
-    def cema(self) -> bool:
-        """It knows RFC 6714, and so what c=/m= beside another a=path means."""
-        return self.msrp == "cema"

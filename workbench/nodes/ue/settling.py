@@ -19,6 +19,7 @@ from workbench.nodes.ue.call import Bearer, Call
 from workbench.nodes.ue.describing import Description, Direction, Peer, read_answer
 from workbench.nodes.ue.phone import Phone
 from workbench.protocols import sdp, sip
+from workbench.protocols.msrp.cema import Model
 
 _ROLES = (sdp.Setup.ACTIVE, sdp.Setup.PASSIVE)
 _MOST_GLARES = 8
@@ -46,11 +47,6 @@ def role_of_answerer(phone: Phone, offered: Peer) -> sdp.Setup:
     return phone.settings.answers if said is sdp.Setup.ACTPASS else sdp.complement(said)
 
 
-def answers_cema(phone: Phone, offered: Peer) -> bool:
-    """Whether our answer has msrp-cema (row A4 of RFC 6714 §4.3)."""
-    return phone.settings.cema and offered.cema
-
-
 def check_offer(phone: Phone, offered: Peer) -> sdp.Setup:
     """Our role if we take this offer.
 
@@ -61,10 +57,10 @@ def check_offer(phone: Phone, offered: Peer) -> sdp.Setup:
         raise IncompatiblePeerError("the stream is refused (port 0)", clause="RFC 3264 §6")
     if offered.protected and not phone.settings.media_security:
         raise IncompatiblePeerError("no media plane security here", clause="TS 24.229 §6.1")
-    connecting.check_offer(phone.settings, offered)
+    cema = connecting.answers_cema(phone.settings, offered)
     role = role_of_answerer(phone, offered)
     if role is sdp.Setup.ACTIVE:
-        connecting.destination(phone.settings, answers_cema(phone, offered), offered)
+        connecting.destination(phone.settings, cema, offered)
     return role
 
 
@@ -77,7 +73,7 @@ def offer(
     """Our offer of a media session."""
     return _versioned(call, Description(
         call.number, bearer.address, bearer.path, setup, _fingerprint(phone, bearer),
-        e2ae="requested" if bearer.protected else "", cema=phone.settings.cema and call.cema,
+        e2ae="requested" if bearer.protected else "", cema=phone.settings.msrp is Model.CEMA and call.cema,
         direction=Direction.SENDONLY if hold else Direction.SENDRECV, connection=reuse))
 
 
@@ -86,9 +82,10 @@ def answer(
 ) -> Description:
     """Our answer to an offer."""
     wish = Direction.SENDONLY if call.holding else Direction.SENDRECV
+    cema = connecting.answers_cema(phone.settings, offered)
     return _versioned(call, Description(
         call.number, bearer.address, bearer.path, phone.settings.insists or setup, _fingerprint(phone, bearer),
-        cema=answers_cema(phone, offered), direction=offered.direction.answered(wish), connection=reuse))
+        cema=cema, direction=offered.direction.answered(wish), connection=reuse))
 
 
 def _fingerprint(phone: Phone, bearer: Bearer) -> str | None:
