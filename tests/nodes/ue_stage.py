@@ -61,6 +61,17 @@ class Line(Play):
 
     # SIP
 
+    def waits(self, seconds: float) -> Line:
+        """Time passes; repetitions of what was sent before need no claim."""
+        said = {command.data for command in self.all if isinstance(command, SendDatagram)}
+        self.later(seconds)
+        for command in self.take():
+            if not isinstance(command, SendDatagram) or command.data not in said:
+                self.open.append(command)
+            if isinstance(command, SendDatagram):
+                said.add(command.data)
+        return self
+
     def asked(self, order: object) -> Line:
         self.sees(Asked(order))
         return self
@@ -173,11 +184,12 @@ def where(body: bytes) -> Endpoint:
 class Peer:
     """MSRP at the other end of the UE's connection."""
 
-    def __init__(self, line: Line, stream: Stream, path: str, *, active: bool) -> None:
+    def __init__(
+        self, line: Line, stream: Stream, path: str, *, active: bool, own: str = "msrp://198.51.100.1:30000/bob;tcp",
+    ) -> None:
         self.line = line
         self.stream = stream
-        self.msrp = msrp.Session("msrp://198.51.100.1:30000/bob;tcp", path, active=active, accept_types=("text/plain",),
-                                 token=Source(3, "bob").token)
+        self.msrp = msrp.Session(own, path, active=active, accept_types=("*",), token=Source(3, "bob").token)
         self.events: list[msrp.Event] = []
         self.reports = True
         self.tell(self.msrp.opened(line.now))
@@ -252,8 +264,14 @@ class Pair:
         self.did[name].append((self.now, happened))
         for command in self.nodes[name].handle(happened, self.now):
             self.did[name].append((self.now, command))
+            if isinstance(command, SendDatagram) and name != "STUN":
+                command = msgspec.structs.replace(command, data=self._changed(name, command.data))
             if not isinstance(command, LogKeys):
                 self.network.carry(name, command, self.now)
+
+    def _changed(self, name: str, data: bytes) -> bytes:
+        """What becomes of a SIP message on its way."""
+        return data
 
     def asks(self, name: str, *orders: object) -> Pair:
         for order in orders:
