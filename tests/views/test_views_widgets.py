@@ -110,3 +110,47 @@ def test_heavy_libraries_wait() -> None:
         [sys.executable, "-c", "import sys, workbench.views.widgets; print([m for m in sys.modules if m in "
          "('anywidget','ipywidgets','plotly','polars','IPython')])"], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "[]"
+
+
+def test_choices_run_a_function() -> None:
+    """What is chosen reaches the function by name; what can't be chosen is said in words; the result is kept."""
+    panel = widgets.choices("a call", {"nat": ("none", "behind"), "modified": ("no", "yes")},
+                            lambda nat, modified: f"{nat} {modified}", view=lambda made: widgets.Picture(made, made),
+                            meanings={"nat": "where the UE sits"})
+    assert str(panel) == "a call:\n  nat = none (none | behind): where the UE sits\n  modified = no (no | yes)"
+    assert panel.choose(modified="yes").start() == panel.result == "none yes"
+    for wrong in ({"nat": "?"}, {"colour": "red"}):
+        with pytest.raises(ScenarioError):
+            widgets.choices("a call", {"nat": ("none",)}, lambda nat: nat, view=str).choose(**wrong).start()
+
+
+def test_the_choices_panel_shows_what_came_out() -> None:
+    """The Run button shows the result, or why it can't be."""
+    panel = widgets.choices("a call", {"nat": ("none", "behind")}, lambda nat: nat,
+                            view=lambda made: widgets.Picture(f"<b>{made}</b>", made))
+    *fields, button, result = panel._panel().children
+    fields[0].value = "behind"
+    button.click()
+    assert result.value == "<b>behind</b>" and panel.error == ""
+    panel.choose(nothing="x")
+    button.click()
+    assert "there is no " in result.value and "nothing" in panel.error
+
+
+def test_an_overview_has_outcome_bearers_and_ladder() -> None:
+    """The outcome in words first; without one the verdicts of the run."""
+    from types import SimpleNamespace
+
+    said = widgets.overview(run(), SimpleNamespace(works=False, why="the NAT lets no SYN in"), between=["UE A"])
+    assert str(said).startswith("It does not work: the NAT lets no SYN in") and "proxy: two TCP" in str(said)
+    assert "<svg" in said._repr_html_() and "H.248" not in str(said)
+    assert "every H.248 request is answered" in str(widgets.overview(run()))
+    assert "pass" not in str(widgets.overview(run().report)).split("\n")[0]
+
+
+def test_figures_print_as_text() -> None:
+    """Sequence numbers are a figure in a notebook and a table in a terminal."""
+    drawn = widgets.sequences(run())
+    assert str(drawn).startswith("handling: proxy") and drawn.figure.data
+    assert str(widgets.paths(run())).startswith("access, UE A, offer")
+    assert str(widgets.bearers(run())).startswith("IMS-AGW, call-1: proxy")

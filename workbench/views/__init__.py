@@ -14,6 +14,8 @@ Text, for terminals:
     print(views.octets_text(explain_frame(report, 12)))     # one frame, field by field
     print(views.roles_text(report))                         # TCP and TLS roles of each leg
     print(views.bearers_text(report))                       # relay, proxy or merge, and why; bindings of NATs
+    print(views.paths_text(report))                         # MSRP's addresses in SDP and in messages, leg by leg
+    print(views.heat_map_text(table, other))                # calls by NAT behaviour, of `lab.reachability.matrix`
     print(views.sequences_text(report))                     # TCP numbers on both sides of the gateway
     print(views.encodings_text(views.encodings(octets)))    # one H.248 message in long text, short text and binary
 
@@ -34,8 +36,12 @@ Notebooks (each returns something that shows itself, and prints as text):
     widgets.bearers(run)
     widgets.timeline(run)
     widgets.sequences(run)
+    widgets.paths(run)
+    widgets.overview(run)               # outcome, TCP handling, NAT bindings and ladder in one picture
+    widgets.heat_map(table)             # .choose(row, column) or a click: .why tells
     widgets.encodings(text)             # type an H.248 message, see it in every encoding
     widgets.knobs(scenario)             # change a knob, run again; .run is the newest run
+    widgets.choices("a call", {"nat": ("none", "behind")}, make, view=widgets.overview)
     widgets.exercise("Which node is the TLS server?", check=lambda answer: answer == "IMS-AGW", solution="...")
 """
 
@@ -50,18 +56,21 @@ from workbench.views.bearers import (
     handling_rows,
 )
 from workbench.views.encodings import Encodings, encodings, encodings_html, encodings_text
+from workbench.views.heat_map import heat_cells, heat_map_html, heat_map_text
 from workbench.views.html import report_html
 from workbench.views.ladder import Lane, Row, ladder_lanes, ladder_rows, ladder_svg, ladder_text
 from workbench.views.octets import octets_html, octets_text
+from workbench.views.paths import PathRow, path_rows, paths_html, paths_text
 from workbench.views.roles import LegRoles, role_rows, roles_figure, roles_html, roles_text
 from workbench.views.sequences import Sequences, sequences_figure, sequences_html, sequences_of, sequences_text
 from workbench.views.steps import Step, state_html, step_text, steps
 from workbench.views.timeline import timeline_figure, timeline_text
 
 __all__ = [
-    "BindingRow", "Encodings", "HandlingRow", "Lane", "LegRoles", "Row", "Sequences", "Step", "bearers_html",
-    "bearers_text", "binding_rows", "encodings", "encodings_html", "encodings_text", "handling_rows",
-    "ladder_lanes", "ladder_rows", "ladder_svg", "ladder_text", "octets_html", "octets_text", "report_html",
+    "BindingRow", "Encodings", "HandlingRow", "Lane", "LegRoles", "PathRow", "Row", "Sequences", "Step",
+    "bearers_html", "bearers_text", "binding_rows", "encodings", "encodings_html", "encodings_text",
+    "handling_rows", "heat_cells", "heat_map_html", "heat_map_text", "ladder_lanes", "ladder_rows", "ladder_svg",
+    "ladder_text", "octets_html", "octets_text", "path_rows", "paths_html", "paths_text", "report_html",
     "role_rows", "roles_figure", "roles_html", "roles_text", "sequences_figure", "sequences_html", "sequences_of",
     "sequences_text", "state_html", "step_text", "steps", "timeline_figure", "timeline_text",
 ]

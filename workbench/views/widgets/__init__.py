@@ -6,23 +6,34 @@ anywidget the same pictures show themselves as HTML, and everything prints as te
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
 from workbench.analysis.explain import explain_frame, explain_message
 from workbench.views.bearers import bearers_html, bearers_text
+from workbench.views.heat_map import heat_map_html, heat_map_text
 from workbench.views.ladder import ladder_svg, ladder_text
 from workbench.views.octets import octets_html, octets_text
 from workbench.views.palette import escape
+from workbench.views.paths import paths_html, paths_text
 from workbench.views.roles import roles_html, roles_text
 from workbench.views.steps import step_text, steps
+from workbench.views.widgets.grid import grid_class
 from workbench.views.widgets.live import classes
-from workbench.views.widgets.panels import EncodingsPanel, Exercise, KnobPanel
-from workbench.views.widgets.pictures import Drawn, Picture, escape_lines, report_of, verdicts, widgets_here
+from workbench.views.widgets.panels import Choice, ChoicePanel, EncodingsPanel, Exercise, KnobPanel
+from workbench.views.widgets.pictures import (
+    Drawn,
+    Picture,
+    escape_lines,
+    report_of,
+    verdict_html,
+    verdicts,
+    widgets_here,
+)
 
-__all__ = ["Drawn", "Picture", "bearers", "encodings", "exercise", "knobs", "ladder", "octets", "roles", "sequences",
-           "stepper", "timeline", "verdicts"]
+__all__ = ["Drawn", "Picture", "bearers", "choices", "encodings", "exercise", "heat_map", "knobs", "ladder", "octets",
+           "overview", "paths", "roles", "sequences", "stepper", "timeline", "verdicts"]
 
 
 def ladder(shown: Any, between: Iterable[str] | None = None, session: str | None = None) -> Any:
@@ -121,6 +132,70 @@ def knobs(scenario: Any, seed: int = 1, *, view: Callable[[Any], Any] | None = N
         A panel. `run` is the newest run or None, `choose(name=value, ...)` sets knobs from code, `start()` runs.
     """
     return KnobPanel(scenario, seed, view)
+
+
+def choices(
+    title: str, offered: Mapping[str, Sequence[str]], make: Callable[..., Any], *, view: Callable[[Any], Any],
+    meanings: Mapping[str, str] | None = None,
+) -> ChoicePanel:
+    """A panel with a choice for each thing that may be changed, and a button that does it.
+
+    Args:
+        title: what is chosen.
+        offered: the values of each thing, the first one chosen.
+        make: is given what is chosen, by name; gives what is shown.
+        view: how to show it.
+        meanings: a line for each thing.
+
+    Returns:
+        A panel. `choose(name=value, ...)` chooses from code, `start()` does it, `result` is the newest result.
+    """
+    told = meanings or {}
+    return ChoicePanel(title, {name: Choice(tuple(values), values[0], told.get(name, ""))
+                               for name, values in offered.items()}, make, view)
+
+
+def heat_map(table: Any, other: Any = None, *, on_choose: Callable[[Any, Any], None] | None = None) -> Any:
+    """A table of calls by NAT behaviour whose cells can be clicked, or walked with the arrow keys.
+
+    Args:
+        table, other: as in `views.heat_map_text`.
+        on_choose: is given row and column of each cell that is chosen.
+
+    Returns:
+        A widget. `choose(row, column)` chooses from code, by name or by what stands in the table; `chosen` is the row
+        and column, `why` what became of that call. `str()` gives the text form.
+    """
+    if not widgets_here():
+        return Picture(heat_map_html(table, other), heat_map_text(table, other))
+    return grid_class()(table, other, on_choose)
+
+
+def paths(shown: Any, session: str | None = None) -> Picture:
+    """What MSRP's addresses say on each leg: a=path, c= and m=, To-Path, From-Path."""
+    report = report_of(shown)
+    return Picture(paths_html(report, session), paths_text(report, session))
+
+
+def overview(shown: Any, outcome: Any = None, *, between: Iterable[str] | None = None) -> Picture:
+    """One picture of a call: what came of it, what the gateways do with TCP, the bindings of the NATs, the ladder.
+
+    Args:
+        shown: a run or a report.
+        outcome: has `works` and `why`; by default the verdicts of the run, if it has some.
+        between: as in `views.ladder_rows`.
+    """
+    report = report_of(shown)
+    names = list(between) if between is not None else None
+    parts = [Picture(bearers_html(report), bearers_text(report)),
+             Picture(f'<div style="overflow:auto;max-height:40em">{ladder_svg(report, names)}</div>',
+                     ladder_text(report, names))]
+    if outcome is not None:
+        said = f"{'It works' if outcome.works else 'It does not work'}: {outcome.why}"
+        parts.insert(0, Picture(verdict_html(outcome.works, said), said))
+    elif getattr(shown, "verdicts", ()):
+        parts.insert(0, verdicts(shown))
+    return Picture("".join(part._repr_html_() for part in parts), "\n\n".join(map(str, parts)))
 
 
 def encodings(source: str, *, on_change: Callable[[Any], None] | None = None) -> EncodingsPanel:

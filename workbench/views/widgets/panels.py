@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, Self
+
+import msgspec
 
 from workbench.errors import PeerError, ScenarioError
 from workbench.views.encodings import encodings as encodings_of
@@ -73,28 +75,45 @@ class Exercise:
         return str(self)
 
 
-class KnobPanel:
-    """See `knobs`."""
+class Choice(msgspec.Struct, frozen=True):
+    """One thing to choose: the values, which of them is chosen at first, and what it is about."""
 
-    def __init__(self, scenario: Any, seed: int, view: Callable[[Any], Any] | None) -> None:
-        self.scenario = scenario
-        self.seed = seed
-        self.run: Any = None
+    allowed: tuple[str, ...]
+    default: str
+    meaning: str = ""
+
+
+class ChoicePanel:
+    """See `choices`."""
+
+    def __init__(self, title: str, offered: Mapping[str, Choice], make: Callable[..., Any],
+                 view: Callable[[Any], Any]) -> None:
+        self.title = title
+        self.offered = dict(offered)
+        self.result: Any = None
         self.error = ""
-        self.chosen: dict[str, str] = {name: knob.default for name, knob in scenario.knobs.items()}
-        self._touched: dict[str, str] = {}
+        self.chosen: dict[str, str] = {name: choice.default for name, choice in offered.items()}
+        self._make = make
         self._view = view
 
-    def choose(self, **values: str) -> KnobPanel:
-        """Set knobs; a value that can't be is reported by `start`."""
-        self._touched.update(values)
+    def choose(self, **values: str) -> Self:
+        """Choose values; one that can't be is reported by `start`."""
         self.chosen.update(values)
         return self
 
     def start(self) -> Any:
-        """Run the scenario with the chosen knobs. The run; raises ScenarioError where the choice can't be."""
-        self.run = self.scenario.run(seed=self.seed, **self._touched)
-        return self.run
+        """Do it with what is chosen; what came out. Raises ScenarioError where the choice can't be."""
+        for name, value in self.chosen.items():
+            choice = self.offered.get(name)
+            if choice is None:
+                raise ScenarioError(f"there is no {name!r} to choose; there are {', '.join(self.offered)}")
+            if value not in choice.allowed:
+                raise ScenarioError(f"{name}={value} is not allowed; {name} takes {', '.join(choice.allowed)}")
+        self.result = self._make(**self._wanted())
+        return self.result
+
+    def _wanted(self) -> dict[str, str]:
+        return dict(self.chosen)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         if not widgets_here():
@@ -103,41 +122,73 @@ class KnobPanel:
 
     def _panel(self) -> Any:
         w: Any = import_module("ipywidgets")
-        wide = {"description_width": "9em"}
+        wide = {"description_width": "11em"}
         fields = {
-            name: w.ToggleButtons(options=list(knob.allowed), value=self.chosen[name], description=name,
-                                  tooltips=[knob.meaning] * len(knob.allowed), style=wide)
-            for name, knob in self.scenario.knobs.items()
+            name: w.ToggleButtons(options=list(choice.allowed), value=self.chosen[name], style=wide,
+                                  description=name, tooltips=[choice.meaning] * len(choice.allowed))
+            for name, choice in self.offered.items()
         }
-        notes = {name: w.HTML(f"<span style='opacity:.85'>{escape(knob.meaning)}</span>")
-                 for name, knob in self.scenario.knobs.items()}
-        button = w.Button(description="Run", button_style="primary", tooltip="Run the scenario with these knobs")
+        notes = {name: w.HTML(f"<span style='opacity:.85'>{escape(choice.meaning)}</span>")
+                 for name, choice in self.offered.items() if choice.meaning}
+        button = w.Button(description="Run", button_style="primary", tooltip="Run with what is chosen")
         result = w.HTML()
 
         def start(_: Any) -> None:
-            self.choose(**{name: field.value for name, field in fields.items()
-                           if name in self._touched or field.value != self.scenario.knobs[name].default})
+            self.choose(**{name: field.value for name, field in fields.items() if self._differs(name, field.value)})
             try:
-                run = self.start()
+                made = self.start()
             except ScenarioError as error:
                 self.error = str(error)
                 result.value = verdict_html(False, str(error))
                 return
             self.error = ""
-            result.value = html_of(self._view(run) if self._view is not None else verdicts(run))
+            result.value = html_of(self._view(made))
 
         button.on_click(start)
-        rows = [part for name in fields for part in (fields[name], notes[name])]
+        rows = [part for name in fields for part in (fields[name], notes.get(name)) if part is not None]
         return w.VBox([*rows, button, result])
 
+    def _differs(self, name: str, value: str) -> bool:
+        return self.chosen[name] != value
+
     def __str__(self) -> str:
-        lines = [f"knobs of {self.scenario.id}:"]
-        lines += [f"  {name} = {self.chosen[name]} ({' | '.join(knob.allowed)}): {knob.meaning}"
-                  for name, knob in self.scenario.knobs.items()]
+        lines = [f"{self.title}:"]
+        lines += [f"  {name} = {self.chosen[name]} ({' | '.join(choice.allowed)}): {choice.meaning}".rstrip(": ")
+                  for name, choice in self.offered.items()]
         return "\n".join(lines)
 
     def __repr__(self) -> str:
         return str(self)
+
+
+class KnobPanel(ChoicePanel):
+    """See `knobs`."""
+
+    def __init__(self, scenario: Any, seed: int, view: Callable[[Any], Any] | None) -> None:
+        super().__init__(
+            f"knobs of {scenario.id}",
+            {name: Choice(knob.allowed, knob.default, knob.meaning) for name, knob in scenario.knobs.items()},
+            lambda **chosen: scenario.run(seed=seed, **chosen), view or verdicts)
+        self.scenario = scenario
+        self.seed = seed
+        self._touched: dict[str, str] = {}
+
+    @property
+    def run(self) -> Any:
+        """The newest run, or None."""
+        return self.result
+
+    def choose(self, **values: str) -> Self:
+        """Set knobs; a value that can't be is reported by `start`."""
+        self._touched.update(values)
+        return super().choose(**values)
+
+    def _wanted(self) -> dict[str, str]:
+        # A knob that nobody touched may follow another one (`Knob.implies`).
+        return dict(self._touched)
+
+    def _differs(self, name: str, value: str) -> bool:
+        return name in self._touched or value != self.scenario.knobs[name].default
 
 
 class EncodingsPanel:
