@@ -245,6 +245,36 @@ def show(
         _complain(note)
 
 
+@app.command()
+def reach(
+    mechanism: Annotated[str, typer.Option(help=(
+        "gateway: across two access edges; direct: simultaneous open; punching: with listeners."))] = "gateway",
+    modified: Annotated[
+        bool, typer.Option("--modified", help="The IMS-ALG changes a=setup for the UE that is called.")] = False,
+    seed: Annotated[int, typer.Option(help="What ports and tags follow from.")] = 1,
+    json: Json = False,
+) -> None:
+    """Who can be called behind which NAT: 81 live calls, nine NAT behaviours against nine, as a table."""
+    from typing import get_args
+
+    import msgspec
+
+    from workbench.lab import reachability
+
+    if mechanism not in get_args(reachability.Mechanism):
+        raise typer.BadParameter(f"{', '.join(get_args(reachability.Mechanism))} are there", param_hint="--mechanism")
+    if modified and mechanism != "gateway":
+        raise typer.BadParameter("a=setup is modified by a gateway's controller", param_hint="--modified")
+    with _progress(81, quiet=json) as advance:
+        matrix = reachability.matrix(
+            modified, mechanism, seed, lambda done, of: advance(f"{done} of {of} calls"),   # type: ignore[arg-type]
+            workers=min(4, os.cpu_count() or 1))
+    if json:
+        _print_json({"title": matrix.title, **msgspec.to_builtins(matrix)})
+    else:
+        _say(str(matrix))
+
+
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def lab(context: typer.Context) -> None:
     """JupyterLab on notebooks/. Further options go to JupyterLab, such as --no-browser."""

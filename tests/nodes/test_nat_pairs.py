@@ -70,7 +70,20 @@ def test_what_a_second_destination_opens(protocol, mapping, filtering):
     second = box.out(INSIDE, STRANGER, protocol)
     assert box.back(STRANGER, second, protocol) == INSIDE
     same_binding = SAME_PORT[mapping][1]
-    assert (box.back(STRANGER, first, protocol) == INSIDE) == (same_binding or REACHES[filtering][2])
+    assert (box.back(STRANGER, first, protocol, packets.ACK) == INSIDE) == (same_binding or REACHES[filtering][2])
+
+
+@pytest.mark.parametrize("mapping", [AD, APD])
+def test_one_inside_port_has_one_connection_with_a_remote_one(mapping):
+    """A SYN for a second connection between the same two ports goes nowhere: its answer would leave by the first's.
+
+    The inside has opened to the stranger through another outside port than the one that the stranger tries.
+    """
+    box = Box(mapping, EI)
+    first = box.out(INSIDE, FRIEND, TCP)
+    second = box.out(INSIDE, STRANGER, TCP)
+    assert box.back(STRANGER, first, TCP) == f"{INSIDE} has a connection with {STRANGER} through port {second.port}"
+    assert box.back(Endpoint(STRANGER.host, 9), first, TCP) == INSIDE
 
 
 @PAIRS

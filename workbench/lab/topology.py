@@ -18,6 +18,7 @@ from workbench.nodes.nat import TCP_SECONDS, TRANSITORY_SECONDS, UDP_SECONDS, Be
 
 if TYPE_CHECKING:
     from workbench.nodes.ims_agw import Interlinkage
+    from workbench.nodes.nat import Nat
     from workbench.nodes.node import Node
 
 Changes = Mapping[str, Mapping[str, Any]]
@@ -187,7 +188,30 @@ class Stun(msgspec.Struct, frozen=True):
     address: Endpoint
 
 
-Setup = Ue | Alg | Agw | Stun
+class Puncher(msgspec.Struct, frozen=True):
+    """A peer that makes a TCP connection without signalling or gateway (`nodes.hole_puncher`).
+
+    Args:
+        wire, address: where it is attached; behind a NAT this becomes the NAT's outside.
+        port: of its connections.
+        discovers: the STUN server that it asks.
+        path: its MSRP path.
+        active: it sends the first MSRP request.
+        listens: False: simultaneous open or nothing.
+    """
+
+    name: str
+    wire: str
+    address: str
+    port: int
+    discovers: Endpoint
+    path: str
+    active: bool
+    listens: bool = True
+    behind: Behind | None = None
+
+
+Setup = Ue | Alg | Agw | Stun | Puncher
 
 
 class Topology(msgspec.Struct, frozen=True):
@@ -219,9 +243,9 @@ class Topology(msgspec.Struct, frozen=True):
         wires = list(self.wires)
         for node in self.nodes:
             match node:
-                case Ue(behind=None):
+                case Ue(behind=None) | Puncher(behind=None):
                     hosts.append(Host(node.name, (Foot(node.wire, node.address),)))
-                case Ue(behind=nat) if nat is not None:
+                case Ue(behind=nat) | Puncher(behind=nat) if nat is not None:
                     like = next((w for w in self.wires if w.name == node.wire), Wire(node.wire))
                     wires.insert(0, msgspec.structs.replace(like, name=nat.wire))
                     hosts.append(Host(node.name, (Foot(nat.wire, nat.address, next_hop=nat.inside),)))
@@ -245,9 +269,9 @@ class Topology(msgspec.Struct, frozen=True):
 
 def build(topology: Topology, seed: int, epoch: float) -> dict[str, Node]:
     """The nodes of a topology, each with its own seeded source. `epoch` is the run's start in Unix seconds."""
+    from workbench.nodes.hole_puncher import HolePuncher
     from workbench.nodes.ims_agw import ImsAgw, Merge, Stateless
     from workbench.nodes.ims_alg import Bearer, ImsAlg, Msrp, PlainAnswer, StartsTcp, Tcp
-    from workbench.nodes.nat import Nat, Unsolicited
     from workbench.nodes.stun_server import StunServer
     from workbench.nodes.ue import UserEquipment
     from workbench.security.identities import Identity
@@ -256,6 +280,8 @@ def build(topology: Topology, seed: int, epoch: float) -> dict[str, Node]:
     nodes: dict[str, Node] = {}
     for node in topology.nodes:
         source = Source(seed, node.name)
+        if isinstance(node, Ue | Puncher) and node.behind is not None:
+            nodes[node.behind.name] = _nat(node.behind, node.wire, node.address, seed)
         match node:
             case Ue():
                 identity = Identity.self_signed(node.uri, source)
@@ -267,14 +293,6 @@ def build(topology: Topology, seed: int, epoch: float) -> dict[str, Node]:
                     answers=node.answers, tls_versions=node.tls_versions, chunk=node.chunk, msrp=node.msrp,
                     falls_back=node.falls_back, insists=node.insists, listens=node.listens,
                     accepts_after=node.accepts_after, connects=node.connects, discovers=node.discovers)
-                if node.behind is not None:
-                    nat = node.behind
-                    nodes[nat.name] = Nat(
-                        nat.name, inside_wire=nat.wire, inside=nat.inside, outside_wire=node.wire, outside=node.address,
-                        mapping=nat.mapping, filtering=nat.filtering, source=Source(seed, nat.name),
-                        preserves_ports=nat.preserves_ports, overloads=nat.overloads, hairpins=nat.hairpins,
-                        unsolicited=Unsolicited(nat.unsolicited), udp_seconds=nat.udp_seconds,
-                        tcp_seconds=nat.tcp_seconds, transitory_seconds=nat.transitory_seconds)
             case Alg():
                 nodes[node.name] = ImsAlg(
                     node.name, access=node.access, core=node.core, control=node.control, gateway=node.gateway,
@@ -284,6 +302,11 @@ def build(topology: Topology, seed: int, epoch: float) -> dict[str, Node]:
                     plain_answer=PlainAnswer(node.plain_answer), guards_e2e=node.guards_e2e)
             case Stun():
                 nodes[node.name] = StunServer(node.name, address=node.address)
+            case Puncher():
+                host = node.behind.address if node.behind is not None else node.address
+                nodes[node.name] = HolePuncher(
+                    node.name, local=Endpoint(host, node.port), server=node.discovers, path=node.path,
+                    active=node.active, listens=node.listens, source=source)
             case Agw():
                 nodes[node.name] = ImsAgw(
                     node.name, control=node.control, controller=node.controller,
@@ -295,6 +318,18 @@ def build(topology: Topology, seed: int, epoch: float) -> dict[str, Node]:
                     hold_incoming=node.holds_incoming, tcp_guard=node.guard,
                     close_tls=node.closes_tls, log_keys=True, epoch=epoch, coding=node.coding)
     return nodes
+
+
+def _nat(nat: Behind, wire: str, address: str, seed: int) -> Nat:
+    from workbench.nodes.nat import Nat, Unsolicited
+    from workbench.security.source import Source
+
+    return Nat(
+        nat.name, inside_wire=nat.wire, inside=nat.inside, outside_wire=wire, outside=address,
+        mapping=nat.mapping, filtering=nat.filtering, source=Source(seed, nat.name),
+        preserves_ports=nat.preserves_ports, overloads=nat.overloads, hairpins=nat.hairpins,
+        unsolicited=Unsolicited(nat.unsolicited), udp_seconds=nat.udp_seconds,
+        tcp_seconds=nat.tcp_seconds, transitory_seconds=nat.transitory_seconds)
 
 
 def _interlinkage(node: Agw) -> Interlinkage:

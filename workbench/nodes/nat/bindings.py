@@ -109,6 +109,11 @@ class Bindings:
         binding = next((one for one in reversed(bindings) if self._admits(one, remote)), None)
         if binding is None:
             return self._closed_to(remote)
+        other = self._sessions.get((protocol, binding.inside, remote))
+        if other is not None:
+            # The inside reaches this remote endpoint through another port, and its answers will leave there.
+            return binding if mark is not Mark.SYN else (
+                f"{binding.inside} has a connection with {remote} through port {other.binding.port}")
         if len(self._sessions) >= self._most or self._strangers >= self._most_strangers:
             return f"{self._strangers} strangers have not been answered yet"
         session = self._remember(binding, remote, by_inside=False)
