@@ -117,7 +117,6 @@ def test_a_passive_callee_is_reached_where_its_nat_filters_nothing():
     assert count(as_offered) == 27
 
 
-@pytest.mark.xfail(reason="the IMS-ALG does not change a=setup yet", strict=False)
 def test_modification_makes_every_call_work():
     """With modification of a=setup for the callee behind a NAT, all 81 calls work (TS 23.334 §5.16.2.3)."""
     assert differences(reachability.matrix(modified=True), modified) == []
