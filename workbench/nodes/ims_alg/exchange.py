@@ -88,7 +88,7 @@ class Establishment:
         forwarded = self._sent_on(far, self._offer, onwards, is_offer=True)
         response = yield from self._ask(forwarded, f"{steps.offer}: {_offer(self.anchor, far)} {steps.clause}")
         answer = judging.said(response.body)
-        judging.check_answer(forwarded.effective(forwarded.media[0]), answer)
+        judging.check_answer(forwarded.effective(forwarded.media[0]), answer, self.anchor.treatment)
         if answer.media.rejected:
             yield from self._refused(answer)
             return None

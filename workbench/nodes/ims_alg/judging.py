@@ -92,14 +92,19 @@ def unreachable() -> Rejected:
         488, "end-to-end TLS towards a UE behind a NAT that would be TCP-passive is not supported", warns=True)
 
 
-def check_answer(forwarded: sdp.Media, answer: Said) -> None:
-    """Transport kept, fingerprint there (F10, F11), nothing else illegal; a=setup is looked at in `row_of`."""
-    violations = [one for one in sdp.check_answer(forwarded, answer.media) if not one.rule.startswith("setup-answer")]
+def check_answer(forwarded: sdp.Media, answer: Said, treatment: Treatment) -> None:
+    """Media and transport as offered (F11), with e2ae a usable fingerprint (F10). Raises Rejected.
+
+    a=setup is looked at in `row_of`; the rest is the application's and goes through.
+    """
+    rules = _ALWAYS | (_PROTECTED if treatment is Treatment.E2AE else frozenset())
+    violations = [one for one in sdp.check_answer(forwarded, answer.media) if one.rule in rules]
     if violations:
-        raise Rejected(502, f"the answer is not legal: {violations[0].what}")
-    protected = secured(forwarded) and forwarded.attribute("fingerprint") is not None
-    if protected and not answer.media.fingerprints and not answer.media.rejected:
-        raise Rejected(502, "no fingerprint in the answer to an offer with TLS")
+        raise Rejected(502, f"the answer is not legal: {violations[0].what} [{violations[0].clause}]")
+
+
+_ALWAYS = frozenset({"same-media", "same-transport", "rejected-stays-rejected"})
+_PROTECTED = frozenset({"fingerprint-present", "fingerprint-form", "fingerprint-strength"})
 
 
 def row_of(situation: Situation, answer: Said, ue: Leg, *, guarded: bool) -> Row:

@@ -126,7 +126,7 @@ def _kept(
         back = rewriting.removed(answer, edge.sip.locals[near.side].host)
         yield from answered(edge, call, invite, key, "", sdp.encode(back), f"the stream was refused {_CLAUSE}")
         return
-    judging.check_answer(forwarded.effective(forwarded.media[0]), answer)
+    judging.check_answer(forwarded.effective(forwarded.media[0]), answer, anchor.treatment)
     _check_same(far, answer)
     if _asks_for_another(anchor, answerer, answer):
         yield from _renewed(edge, anchor, near, far, offer, answer)
