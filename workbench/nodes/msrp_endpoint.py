@@ -162,7 +162,7 @@ class MsrpEndpoint:
         if self._stream is None or self.over:
             return commands
         if self._accept_at is not None:
-            self._gone = True
+            self._accept_at, self._gone = None, True
             return [*commands, RefuseStream(self._stream, f"{why} before its connection is answered")]
         if not self._connected:
             self._gone = True

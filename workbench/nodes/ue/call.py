@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from workbench.net.values import Command, Endpoint, Happening
 from workbench.nodes.msrp_endpoint import MsrpEndpoint
 from workbench.nodes.procedure import earliest
-from workbench.nodes.ue.describing import Description, Direction, Peer
+from workbench.nodes.ue.describing import Description, Peer
 from workbench.nodes.ue.discovery import Discovery
 from workbench.protocols import sdp, sip
 
@@ -90,7 +90,7 @@ class Call:
         self.role = sdp.Setup.ACTPASS
         self.cema = True
         self.holding = False
-        self.direction = Direction.SENDRECV
+        self.direction = sdp.Direction.BOTH
         self.heard = 0
         self.told: set[str] = set()
         self.failed = False

@@ -5,7 +5,6 @@ Source: RFC 4975 §8, RFC 6135 §4.2, RFC 6714 §4, RFC 3264 §5 to §8, RFC 812
 
 from __future__ import annotations
 
-import enum
 import ipaddress
 
 import msgspec
@@ -26,36 +25,15 @@ _IGNORED = frozenset({"msrp-no-connection", "msrp-no-holdconn", "msrp-path-port"
 _INSISTED = frozenset({"setup-answer", "setup-answer-settles", "setup-is-a-role"})
 
 
-class Direction(enum.StrEnum):
-    """Which way content flows, as the side sees it that writes it (RFC 3264 §5.1).
+_DIRECTIONS = {(one.sends, one.receives): one for one in sdp.Direction}
+
+
+def direction_answered(said: sdp.Direction, wish: sdp.Direction) -> sdp.Direction:
+    """What we answer to a direction of the peer's, where we would like `wish` (RFC 3264 §6.1).
 
     Only SENDs with content are meant: a SEND without body, and a REPORT, always flow (RFC 4975 §8).
     """
-
-    SENDRECV = "sendrecv"
-    SENDONLY = "sendonly"
-    RECVONLY = "recvonly"
-    INACTIVE = "inactive"
-
-    @property
-    def sends(self) -> bool:
-        """The side that writes this may send."""
-        return self in (Direction.SENDRECV, Direction.SENDONLY)
-
-    @property
-    def receives(self) -> bool:
-        """The side that writes this takes what is sent."""
-        return self in (Direction.SENDRECV, Direction.RECVONLY)
-
-    def answered(self, wish: Direction) -> Direction:
-        """What we answer to this, where we would like `wish` (RFC 3264 §6.1)."""
-        return _DIRECTIONS[wish.sends and self.receives, wish.receives and self.sends]
-
-
-_DIRECTIONS = {
-    (True, True): Direction.SENDRECV, (True, False): Direction.SENDONLY, (False, True): Direction.RECVONLY,
-    (False, False): Direction.INACTIVE,
-}
+    return _DIRECTIONS[wish.sends and said.receives, wish.receives and said.sends]
 
 
 class Description(msgspec.Struct, frozen=True):
@@ -82,7 +60,7 @@ class Description(msgspec.Struct, frozen=True):
     fingerprint: str | None = None
     e2ae: str = ""
     cema: bool = False
-    direction: Direction = Direction.SENDRECV
+    direction: sdp.Direction = sdp.Direction.BOTH
     connection: sdp.Reuse | None = None
     version: int = 0
     removed: bool = False
@@ -99,7 +77,7 @@ class Description(msgspec.Struct, frozen=True):
             f"a=accept-types:{' '.join(ACCEPTED_TYPES)}", f"a=max-size:{MOST_OCTETS}", f"a=path:{self.path}",
         ]
         lines += [f"a=connection:{self.connection}"] if self.connection is not None else []
-        lines += [f"a={self.direction}"] if self.direction is not Direction.SENDRECV else []
+        lines += [f"a={self.direction}"] if self.direction is not sdp.Direction.BOTH else []
         lines += ["a=msrp-cema"] if self.cema else []
         lines += [f"a=3ge2ae:{self.e2ae}"] if self.e2ae else []
         lines += [f"a=fingerprint:{self.fingerprint}"] if self.fingerprint is not None else []
@@ -126,7 +104,7 @@ class Peer(msgspec.Struct, frozen=True):
     media: sdp.Media
     path: str
     host: str
-    direction: Direction
+    direction: sdp.Direction
     removed: bool = False
     max_octets: int | None = None
 
@@ -207,7 +185,7 @@ def _stream(body: bytes) -> tuple[sdp.SessionDescription, sdp.Media]:
 
 def _peer(described: sdp.SessionDescription, media: sdp.Media) -> Peer:
     if media.rejected:
-        return Peer(media, "", "", Direction.INACTIVE, removed=True)
+        return Peer(media, "", "", sdp.Direction.NONE, removed=True)
     if media.connection is None or media.port is None or not 0 < media.port < 65_536:
         raise MalformedMessageError("no address", clause="RFC 8866 §5.7")
     if is_protected(media) and not media.fingerprints:
@@ -215,7 +193,7 @@ def _peer(described: sdp.SessionDescription, media: sdp.Media) -> Peer:
     path = media.attribute("path") or ""
     msrp_uri.decode_path(path)
     return Peer(
-        media, path, _canonical(media.connection.address), _direction(described, media), max_octets=_max_size(media))
+        media, path, _canonical(media.connection.address), described.direction_of(media), max_octets=_max_size(media))
 
 
 def _canonical(host: str) -> str:
@@ -224,13 +202,6 @@ def _canonical(host: str) -> str:
         return str(ipaddress.ip_address(host))
     except ValueError:
         return host
-
-
-def _direction(described: sdp.SessionDescription, media: sdp.Media) -> Direction:
-    """The stream's own attribute, else the session's, else `sendrecv` (RFC 8866 §6.7)."""
-    found = [one for one in Direction if media.attribute(one) is not None]
-    found += [one for one in Direction if described.attribute(one) is not None]
-    return found[0] if found else Direction.SENDRECV
 
 
 def _max_size(media: sdp.Media) -> int | None:

@@ -16,7 +16,7 @@ from workbench.net.values import Command, Note
 from workbench.nodes.procedure import Await, Steps
 from workbench.nodes.ue import connecting, releasing
 from workbench.nodes.ue.call import Bearer, Call
-from workbench.nodes.ue.describing import Description, Direction, Peer, read_answer
+from workbench.nodes.ue.describing import Description, Peer, direction_answered, read_answer
 from workbench.nodes.ue.phone import Phone
 from workbench.protocols import sdp, sip
 from workbench.protocols.msrp.cema import Model
@@ -74,18 +74,18 @@ def offer(
     return _versioned(call, Description(
         call.number, bearer.address, bearer.path, setup, _fingerprint(phone, bearer),
         e2ae="requested" if bearer.protected else "", cema=phone.settings.msrp is Model.CEMA and call.cema,
-        direction=Direction.SENDONLY if hold else Direction.SENDRECV, connection=reuse))
+        direction=sdp.Direction.SEND if hold else sdp.Direction.BOTH, connection=reuse))
 
 
 def answer(
     phone: Phone, call: Call, bearer: Bearer, offered: Peer, setup: sdp.Setup, reuse: sdp.Reuse | None = None,
 ) -> Description:
     """Our answer to an offer."""
-    wish = Direction.SENDONLY if call.holding else Direction.SENDRECV
+    wish = sdp.Direction.SEND if call.holding else sdp.Direction.BOTH
     cema = connecting.answers_cema(phone.settings, offered)
     return _versioned(call, Description(
         call.number, bearer.address, bearer.path, phone.settings.insists or setup, _fingerprint(phone, bearer),
-        cema=cema, direction=offered.direction.answered(wish), connection=reuse))
+        cema=cema, direction=direction_answered(offered.direction, wish), connection=reuse))
 
 
 def _fingerprint(phone: Phone, bearer: Bearer) -> str | None:
@@ -178,7 +178,7 @@ def start(phone: Phone, call: Call, bearer: Bearer, ours: Description, theirs: P
 def settle(phone: Phone, call: Call, ours: Description, theirs: Peer) -> Steps:
     """Take over what an exchange says, on the connection that is there or about to be."""
     call.ours, call.peer = ours, theirs
-    before, call.direction = call.direction, theirs.direction.answered(ours.direction)
+    before, call.direction = call.direction, direction_answered(theirs.direction, ours.direction)
     yield from call.bearer.media.pause(not call.direction.sends, phone.now)
     if call.direction is not before:
         yield Note(f"a={call.direction} from here on: {'' if call.direction.sends else 'no '}content is sent")
