@@ -160,6 +160,15 @@ def test_a_stranger_keeps_nothing_alive():
     assert box.back(STRANGER, outside, now=UDP_SECONDS) == "no binding for port 5060"
 
 
+def test_a_stranger_does_not_outlive_the_binding():
+    """What the outside began ends with the binding that it came by; the inside's packet to it makes a new one."""
+    box = Box(filtering=EI)
+    outside = box.out(INSIDE, FRIEND)
+    assert box.back(STRANGER, outside, now=200.0) == INSIDE
+    assert box.out(INSIDE, STRANGER, now=UDP_SECONDS + 1) == outside
+    assert box.back(STRANGER, outside, now=UDP_SECONDS + 200) == INSIDE
+
+
 # Bounds
 
 def test_bindings_are_bounded():
