@@ -383,3 +383,26 @@ def test_garbage_never_escapes_and_portions_do_not_matter(parts: list[bytes], si
     assert [str(event) for event in told(often)] == [str(event) for event in told(once)]
     assert whole.held == cut.held
     assert whole.held <= 400
+
+
+@given(PIECES)
+@settings(max_examples=400, deadline=None)
+def test_a_rewriter_and_a_reader_see_the_same_messages(parts: list[bytes]) -> None:
+    """Two ways to find the end of a message agree on any octets: in number, in where it breaks, in what waits."""
+    data = b"".join(parts)
+    reader, one = wire.Reader(), rewriter()
+    framed, events = reader.receive_data(data), one.receive_data(data)
+    whole = [each for each in framed if each.message is not None]
+    assert one.broken is reader.broken
+    if reader.broken:
+        assert isinstance(events[-1], PeerViolation)
+        assert events[-1].error.offset is not None
+        start = framed[-1].start
+        assert start <= events[-1].error.offset <= start + (framed[-1].error.offset or 0)
+    refused = [event for event in events if isinstance(event, RequestRefused | ResponseDiscarded)]
+    passed = wire.Reader()
+    left = [each for each in passed.receive_data(onward(events)) if each.message is not None]
+    beginning = reader.held > 0 and not one.broken and one.between_messages is False  # its head has left already
+    ending = 1 if one._in_body and one.between_messages else 0  # refused at its head, its end is still to come
+    assert len(left) + len(refused) - ending == len(whole)
+    assert (passed.held > 0) is beginning
