@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
-import msgspec
-
-from workbench.errors import LocalProtocolError, MalformedMessageError, PeerError
+from workbench.errors import LocalProtocolError, MalformedMessageError
 from workbench.protocols.msrp import responses, wire
 from workbench.protocols.msrp import uri as uris
+from workbench.protocols.msrp.events import (
+    Bound,
+    Delivered,
+    Event,
+    MessageDropped,
+    MessageFailed,
+    MessageReceived,
+    PeerViolation,
+    RequestRefused,
+    Transmit,
+)
 from workbench.protocols.msrp.messages import (
     Broken,
     ByteRange,
@@ -24,7 +32,13 @@ from workbench.protocols.msrp.messages import (
     get,
 )
 from workbench.protocols.msrp.responses import Refusal
+from workbench.protocols.msrp.transfers import Body, Coverage, Incoming, Outgoing
 from workbench.protocols.msrp.uri import Matching, Path
+
+__all__ = [
+    "Bindings", "Body", "Bound", "Delivered", "Event", "MessageDropped", "MessageFailed", "MessageReceived",
+    "PeerViolation", "RequestRefused", "Session", "State", "Transmit",
+]
 
 RESPONSE_SECONDS = 30.0
 """How long a SEND waits for its response (RFC 4975 §7.1.1)."""
@@ -35,61 +49,6 @@ OTHER_BODY_OCTETS = 10240
 _QUIET_LIMIT = 256
 _UNREPORTED_LIMIT = 256
 _TOKEN_LETTERS = 12  # 71 bits of letters and digits; 64 are asked for (RFC 4975 §7.1)
-
-
-class Transmit(msgspec.Struct, frozen=True):
-    """Octets for the connection, in this order."""
-
-    octets: bytes
-
-
-class Bound(msgspec.Struct, frozen=True):
-    """Connection and session belong together now: the peer's first request or response said so."""
-
-
-class MessageReceived(msgspec.Struct, frozen=True):
-    """A message has arrived completely."""
-
-    message_id: str
-    content_type: str
-    body: bytes
-
-
-class MessageDropped(msgspec.Struct, frozen=True):
-    """The peer gave a message up before its end (`#`); what we held of it is forgotten."""
-
-    message_id: str
-
-
-class Delivered(msgspec.Struct, frozen=True):
-    """The peer reported that it has all of a message of ours."""
-
-    message_id: str
-
-
-class MessageFailed(msgspec.Struct, frozen=True):
-    """A message of ours failed: a response or REPORT said so, none came in time (408), or the connection ended (0)."""
-
-    message_id: str
-    status: int
-    reason: str
-
-
-class RequestRefused(msgspec.Struct, frozen=True):
-    """We did not do what a request asked; `status` is what we answered, or would have if an answer were allowed."""
-
-    method: str
-    status: int
-    reason: str
-
-
-class PeerViolation(msgspec.Struct, frozen=True):
-    """The stream can't be read any further; the connection is of no more use."""
-
-    error: PeerError
-
-
-Event = Transmit | Bound | MessageReceived | MessageDropped | Delivered | MessageFailed | RequestRefused | PeerViolation
 
 
 class State(enum.Enum):
@@ -115,78 +74,6 @@ class Bindings:
     def release(self, owner: object) -> None:
         """Forget what `owner` holds."""
         self._owners = {key: value for key, value in self._owners.items() if value is not owner}
-
-
-class Body(Protocol):
-    """What a message says: octets, or something that makes a slice of them when it is asked."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, span: slice, /) -> bytes: ...
-
-
-class _Outgoing:
-    """A message of ours on its way."""
-
-    def __init__(self, message_id: str, body: Body, content_type: str, reports: Headers, now: float) -> None:
-        self.message_id = message_id
-        self.body = body
-        self.size = len(body)
-        self.content_type = content_type
-        self.reports = reports
-        self.sent = 0           # octets that have left
-        self.finished = False   # nothing more will leave
-        self.waiting = 0        # chunks without response
-        self.reported = _Coverage()
-
-    @property
-    def wants_report(self) -> bool:
-        return any(header.name == "Success-Report" for header in self.reports)
-
-    @property
-    def answered(self) -> bool:
-        """All of it has left, and each chunk that gets a response has it."""
-        return self.finished and self.waiting == 0
-
-
-class _Incoming:
-    """A message of the peer's, as far as it has arrived."""
-
-    def __init__(self) -> None:
-        self.octets = bytearray()
-        self.covered = _Coverage()
-        self.total: int | None = None
-        self.content_type = ""
-
-
-class _Coverage:
-    """Octet ranges that are there, merged and in order."""
-
-    LIMIT = 1024
-
-    def __init__(self) -> None:
-        self.ranges: list[tuple[int, int]] = []
-
-    def add(self, start: int, end: int) -> None:
-        """Take `start` to `end` (excluded)."""
-        if self.ranges and self.ranges[-1][0] <= start <= self.ranges[-1][1]:  # the usual case: in order
-            self.ranges[-1] = (self.ranges[-1][0], max(end, self.ranges[-1][1]))
-            return
-        merged: list[tuple[int, int]] = []
-        for low, high in sorted([*self.ranges, (start, end)]):
-            if merged and low <= merged[-1][1]:
-                merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
-            else:
-                merged.append((low, high))
-        self.ranges = merged
-
-    def whole(self, total: int) -> bool:
-        """Whether 1..total is there."""
-        return total == 0 or (bool(self.ranges) and self.ranges[0][0] <= 1 and self.ranges[0][1] > total)
-
-    @property
-    def last(self) -> int:
-        return self.ranges[-1][1] - 1 if self.ranges else 0
 
 
 class Session:
@@ -241,8 +128,8 @@ class Session:
         self._bindings = bindings if bindings is not None else Bindings()
         self._reader = wire.Reader(max_octets)
         self._stopped: str | None = None   # transaction of the overlong chunk that has its 413 already
-        self._incoming: dict[str, _Incoming] = {}
-        self._outgoing: dict[str, _Outgoing] = {}
+        self._incoming: dict[str, Incoming] = {}
+        self._outgoing: dict[str, Outgoing] = {}
         self._waiting: dict[str, tuple[str, float]] = {}  # transaction -> Message-ID, when it is too late
         self._quiet: dict[str, str] = {}  # transactions that are answered on failure only -> Message-ID
         self._answered = False
@@ -292,7 +179,7 @@ class Session:
         message_id = self._token(_TOKEN_LETTERS)
         reports: Headers = (Header("Success-Report", "yes"),) if success_report else ()
         reports += (Header("Failure-Report", failure_report),)
-        self._outgoing[message_id] = _Outgoing(message_id, body, content_type, reports, now)
+        self._outgoing[message_id] = Outgoing(message_id, body, content_type, reports)
         return message_id, self._push(now)
 
     def pause(self, paused: bool, now: float) -> list[Event]:
@@ -366,7 +253,7 @@ class Session:
             self._settle(message)
         return events
 
-    def _next_chunk(self, message: _Outgoing, now: float) -> Event:
+    def _next_chunk(self, message: Outgoing, now: float) -> Event:
         part = message.body[message.sent : message.sent + self._chunk]
         total = len(message.body)
         start, end = message.sent + 1, message.sent + len(part)
@@ -377,7 +264,7 @@ class Session:
         span = ByteRange(start, None if open_end else end, total)
         return self._chunk_of(message, span, part, Flag.COMPLETE if message.finished else Flag.MORE, now)
 
-    def _chunk_of(self, message: _Outgoing, span: ByteRange, part: bytes, flag: Flag, now: float) -> Event:
+    def _chunk_of(self, message: Outgoing, span: ByteRange, part: bytes, flag: Flag, now: float) -> Event:
         headers = (
             Header("Message-ID", message.message_id), Header("Byte-Range", str(span)), *message.reports,
             Header("Content-Type", message.content_type),
@@ -401,7 +288,7 @@ class Session:
                 return transaction
         raise LocalProtocolError("no transaction id was found that is not in the body")
 
-    def _settle(self, message: _Outgoing) -> None:
+    def _settle(self, message: Outgoing) -> None:
         """Forget what of a message is not needed any more; all of it where no report is to come."""
         if message.answered:
             message.body = b""
@@ -460,7 +347,7 @@ class Session:
         events += self._give_up(message_id, response.status, reason)
         return events + self._push(now)
 
-    def _interrupt(self, message: _Outgoing, now: float) -> Event:
+    def _interrupt(self, message: Outgoing, now: float) -> Event:
         """Tell the receiver that no more will come: a chunk of no octets that ends with `#` (RFC 4975 §7.1.1)."""
         message.finished = True
         span = ByteRange(message.sent + 1, None, message.size)
@@ -497,7 +384,7 @@ class Session:
         if end > message.size:
             return [RequestRefused(request.method, 400, f"report on octet {end} of {message.size}")]
         message.reported.add(span.start, end + 1)
-        if len(message.reported.ranges) > _Coverage.LIMIT or not message.reported.whole(message.size):
+        if len(message.reported.ranges) > Coverage.LIMIT or not message.reported.whole(message.size):
             return []
         self._outgoing.pop(message_id)
         return [Delivered(message_id)]
@@ -516,14 +403,14 @@ class Session:
             self._incoming.pop(message_id, None)
             return [*self._accepted(request), MessageDropped(message_id)]
         events = self._accepted(request)
-        if message.total is not None and message.covered.whole(message.total):
+        body = message.body
+        if body is not None:
             self._incoming.pop(message_id, None)
-            body = bytes(message.octets[: message.total])
-            events += self._reports(request, message_id, message.total)
+            events += self._reports(request, message_id, len(body))
             events.append(MessageReceived(message_id, message.content_type, body))
         return events
 
-    def _store(self, request: Request, message_id: str) -> _Incoming:
+    def _store(self, request: Request, message_id: str) -> Incoming:
         assert request.body is not None
         if wire.IDENT_PATTERN.fullmatch(message_id) is None:
             raise Refusal(400, "no Message-ID")
@@ -547,22 +434,10 @@ class Session:
         if message is None:
             if len(self._incoming) >= self._max_messages:
                 raise Refusal(413, f"{self._max_messages} unfinished messages")
-            message = self._incoming[message_id] = _Incoming()
+            message = self._incoming[message_id] = Incoming()
         if request.flag is Flag.ABORTED:
             return message
-        if request.flag is Flag.COMPLETE:
-            if message.total not in (None, end) or message.covered.last > end:
-                raise Refusal(400, "two lengths for one message")
-            message.total = end
-        elif message.total is not None and end > message.total:
-            raise Refusal(400, "octets behind the end of the message")
-        if len(message.octets) < end:
-            message.octets.extend(bytes(end - len(message.octets)))
-        message.octets[span.start - 1 : end] = request.body  # where chunks overlap, the later one wins (§7.3.1)
-        if request.body:
-            message.covered.add(span.start, end + 1)
-        if len(message.covered.ranges) > _Coverage.LIMIT:
-            raise Refusal(413, "too many gaps in one message")
+        message.take(span.start, request.body, request.flag)
         message.content_type = content_type
         return message
 

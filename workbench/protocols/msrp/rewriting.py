@@ -10,7 +10,7 @@ import msgspec
 
 from workbench.errors import MalformedMessageError
 from workbench.protocols.msrp import wire
-from workbench.protocols.msrp.machine import PeerViolation, RequestRefused
+from workbench.protocols.msrp.events import PeerViolation, RequestRefused
 from workbench.protocols.msrp.paths import Paths, Start
 from workbench.protocols.msrp.responses import Refusal
 from workbench.protocols.msrp.uri import Matching, Path
