@@ -290,7 +290,7 @@ REFUSALS = {
     "TLS signal without TLS": (_add_access(stream(PASSIVE, realm=A), "Signals { tlsbsc/EstBNC { Stream = 1 } }"), 513),
     "signal of no stream": (_add_access(stream(PASSIVE, realm=A), "Signals { tcpbcc/RelBNC { Stream = 9 } }"), 449),
     "transport": (_add_access(stream(local("UDP/DTLS", "passive"), realm=A)), 515),
-    "holdconn": (modify("ip/1/access/1", stream(local("TCP", "holdconn"))), 449),
+    "no setup role": (modify("ip/1/access/1", stream(local("TCP", "either"))), 449),
     "unknown role": (_add_access(stream(local("TCP", "later"), realm=A)), 449),
     "hash function": (_add_access(stream(local("TCP/TLS", "passive", "a=fingerprint:MD5 $"), realm=A)), 449),
     "somebody else's fingerprint": (
@@ -358,8 +358,8 @@ def test_the_bad_value_is_quoted():
     """449 names the value (TS 29.334 §5.17.1), as in the worked message 6.12."""
     stage = Stage()
     plain(stage)
-    reply = stage.orders(modify("ip/1/access/1", stream(local("TCP", "holdconn"))))
-    assert error(reply) == (449, "a=setup:holdconn")
+    reply = stage.orders(modify("ip/1/access/1", stream(local("TCP", "either"))))
+    assert error(reply) == (449, "a=setup:either")
     assert command(reply).terminations == ("ip/1/access/1",)
 
 

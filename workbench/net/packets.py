@@ -497,8 +497,8 @@ def rewrite(packet: bytes, *, source: Endpoint | None = None, destination: Endpo
 
 def rewrite_error(packet: bytes, *, source: str | None = None, destination: str | None = None,
                   quoted_source: Endpoint | None = None, quoted_destination: Endpoint | None = None,
-                  ttl: int | None = None) -> bytes:
-    """An ICMP error with other addresses outside, and other endpoints in the packet that it quotes.
+                  quoted_sequence: int | None = None, ttl: int | None = None) -> bytes:
+    """An ICMP error with other addresses outside, and other endpoints (and TCP sequence number) in what it quotes.
 
     Raises:
         MalformedMessageError: the packet is no ICMP error, or quotes nothing that has ports.
@@ -512,7 +512,10 @@ def rewrite_error(packet: bytes, *, source: str | None = None, destination: str 
     icmp = decode_icmp(ip)
     decode_quoted(icmp)
     inner = bytearray(icmp.body)
-    _rewrite(inner, decode_ip(icmp.body, whole=False), quoted_source, quoted_destination, None)
+    quoted = decode_ip(icmp.body, whole=False)
+    _rewrite(inner, quoted, quoted_source, quoted_destination, None)
+    if quoted_sequence is not None and quoted.protocol == TCP:
+        _resequence(inner, quoted.header_octets, quoted_sequence)
     sender, receiver = source or ip.source, destination or ip.destination
     if (":" in sender) != (ip.version == 6):
         raise LocalProtocolError(f"{sender} in an IPv{ip.version} packet")
@@ -559,6 +562,14 @@ def _rewrite(octets: bytearray, ip: Ip, source: Endpoint | None, destination: En
             octets[place : place + 2] = b"\xff\xff"
     else:
         _update(octets, place, pseudo + transport_change)
+
+
+def _resequence(octets: bytearray, header: int, sequence: int) -> None:
+    """Another sequence number in a TCP header, which may be quoted no further than that."""
+    before = int.from_bytes(octets[header + 4 : header + 8], "big")
+    octets[header + 4 : header + 8] = sequence.to_bytes(4, "big")
+    if len(octets) >= header + 18:
+        _update(octets, header + 16, sequence - before)
 
 
 def _update(octets: bytearray, place: int, change: int) -> None:

@@ -237,8 +237,15 @@ class AbortStream(msgspec.Struct, frozen=True):
 class ClaimPackets(msgspec.Struct, frozen=True):
     """Get whole IP packets for `local` (port 0: every port) as `PacketArrived` instead of the host's UDP and TCP.
 
-    `local=None` claims all that reaches the host on any of its feet, also packets addressed elsewhere (a NAT).
+    So do ICMP errors about packets that were sent from there. `local=None` claims all that reaches the host on any of
+    its feet, also packets addressed elsewhere (a NAT).
     """
+
+    local: Endpoint | None = None
+
+
+class UnclaimPackets(msgspec.Struct, frozen=True):
+    """Give a claim back: UDP and TCP for `local` are the host's again."""
 
     local: Endpoint | None = None
 
@@ -289,6 +296,6 @@ class LogKeys(msgspec.Struct, frozen=True):
 
 Command = (
     BindDatagrams | UnbindDatagrams | SendDatagram | Listen | Unlisten | AcceptStream | RefuseStream | OpenStream
-    | SendStream | PauseStream | EndStream | AbortStream | ClaimPackets | SendPacket | Splice | Relay | Drop
-    | Note | LogKeys
+    | SendStream | PauseStream | EndStream | AbortStream | ClaimPackets | UnclaimPackets | SendPacket | Splice
+    | Relay | Drop | Note | LogKeys
 )

@@ -130,5 +130,6 @@ class ImsAgw(Gateway):
             version=version,
             waiting_delay=waiting_delay,
             jitter=lambda: source.number(0, 1_000_000) / 1_000_000,
+            isn=lambda: source.number(0, (1 << 32) - 1),
             first_id=first_id,
         )

@@ -48,6 +48,7 @@ from workbench.net.values import (
     StreamFailed,
     StreamWritable,
     UnbindDatagrams,
+    UnclaimPackets,
     Unlisten,
 )
 from workbench.net.virtual.settings import DEFAULT, Settings
@@ -155,6 +156,10 @@ class Stack:
                 if local.host not in self.addresses:
                     raise LocalProtocolError(f"{local.host} is not an address of this host")
                 self._claimed.add(local)
+            case UnclaimPackets(None):
+                self._claims_all = False
+            case UnclaimPackets(local) if local is not None:
+                self._claimed.discard(local)
             case Drop() | Note() | LogKeys():
                 pass
             case _:
@@ -250,7 +255,12 @@ class Stack:
         if Endpoint(ip.destination, 0) in self._claimed:
             return True
         ends = packets.endpoints(ip)
-        return ends is not None and ip.protocol in (packets.TCP, packets.UDP) and ends[1] in self._claimed
+        if ends is not None:
+            return ip.protocol in (packets.TCP, packets.UDP) and ends[1] in self._claimed
+        if ip.protocol not in (packets.ICMP, packets.ICMP_V6):
+            return False
+        icmp = packets.decode_icmp(ip)
+        return icmp.is_error and packets.decode_quoted(icmp)[1] in self._claimed
 
     def next_wakeup(self) -> float | None:
         """The next moment at which `wake` has something to do."""

@@ -15,13 +15,14 @@ import msgspec
 from workbench.net.values import Endpoint, Note, Stream
 from workbench.nodes.gateway.addresses import Addresses
 from workbench.nodes.gateway.auditing import Auditor, selected
-from workbench.nodes.gateway.bearer import Bearer, State
+from workbench.nodes.gateway.bearer import Bearer
 from workbench.nodes.gateway.congestion import Congestion
 from workbench.nodes.gateway.contexts import Context, Contexts, Shared, StreamEnd, Termination
 from workbench.nodes.gateway.planning import Plan, PlannedStream, Planner
 from workbench.nodes.gateway.playing import Player
 from workbench.nodes.gateway.reporting import detected
-from workbench.nodes.gateway.settings import Limits, Outbox, Policy, Profile, Refused
+from workbench.nodes.gateway.settings import Limits, Means, Outbox, Policy, Profile, Refused
+from workbench.nodes.gateway.states import State
 from workbench.nodes.gateway.topology import Flows
 from workbench.nodes.gateway.vocabulary import CONTEXT, Vocabulary
 from workbench.nodes.gateway.watching import Watcher
@@ -44,6 +45,7 @@ class Control:
         addresses: where terminations get their addresses from.
         out: where commands to the network go.
         stamp: the time stamp of a moment.
+        isn: see `Means`.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Control:
         registry: Registry,
         out: Outbox,
         stamp: Callable[[float], str],
+        isn: Callable[[], int] = lambda: 0,
     ) -> None:
         self.contexts = Contexts(limits, profile.terminations_per_context)
         self.root = Termination(h248.ROOT, "", 0.0)
@@ -69,7 +72,7 @@ class Control:
         self._profile = profile
         self._registry = registry
         self._policy = policy
-        self._identity = identity
+        self._means = Means(policy, identity, out, isn)
         self._addresses = addresses
         self._out = out
         self._stamp = stamp
@@ -469,9 +472,7 @@ class Control:
         setting = stream.setting
         assert setting is not None
         if end.bearer is None:
-            end.bearer = Bearer(
-                context.number, termination.name, stream.number, setting,
-                policy=self._policy, identity=self._identity, out=self._out)
+            end.bearer = Bearer(context.number, termination.name, stream.number, setting, self._means)
             self.bearers[setting.local] = end.bearer
             context.relink()
         if stream.latch_only:
@@ -491,7 +492,7 @@ class Control:
         bearer = termination.bearers[order.number]
         match order.role:
             case "latch" | "unlatch":
-                bearer.setting = msgspec.structs.replace(bearer.setting, latch=order.role == "latch")
+                bearer.latch(order.role == "latch")
             case "tcp-establish":
                 bearer.establish_tcp(now)
             case "tls-establish":

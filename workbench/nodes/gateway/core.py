@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from workbench.errors import LocalProtocolError
+from workbench.errors import LocalProtocolError, MalformedMessageError
 from workbench.net.values import (
+    ClaimPackets,
     Command,
     DatagramFailed,
     DatagramReceived,
@@ -17,6 +18,7 @@ from workbench.net.values import (
     Happening,
     Listen,
     Note,
+    PacketArrived,
     RefuseStream,
     Started,
     Stream,
@@ -29,17 +31,20 @@ from workbench.net.values import (
     StreamOffered,
     StreamOpened,
     StreamWritable,
+    UnclaimPackets,
     Unlisten,
     Woke,
 )
+from workbench.nodes.gateway import carriages, claimed
 from workbench.nodes.gateway.addresses import Addresses
-from workbench.nodes.gateway.bearer import Bearer, State
+from workbench.nodes.gateway.bearer import Bearer
 from workbench.nodes.gateway.contexts import HEARTBEAT, Termination
 from workbench.nodes.gateway.control import Control
 from workbench.nodes.gateway.link import Link, Transport
 from workbench.nodes.gateway.names import BinaryNames, TextNames
 from workbench.nodes.gateway.reporting import time_stamp
 from workbench.nodes.gateway.settings import Limits, Outbox, Policy, Profile
+from workbench.nodes.gateway.states import State
 from workbench.nodes.gateway.watching import Notification
 from workbench.protocols.h248 import association, machine, service_change
 from workbench.protocols.h248 import message as h248
@@ -52,7 +57,7 @@ from workbench.security.identities import Identity
 INACTIVITY = "it/ito"
 REALMS_CHANGED = "ipra/arc"
 _HANGS = (410, 411, 430, 435)
-_READY = (Listen, Unlisten, Note)
+_READY = (Listen, Unlisten, ClaimPackets, UnclaimPackets, Note)
 
 
 class Gateway:
@@ -74,6 +79,7 @@ class Gateway:
         version: newest protocol version; with 3, long replies are sent in segments.
         waiting_delay: maximum waiting delay before the first registration (restart avalanche), in seconds.
         jitter: gives numbers from 0 to 1 for random times.
+        isn: gives initial sequence numbers, where the gateway answers handshakes itself.
         first_id: id of the first request; after a restart within LONG-TIMER it has to be another one.
     """
 
@@ -97,6 +103,7 @@ class Gateway:
         version: int = 2,
         waiting_delay: float = 0.0,
         jitter: Callable[[], float] = lambda: 1.0,
+        isn: Callable[[], int] = lambda: 0,
         first_id: int = 1,
     ) -> None:
         self.name = name
@@ -116,7 +123,7 @@ class Gateway:
         self._addresses = Addresses(addresses, ports, port_step, names=names)
         self._control = Control(
             profile=profile, limits=limits, policy=policy, identity=identity,
-            addresses=self._addresses, registry=registry, out=self._out, stamp=self._stamp)
+            addresses=self._addresses, registry=registry, out=self._out, stamp=self._stamp, isn=isn)
         self._control.reaches = self._association.reaches
         self._notified: dict[int, h248.Command] = {}
         self._provisioned: tuple[h248.Property, ...] = ()
@@ -139,6 +146,8 @@ class Gateway:
                   | StreamEnded(stream=stream)
                   | StreamClosed(stream=stream)):
                 self._streamed(happened, stream, now)
+            case PacketArrived():
+                self._packet(happened, now)
             case Woke():
                 self._wake(now)
             case DatagramFailed(reason=reason):
@@ -318,6 +327,17 @@ class Gateway:
         else:
             bearer.offered(happened, now)
 
+    def _packet(self, happened: PacketArrived, now: float) -> None:
+        try:
+            packet = claimed.read(happened)
+        except MalformedMessageError as error:
+            self._out.order(Drop(happened, str(error)))
+            return
+        bearer = self._carrier(Stream(packet.local, packet.remote)) or self._control.bearers.get(packet.local)
+        drop = carriages.arrive(bearer, packet, now)
+        if drop is not None:
+            self._out.order(drop)
+
     def _streamed(self, happened: Happening, stream: Stream, now: float) -> None:
         if self._link.concerns(stream):
             self._heard = now if isinstance(happened, StreamData) else self._heard
@@ -336,7 +356,7 @@ class Gateway:
             case StreamData(data=data):
                 bearer.arrived(data, now)
             case StreamFull():
-                bearer.full()
+                bearer.full = True
             case StreamWritable():
                 bearer.writable(now)
             case StreamFlushed():

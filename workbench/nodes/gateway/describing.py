@@ -15,6 +15,7 @@ from workbench.errors import PeerError
 from workbench.net.values import Endpoint
 from workbench.nodes.gateway.settings import Refused, Role
 from workbench.protocols import sdp
+from workbench.protocols.msrp.uri import Path, decode_path
 from workbench.protocols.sdp import CHOOSE
 from workbench.security.fingerprints import STRENGTH
 from workbench.security.identities import Identity
@@ -32,6 +33,7 @@ class Local(msgspec.Struct, frozen=True):
         role: see `Role`.
         hash_name: of the fingerprint that the gateway has to give; None where none was asked for.
         renew: `a=connection:new`.
+        path: `a=path`, as advertised to the peer; None while it is not given, or has a `$` in it.
     """
 
     proto: str
@@ -42,6 +44,7 @@ class Local(msgspec.Struct, frozen=True):
     role: Role
     hash_name: str | None
     renew: bool
+    path: Path | None = None
 
     @property
     def underspecified(self) -> bool:
@@ -56,6 +59,7 @@ class Remote(msgspec.Struct, frozen=True):
     address: Endpoint | None
     role: Role | None
     fingerprints: tuple[sdp.Fingerprint, ...] | None
+    path: Path | None = None
 
 
 def read_local(described: sdp.SessionDescription, transports: Mapping[str, bool], identity: Identity) -> Local:
@@ -81,7 +85,7 @@ def read_local(described: sdp.SessionDescription, transports: Mapping[str, bool]
     return Local(
         sys.intern(media.proto), tls, version, host, port, _role(described, media) or Role.NONE,
         _hash(described, media, identity, tls), _one(described, media, "connection") == "new",
-    )
+        _path(described, media))
 
 
 def read_remote(described: sdp.SessionDescription) -> Remote:
@@ -95,7 +99,8 @@ def read_remote(described: sdp.SessionDescription) -> Remote:
     port = _port(media)
     host = None if connection is None or connection.address == CHOOSE else _address(connection.address)
     address = None if host is None or not port else Endpoint(host, port)
-    return Remote(media.proto, address, _role(described, media), _fingerprints(described, media))
+    return Remote(
+        media.proto, address, _role(described, media), _fingerprints(described, media), _path(described, media))
 
 
 def filled(
@@ -123,6 +128,8 @@ def settled(role: Role, peer: Role | None) -> Role:
     """
     if peer is None:
         return role
+    if Role.HOLDCONN in (role, peer):
+        return Role.HOLDCONN
     if role is Role.NONE:
         return _OPPOSITE.get(peer, role)
     if role is peer and role in _OPPOSITE:
@@ -180,9 +187,20 @@ def _role(described: sdp.SessionDescription, media: sdp.Media) -> Role | None:
     value = _one(described, media, "setup")
     if not value:
         return None
-    if value not in (Role.ACTIVE, Role.PASSIVE, Role.ACTPASS):
+    if value not in (Role.ACTIVE, Role.PASSIVE, Role.ACTPASS, Role.HOLDCONN):
         raise Refused(449, f"a=setup:{value}")
     return Role(value)
+
+
+def _path(described: sdp.SessionDescription, media: sdp.Media) -> Path | None:
+    """`a=path` of an endpoint whose application is named; for others it is a line like any other."""
+    value = described.attribute_of(media, "path")
+    if value is None or CHOOSE in value or not media.proto.lower().endswith("/msrp"):
+        return None
+    try:
+        return decode_path(" ".join(value.split()))
+    except PeerError as error:
+        raise Refused(449, f"a=path: {error}") from None
 
 
 def _hash(

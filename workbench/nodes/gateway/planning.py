@@ -199,9 +199,9 @@ class Planner:
             remote = self._known_remote(end)
         if remote is not None:
             setting = msgspec.structs.replace(
-                setting, remote=remote.address, remote_fingerprints=remote.fingerprints)
+                setting, remote=remote.address, remote_fingerprints=remote.fingerprints, remote_path=remote.path)
         elif stream.remotes == ():
-            setting = msgspec.structs.replace(setting, remote=None, remote_fingerprints=None)
+            setting = msgspec.structs.replace(setting, remote=None, remote_fingerprints=None, remote_path=None)
         peer = remote.role if remote is not None else self._known_role(end) if stream.remotes is None else None
         gate = _gate(stream.properties)
         setting = msgspec.structs.replace(
@@ -251,7 +251,8 @@ class Planner:
                 raise Refused(501, "another local address on a running stream")
             if local.tls != before.tls and bearer.stream is not None:
                 raise Refused(501, f"{before.proto} to {local.proto} on a running connection")
-        return msgspec.structs.replace(before, proto=local.proto, tls=local.tls, role=local.role, local=where)
+        return msgspec.structs.replace(
+            before, proto=local.proto, tls=local.tls, role=local.role, local=where, path=local.path)
 
     @staticmethod
     def _known_remote(end: StreamEnd) -> describing.Remote | None:
@@ -353,8 +354,8 @@ class Planner:
         """A signal that orders something can be carried out; a latch is taken over into the setting."""
         setting = future[order.number]
         if order.role == "tcp-establish":
-            if setting.role is Role.PASSIVE:
-                raise Refused(473, "establish signal with a=setup:passive")
+            if setting.role in (Role.PASSIVE, Role.HOLDCONN):
+                raise Refused(473, f"establish signal with a=setup:{setting.role}")
             if setting.remote is None:
                 raise Refused(441, "establish signal without Remote")
         elif order.role.startswith("tls") and not setting.tls:

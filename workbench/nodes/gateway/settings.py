@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,7 +12,9 @@ import msgspec
 from workbench.net.values import Command, Endpoint
 from workbench.nodes.gateway.agenda import Agenda
 from workbench.protocols.h248.message import Kind, Mode, TopologyDirection
+from workbench.protocols.msrp.uri import Path
 from workbench.protocols.sdp import Fingerprint
+from workbench.security.identities import Identity
 
 if TYPE_CHECKING:
     from workbench.nodes.gateway.bearer import Bearer
@@ -24,8 +26,10 @@ class Role(enum.StrEnum):
     ACTIVE = "active"
     PASSIVE = "passive"
     ACTPASS = "actpass"
+    HOLDCONN = "holdconn"
+    """No connection until another role is given."""
     NONE = "none"
-    """No role was given: stateless handling, carried out as a proxy that follows the first SYN."""
+    """No role was given: stateless handling; see `Stateless`."""
 
 
 class Interlinkage(enum.StrEnum):
@@ -101,6 +105,7 @@ class Setting(msgspec.Struct, frozen=True, gc=False):
         mode: which payload passes, seen from the termination towards the outside.
         latch: the source of the first accepted connection is the peer, whatever Remote says (H.248.37).
         gate: which sources are let in; None: as Remote says.
+        path, remote_path: `a=path` in Local and in Remote: advertised to the peer, and by the peer.
     """
 
     proto: str
@@ -112,6 +117,19 @@ class Setting(msgspec.Struct, frozen=True, gc=False):
     mode: Mode = Mode.INACTIVE
     latch: bool = False
     gate: Gate | None = None
+    path: Path | None = None
+    remote_path: Path | None = None
+
+    def refusal(self, source: Endpoint) -> str:
+        """Why nothing is taken from that source; empty if it is (R-5.4-4, R-5.4-6)."""
+        if not self.latch and self.remote is not None and self.remote.host != source.host:
+            return f"not from {self.remote.host}, and latching was not asked for"
+        return self.gate.refusal(source, self.remote) if self.gate is not None else ""
+
+    @property
+    def names_msrp(self) -> bool:
+        """The bearer type indication names the application: `TCP/MSRP` or `TCP/TLS/MSRP` (R-5.19.4-2)."""
+        return self.proto.lower().endswith("/msrp")
 
     @property
     def receives(self) -> bool:
@@ -287,3 +305,22 @@ class Outbox:
         """All commands since the last time."""
         commands, self.commands = self.commands, []
         return commands
+
+
+class Means:
+    """What all stream endpoints of a gateway share.
+
+    Args:
+        policy: choices and limits.
+        identity: certificate and key for TLS.
+        out: where commands and observations go.
+        isn: gives initial sequence numbers, for handshakes that the gateway answers packet by packet.
+    """
+
+    __slots__ = ("identity", "isn", "out", "policy")
+
+    def __init__(self, policy: Policy, identity: Identity, out: Outbox, isn: Callable[[], int] = lambda: 0) -> None:
+        self.policy = policy
+        self.identity = identity
+        self.out = out
+        self.isn = isn

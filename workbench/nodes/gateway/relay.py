@@ -1,0 +1,129 @@
+"""Stateless TCP handling: packets pass between two endpoints with other addresses, and nothing else is changed.
+
+The gateway is no end of any connection: sequence numbers, options and flags are the peers' own. It originates nothing
+and reports nothing. What it keeps is where the peers are: the source of the last SYN that was let in at one endpoint,
+and at the other the address that was signalled, or latched. So one connection after another passes, from any port.
+
+Source: TS 23.334 §5.16.1, §5.4, §6.2.18.2; RFC 3022 §4.1 (what is changed), RFC 5508 §4.2 (ICMP errors).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workbench.net import packets
+from workbench.net.values import Command, Drop, Endpoint, Note, SendPacket
+
+if TYPE_CHECKING:
+    from workbench.nodes.gateway.bearer import Bearer
+    from workbench.nodes.gateway.claimed import Packet
+
+CLAUSE = "TS 23.334 §5.16.1"
+
+
+class Relay:
+    """One endpoint without a role.
+
+    Args:
+        bearer: the endpoint.
+
+    `peer` is who takes part in the current connection here, `latched` the source of the last SYN that was let in.
+    """
+
+    __slots__ = ("_bearer", "_latched", "_peer")
+
+    watches = False
+
+    def __init__(self, bearer: Bearer) -> None:
+        self._bearer = bearer
+        self._peer: Endpoint | None = None
+        self._latched: Endpoint | None = None
+
+    def receive(self, packet: Packet, now: float) -> None:
+        """Pass it on, or drop it and say why."""
+        far = self._far
+        why = self._obstacle(packet, far)
+        if why or far is None:
+            self._bearer.order(Drop(packet.happened, why or "no other endpoint yet"))
+            return
+        if packet.segment is None:
+            self._pass_error(packet, far)
+            return
+        if packet.begins:
+            self._begin(packet.remote, far)
+        if far._peer is None:
+            self._bearer.order(Drop(packet.happened, f"nobody is known at {far._bearer.termination} yet"))
+            return
+        self._pass(packet, far, far._peer)
+
+    def carry(self, command: Command) -> bool:
+        """Nothing is ordered for a stream; the rest goes its way."""
+        return not isinstance(command, Drop | Note | SendPacket)
+
+    def consider(self, now: float) -> None:
+        """Nothing waits."""
+
+    def relatch(self) -> None:
+        """The next SYN says where the peer is."""
+        self._latched = None
+
+    def wake(self, now: float) -> None:
+        """There is no timer."""
+
+    @property
+    def _far(self) -> Relay | None:
+        partner = self._bearer.partner
+        return partner.carriage if partner is not None and isinstance(partner.carriage, Relay) else None
+
+    @property
+    def _there(self) -> Endpoint | None:
+        """Where a new connection of the other side finds this side's peer."""
+        setting = self._bearer.setting
+        return self._latched if setting.latch and self._latched is not None else setting.remote
+
+    def _obstacle(self, packet: Packet, far: Relay | None) -> str:
+        """Why a packet is not passed on; empty if it is."""
+        setting, source = self._bearer.setting, packet.remote
+        segment = packet.segment
+        if far is None:
+            return "no other endpoint yet"
+        if not setting.receives:
+            return f"{setting.mode} at {self._bearer.termination}"
+        if not far._bearer.setting.sends:
+            return f"{far._bearer.setting.mode} at {far._bearer.termination}"
+        if segment is None:
+            return "" if source == self._peer and far._peer is not None else f"nothing was sent to {source}"
+        if setting.remote is None and not setting.latch:
+            return "nobody has said yet where the peer is"
+        if packet.begins and setting.latch and self._latched is not None and self._latched.host != source.host:
+            return f"latched on {self._latched.host}"
+        if not packet.begins and source != (self._peer or setting.remote):
+            return f"not the connection of {self._peer or setting.remote}"
+        return setting.refusal(source)
+
+    def _begin(self, source: Endpoint, far: Relay) -> None:
+        """A SYN: whose connection it is from here on. One of the same two peers is a repetition, or crosses theirs."""
+        self._latched = source
+        if source != self._peer or far._peer is None:
+            self._peer, far._peer = source, far._there
+
+    def _pass(self, packet: Packet, far: Relay, peer: Endpoint) -> None:
+        near, other, segment = self._bearer, far._bearer, packet.segment
+        if segment is not None and segment.payload:
+            near.count(len(segment.payload), incoming=True)
+            other.count(len(segment.payload), incoming=False)
+        octets = packets.rewrite(
+            packet.happened.packet, source=other.setting.local, destination=peer, ttl=packet.ip.ttl - 1)
+        why = f"relayed from {near.termination} to {other.termination}, sequence numbers untouched [{CLAUSE}]"
+        other.order(SendPacket(other.means.policy.wires[other.setting.local.host], octets, why))
+
+    def _pass_error(self, packet: Packet, far: Relay) -> None:
+        """ICMP about a packet that was passed on to our peer: for its sender, in the addresses that it knows."""
+        near, other = self._bearer, far._bearer
+        peer = far._peer
+        assert peer is not None
+        octets = packets.rewrite_error(
+            packet.happened.packet, source=other.setting.local.host, destination=peer.host, quoted_source=peer,
+            quoted_destination=other.setting.local, ttl=packet.ip.ttl - 1)
+        why = f"ICMP error at {near.termination} is passed on to {other.termination} [{CLAUSE}, RFC 5508 §4.2]"
+        other.order(SendPacket(other.means.policy.wires[other.setting.local.host], octets, why))

@@ -1,0 +1,146 @@
+"""TLS at a stream endpoint: octets of the connection to payload and back, and what its end means for both legs.
+
+Nothing is payload before the peer's certificate matches the fingerprint that the controller gave.
+
+Source: TS 23.334 §5.11.2, §6.2.10.3; H.248.90 (TLS session control and interlinkage).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workbench.net.values import LogKeys, Note
+from workbench.nodes.gateway.settings import Change
+from workbench.nodes.gateway.states import State
+from workbench.security import tls
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from workbench.nodes.gateway.bearer import Bearer
+    from workbench.protocols.sdp import Fingerprint
+
+CLAUSE = "TS 23.334 §6.2.10.3"
+
+
+class Secured:
+    """The TLS session on one connection.
+
+    Args:
+        bearer: whose connection it is.
+        client: the gateway begins; otherwise it waits for a ClientHello.
+
+    `verified` once the peer's certificate has been checked: from then on payload passes.
+    """
+
+    __slots__ = ("_bearer", "_session", "_shaken", "verified")
+
+    def __init__(self, bearer: Bearer, *, client: bool) -> None:
+        policy = bearer.means.policy
+        self._bearer = bearer
+        self._shaken = False
+        self.verified = False
+        self._session = tls.TlsSession(
+            bearer.means.identity, client, versions=policy.tls_versions,
+            announced=bearer.setting.remote_fingerprints, verify=policy.verify_fingerprints, log_keys=policy.log_keys,
+            max_held=4 * policy.held + 65_536)
+
+    @property
+    def ready(self) -> bool:
+        """Payload can be sent."""
+        return self.verified and self._session.state is tls.State.UP
+
+    @property
+    def holds(self) -> bool:
+        """So much payload waits for the fingerprint that reading has to stay stopped."""
+        return self._session.held > self._bearer.means.policy.held // 2
+
+    def start(self, now: float) -> None:
+        """Begin."""
+        self._happened(self._session.start(), now)
+
+    def receive(self, data: bytes, now: float) -> None:
+        """The next octets of the connection."""
+        self._happened(self._session.receive_data(data), now)
+
+    def announce(self, fingerprints: Sequence[Fingerprint], now: float) -> None:
+        """The controller has said what the peer's certificate has to match."""
+        self._happened(self._session.announce(fingerprints), now)
+
+    def send(self, data: bytes, now: float, why: str) -> None:
+        """Payload for the peer."""
+        self._happened(self._session.send(data), now, why)
+
+    def ended(self, now: float) -> None:
+        """The connection brings nothing more."""
+        self._happened(self._session.transport_ended(), now)
+
+    def close(self) -> None:
+        """close_notify; what else the session says at its end is nobody's business any more."""
+        for event in self._session.close():
+            if isinstance(event, tls.Transmit):
+                self._bearer.write(event.octets, f"close_notify before FIN [{CLAUSE}]")
+
+    def _happened(self, events: list[tls.Event], now: float, why: str = "") -> None:
+        bearer, session = self._bearer, self._session
+        role = "client" if session.client else "server"
+        for event in events:
+            match event:
+                case tls.Transmit(octets=octets):
+                    bearer.write(octets, why or self._why(role))
+                case tls.KeyLine(line=line):
+                    bearer.order(LogKeys(line))
+                case tls.Established(version=version, suite=suite):
+                    self._shaken = True
+                    wait = "; payload is held until the fingerprint is known" if session.state is tls.State.HELD else ""
+                    bearer.order(Note(f"{bearer.termination}: TLS {version} is up as {role}, {suite}{wait}"))
+                case tls.Verified():
+                    self.verified = True
+                    bearer.disarm("tls")
+                    bearer.order(Note(f"{bearer.termination}: the peer's certificate matches its fingerprint"))
+                    bearer.observe(Change.TLS_ESTABLISHED)
+                    bearer.pump_both(now)
+                case tls.Data(octets=octets):
+                    bearer.take(octets, now)
+                case tls.PeerClosed():
+                    closed(bearer, now)
+                case tls.Failed():
+                    failed(bearer, event, now)
+        if session.held > bearer.means.policy.held:
+            bearer.brought.pause()
+
+    def _why(self, role: str) -> str:
+        where = self._bearer.termination
+        if self._session.state is tls.State.FAILED:
+            return f"fatal alert: TLS at {where} is given up [{CLAUSE}]"
+        step = "post-handshake message" if self._shaken else "handshake"
+        return f"TLS {step} at {where}, the gateway is TLS {role} [{CLAUSE}]"
+
+
+def closed(bearer: Bearer, now: float) -> None:
+    """close_notify of the peer: TCP underneath goes, then the other endpoint (F8)."""
+    if bearer.leaving:
+        return
+    bearer.observe(Change.RELEASED)
+    bearer.leave(now, "the peer closed TLS: its TCP connection is released")
+    bearer.brought.end_due = True
+    bearer.pump_both(now)
+
+
+def failed(bearer: Bearer, event: tls.Failed, now: float) -> None:
+    """No session, or no longer one: TCP goes, then the other endpoint; nothing unchecked was passed on (F5, F6)."""
+    bearer.disarm("tls")
+    if bearer.leaving or bearer.state is not State.UP:
+        return
+    bearer.order(Note(f"{bearer.termination}: TLS: {event.reason}"))
+    verified = bearer.verified
+    # In TLS 1.3 a server refuses our certificate after the handshake has succeeded for us (RFC 8446 §4.4.2.4).
+    running = verified and (event.ours or bearer.has_brought)
+    bearer.observe(Change.LOST if running else Change.TLS_FAILED)
+    bearer.leave(now, f"TLS is over ({event.reason}): its TCP connection is released")
+    bearer.brought.end_due = True
+    if verified:
+        bearer.pump_both(now)
+    elif bearer.partner is not None and bearer.means.policy.release_linked:
+        bearer.partner.give_up(
+            now, f"TLS at {bearer.termination} failed: the other connection is released", hard=False)
