@@ -123,8 +123,8 @@ class Segment(msgspec.Struct, frozen=True):
 class Connection:
     """A TCP connection on one wire. Times are in seconds since the first frame."""
 
-    __slots__ = ("_answered", "_fins", "_segments", "client", "closed", "established", "first_frame_of", "frames",
-                 "number", "opened", "protocol", "refused", "reset", "seen", "sides", "streams", "wire")
+    __slots__ = ("_answered", "_fins", "_segments", "client", "closed", "endings", "established", "first_frame_of",
+                 "frames", "number", "opened", "protocol", "refused", "reset", "seen", "sides", "streams", "wire")
 
     def __init__(self, number: int, wire: str, first: Endpoint, second: Endpoint) -> None:
         self.number = number
@@ -137,6 +137,7 @@ class Connection:
         self.opened: float | None = None
         self.established: float | None = None
         self.closed: float | None = None
+        self.endings: list[tuple[int, float]] = []  # direction and time of the first FIN or RST of each side
         self.refused = False
         self.reset = False
         self.client: int | None = None              # direction of the side that opened it
@@ -162,6 +163,11 @@ class Connection:
             found.append(Segment(frame, direction, flags, _distance(mine + 1, sequence), size,
                                  _distance((theirs or 0) + 1, acknowledged) if flags & ACK else None))
         return found
+
+    def marks(self) -> list[tuple[int, int]]:
+        """Frame and flags of the first `MOST_SEGMENTS` segments."""
+        held = self._segments or ()
+        return [(held[at], held[at + 1] & 0xFF) for at in range(0, len(held), 5)]
 
     @property
     def ended(self) -> bool:
@@ -212,6 +218,8 @@ class Connection:
         elif self._answered and self.established is None and direction == self.client and not flags & RST:
             self.established = time
         pieces = tuple(stream.add(sequence, segment.payload, frame)) if segment.payload else ()
+        if flags & (RST | FIN) and all(side != direction for side, _ in self.endings):
+            self.endings.append((direction, time))
         if flags & RST:
             mark = "RST"
             repeated = self.reset

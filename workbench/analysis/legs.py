@@ -191,7 +191,7 @@ def _facing(call: Call, termination: TerminationSeen) -> list[TerminationSeen]:
 
 def _silent_leg(call: Call, termination: TerminationSeen) -> Leg:
     """A termination on which no connection was seen."""
-    ours, theirs = _said(call, termination, None)
+    ours, theirs = said_on(call, termination, None)
     said = ours or theirs
     return Leg(_name(call, None, termination), said[-1].draft.wire if said else "",
                said[-1].media.proto if said else termination.bearer, termination.name, termination.bearer)
@@ -212,7 +212,7 @@ def _name(call: Call, span: Span | None, termination: TerminationSeen | None) ->
             for side in ("access", "core"):
                 if side in wire:
                     return side
-        if any(one.media.attribute("3ge2ae") is not None for one in _said(call, None, span)[0]):
+        if any(one.media.attribute("3ge2ae") is not None for one in said_on(call, None, span)[0]):
             return "access"
     return "end to end"
 
@@ -238,7 +238,7 @@ def _leg(call: Call, span: Span, by_connection: dict[int, list[Draft]], names: N
         version, suite = observer.version_name, observer.cipher_suite_name
         if observer.client_direction is not None:
             tls_client, tls_server = who[observer.client_direction], who[1 - observer.client_direction]
-    ours, theirs = _said(call, termination, span)
+    ours, theirs = said_on(call, termination, span)
     transport = (ours or theirs)[-1].media.proto if ours or theirs else (
         termination.bearer if termination is not None else "")
     frames = sorted({frame for other in span.contents for frame in other.connection.frames})
@@ -275,7 +275,7 @@ def _latched(span: Span, termination: TerminationSeen | None, theirs: list[Descr
     return signalled, str(peer), not same
 
 
-def _said(call: Call, termination: TerminationSeen | None,
+def said_on(call: Call, termination: TerminationSeen | None,
           span: Span | None) -> tuple[list[Described], list[Described]]:
     """SDP sent on a leg in SIP: by the gateway's side, and by the other side.
 
@@ -309,7 +309,7 @@ def _certificates(call: Call, span: Span, drafts: list[Draft], who: dict[int, st
     observer = content.observer
     if observer is None:
         return ()
-    ours, theirs = _said(call, termination, span)
+    ours, theirs = said_on(call, termination, span)
     local = termination.local if termination is not None else None
     found: list[Certificate] = []
     for direction, chain in enumerate(observer.certificates):

@@ -15,6 +15,7 @@ import msgspec
 
 from workbench.analysis.bindings import Bindings, behaviours
 from workbench.analysis.dissect import Content, Dissector, Draft
+from workbench.analysis.flows import Connection
 from workbench.analysis.legs import make_sessions, with_bindings
 from workbench.analysis.naming import Names
 from workbench.analysis.pcapng import Packet, Reader, scan
@@ -151,9 +152,11 @@ class Report:
     def on(self, leg: Leg) -> list[Message]:
         """The messages of a leg's connection, on the leg's own wire."""
         content = self.content(leg)
-        if content is None:
-            return []
-        return [self.messages[index] for index in self._on.get(content.connection.number, ())]
+        return [] if content is None else self.of_connection(content.connection)
+
+    def of_connection(self, connection: Connection) -> list[Message]:
+        """The messages of one connection on one wire."""
+        return [self.messages[index] for index in self._on.get(connection.number, ())]
 
     def payload(self, leg: Leg, direction: str = "", *, sender: str = "") -> bytes:
         """Application octets that one side of a leg sent, reassembled, decrypted if TLS protected them.

@@ -99,6 +99,8 @@ class TerminationSeen:
         self.realm = ""
         self.locals: list[Described] = []
         self.remotes: list[Described] = []
+        self.watched: list[tuple[Draft, h248.Events]] = []      # in order; each replaces the one before
+        self.observed: list[tuple[Draft, h248.ObservedEvent]] = []
         self.subtracted: float | None = None
 
     @property
@@ -110,6 +112,16 @@ class TerminationSeen:
     def bearer(self) -> str:
         """`<proto>` of the last Local that was given."""
         return self.locals[-1].media.proto if self.locals else ""
+
+    def setup_at(self, time: float) -> str:
+        """The TCP role that the gateway was given in Local by then; empty where none was."""
+        return next((one.setup for one in reversed(self.locals) if one.draft.time <= time and one.setup), "")
+
+    def watching(self, event: str, time: float) -> h248.Event | None:
+        """The event of this name, if the controller asked for it in the last Events descriptor before `time`."""
+        asked = next((events for draft, events in reversed(self.watched) if draft.time <= time), None)
+        return next((one for one in (asked.events if asked is not None else ())
+                     if one.name.casefold() == event.casefold()), None)
 
     @property
     def side(self) -> str:
@@ -322,6 +334,10 @@ class Signalling:
                     return
                 termination = context.terminations[name] = TerminationSeen(name, context)
             for descriptor in command.descriptors:
+                if isinstance(descriptor, h248.Events):
+                    termination.watched.append((draft, descriptor))
+                elif isinstance(descriptor, h248.ObservedEvents):
+                    termination.observed += [(draft, event) for event in descriptor.events[:64]]
                 if not isinstance(descriptor, h248.Media):
                     continue
                 for stream in descriptor.streams:

@@ -5,16 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workbench.analysis.rules import (
+    both_active,
     clear_on_tls_leg,
     core_before_check,
     core_left_open,
     fingerprint_mismatch,
     no_close_notify,
     order_unanswered,
+    outgoing_although_passive,
     outgoing_before_incoming,
+    path_instead_of_connection,
+    path_mismatch,
+    payload_before_both_up,
+    release_not_reported,
+    response_before_both_up,
     roles_against_setup,
     security_reaches_core,
     setup_answer,
+    setup_modified_e2e,
+    syn_into_nat,
+    tcp_failure_not_reported,
     tls_alert,
 )
 from workbench.analysis.rules.rule import Evidence, Rule
@@ -30,13 +40,23 @@ RULES: tuple[Rule, ...] = (
     fingerprint_mismatch.rule,
     roles_against_setup.rule,
     setup_answer.rule,
+    setup_modified_e2e.rule,
+    both_active.rule,
+    syn_into_nat.rule,
+    outgoing_although_passive.rule,
+    path_instead_of_connection.rule,
+    path_mismatch.rule,
+    response_before_both_up.rule,
     clear_on_tls_leg.rule,
     core_left_open.rule,
     order_unanswered.rule,
+    release_not_reported.rule,
+    tcp_failure_not_reported.rule,
     core_before_check.rule,
     outgoing_before_incoming.rule,
     no_close_notify.rule,
     tls_alert.rule,
+    payload_before_both_up.rule,
 )
 """All rules, in the order in which findings are told."""
 

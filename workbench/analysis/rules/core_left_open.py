@@ -17,7 +17,7 @@ _PATIENCE = 1.0
 def _find(report: Report) -> Iterator[Evidence]:
     end = last_time(report)
     for session in report.sessions:
-        access = next((leg for leg in session.legs if leg.name == "access" and leg.tls_client), None)
+        access = next((leg for leg in session.legs if leg.name.startswith("access") and leg.tls_client), None)
         if access is None:
             continue
         released = next((m for m in report.on(access) if m.protocol == "TLS"

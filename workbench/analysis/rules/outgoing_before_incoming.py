@@ -21,7 +21,8 @@ def _find(report: Report) -> Iterator[Evidence]:
         for leg in legs:
             if leg.tcp_client not in gateways or leg.opened is None:
                 continue
-            first = min((other.opened for other in incoming if other.opened is not None), default=None)
+            first = min((other.opened for other in incoming if other.opened is not None
+                         and other.tcp_server == leg.tcp_client), default=None)
             if first is None or leg.opened < first:
                 yield Evidence(leg.frames[:1], (
                     f"the gateway sends its SYN on the {leg.name} leg at {leg.opened:.3f} s; "

@@ -15,13 +15,15 @@ if TYPE_CHECKING:
 
 def _find(report: Report) -> Iterator[Evidence]:
     for dialog in report.signalling.dialogs.values():
-        offers: dict[int, Described] = {}
+        offers: dict[tuple[frozenset[str], int], Described] = {}
         told: set[tuple[int, str, str]] = set()
         for one in dialog.described:
+            # One that hands SIP on may keep the Call-ID and change the SDP: an answer is for the offer on its own hop.
+            hop = (frozenset((one.draft.source.host, one.draft.destination.host)), one.index)
             if one.role == "offer":
-                offers[one.index] = one
+                offers[hop] = one
                 continue
-            offer = offers.get(one.index)
+            offer = offers.get(hop)
             transport = transport_of(one.media.proto)
             if offer is None or not one.media.port or transport is None or transport.carrier != "tcp":
                 continue
@@ -29,10 +31,12 @@ def _find(report: Report) -> Iterator[Evidence]:
             taken = setup_of_answer(one.description.effective(one.media))
             if taken not in legal_answers(offered) and (one.index, offered, taken) not in told:
                 told.add((one.index, offered, taken))
-                legal = " or ".join(legal_answers(offered))
+                legal = " or ".join(sorted(legal_answers(offered)))
+                sender, receiver = (report.names(end.host) for end in (one.draft.source, one.draft.destination))
                 yield Evidence((*offer.draft.frames, *one.draft.frames), (
-                    f"the offer says a=setup:{offered}, so the answer may say {legal}; it says {taken}: the two sides "
-                    "do not agree who opens the connection"))
+                    f"the offer that {sender} got from {receiver} says a=setup:{offered}, so the answer may say "
+                    f"{legal}; it says {taken}: the two sides do not agree who opens the connection. Look next who "
+                    "sends a SYN on this leg, and whether anybody listens for it"))
 
 
 rule = Rule("setup-answer", "RFC 4145 §4.1", "error", "The answer's a=setup is one that the offer allows", _find)

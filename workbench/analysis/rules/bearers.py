@@ -1,0 +1,111 @@
+"""What rules ask of the connections of a call: who opened which, what became of it, and which gateway is at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from workbench.analysis.dissect import Content
+from workbench.analysis.flows import Connection
+from workbench.analysis.signalling import TerminationSeen
+from workbench.analysis.spans import Span
+from workbench.net.packets import ACK, RST, SYN
+from workbench.net.values import Endpoint
+
+if TYPE_CHECKING:
+    from workbench.analysis.report import Report
+    from workbench.analysis.sessions import Call
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """A connection of a call, seen from its gateway where it has one.
+
+    Args:
+        span, content: the connection, and its appearance nearest to the gateway.
+        termination: the gateway's; None without one.
+        ours: direction of what the gateway sends; None without one.
+    """
+
+    span: Span
+    content: Content
+    termination: TerminationSeen | None
+    ours: int | None
+
+    @property
+    def connection(self) -> Connection:
+        """As it appears next to the gateway."""
+        return self.content.connection
+
+    @property
+    def by_gateway(self) -> bool:
+        """The gateway sent the first SYN."""
+        return self.ours is not None and self.connection.client == self.ours and len(self.span.relayed) == 1
+
+    @property
+    def by_peer(self) -> bool:
+        """The other side sent the first SYN."""
+        return self.ours is not None and self.connection.client == 1 - self.ours
+
+    @property
+    def answered(self) -> bool:
+        """Both sides sent a SYN."""
+        return None not in (self.connection.streams[0].initial, self.connection.streams[1].initial)
+
+    @property
+    def client_end(self) -> Endpoint:
+        """Where the first SYN came from."""
+        return self.connection.sides[self.connection.client or 0]
+
+    @property
+    def server_end(self) -> Endpoint:
+        """Where the first SYN went to."""
+        return self.connection.sides[1 - (self.connection.client or 0)]
+
+
+def attempts(call: Call) -> Iterator[Attempt]:
+    """Every connection of a call whose beginning was seen; one between two gateways comes once for each."""
+    for span in call.spans:
+        ends: list[TerminationSeen | None] = [*span.terminations]
+        for termination in ends or [None]:
+            content = span.content(termination)
+            local = termination.local if termination is not None else None
+            sides = content.connection.sides
+            if content.connection.client is not None:
+                yield Attempt(span, content, termination, sides.index(local) if local in sides else None)
+
+
+def syn_frames(connection: Connection) -> tuple[int, ...]:
+    """The frames of a connection's SYNs without ACK."""
+    return tuple(one for one, flags in connection.marks() if flags & SYN and not flags & ACK)
+
+
+def reset_frames(connection: Connection) -> tuple[int, ...]:
+    """The frames of its RSTs."""
+    return tuple(one for one, flags in connection.marks() if flags & RST)
+
+
+def where(report: Report, end: Endpoint) -> str:
+    """`UE A (10.0.0.10:5000)`."""
+    return f"{report.names(end.host)} ({end})"
+
+
+def linked(call: Call) -> Iterator[tuple[Attempt, Attempt | None]]:
+    """Each connection that a peer opened, with the one that the gateway has on the other leg for it, if any."""
+    held = [one for one in attempts(call) if len(one.span.relayed) == 1]
+    for one in held:
+        here = one.termination
+        if here is None or len(here.context.terminations) != 2 or not one.by_peer or not one.answered:
+            continue
+        others = [other for other in held if other.termination is not None and other.termination is not here
+                  and other.termination.context is here.context
+                  and (other.connection.closed is None or other.connection.closed >= one.connection.seen[0])]
+        yield one, next((other for other in others if other.answered), others[0] if others else None)
+
+
+def up_in(one: Attempt | None) -> int | None:
+    """The frame in which a connection's handshake was complete; None where it never was."""
+    if one is None or not one.answered:
+        return None
+    return next((frame for frame, flags in one.connection.marks() if flags & ACK and not flags & (SYN | RST)), None)

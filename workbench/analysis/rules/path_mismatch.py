@@ -1,0 +1,111 @@
+"""An MSRP request names a path that was not given out on that leg, or its receiver says so (481)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from workbench.analysis.legs import said_on
+from workbench.analysis.rules.rule import Evidence, Rule
+from workbench.analysis.signalling import Described
+from workbench.analysis.values import Leg, Message
+from workbench.errors import PeerError
+from workbench.protocols.msrp import messages as msrp
+from workbench.protocols.msrp.uri import Matching, Path, Uri, decode_path, equal
+
+if TYPE_CHECKING:
+    from workbench.analysis.report import Report
+    from workbench.analysis.sessions import Call
+
+_NO_SESSION = 481
+
+
+class _Asked(msgspec.Struct):
+    """A request, what became of it, and which paths the side that got it had given out."""
+
+    leg: Leg
+    message: Message
+    value: msrp.Request
+    to_gateway: bool
+    paths: list[Described]
+    response: Message | None = None
+
+    @property
+    def status(self) -> int:
+        """Of the response; 0 without one."""
+        value = self.response.value if self.response is not None else None
+        return value.status if isinstance(value, msrp.Response) else 0
+
+
+def _find(report: Report) -> Iterator[Evidence]:
+    for call in report.calls:
+        found: dict[str, tuple[bool, Evidence]] = {}
+        told: set[str] = set()
+        for asked in _requests(report, call):
+            evidence = _judged(asked)
+            # A request that is handed on fails on every leg: it is told where the last one said so.
+            if evidence is not None and (asked.value.transaction not in found or not asked.to_gateway):
+                found[asked.value.transaction] = (asked.to_gateway, evidence)
+        for _, evidence in found.values():
+            if evidence.explanation not in told:
+                told.add(evidence.explanation)
+                yield evidence
+
+
+def _requests(report: Report, call: Call) -> Iterator[_Asked]:
+    for leg, span, termination in call.legs:
+        local = termination.local if termination is not None else None
+        if span is None or termination is None or local is None:
+            continue
+        ours, theirs = said_on(call, termination, span)
+        held: dict[str, _Asked] = {}
+        for message in report.on(leg):
+            value = message.value
+            to_gateway = (message.destination.address, message.destination.port) == (local.host, local.port)
+            if isinstance(value, msrp.Request) and not message.error:
+                paths = [one for one in (ours if to_gateway else theirs) if one.draft.time <= message.time]
+                held.setdefault(value.transaction, _Asked(leg, message, value, to_gateway, paths))
+            elif isinstance(value, msrp.Response) and value.transaction in held:
+                asked = held[value.transaction]
+                asked.response = asked.response or message
+        yield from held.values()
+
+
+def _judged(asked: _Asked) -> Evidence | None:
+    given = [(one, path) for one in asked.paths if (path := _path(one))]
+    first = asked.value.to_path[0]
+    exact = any(equal(first, uri) for _, path in given for uri in path)
+    similar = any(equal(first, uri, Matching.SESSION_ID) for _, path in given for uri in path)
+    refused = asked.status == _NO_SESSION
+    # Whoever compares session-ids alone takes the one with another authority, and says so by its 200.
+    if not given or exact or (similar and not refused) or (not refused and asked.status):
+        return None
+    frames = (*given[-1][0].draft.frames, *asked.message.frames,
+              *(asked.response.frames if asked.response is not None else ()))
+    end = asked.message.destination.node
+    answered = f"{end} answers {_NO_SESSION}" if refused else "nobody answers it"
+    why = ("only the session-id is the same: somebody changed host or port in a=path and not in MSRP, and the receiver "
+           "compares all of the URI. One of both sides does sessmatch, the other RFC 4975" if similar else
+           "this is not its session")
+    return Evidence(frames, (
+        f"{asked.value.method} on the {asked.leg.name} leg has To-Path {_short(first)}; the a=path given out there is "
+        f"{_short(given[-1][1][0])}: {why}; {answered}. Look next at a=path in the SDP of both legs, and whether the "
+        "gateway was told to rewrite paths (TCP/MSRP)"))
+
+
+def _path(one: Described) -> Path:
+    try:
+        return decode_path((one.media.attribute("path") or "").strip())
+    except PeerError:
+        return ()
+
+
+def _short(uri: Uri) -> str:
+    text = str(uri)
+    return text if len(text) <= 80 else text[:79] + "…"
+
+
+rule = Rule("path-mismatch", "RFC 4975 §5.4, §7.3, TS 23.334 §5.19", "error",
+            "To-Path names the path that its receiver gave out on that leg", _find)

@@ -1,0 +1,42 @@
+"""What a controller asked to be told of a TCP connection, and whether it was told."""
+
+from __future__ import annotations
+
+from workbench.analysis.signalling import TerminationSeen
+from workbench.protocols.h248.packages import registry
+
+CAUSE = "g/cause"
+# How long a gateway may take to tell, and how long a controller that takes the termination away makes it needless.
+PATIENCE = 5.0
+
+
+def still_there(termination: TerminationSeen, since: float, end: float) -> bool:
+    """Nobody took the termination away, and the capture did not end, before a Notify was due."""
+    gone = termination.subtracted
+    return end - since >= PATIENCE and (gone is None or gone - since >= PATIENCE)
+
+
+def kinds(termination: TerminationSeen, time: float) -> list[str]:
+    """Which changes of the TCP connection were asked for by name."""
+    asked = termination.watching(registry().wire_name("tcp-change"), time)
+    named = asked.parameter(registry().wire_name("tcp-change-type")) if asked is not None else None
+    return [value.casefold() for value in named.values] if named is not None else []
+
+
+def told(termination: TerminationSeen, since: float) -> bool:
+    """A Notify of this termination tells of a release or a failure."""
+    change, kind = registry().wire_name("tcp-change"), registry().wire_name("tcp-change-type")
+    ends = [registry().wire_name(role).casefold() for role in ("tcp-released", "tcp-failed")]
+    for draft, event in termination.observed:
+        if draft.time < since:
+            continue
+        value = event.parameter(kind)
+        if event.name.casefold() == CAUSE or (event.name.casefold() == change.casefold() and (
+                value is None or any(one.casefold() in ends for one in value.values))):
+            return True
+    return False
+
+
+def order(termination: TerminationSeen, time: float) -> tuple[int, ...]:
+    """The frames of the order that says which events are watched for."""
+    return next((draft.frames for draft, _ in reversed(termination.watched) if draft.time <= time), ())
