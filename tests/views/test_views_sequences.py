@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+import msgspec
 import pytest
 from view_samples import report as sample
 
@@ -96,6 +97,17 @@ def test_two_gateways() -> None:
         ("access B", talk(names[1], B, 1.2, (5, 6), 101))])
     assert found.flows[0].across == (SAME, OWN) and found.flows[1].across == (OWN, SAME)
     assert (found.flows[1].sender, found.flows[1].gateways) == (B, names[::-1])
+
+
+def test_a_refused_second_connection() -> None:
+    """A gateway's RST is its own, although there is no other leg; what was used comes first."""
+    syn, answer, *_ = talk(A, AGW, 9.0, (3, 4), 51)
+    session = Session("call-1", "msrp", handling="proxy", handlings=(Handling(AGW, "proxy", (), ""),))
+    found = lay_out(session, [
+        ("access", talk(A, AGW, 1.0, (1, 2), 1)), ("access", [syn, msgspec.structs.replace(answer, kind="RST")]),
+        ("core", talk(AGW, B, 1.1, (5, 6), 2))])
+    assert [(row.leg, row.whence) for row in found.rows if row.kind == "RST"] == [("access (2)", "the gateway's own")]
+    assert found.flows[3].initial == (None,)
 
 
 @pytest.mark.parametrize(("times", "places"), [

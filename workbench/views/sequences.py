@@ -7,7 +7,7 @@ initial numbers each leg has, whether a segment of the gateway copies one of the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from importlib import import_module
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -156,7 +156,8 @@ def lay_out(session: Session, legs: Sequence[tuple[str, Sequence[LegSegment]]]) 
                       for name, held in by_name.items() if len(held) > number])
               for number in range(max(map(len, by_name.values()), default=0))]
     flows = [flow for number, chain in enumerate(chains) for flow in _flows(2 * number, chain, session)]
-    rows = [row for number, chain in enumerate(chains) for row in _rows(2 * number, chain, flows)]
+    known = {told.gateway for told in session.handlings}
+    rows = [row for number, chain in enumerate(chains) for row in _rows(2 * number, chain, flows, known)]
     return Sequences(session.handling, tuple(flows), tuple(sorted(rows, key=_moment)))
 
 
@@ -194,7 +195,7 @@ def _across(one: int | None, other: int | None, handling: str) -> str:
     return MOVED if handling == "merge by translation" else OWN
 
 
-def _rows(number: int, chain: _Chain, flows: Sequence[Flow]) -> list[SequenceRow]:
+def _rows(number: int, chain: _Chain, flows: Sequence[Flow], known: Set[str]) -> list[SequenceRow]:
     found: list[SequenceRow] = []
     for leg, label in enumerate(chain.labels):
         initial = (chain.initial(leg, True), chain.initial(leg, False))
@@ -205,7 +206,7 @@ def _rows(number: int, chain: _Chain, flows: Sequence[Flow]) -> list[SequenceRow
             found.append(SequenceRow(
                 number + way, label, one.frame, one.time, one.sender, one.receiver, one.kind, one.size,
                 0 if mine is None else _past(one.sequence, mine), acknowledges, one.sequence,
-                by_gateway=one.sender in chain.gateways))
+                by_gateway=one.sender in known or one.sender in chain.gateways))
     found.sort(key=_moment)
     return _with_origins(found, {flow.number: flow for flow in flows})
 
@@ -238,7 +239,7 @@ COLUMNS = ("time", "frame", "leg", "who", "segment", "number", "acknowledges", "
 
 def cells(row: SequenceRow) -> tuple[str, ...]:
     """A row's texts in the order of `COLUMNS`."""
-    what = row.kind if row.kind != "payload" else f"{row.size} octets"
+    what = row.kind if row.kind != "payload" else f"{row.size} octet{'s' if row.size > 1 else ''}"
     number = str(row.relative) + (f"-{row.relative + row.size - 1}" if row.size > 1 else "")
     return (f"{row.time:.4f}", str(row.frame), row.leg, f"{row.sender} to {row.receiver}", what, number,
             "" if row.acknowledges is None else f"up to {row.acknowledges}", row.whence)
@@ -310,12 +311,15 @@ def sequences_figure(report: Report, session: str | None = None) -> Any:
     subplots: Any = import_module("plotly.subplots")
     found = sequences_of(report, session)
     rows = list(found.rows)
+    # A connection that was refused at once has nothing to show beside one that was used.
+    used = {row.flow // 2 for row in rows if row.size}
+    flows = [flow for flow in found.flows if flow.number // 2 in used or not used]
     places = dict(zip((row.frame for row in rows), without_pauses([row.time for row in rows]), strict=True))
     figure = subplots.make_subplots(
-        rows=max(1, len(found.flows)), cols=1, shared_xaxes=True, vertical_spacing=0.14 / max(1, len(found.flows) / 2),
-        subplot_titles=[escape(_title(flow)) for flow in found.flows])
-    legs = list(dict.fromkeys(leg for flow in found.flows for leg in flow.legs))
-    for panel, flow in enumerate(found.flows, start=1):
+        rows=max(1, len(flows)), cols=1, shared_xaxes=True, vertical_spacing=0.14 / max(1, len(flows) / 2),
+        subplot_titles=[escape(_title(flow)) for flow in flows])
+    legs = list(dict.fromkeys(leg for flow in flows for leg in flow.legs))
+    for panel, flow in enumerate(flows, start=1):
         for leg in flow.legs:
             look = legs.index(leg) % len(_COLOURS)
             for trace in _traces(go, rows, flow, leg, look, places, named=panel == 1 or panel > 2):
@@ -323,10 +327,10 @@ def sequences_figure(report: Report, session: str | None = None) -> Any:
         figure.update_yaxes(title_text="number", row=panel, col=1)
     ticks = _ticks(rows, places)
     figure.update_xaxes(tickvals=[place for place, _ in ticks], ticktext=[f"{time:.3f}" for _, time in ticks])
-    figure.update_xaxes(title_text="seconds since the first frame; pauses are cut short", row=max(1, len(found.flows)))
+    figure.update_xaxes(title_text="seconds since the first frame; pauses are cut short", row=max(1, len(flows)))
     figure.update_layout(
         title=f"Sequence numbers on both sides of the gateway: {escape(found.handling or 'can not be told')}",
-        template="plotly_white", height=170 + 260 * max(1, len(found.flows)), hovermode="closest",
+        template="plotly_white", height=170 + 260 * max(1, len(flows)), hovermode="closest",
         margin={"l": 80, "r": 30, "t": 110, "b": 60}, legend={"orientation": "h", "yref": "container", "y": 0.93,
                                                               "yanchor": "top", "x": 1, "xanchor": "right"})
     return figure
