@@ -6,8 +6,9 @@ import xml.etree.ElementTree as ET
 
 from view_samples import ALG, HOSTILE, UE, message, report
 
+from workbench.analysis.values import Node, Place
 from workbench.views import ladder_lanes, ladder_rows, ladder_svg, ladder_text
-from workbench.views.ladder import MOST_ROWS, draw
+from workbench.views.ladder_picture import MOST_ROWS, draw
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -36,6 +37,23 @@ def test_lanes_stand_as_call_flows_are_drawn() -> None:
     lanes = ladder_lanes(shown, ladder_rows(shown))
     assert [lane.name for lane in lanes] == ["UE A", "IMS-ALG", "IMS-AGW", "Peer B"]
     assert lanes[0].addresses == ("203.0.113.10",)
+
+
+def test_two_edges_stand_as_mirrors() -> None:
+    """With two IMS-ALGs the caller's side stands on the left and the called one's side on the right, turned round."""
+    def place(name: str) -> Place:
+        return Place(f"192.0.2.{len(name)}", 1, name)
+
+    spoken = [("UE B", "IMS-ALG B"), ("NAT of UE B", "IMS-ALG B"), ("IMS-ALG B", "IMS-AGW B"), ("UE A", "IMS-ALG A"),
+              ("IMS-ALG A", "IMS-AGW A"), ("IMS-ALG A", "IMS-ALG B"), ("IMS-AGW A", "IMS-AGW B"),
+              ("NAT of UE A", "IMS-ALG A"), ("UE A", "NAT of UE A")]
+    shown = report()
+    shown.messages = tuple(message(at, place(one), place(other), "SIP", "INVITE sip:b")
+                           for at, (one, other) in enumerate(spoken))
+    shown.nodes = tuple(Node(name, (), "NAT" if name.startswith("NAT") else name[:-2], True)
+                        for name in dict.fromkeys(name for pair in spoken for name in pair))
+    assert [lane.name for lane in ladder_lanes(shown, ladder_rows(shown))] == [
+        "UE A", "NAT of UE A", "IMS-ALG A", "IMS-AGW A", "IMS-AGW B", "IMS-ALG B", "NAT of UE B", "UE B"]
 
 
 def test_text_form_marks_what_is_special() -> None:

@@ -58,7 +58,8 @@ from workbench.views.bearers import (
 from workbench.views.encodings import Encodings, encodings, encodings_html, encodings_text
 from workbench.views.heat_map import heat_cells, heat_map_html, heat_map_text
 from workbench.views.html import report_html
-from workbench.views.ladder import Lane, Row, ladder_lanes, ladder_rows, ladder_svg, ladder_text
+from workbench.views.ladder import Lane, Row, ladder_lanes, ladder_rows, ladder_text
+from workbench.views.ladder_picture import ladder_svg
 from workbench.views.octets import octets_html, octets_text
 from workbench.views.paths import PathRow, path_rows, paths_html, paths_text
 from workbench.views.roles import LegRoles, role_rows, roles_figure, roles_html, roles_text

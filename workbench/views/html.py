@@ -12,17 +12,8 @@ from typing import TYPE_CHECKING, Any
 from workbench.analysis.explain import explain_message
 from workbench.analysis.explain.fields import Field
 from workbench.views.bearers import BEARERS_STYLE, bearers_html
-from workbench.views.ladder import (
-    HEAD_SCRIPT,
-    HEAD_STYLE,
-    MOST_ROWS,
-    SVG_STYLE,
-    Row,
-    draw,
-    head_html,
-    ladder_lanes,
-    ladder_rows,
-)
+from workbench.views.ladder import Row, ladder_lanes, ladder_rows
+from workbench.views.ladder_picture import HEAD_SCRIPT, HEAD_STYLE, MOST_ROWS, SVG_STYLE, draw, head_html
 from workbench.views.octets import OCTETS_SCRIPT, OCTETS_STYLE, octets_html
 from workbench.views.palette import escape, themed
 from workbench.views.roles import ROLES_STYLE, roles_html

@@ -170,11 +170,12 @@ def _cell(row: LegRoles, index: int) -> str:
 
 
 def _setups(report: Report) -> dict[tuple[str, str], dict[str, str]]:
-    """For each session and wire: what each node last wrote in a=setup of the first medium of an INVITE or its 200."""
+    """For each session and wire: what each node (not its NAT) last wrote in a=setup of the first medium."""
     from workbench.errors import PeerError
     from workbench.protocols.sdp import decode
 
     found: dict[tuple[str, str], dict[str, str]] = {}
+    nats = {binding.outside.node: binding.inside.node for told in report.sessions for binding in told.bindings}
     for message in report.messages:
         body = getattr(message.value, "body", b"") if message.protocol == "SIP" else b""
         if not body or not isinstance(body, bytes) or message.session is None or not body.lstrip().startswith(b"v="):
@@ -186,7 +187,8 @@ def _setups(report: Report) -> dict[tuple[str, str], dict[str, str]]:
         for media in described.media[:1]:
             role = media.attribute("setup")
             if role is not None:
-                found.setdefault((message.session, message.wire), {})[message.source.node] = role
+                found.setdefault((message.session, message.wire), {})[
+                    nats.get(message.source.node, message.source.node)] = role
     return found
 
 

@@ -13,7 +13,8 @@ from typing import Any
 from workbench.analysis.explain import explain_frame, explain_message
 from workbench.views.bearers import bearers_html, bearers_text
 from workbench.views.heat_map import heat_map_html, heat_map_text
-from workbench.views.ladder import ladder_svg, ladder_text
+from workbench.views.ladder import ladder_text
+from workbench.views.ladder_picture import ladder_svg
 from workbench.views.octets import octets_html, octets_text
 from workbench.views.palette import escape
 from workbench.views.paths import paths_html, paths_text

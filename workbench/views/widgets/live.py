@@ -7,16 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from workbench.analysis.explain import explain_message
-from workbench.views.ladder import (
-    HEAD_SCRIPT,
-    HEAD_STYLE,
-    SVG_STYLE,
-    draw,
-    head_html,
-    ladder_lanes,
-    ladder_rows,
-    ladder_text,
-)
+from workbench.views.ladder import ladder_lanes, ladder_rows, ladder_text
+from workbench.views.ladder_picture import HEAD_SCRIPT, HEAD_STYLE, SVG_STYLE, draw, head_html
 from workbench.views.octets import OCTETS_SCRIPT, OCTETS_STYLE, octets_html
 from workbench.views.palette import escape, themed
 from workbench.views.steps import STATE_STYLE, state_html, step_text, steps

@@ -68,7 +68,7 @@ class Exercise:
         return w.VBox([question, field, button, result, folded])
 
     def __str__(self) -> str:
-        choices = f"\nChoices: {', '.join(self.choices)}" if self.choices else ""
+        choices = f"\nChoices: {'; '.join(self.choices)}" if self.choices else ""
         return f"Exercise: {self.prompt}{choices}"
 
     def __repr__(self) -> str:

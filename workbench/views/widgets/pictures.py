@@ -48,13 +48,13 @@ class Drawn:
 
 def verdicts(run: Any) -> Picture:
     """The expectations of a run with their verdicts and frames."""
-    lines = [f"{verdict.verdict:12}  {verdict.name}"
-             f"{'  frames ' + ', '.join(map(str, verdict.frames[:8])) if verdict.frames else ''}"
-             f"{chr(10) + ' ' * 14 + verdict.reason if verdict.reason else ''}" for verdict in run.verdicts]
+    told = [(verdict, ", ".join(map(str, list(dict.fromkeys(verdict.frames))[:8]))) for verdict in run.verdicts]
+    lines = [f"{verdict.verdict:12}  {verdict.name}{'  frames ' + frames if frames else ''}"
+             f"{chr(10) + ' ' * 14 + verdict.reason if verdict.reason else ''}" for verdict, frames in told]
     rows = "".join(
         f'<tr><td class="{verdict.verdict}">{escape(verdict.verdict)}</td><td>{escape(verdict.name)}'
-        f"{'<br>' + escape(verdict.reason) if verdict.reason else ''}</td>"
-        f"<td>{escape(', '.join(map(str, verdict.frames[:8])))}</td></tr>" for verdict in run.verdicts)
+        f"{'<br>' + escape(verdict.reason) if verdict.reason else ''}</td><td>{escape(frames)}</td></tr>"
+        for verdict, frames in told)
     return Picture(
         f"<style>{VERDICT_STYLE}</style>"
         '<table class="wb-verdicts"><thead><tr><th scope="col">verdict</th><th scope="col">expectation</th>'
