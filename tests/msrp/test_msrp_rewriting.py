@@ -9,6 +9,8 @@ import pytest
 from counting import work
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msrp import agreement
+from msrp.agreement import OURS_X, OURS_Y, PEER_X, PEER_Y, back, onward, rewriter, told
 
 from workbench.protocols.msrp import uri as uris
 from workbench.protocols.msrp import wire
@@ -16,7 +18,6 @@ from workbench.protocols.msrp.machine import PeerViolation, RequestRefused
 from workbench.protocols.msrp.messages import Flag, Header, Request, Response
 from workbench.protocols.msrp.rewriting import (
     INSERTED_OCTETS,
-    Back,
     Event,
     Leg,
     Onward,
@@ -29,32 +30,11 @@ from workbench.protocols.msrp.uri import Matching, Path
 VECTORS = File(__file__).parent.parent / "vectors" / "msrp"
 NAMES = sorted(path.stem for path in VECTORS.glob("*.hex"))
 
-PEER_X = uris.decode_path("msrps://198.51.100.10:28550/uA3n7QwZ0kRb5YtH;tcp")
-OURS_X = uris.decode_path("msrps://203.0.113.20:28551/mP8vC2xLs6GdJ1eN;tcp")
-OURS_Y = uris.decode_path("msrp://192.0.2.1:8000/lB;tcp")
-PEER_Y = uris.decode_path("msrp://192.0.2.50:6000/sB;tcp")
 RELAYED = uris.decode_path("msrp://relay.example.com:2855/rel4y;tcp msrp://192.0.2.50:6000/sB;tcp")
 
 
 def octets_of(name: str) -> bytes:
     return bytes.fromhex((VECTORS / f"{name}.hex").read_text())
-
-
-def rewriter(**changes: object) -> Rewriter:
-    settings = {"local": OURS_X, "onward": PEER_Y, "origin": OURS_Y} | changes
-    return Rewriter(**settings)
-
-
-def onward(events: list[Event]) -> bytes:
-    return b"".join(event.octets for event in events if isinstance(event, Onward))
-
-
-def back(events: list[Event]) -> bytes:
-    return b"".join(event.octets for event in events if isinstance(event, Back))
-
-
-def told(events: list[Event]) -> list[Event]:
-    return [event for event in events if not isinstance(event, Onward | Back)]
 
 
 def fed(to: Rewriter, parts: Iterator[bytes]) -> list[Event]:
@@ -375,34 +355,11 @@ PIECES = st.lists(st.one_of(st.sampled_from([
 @settings(max_examples=400, deadline=None)
 def test_garbage_never_escapes_and_portions_do_not_matter(parts: list[bytes], size: int) -> None:
     """Whatever comes, the octets that leave, what is refused and where it breaks depend on the octets alone."""
-    data = b"".join(parts)
-    whole, cut = rewriter(max_header_octets=300), rewriter(max_header_octets=300)
-    once, often = whole.receive_data(data), fed(cut, by(data, size))
-    assert onward(often) == onward(once)
-    assert back(often) == back(once)
-    assert [str(event) for event in told(often)] == [str(event) for event in told(once)]
-    assert whole.held == cut.held
-    assert whole.held <= 400
+    agreement.in_any_portions(b"".join(parts), size)
 
 
 @given(PIECES)
 @settings(max_examples=400, deadline=None)
 def test_a_rewriter_and_a_reader_see_the_same_messages(parts: list[bytes]) -> None:
     """Two ways to find the end of a message agree on any octets: in number, in where it breaks, in what waits."""
-    data = b"".join(parts)
-    reader, one = wire.Reader(), rewriter()
-    framed, events = reader.receive_data(data), one.receive_data(data)
-    whole = [each for each in framed if each.message is not None]
-    assert one.broken is reader.broken
-    if reader.broken:
-        assert isinstance(events[-1], PeerViolation)
-        assert events[-1].error.offset is not None
-        start = framed[-1].start
-        assert start <= events[-1].error.offset <= start + (framed[-1].error.offset or 0)
-    refused = [event for event in events if isinstance(event, RequestRefused | ResponseDiscarded)]
-    passed = wire.Reader()
-    left = [each for each in passed.receive_data(onward(events)) if each.message is not None]
-    beginning = reader.held > 0 and not one.broken and one.between_messages is False  # its head has left already
-    ending = 1 if one._in_body and one.between_messages else 0  # refused at its head, its end is still to come
-    assert len(left) + len(refused) - ending == len(whole)
-    assert (passed.held > 0) is beginning
+    agreement.with_a_reader(b"".join(parts))
