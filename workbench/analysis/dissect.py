@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, OrderedDict
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from workbench.analysis import summaries
@@ -40,7 +41,7 @@ from workbench.net.sctp import (
     payload_name,
 )
 from workbench.net.values import Endpoint
-from workbench.protocols import sip
+from workbench.protocols import sip, stun
 from workbench.protocols.h248 import coding, tpkt
 from workbench.protocols.h248.recognise import TELLING_OCTETS, looks_like_h248
 from workbench.protocols.h248.transport import BINARY_PORT, SCTP_PAYLOAD_PROTOCOL, TEXT_PORT
@@ -66,6 +67,8 @@ _LENGTH = re.compile(rb"\n(?:content-length|l)[ \t]*:[ \t]*([0-9]{1,7})", re.IGN
 _PORTS = (TEXT_PORT, BINARY_PORT)
 # Chunks that come all the time and change nothing, as acknowledgments of TCP do.
 _QUIET_CHUNKS = (DATA, SACK, HEARTBEAT, HEARTBEAT_ACK)
+_SUMMARIES: dict[str, Callable[[Any], str]] = {
+    "SIP": summaries.of_sip, "H.248": summaries.of_h248, "STUN": summaries.of_stun}
 _OCTETS = ("octet", "octets")
 _SINGULAR = {"are": "is", "carry": "carries", "hold": "holds", "have": "has"}
 
@@ -109,6 +112,8 @@ def _recognised(octets: bytes, source: Endpoint, destination: Endpoint) -> str:
     """The protocol of a datagram or user message: by content; what only may be BER, by H.248's ports too."""
     if sip.looks_like_sip(octets.lstrip(b"\r\n")):
         return "SIP"
+    if stun.looks_like_stun(octets):
+        return "STUN"
     if looks_like_h248(octets) or (octets[:1] == b"\x30" and (source.port in _PORTS or destination.port in _PORTS)):
         return "H.248"
     return ""
@@ -297,7 +302,7 @@ class Dissector:
 
     def decoded(self, protocol: str, frames: tuple[int, ...], time: float, wire: str, source: Endpoint,
                 destination: Endpoint, octets: bytes) -> Draft:
-        """A draft of a SIP or H.248 message. Equal octets are decoded once."""
+        """A draft of a SIP, H.248 or STUN message. Equal octets are decoded once."""
         known = self._decoded.get(octets)
         if known is None:
             known = self._decode(protocol, octets)
@@ -311,7 +316,7 @@ class Dissector:
                 first = f"BER, {counted(len(octets))}"
             summary = summaries.shortened(f"does not decode: {first}", 120)
         else:
-            summary = summaries.of_sip(value) if protocol == "SIP" else summaries.of_h248(value)
+            summary = _SUMMARIES[protocol](value)
         draft = self.emit(protocol, frames, time, wire, source, destination, summary)
         draft.value, draft.error, draft.octets = value, error, self.keep(octets)
         return draft
@@ -321,6 +326,8 @@ class Dissector:
         try:
             if protocol == "SIP":
                 return sip.decode(octets), ""
+            if protocol == "STUN":
+                return stun.decode(octets), ""
             return coding.decode(octets, coding.coding_of(octets)), ""
         except MalformedMessageError as error:
             return None, str(error)
@@ -481,6 +488,8 @@ class _Recogniser(_Base):
             name, layer = "MSRP", _Msrp(*shared)
         elif sip.looks_like_sip(start.lstrip(b"\r\n")) or _SIP_START.match(start):
             name, layer = "SIP", _Sip(*shared)
+        elif stun.looks_like_stun(start):
+            name, layer = "STUN", _Stun(*shared)
         elif _is_control(start, connection):
             name, layer = "H.248", _H248(*shared)
         else:
@@ -626,6 +635,48 @@ class _H248(_Base):
         """See `_Layer`."""
         for direction, framing in enumerate(self._framings):
             self._tell(direction, framing.finish(), self._time)
+
+
+class _Stun(_Base):
+    """STUN in a stream (RFC 8489 §6.2.2)."""
+
+    def __init__(self, dissector: Dissector, content: Content, protected: bool) -> None:
+        super().__init__(dissector, content, protected)
+        self._inboxes = (bytearray(), bytearray())
+        self._frames: tuple[list[int], list[int]] = ([], [])
+        self._time = 0.0
+        self._unknown = _Unknown(dissector, content, protected)
+
+    def feed(self, direction: int, octets: bytes, frames: tuple[int, ...], time: float, missing: int) -> None:
+        """See `_Layer`."""
+        self._time = time
+        connection, inbox, held = self.content.connection, self._inboxes[direction], self._frames[direction]
+        if missing:
+            inbox.clear()
+            held.clear()
+        inbox += octets
+        held += frames
+        while len(inbox) >= stun.HEADER_OCTETS and stun.looks_like_stun(inbox):
+            size = stun.size_of(inbox) or 0
+            if len(inbox) < size:
+                return
+            sides = connection.sides
+            draft = self.dissector.decoded("STUN", tuple(held), time, connection.wire, sides[direction],
+                                           sides[1 - direction], bytes(inbox[:size]))
+            self._place(draft, direction)
+            del inbox[:size]
+            del held[: -1 if inbox else None]
+        if len(inbox) >= stun.HEADER_OCTETS:
+            self._unknown.feed(direction, bytes(inbox), tuple(held), time, missing)
+            inbox.clear()
+            held.clear()
+
+    def finish(self) -> None:
+        """See `_Layer`."""
+        for direction, inbox in enumerate(self._inboxes):
+            if inbox:
+                self._unknown.feed(direction, bytes(inbox), tuple(self._frames[direction]), self._time, 0)
+                inbox.clear()
 
 
 class _Msrp(_Base):

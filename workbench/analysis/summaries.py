@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from workbench.errors import PeerError
 from workbench.net.packets import ICMP, TCP, UDP, Icmp, decode_quoted
-from workbench.protocols import sdp, sip
+from workbench.net.values import Endpoint
+from workbench.protocols import sdp, sip, stun
 from workbench.protocols.h248 import message as h248
 from workbench.protocols.msrp import messages as msrp
 from workbench.protocols.sdp import SessionDescription
@@ -159,6 +160,26 @@ def of_alert(alert: tls.AlertMessage) -> str:
     """`Alert warning close_notify`, `Alert fatal bad_certificate`."""
     level = {1: "warning", 2: "fatal"}.get(alert.level, f"level {alert.level}")
     return f"Alert {level} {alert_name(alert.description)}"
+
+
+_STUN_CLASSES = {stun.Class.REQUEST: "request", stun.Class.INDICATION: "indication",
+                 stun.Class.SUCCESS: "success response", stun.Class.ERROR: "error response"}
+
+
+def of_stun(message: stun.Message) -> str:
+    """`Binding request`, `Binding success response (203.0.113.10:20000)`, `Binding error response (420 Unknown)`."""
+    method = "Binding" if message.method == stun.BINDING else f"method {message.method}"
+    what = f"{method} {_STUN_CLASSES[message.kind]}"
+    try:
+        if message.kind is stun.Class.SUCCESS:
+            host, port = stun.mapped_address(message)
+            return f"{what} ({Endpoint(host, port)})"
+        if message.kind is stun.Class.ERROR:
+            number, reason = stun.error_code(message)
+            return shortened(f"{what} ({number} {reason})")
+    except PeerError as error:
+        return shortened(f"{what} ({error})")
+    return what
 
 
 def of_msrp(message: msrp.Request | msrp.Response | msrp.Broken) -> str:

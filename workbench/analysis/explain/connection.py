@@ -13,6 +13,7 @@ from workbench.net.packets import SYN, Tcp
 from workbench.protocols.h248 import tpkt
 from workbench.protocols.h248.recognise import TELLING_OCTETS, looks_like_h248
 from workbench.protocols.layout import Span
+from workbench.protocols.stun import looks_like_stun
 from workbench.protocols.tls import layout as tls_layout
 from workbench.protocols.tls.registry import ContentType
 from workbench.protocols.tls.wire import HEADER_OCTETS, looks_like_tls
@@ -128,6 +129,8 @@ def protocol_of(octets: bytes) -> str:
         return "MSRP"
     if _is_tls(octets):
         return "TLS"
+    if looks_like_stun(octets):
+        return "STUN"
     first = octets.lstrip()[:512].split(b"\n", 1)[0].rstrip()
     if first.startswith(b"SIP/2.0 ") or first.endswith(b" SIP/2.0"):
         return "SIP"

@@ -16,6 +16,7 @@ _ROOMS = {
     "H.248": "workbench.protocols.h248.layout",
     "TPKT": "workbench.protocols.h248.tpkt",
     "MSRP": "workbench.protocols.msrp.layout",
+    "STUN": "workbench.protocols.stun.layout",
     "TLS": "workbench.protocols.tls.layout",
 }
 
