@@ -204,3 +204,22 @@ def test_flags_read_as_people_write_them():
     """SYN first, as in "SYN, ACK"."""
     assert Tcp(A4, B4, 0, 0, SYN | ACK, 0).flag_names == "SYN, ACK"
     assert Tcp(A4, B4, 0, 0, FIN | ACK | PSH, 0).flag_names == "FIN, PSH, ACK"
+
+
+@pytest.mark.parametrize("octets", [8, 200])
+def test_a_quoted_segment_may_get_another_number(octets):
+    """The sequence number that an error quotes is the sender's, and a checksum that is quoted stays right."""
+    inside, outside, peer = Endpoint("10.0.0.1", 5000), Endpoint("198.51.100.1", 40_000), Endpoint("203.0.113.1", 80)
+    segment = packets.Tcp(outside, peer, 0xFFFF_FFF0, 7, packets.ACK, 100, b"x" * 100)
+    sent = packets.encode_tcp(segment)
+    error = packets.encode_icmp(
+        peer.host, outside.host, 3, 1, bytes(4), sent[: packets.decode_ip(sent).header_octets + octets])
+    back = packets.rewrite_error(error, destination=inside.host, quoted_source=inside, quoted_sequence=3)
+    icmp = packets.decode_icmp(packets.decode_ip(back))
+    assert icmp.checksum_ok
+    protocol, source, destination, transport = packets.decode_quoted(icmp)
+    assert (protocol, source, destination) == (packets.TCP, inside, peer)
+    assert int.from_bytes(transport[4:8], "big") == 3
+    if octets > 100:
+        whole = packets.decode_tcp(packets.decode_ip(icmp.body))
+        assert whole.checksum_ok

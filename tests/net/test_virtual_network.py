@@ -46,6 +46,7 @@ from workbench.net.values import (
     StreamOffered,
     StreamOpened,
     UnbindDatagrams,
+    UnclaimPackets,
     Unlisten,
 )
 from workbench.net.virtual import Settings, VirtualNetwork
@@ -498,6 +499,27 @@ def test_one_endpoint_can_be_claimed():
     bench.do("a", SendDatagram(A, B, b"claimed"), SendDatagram(A, Endpoint(B.host, 9), b"not"))
     bench.run()
     assert bench.heard["b"] == [PacketArrived("w", bench.taps[0][2]), DatagramReceived(Endpoint(B.host, 9), A, b"not")]
+
+
+def test_a_claim_is_given_back():
+    """UnclaimPackets: the host's own UDP and TCP answer again."""
+    bench = Bench(two_hosts())
+    bench.do("b", ClaimPackets(B), ClaimPackets(), BindDatagrams(B), UnclaimPackets(B), UnclaimPackets())
+    bench.do("a", SendDatagram(A, B, b"yours again"))
+    bench.run()
+    assert bench.heard["b"] == [DatagramReceived(B, A, b"yours again")]
+
+
+def test_an_icmp_error_reaches_who_has_claimed_what_it_is_about():
+    """What it quotes was sent from a claimed endpoint: whole, as a packet; about others it is the host's."""
+    bench = Bench(two_hosts())
+    bench.do("b", ClaimPackets(B))
+    for source in (B, Endpoint(B.host, 9)):
+        sent = packets.encode_tcp(packets.Tcp(source, A, 1, 0, packets.SYN, 100))
+        error = packets.encode_unreachable(sent, packets.decode_ip(sent), A.host)
+        bench.do("a", SendPacket("w", error))
+    bench.run()
+    assert bench.heard["b"] == [PacketArrived("w", bench.taps[0][2])]
 
 
 def test_damaged_packets_are_not_delivered():
