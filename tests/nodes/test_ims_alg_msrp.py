@@ -110,7 +110,9 @@ def test_with_e2ae_the_scheme_follows_the_leg(mode, ue_offers):
     if aware:
         paths = {order.side: order.path for order in stage.orders if order.path}
         assert (paths["access"].partition(":")[0], paths["core"].partition(":")[0]) == ("msrps", "msrp")
-    assert (offerer.answer() if ue_offers else answerer.offer())[1].attribute("fingerprint") == OWN
+    towards_ue = (offerer.answer() if ue_offers else answerer.offer())[1]
+    assert towards_ue.attribute("fingerprint") == OWN
+    assert towards_ue.attribute("3ge2ae") == (None if ue_offers else "applied")
 
 
 @pytest.mark.parametrize("mode", list(Msrp))
