@@ -51,6 +51,7 @@ def test_the_direction_is_not_changed(case, ue_offers, nat):
     assert {order.mode for order in told.values()} == {Mode.SEND_RECEIVE}
     assert [(order.kind, order.side) for order in stage.orders] == [
         (Kind.ADD, far), (Kind.MODIFY, far), (Kind.ADD, near)]
+    assert stage.orders[0].setup == (offered or "active")
     assert any(LATCH in order.signals for order in stage.orders if order.side == "access") == nat
     assert all(LATCH not in order.signals for order in stage.orders if order.side == "core")
 
@@ -146,12 +147,12 @@ def test_a_ue_that_waits_and_can_be_reached_is_reached(offered, row):
 
 @pytest.mark.parametrize("ue_offers", [True, False])
 def test_holdconn_makes_no_connection(ue_offers):
-    """Row 10, shown with BFCP: holdconn goes through, no role is given, the gates stay closed."""
+    """Row 10, shown with BFCP: holdconn goes through, and to the gateway; the gates stay closed."""
     stage = Stage()
     offerer, answerer = call(stage, "holdconn", "holdconn", ue_offers=ue_offers, **BFCP)
     assert answerer.offer()[1].attribute("setup") == "holdconn"
     assert offerer.answer()[1].attribute("setup") == "holdconn"
-    assert all(order.setup is None and order.mode is Mode.INACTIVE for order in stage.orders)
+    assert all(order.setup == "holdconn" and order.mode is Mode.INACTIVE for order in stage.orders)
 
 
 def test_holdconn_counts_as_absent_with_msrp():

@@ -115,7 +115,6 @@ class Anchor(msgspec.Struct, eq=False):
         mode: what becomes of a=path.
         state_aware: the gateway has TCP roles.
         nat: the served UE is known to be behind a NAT.
-        names_msrp: see `Settings`.
         row: of the role matrix, once offer and answer have settled it.
         lost: the gateway reported that it ended or failed.
     """
@@ -126,7 +125,6 @@ class Anchor(msgspec.Struct, eq=False):
     nat: bool
     ends: dict[str, End]
     context: int | None = None
-    names_msrp: bool = False
     row: Row | None = None
     lost: bool = False
 

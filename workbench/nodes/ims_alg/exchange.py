@@ -63,8 +63,7 @@ class Establishment:
         situation = Situation(
             sdp.written_setup(media), served, nat, settings.modifies_setup, aware,
             treatment is Treatment.E2E and settings.guards_e2e, settings.narrows)
-        names = settings.names_msrp and sdp.is_msrp(media) and treatment is not Treatment.E2E
-        return situation, Anchor(treatment, mode, aware, nat, {}, names_msrp=names)
+        return situation, Anchor(treatment, mode, aware, nat, {})
 
     def run(self) -> Generator[Command | Await, Any, Row | None]:
         """Carry it out. Gives the row of the role matrix; None where the answerer refused the stream (port 0).
@@ -77,7 +76,7 @@ class Establishment:
         prepared = roles.prepared(self.situation)
         steps = _steps(self.situation, self.anchor, merged=prepared is not None)
 
-        far = self._edge.iq.first(self.anchor, self._answerer.side, self._offer.media, onwards)
+        far = self._edge.iq.first(self.anchor, self._answerer.side, self._offer.media, onwards or sdp.Setup.ACTIVE)
         yield from self._order(self._edge.iq.reserve(
             self.anchor, far, f"{steps.reserve}: Reserve AGW Connection Point {far.name} {steps.clause}"))
         self._name(far)

@@ -43,7 +43,7 @@ class ImsAlg:
         access, core: SIP endpoints towards UEs and towards the core.
         control, gateway: H.248 endpoints of this controller and of its gateway.
         routes: SIP domain to the next hop beyond the core.
-        bearer: `msrp`: m= lines on Iq name MSRP, whatever becomes of its paths.
+        bearer: `msrp` is another name for `msrp=aware`.
         strips, tcp, modifies_setup, narrows, starts_tcp, msrp, plain_answer, guards_e2e: see `Settings`.
         coding: of H.248: text with long (`pretty`) or short (`compact`) tokens, or `binary`.
         transport: of H.248: `udp`, or `tcp`, where the gateway opens the connection.
@@ -85,8 +85,8 @@ class ImsAlg:
         orders = Orders(
             self._engine, {side: local.version for side, local in locals_.items()}, named=coding != "binary")
         settings = Settings(
-            strips, tcp, modifies_setup, narrows, starts_tcp, msrp, plain_answer, guards_e2e,
-            names_msrp=bearer is Bearer.MSRP)
+            strips, tcp, modifies_setup, narrows, starts_tcp, Msrp.AWARE if bearer is Bearer.MSRP else msrp,
+            plain_answer, guards_e2e)
         self._edge = Edge(settings, source, self._procedures, self._calls, self._sip, orders, routes)
         self._registrar = sip.registration.Registrar(
             realm="home.example", mechanisms=(MECHANISM,), token=source.token, password=lambda uri: f"secret of {uri}")

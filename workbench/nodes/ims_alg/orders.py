@@ -68,7 +68,7 @@ class Orders:
         protected = anchor.treatment is Treatment.E2AE and end.side == ACCESS
         end.point = msgspec.structs.replace(
             end.point, transport=_bearer(anchor, end.side), setup=_role(anchor, role),
-            remote=peer.address, remote_setup=None if role is None else _role(anchor, sdp.complement(role)),
+            remote=peer.address, remote_setup=_role(anchor, None if role is None else sdp.complement(role)),
             remote_fingerprints=peer.media.fingerprints if protected else (),
             remote_path=peer.media.attribute("path") or "" if anchor.mode is Msrp.AWARE else "",
             establish_tls=protected and role is sdp.Setup.ACTIVE)
@@ -178,14 +178,14 @@ def _bearer(anchor: Anchor, side: str) -> str:
     words = ["TCP"]
     if anchor.treatment is Treatment.E2AE and side == ACCESS:
         words.append("TLS")
-    if anchor.mode is Msrp.AWARE or anchor.names_msrp:
+    if anchor.mode is Msrp.AWARE:
         words.append("MSRP")
     return "/".join(words)
 
 
 def _role(anchor: Anchor, role: sdp.Setup | None) -> sdp.Setup | None:
-    """No role on a stateless stream (R-5.16.1-1); none either where no connection is wanted yet (holdconn)."""
-    return role if anchor.state_aware and role is not sdp.Setup.HOLDCONN else None
+    """No role on a stateless stream (R-5.16.1-1); holdconn where no connection is wanted yet."""
+    return (role or sdp.Setup.HOLDCONN) if anchor.state_aware else None
 
 
 def _kept(point: ConnectionPoint, given: Reserved) -> ConnectionPoint:

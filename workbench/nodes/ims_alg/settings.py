@@ -8,7 +8,7 @@ import msgspec
 
 
 class Bearer(enum.StrEnum):
-    """How m= lines on Iq name the bearer: without the application (TS 23.334 §5.19.2, CEMA), or with it."""
+    """How m= lines on Iq name the bearer: without the application, or with it, which makes the gateway aware of it."""
 
     AGNOSTIC = "agnostic"
     MSRP = "msrp"
@@ -52,7 +52,6 @@ class Settings(msgspec.Struct, frozen=True):
         modifies_setup: a=setup may be changed where the served UE is behind a NAT (TS 23.334 §5.16.2.3).
         narrows: with it, an actpass of a served UE behind a NAT is forwarded as active (row 7 of the role matrix);
             without, as it is, and an active answer to it leads to merge mode (row 8).
-        names_msrp: m= lines on Iq name MSRP although the gateway gets no paths.
         guards_e2e: a=setup of a stream with end-to-end TLS is never changed (R-5.16.2.3-14); False weakens.
     """
 
@@ -64,4 +63,3 @@ class Settings(msgspec.Struct, frozen=True):
     msrp: Msrp = Msrp.CEMA
     plain_answer: PlainAnswer = PlainAnswer.RECONFIGURE
     guards_e2e: bool = True
-    names_msrp: bool = False
