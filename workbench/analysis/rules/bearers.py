@@ -39,9 +39,16 @@ class Attempt(msgspec.Struct, frozen=True):
         return self.content.connection
 
     @property
+    def relayed_here(self) -> bool:
+        """The gateway passes the segments on to its other leg: the connection is not its own."""
+        context = self.termination.context if self.termination is not None else None
+        return any(end.context is context and end is not self.termination
+                   for other in self.span.relayed if other is not self.span for end in other.terminations)
+
+    @property
     def by_gateway(self) -> bool:
         """The gateway sent the first SYN."""
-        return self.ours is not None and self.connection.client == self.ours and len(self.span.relayed) == 1
+        return self.ours is not None and self.connection.client == self.ours and not self.relayed_here
 
     @property
     def by_peer(self) -> bool:
@@ -93,7 +100,7 @@ def where(report: Report, end: Endpoint) -> str:
 
 def linked(call: Call) -> Iterator[tuple[Attempt, Attempt | None]]:
     """Each connection that a peer opened, with the one that the gateway has on the other leg for it, if any."""
-    held = [one for one in attempts(call) if len(one.span.relayed) == 1]
+    held = [one for one in attempts(call) if not one.relayed_here]
     for one in held:
         here = one.termination
         if here is None or len(here.context.terminations) != 2 or not one.by_peer or not one.answered:

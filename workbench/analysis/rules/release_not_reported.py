@@ -40,7 +40,7 @@ def _find(report: Report) -> Iterator[Evidence]:
 def _ended_by_peer(one: Attempt) -> float | None:
     """When the peer of a connection that was up ended it first; None where the gateway did, or nobody."""
     connection = one.connection
-    if one.ours is None or not one.answered or len(one.span.relayed) > 1 or connection.closed is None:
+    if one.ours is None or not one.answered or one.relayed_here or connection.closed is None:
         return None
     first = next(((direction, time) for direction, time in connection.endings), None)
     return first[1] if first is not None and first[0] != one.ours else None
