@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from workbench.analysis.dissect import Content
-from workbench.analysis.signalling import ContextSeen, DialogSeen, Signalling, TerminationSeen
+from workbench.analysis.signalling import ContextSeen, Described, DialogSeen, Signalling, TerminationSeen
 from workbench.analysis.spans import Span
 from workbench.analysis.values import Leg, Session
 from workbench.net.values import Endpoint
 
 _T = TypeVar("_T")
 _DISCARD = 9
+_PATH_SECONDS = 60.0
 
 
 class _Groups:
@@ -73,9 +74,11 @@ def find_calls(signalling: Signalling, spans: list[Span]) -> list[Call]:
                     held.append((context.since, termination))
     dialogs = [d for d in signalling.dialogs.values() if d.methods & {"INVITE", "REGISTER"}]
     said_at: dict[Endpoint, list[tuple[float, DialogSeen]]] = defaultdict(list)
+    paths: dict[str, tuple[float, DialogSeen]] = {}
     for dialog in dialogs:
         groups.find(dialog)
         for one in dialog.described:
+            _join_by_path(one, dialog, groups, paths)
             if one.endpoint is None or one.endpoint.port == _DISCARD:
                 continue
             said_at[one.endpoint].append((one.draft.time, dialog))
@@ -105,6 +108,17 @@ def find_calls(signalling: Signalling, spans: list[Span]) -> list[Call]:
         elif any(_is_media(content) for content in span.contents):
             calls[groups.find(span)].spans.append(span)
     return sorted(calls.values(), key=Call.first)
+
+
+def _join_by_path(one: Described, dialog: DialogSeen, groups: _Groups,
+                  paths: dict[str, tuple[float, DialogSeen]]) -> None:
+    """One a=path in two dialogs at a time: an MSRP session-id is random, so somebody passed it on (RFC 4975 §14.1)."""
+    path = one.media.attribute("path")
+    if not path or "/" not in path.partition("://")[2]:
+        return
+    since, known = paths.setdefault(path, (one.draft.time, dialog))
+    if known is not dialog and abs(one.draft.time - since) < _PATH_SECONDS:
+        groups.join(dialog, known)
 
 
 def _is_media(content: Content) -> bool:

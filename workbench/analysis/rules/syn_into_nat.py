@@ -9,10 +9,12 @@ from workbench.analysis.dissect import Content
 from workbench.analysis.naming import NAT
 from workbench.analysis.rules.bearers import reset_frames, syn_frames, where
 from workbench.analysis.rules.rule import Evidence, Rule, last_time
+from workbench.analysis.values import NatBinding
 from workbench.net.values import Endpoint
 
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
+    from workbench.analysis.sessions import Call
 
 
 # A SYN may be on its way through the NAT when the capture ends.
@@ -29,6 +31,7 @@ def _find(report: Report) -> Iterator[Evidence]:
                    if content.connection.sides[content.connection.client or 0].host in inside}
     inner_wires |= {message.wire for message in report.messages if message.source.address in inside}
     for call in report.calls:
+        yield from _never_sent(call, inside, end)
         for span in call.spans:
             content = span.content()
             towards = _unanswered(content)
@@ -50,6 +53,23 @@ def _find(report: Report) -> Iterator[Evidence]:
                 f"{where(report, connection.sides[connection.client or 0])} sends a SYN to {towards}, which is {what}: "
                 f"{became}. From outside a NAT lets in only what answers. Look next at the a=setup that this side was "
                 "offered: behind a NAT it has to be TCP-active, so the gateway has to wait for its connection"))
+
+
+def _never_sent(call: Call, inside: dict[str, NatBinding], end: float) -> Iterator[Evidence]:
+    """The gateway was to open towards an address behind a NAT, and had no way to send even a SYN."""
+    opened = [content.connection.seen[0] for span in call.spans for content in span.contents]
+    for leg, span, termination in call.legs:
+        remote = next((one for one in reversed(termination.remotes) if one.endpoint is not None),
+                      None) if termination is not None else None
+        if span is not None or termination is None or remote is None or remote.endpoint is None or not opened:
+            continue
+        binding = inside.get(remote.endpoint.host)
+        if binding is None or termination.setup_at(end) != "active" or end - max(opened) < _PATIENCE:
+            continue
+        yield Evidence(remote.draft.frames, (
+            f"the gateway has to open the connection of the {leg.name} leg towards {remote.endpoint}, which exists "
+            f"only behind {binding.nat} ({binding.inside.node} is there): no SYN ever appears. Look next at the a=setup "
+            f"that {binding.inside.node} was offered: behind a NAT it has to be TCP-active"))
 
 
 def _unanswered(content: Content) -> Endpoint | None:
