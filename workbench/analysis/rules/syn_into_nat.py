@@ -57,19 +57,21 @@ def _find(report: Report) -> Iterator[Evidence]:
 
 def _never_sent(call: Call, inside: dict[str, NatBinding], end: float) -> Iterator[Evidence]:
     """The gateway was to open towards an address behind a NAT, and had no way to send even a SYN."""
-    opened = [content.connection.seen[0] for span in call.spans for content in span.contents]
+    others = [content.connection for span in call.spans for content in span.contents]
+    over = bool(others) and (all(one.closed is not None for one in others)
+                             or end - max(one.seen[0] for one in others) >= _PATIENCE)
     for leg, span, termination in call.legs:
         remote = next((one for one in reversed(termination.remotes) if one.endpoint is not None),
                       None) if termination is not None else None
-        if span is not None or termination is None or remote is None or remote.endpoint is None or not opened:
+        if span is not None or termination is None or remote is None or remote.endpoint is None or not over:
             continue
         binding = inside.get(remote.endpoint.host)
-        if binding is None or termination.setup_at(end) != "active" or end - max(opened) < _PATIENCE:
+        if binding is None or termination.setup_at(end) != "active":
             continue
         yield Evidence(remote.draft.frames, (
             f"the gateway has to open the connection of the {leg.name} leg towards {remote.endpoint}, which exists "
-            f"only behind {binding.nat} ({binding.inside.node} is there): no SYN ever appears. Look next at the a=setup "
-            f"that {binding.inside.node} was offered: behind a NAT it has to be TCP-active"))
+            f"only behind {binding.nat} ({binding.inside.node} is there): no SYN ever appears. Look next at "
+            f"a=setup in what {binding.inside.node} was offered: behind a NAT it has to be TCP-active"))
 
 
 def _unanswered(content: Content) -> Endpoint | None:
