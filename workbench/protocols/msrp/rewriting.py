@@ -2,6 +2,9 @@
 
 Messages are never held: a head waits until it is complete, a body passes as it comes. Only the few octets that may be
 the beginning of the end-line wait for what follows them. So the size of a body does not matter.
+
+The body of §5.19.5 could not be read: its rules (R-5.19.5-1 to R-5.19.5-6) are provisional. What they say of paths
+stands in `paths`, of octets here.
 """
 
 from __future__ import annotations
