@@ -574,3 +574,61 @@ def test_garbage_never_escapes(portions, setting, agreed):
             stage.sees(happened).take()
     if setting["secure"]:
         assert not any(isinstance(one, Heard | Up) for one in stage.news)
+
+
+# Both ends at once, pauses, and resets on purpose
+
+@pytest.mark.parametrize("setting", EVERY)
+def test_both_close_at_once(setting):
+    """Our FIN is out when the peer's comes: nothing more is sent, and the end is an orderly one."""
+    stage = Stage(**setting).up()
+    stage.ordered(stage.media.close(0.0))
+    (*_, last) = stage.take()
+    assert isinstance(last, EndStream)
+    if stage.tls is not None:
+        for event in stage.tls.close():
+            if isinstance(event, tls.Transmit):
+                stage.sees(StreamData(STREAM, event.octets)).does_nothing()
+    stage.sees(StreamEnded(STREAM)).does_nothing().sees(StreamClosed(STREAM)).does_nothing()
+    assert stage.news == [Down("")]
+    assert stage.media.finished
+
+
+@pytest.mark.parametrize("setting", EVERY)
+def test_a_reset_on_purpose(setting):
+    """RST, the listener goes, and what was not confirmed has failed; a close behind it does nothing."""
+    stage = Stage(**setting).up()
+    message_id, commands = stage.media.send(b"lost", "text/plain", 0.0)
+    stage.ordered(commands).take()
+    stage.ordered(stage.media.reset(0.0))
+    assert [type(command) for command in stage.take() if not isinstance(command, Unlisten)] == [AbortStream]
+    assert stage.news == [NotTold(message_id, 0, "the connection ended"), Down("the connection is reset on purpose")]
+    stage.ordered(stage.media.close(0.0)).does_nothing()
+    assert stage.media.finished
+    assert not stage.media.alive
+
+
+@pytest.mark.parametrize("setting", EVERY)
+def test_a_pause_lets_responses_and_reports_through(setting):
+    """RFC 4975 §8: a direction restricts SENDs with content; what the peer sends is answered and reported on."""
+    stage = Stage(**setting).up()
+    stage.ordered(stage.media.pause(True, 0.0)).does_nothing()
+    message_id, commands = stage.media.send(b"later", "text/plain", 0.0)
+    stage.ordered(commands).does_nothing()
+    stage.hears("now")
+    assert stage.news == [Heard("text/plain", b"now")]
+    assert any(isinstance(event, msrp.Delivered) for event in stage.events)
+    stage.ordered(stage.media.pause(False, 0.0)).settled()
+    assert stage.news == [Told(message_id)]
+
+
+@pytest.mark.parametrize("setting", EVERY)
+def test_a_pause_before_the_session_is_up_holds(setting):
+    """Held from the start: the active side's first SEND has no body and leaves, content does not."""
+    stage = Stage(**setting)
+    stage.ordered(stage.media.pause(True, 0.0)).does_nothing()
+    stage.up()
+    message_id, commands = stage.media.send(b"later", "text/plain", 0.0)
+    stage.ordered(commands).does_nothing()
+    stage.ordered(stage.media.pause(False, 0.0)).settled()
+    assert stage.news == [Told(message_id)]

@@ -8,17 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import msgspec
-
 from workbench.net.values import (
     AbortStream,
-    AcceptStream,
     Command,
     Drop,
     EndStream,
     Failure,
     Happening,
-    Listen,
     LogKeys,
     OpenStream,
     RefuseStream,
@@ -33,9 +29,9 @@ from workbench.net.values import (
     StreamOffered,
     StreamOpened,
     StreamWritable,
-    Unlisten,
 )
 from workbench.net.values import Endpoint as Address
+from workbench.nodes.msrp_listener import Listener, Manners
 from workbench.nodes.msrp_news import Down, Heard, News, NotTold, Told, Up
 from workbench.protocols.msrp import machine as msrp
 from workbench.protocols.sdp.model import Fingerprint
@@ -44,20 +40,6 @@ from workbench.security import tls
 LINGER_SECONDS = 10.0
 """How long we wait for the peer's FIN behind our own before RST."""
 _MOST_EARLY = 65_536
-
-
-class Manners(msgspec.Struct, frozen=True):
-    """What an endpoint does with the role that it has.
-
-    Args:
-        listens: False: its port is closed where it is passive.
-        accepts_after: seconds that it takes to answer a SYN.
-        connects: False: it never opens the connection where it is active.
-    """
-
-    listens: bool = True
-    accepts_after: float = 0.0
-    connects: bool = True
 
 
 class MsrpEndpoint:
@@ -89,14 +71,13 @@ class MsrpEndpoint:
         self._session: msrp.Session | None = None
         self._stream: Stream | None = None
         self._opener = False
-        self._listening = False
+        self._listener = Listener(local, self._manners)
         self._connected = False
         self._early = b""
         self._announced: Sequence[Fingerprint] | None = None
         self._closing = False
         self._gone = False
         self._paused = False
-        self._accept_at: float | None = None
         self._abort_at: float | None = None
 
     @property
@@ -111,14 +92,11 @@ class MsrpEndpoint:
 
     def listen(self) -> list[Command]:
         """Be ready for the peer's connection: offered `actpass`, or settled on `passive`."""
-        if self._listening or not self._manners.listens:
-            return []
-        self._listening = True
-        return [Listen(self.local)]
+        return self._listener.listen()
 
     def connect(self, remote: Address) -> list[Command]:
         """Open the connection: settled on `active`. `remote` is where the peer's SDP says it can be reached."""
-        commands = self._unlisten()
+        commands = self._listener.unlisten()
         if self._stream is not None:
             commands.append(AbortStream(self._stream, "it came before the answer, which made us the TCP client"))
         self._forget()
@@ -154,15 +132,16 @@ class MsrpEndpoint:
 
     def close(self, now: float, why: str = "the call is over") -> list[Command]:
         """Release: close_notify first where there is TLS, then FIN (RFC 8446 §6.1). RST where TCP is not up yet."""
-        commands = self._unlisten()
+        commands = self._listener.unlisten()
         if self._closing:
             return commands
         self._closing = True
         self.up = False
         if self._stream is None or self.over:
             return commands
-        if self._accept_at is not None:
-            self._accept_at, self._gone = None, True
+        if self._listener.waiting:
+            self._listener.forget()
+            self._gone = True
             return [*commands, RefuseStream(self._stream, f"{why} before its connection is answered")]
         if not self._connected:
             self._gone = True
@@ -193,11 +172,10 @@ class MsrpEndpoint:
         """Answer a happening that `concerns` us."""
         match happened:
             case StreamOffered(stream=stream):
-                if self._stream is not None or not self._listening:
+                if self._stream is not None or not self._listener.open:
                     return [RefuseStream(stream), Drop(happened, "this session has its connection")]
                 self._stream = stream
-                self._accept_at = now + self._manners.accepts_after
-                return self._accept(now)
+                return self._listener.offered(stream, now)
             case StreamOpened(stream=stream):
                 return self._opened(now)
             case StreamData(stream=stream, data=data):
@@ -211,7 +189,7 @@ class MsrpEndpoint:
                 if self._tls is None:
                     return self.close(now, "the peer has ended the connection")
                 return self._protected(self._tls.transport_ended(), now)
-            case StreamFailed() if not self._opener and self._listening:
+            case StreamFailed() if not self._opener and self._listener.open:
                 self._forget()
             case StreamClosed() if self._unsettled:
                 self._forget()
@@ -228,7 +206,7 @@ class MsrpEndpoint:
         if self._gone:
             return None
         session = self._session.next_wakeup() if self._session is not None and not self.over else None
-        moments = (session, self._accept_at, self._abort_at)
+        moments = (session, self._listener.next_wakeup(), self._abort_at)
         return min((moment for moment in moments if moment is not None), default=None)
 
     def wake(self, now: float) -> list[Command]:
@@ -236,41 +214,28 @@ class MsrpEndpoint:
         if self._stream is not None and self._abort_at is not None and self._abort_at <= now and not self._gone:
             self._gone = True
             return [AbortStream(self._stream, "the peer did not close in time"), *self._lost("", now)]
-        if self._accept_at is not None:
-            return self._accept(now)
+        if self._listener.waiting:
+            return self._listener.wake(now)
         if self._session is None or self.over:
             return []
         moment = self._session.next_wakeup()
         return self._spoken(self._session.wake(now), now) if moment is not None and moment <= now else []
 
-    def _accept(self, now: float) -> list[Command]:
-        assert self._stream is not None
-        if self._accept_at is None or self._accept_at > now:
-            return []
-        self._accept_at = None
-        return [AcceptStream(self._stream, "a=setup:passive: the TCP server accepts [RFC 4145 §4]")]
-
     @property
     def _unsettled(self) -> bool:
         """We listen, and the answer is not there: whose connection this is nobody knows, so losing it ends nothing."""
-        return self._announced is None and self._listening
+        return self._announced is None and self._listener.open
 
     def _forget(self) -> None:
         """As before any connection: the peer may still come, or we go to it."""
         self._stream, self._connected, self._tls, self._early = None, False, None, b""
-        self._accept_at = None
+        self._listener.forget()
 
     def _dismiss(self, why: str) -> list[Command]:
         assert self._stream is not None
         stream = self._stream
         self._forget()
         return [AbortStream(stream, why)]
-
-    def _unlisten(self) -> list[Command]:
-        if not self._listening:
-            return []
-        self._listening = False
-        return [Unlisten(self.local)]
 
     def _end(self, why: str, now: float) -> list[Command]:
         """FIN, and a limit for the peer's."""
@@ -380,4 +345,4 @@ class MsrpEndpoint:
         self.over = True
         self.up = False
         self.news.append(Down("" if self._closing and reason in ("", Failure.RESET) else reason))
-        return self._unlisten()
+        return self._listener.unlisten()

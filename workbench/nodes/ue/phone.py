@@ -6,7 +6,8 @@ import hashlib
 from collections.abc import Callable, Generator, Sequence
 
 from workbench.net.values import Command, Endpoint, Happening, Note, SendDatagram
-from workbench.nodes.msrp_endpoint import Manners, MsrpEndpoint
+from workbench.nodes.msrp_endpoint import MsrpEndpoint
+from workbench.nodes.msrp_listener import Manners
 from workbench.nodes.msrp_news import Down, Heard, NotTold, Told, Up
 from workbench.nodes.procedure import Await, Procedures, Steps, Topic, earliest
 from workbench.nodes.ue.call import Bearer, Call
