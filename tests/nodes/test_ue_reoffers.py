@@ -349,6 +349,25 @@ def test_an_answer_that_cant_be_used_ends_the_call(body):
     call.line.hears_request("BYE")
 
 
+def test_the_target_is_refreshed_by_the_answer():
+    """RFC 3261 §12.2.1.2: the Contact of the 2xx is where the next request goes."""
+    call = InCall(passive=False)
+    re_invite = call.line.asked(ReOffer()).hears_request("INVITE")
+    moved = sip.response(re_invite, 200, "OK", contact="<sip:bob@192.0.2.201>", body=answer().encode())
+    call.line.says(moved)
+    assert call.line.hears_request("ACK").uri == "sip:bob@192.0.2.201"
+    assert call.line.asked(HangUp()).hears_request("BYE").uri == "sip:bob@192.0.2.201"
+
+
+@pytest.mark.parametrize("port", [9, 30000])
+def test_port_9_is_no_other_address(port):
+    """A side that was passive may call itself active in a later description, with port 9: it is the same end."""
+    call = InCall(passive=False)
+    call.re_invites(offer("active" if port == 9 else "actpass", port=port))
+    assert call.path == stream_of(call.line.hears_status(200).body).attribute("path")
+    call.line.does_nothing()
+
+
 def test_our_offer_answered_with_another_path():
     """We offer to keep, Bob moves: a connection of its own, from another port since the former is still closing."""
     call = InCall(passive=False)
