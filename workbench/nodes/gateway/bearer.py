@@ -1,8 +1,9 @@
 """One stream endpoint of a gateway: when its TCP connection comes and goes, and what its partner has to do with it.
 
-The states, and what follows from what, stand in `states`. TLS on the connection is `securing`, payload `payload` and
-`aware`. An endpoint whose packets are claimed has a `carriage`: `relay` (no role: nothing is known of connections) or
-`merging` (two handshakes answered, then sequence numbers translated); all others are streams of the network.
+The states, and what follows from what, stand in `states`; what is decided before a connection is there, in
+`establishing`; what is done to it, in `connection`. TLS is `securing`, payload `payload` and `aware`. An endpoint whose
+packets are claimed has a `carriage`: `relay` (no role: nothing is known of connections) or `merging` (two handshakes
+answered, then sequence numbers translated); all others are streams of the network.
 
 Everything a peer does is answered with commands and observations; nothing is raised.
 
@@ -19,66 +20,42 @@ from workbench.net.values import (
     AbortStream,
     AcceptStream,
     ClaimPackets,
-    Command,
     Drop,
-    EndStream,
     Failure,
     Listen,
     Note,
     OpenStream,
     RefuseStream,
-    SendStream,
     Stream,
     StreamOffered,
-    UnclaimPackets,
-    Unlisten,
 )
-from workbench.nodes.gateway import carriages, securing
+from workbench.nodes.gateway import carriages, establishing, securing
+from workbench.nodes.gateway.connection import Connection
 from workbench.nodes.gateway.payload import TCP_CLAUSE, Payload
 from workbench.nodes.gateway.securing import Secured
-from workbench.nodes.gateway.settings import Change, Interlinkage, Means, Observed, Role, Setting
+from workbench.nodes.gateway.settings import Change, Means, Role, Setting
 from workbench.nodes.gateway.states import State
 from workbench.security import tls
 
 if TYPE_CHECKING:
-    from workbench.nodes.gateway.carriages import Carriage
     from workbench.protocols.msrp.rewriting import Rewriter
 
 
-class Bearer:
-    """A stream endpoint: termination and H.248 stream.
-
-    Args:
-        context, termination, number: which one it is; `number` is the H.248 stream's.
-        setting: what the controller has said so far.
-        means: what all endpoints share.
+class Bearer(Connection):
+    """A stream endpoint: termination and H.248 stream. Arguments as for `Connection`.
 
     `links` are the other endpoints of the stream, `sinks` those at which the octets go out that come in here. What a
-    connection needs (queue, timers, TLS) is made with the connection.
+    connection needs (queue, timers, TLS) is made with the connection. `came_in`: the peer opened it; `tcp_ordered`: an
+    establish signal did.
     """
 
     __slots__ = (
-        "_came_in", "_due", "_fin_seen", "_listening", "_payload", "_secured", "_tls_ordered", "carriage", "context",
-        "entered", "fin_sent", "full", "leaving", "links", "means", "number", "octets_in", "octets_out", "setting",
-        "sinks", "state", "stream", "tcp_ordered", "termination", "timers", "watched")
+        "_due", "_fin_seen", "_payload", "_secured", "_tls_ordered", "came_in", "links", "sinks", "tcp_ordered")
 
     def __init__(self, context: int, termination: str, number: int, setting: Setting, means: Means) -> None:
-        self.context = context
-        self.termination = termination
-        self.number = number
-        self.setting = setting
-        self.means = means
-        self.state = State.IDLE
-        self.stream: Stream | None = None
+        super().__init__(context, termination, number, setting, means)
         self.links: tuple[Bearer, ...] = ()
         self.sinks: tuple[Bearer, ...] = ()
-        self.timers: dict[str, float] | None = None
-        self.entered: float | None = None
-        self.watched = False
-        self.octets_in = 0
-        self.octets_out = 0
-        self.carriage: Carriage | None = None
-        self._listening = False
         self._due = False
         self._reset()
 
@@ -89,7 +66,7 @@ class Bearer:
         self.fin_sent = False
         self.leaving = False
         self._fin_seen = False
-        self._came_in = False
+        self.came_in = False
         self._tls_ordered = False
         self._secured: Secured | None = None
         self._payload: Payload | None = None
@@ -107,7 +84,9 @@ class Bearer:
         if renew and self.state is not State.LISTENING:
             self._abandon("a=connection:new: the former connection is given up [RFC 4145 §5]")
         self._listen()
-        self._check_early_source()
+        if establishing.is_stranger(self):
+            self._abandon(f"the connection is not from {setting.remote} [TS 23.334 §5.4]")
+            self._listen()
         if self._secured is not None and setting.remote_fingerprints not in (None, before.remote_fingerprints):
             self._secured.announce(setting.remote_fingerprints or (), now)
         self.relinked(now)
@@ -155,7 +134,7 @@ class Bearer:
     def release(self, now: float, why: str, *, reset: bool = False) -> None:
         """End this endpoint: close_notify, FIN, and RST for a peer that does not answer in time."""
         if self.stream is not None and self.state is not State.OVER:
-            self._unlisten()
+            self.unlisten()
             if self.state is State.OFFERED:
                 self.order(RefuseStream(self.stream, why))
             elif self.state is not State.UP or reset:
@@ -172,13 +151,13 @@ class Bearer:
     def offered(self, happened: StreamOffered, now: float) -> None:
         """A SYN. The first one from the right source is accepted, and triggers the outgoing connection."""
         stream = happened.stream
-        refusal = self.refusal(stream)
+        refusal = establishing.refusal(self, stream)
         if refusal:
             self.order(RefuseStream(stream, f"{refusal} [TS 23.334 §5.4]"), Drop(happened, refusal))
             return
         self.stream = stream
-        self._came_in = True
-        held = self.means.policy.hold_incoming and any(other.will_open for other in self.links)
+        self.came_in = True
+        held = self.means.policy.hold_incoming and any(establishing.may_open(other) for other in self.links)
         self.arm("tcp", now + self.means.policy.tcp_guard)
         if held:
             self.state = State.OFFERED
@@ -272,41 +251,12 @@ class Bearer:
             elif name == "again" and self.carriage is not None:
                 self.carriage.wake(now)
 
-    def next_wakeup(self) -> float | None:
-        """The first of this endpoint's timers, or None."""
-        return min(self.timers.values(), default=None) if self.timers else None
-
-    def arm(self, name: str, moment: float) -> None:
-        """Wake at that moment, under that name."""
-        if self.timers is None:
-            self.timers = {}
-        self.timers[name] = moment
-        self.means.out.agenda.add(self)
-
-    def disarm(self, *names: str) -> None:
-        """Wake no more for these."""
-        for name in names:
-            if self.timers is not None:
-                self.timers.pop(name, None)
-
     # TCP
 
     @property
     def watches(self) -> bool:
         """A connection that does not come is missed: not where packets are relayed."""
         return self.carriage is None or self.carriage.watches
-
-    @property
-    def will_open(self) -> bool:
-        """This endpoint opens its connection when the other one's comes in."""
-        return (
-            self.setting.role in (Role.ACTIVE, Role.NONE) and self.carriage is None
-            and self.state in (State.IDLE, State.LISTENING))
-
-    @property
-    def incoming(self) -> bool:
-        """A connection of the peer is here: it triggers the outgoing one."""
-        return self._came_in and self.state in (State.OFFERED, State.ACCEPTED, State.UP)
 
     def consider(self, now: float) -> None:
         """Open the connection if the role, the address and a reason are there."""
@@ -315,34 +265,14 @@ class Bearer:
             return
         if self.state is State.IDLE and self.setting.role is not Role.ACTIVE:
             self._listen()
-        remote = self.setting.remote
-        why = self._reason_to_open() if self.will_open and remote is not None else ""
+        why, remote = establishing.reason_to_open(self), self.setting.remote
         if not why or remote is None:
             return
-        self._unlisten()
+        self.unlisten()
         self.stream = Stream(self.setting.local, remote)
         self.state = State.CONNECTING
         self.arm("tcp", now + self.means.policy.tcp_guard)
         self.order(OpenStream(self.stream, why))
-
-    def _reason_to_open(self) -> str:
-        interlinkage = self.means.policy.interlinkage
-        if self.tcp_ordered:
-            return "establish signal: TCP is opened now [H.248.89 §7]"
-        if interlinkage is Interlinkage.ON_SIGNAL:
-            return ""
-        incoming = next((other for other in self.links if other.incoming), None)
-        if incoming is not None:
-            return f"incoming TCP at {incoming.termination} triggers outgoing TCP [TS 23.334 §6.2.10.3.1.1.1]"
-        if interlinkage is Interlinkage.EAGER and self.setting.role is Role.ACTIVE:
-            return "opened as soon as configured, although no connection came in"
-        return ""
-
-    def refusal(self, stream: Stream) -> str:
-        """Why a SYN is not taken; empty if it is."""
-        if self.state is not State.LISTENING:
-            return "a connection is in place, the first one wins"
-        return self.setting.refusal(stream.remote)
 
     def _accept(self) -> None:
         assert self.stream is not None
@@ -353,42 +283,26 @@ class Bearer:
         if self.setting.latch and self.stream.remote != self.setting.remote:
             self.observe(Change.SOURCE)
 
-    def _check_early_source(self) -> None:
-        # A connection that came before Remote did is kept only if it turns out to be the peer's.
-        remote, stream = self.setting.remote, self.stream
-        if (
-            remote is not None and stream is not None and self._came_in and not self.setting.latch
-            and self.state in (State.OFFERED, State.ACCEPTED, State.UP) and stream.remote.host != remote.host
-        ):
-            self._abandon(f"the connection is not from {remote.host} [TS 23.334 §5.4]")
-            self._listen()
-
     def choose_carriage(self) -> None:
         """Packets or streams, as long as no connection is there."""
         if self.state not in (State.IDLE, State.LISTENING) or carriages.suits(self):
             return
-        self._unlisten()
+        self.unlisten()
         self.carriage = carriages.made_for(self)
         self._listen()
 
     def _listen(self) -> None:
-        wanted = self.setting.role not in (Role.ACTIVE, Role.HOLDCONN) and self.state is not State.OVER
-        if wanted and not self._listening:
+        wanted = establishing.listens(self)
+        if wanted and not self.listening:
             if self.state in (State.IDLE, State.LISTENING) and not carriages.suits(self):
                 self.carriage = carriages.made_for(self)
-            self._listening = True
+            self.listening = True
             local = self.setting.local
             self.means.out.order(Listen(local) if self.carriage is None else ClaimPackets(local))
         elif not wanted:
-            self._unlisten()
+            self.unlisten()
         if self.state in (State.IDLE, State.LISTENING):
             self.state = State.LISTENING if wanted else State.IDLE
-
-    def _unlisten(self) -> None:
-        if self._listening and (self.carriage is None or self.state in (State.IDLE, State.LISTENING, State.OVER)):
-            self._listening = False
-            local = self.setting.local
-            self.means.out.order(Unlisten(local) if self.carriage is None else UnclaimPackets(local))
 
     def _abandon(self, why: str) -> None:
         if self.stream is not None and self.state is not State.OVER:
@@ -400,18 +314,10 @@ class Bearer:
         self._due = False
         self._reset()
 
-    def over(self) -> None:
-        """The connection has ended, or will never be."""
-        self.state = State.OVER
-        self.timers = None
-        self._unlisten()
-        self.means.out.over.append(self)
-
     def _fail_tcp(self, what: str, now: float) -> None:
         if self.state is State.OVER:
             return
-        policy = self.means.policy
-        outgoing = self.state is State.CONNECTING or self.setting.role is Role.ACTIVE
+        linked = establishing.failure_is_linked(self)
         if self.stream is not None and self.state is State.OFFERED:
             self.order(RefuseStream(self.stream, what))
         elif self.stream is not None and self.state in (State.ACCEPTED, State.CONNECTING):
@@ -419,13 +325,12 @@ class Bearer:
         self.over()
         self.order(Note(f"{self.termination}: {what}"))
         self.observe(Change.TCP_FAILED)
-        linked = not (outgoing and policy.interlinkage is Interlinkage.ON_SIGNAL)
         if self.partner is not None and linked:
             self.partner.give_up(now, f"{what} at {self.termination} [{TCP_CLAUSE}]", hard=True)
 
     def give_up(self, now: float, why: str, *, hard: bool) -> None:
         """The other endpoint failed: this one is released, with RST if `hard` unless TLS is up here."""
-        self._unlisten()
+        self.unlisten()
         if self.state is State.UP and (self.verified or not hard):
             self.leave(now, why)
         else:
@@ -482,15 +387,6 @@ class Bearer:
         else:
             self.brought.take(data, now)
 
-    def count(self, octets: int, *, incoming: bool) -> None:
-        """So much payload has passed (package nt), and somebody may watch for that (adid/ipstop)."""
-        if incoming:
-            self.octets_in += octets
-        else:
-            self.octets_out += octets
-        if self.watched:
-            self.means.out.heard.append((self, incoming))
-
     def pump(self, now: float) -> None:
         """Pass on what waits here, as far as that is possible."""
         if self._payload is not None:
@@ -512,11 +408,6 @@ class Bearer:
             clause = securing.CLAUSE if sender.setting.tls else TCP_CLAUSE
             self.write(data, f"{what}, in the clear at {self.termination} [{clause}]")
 
-    def write(self, octets: bytes, why: str) -> None:
-        """Octets for the connection."""
-        if self.stream is not None and self.state is State.UP and not self.fin_sent:
-            self.order(SendStream(self.stream, octets, why))
-
     # Ending
 
     def _free_others(self, now: float) -> None:
@@ -532,7 +423,7 @@ class Bearer:
         self.leaving = True
         self.disarm("tls")
         self.arm("linger", now + self.means.policy.drain)
-        self._unlisten()
+        self.unlisten()
         if self._payload is not None:
             self._payload.resume()
         self.finish(why)
@@ -540,20 +431,6 @@ class Bearer:
 
     def finish(self, why: str) -> None:
         """FIN behind all that was said, after close_notify where there is TLS."""
-        if self.state is not State.UP or self.fin_sent or self.stream is None:
-            return
-        if self._secured is not None and self.means.policy.close_tls:
+        if self.state is State.UP and not self.fin_sent and self._secured is not None and self.means.policy.close_tls:
             self._secured.close()
-        self.fin_sent = True
-        self.order(EndStream(self.stream, why))
-
-    def order(self, *commands: Command) -> None:
-        """Have the network do this; where packets are claimed, the carriage does it."""
-        for command in commands:
-            if self.carriage is None or not self.carriage.carry(command):
-                self.means.out.order(command)
-
-    def observe(self, change: Change) -> None:
-        """Something that the controller may want to know."""
-        source = self.stream.remote if change is Change.SOURCE and self.stream is not None else None
-        self.means.out.observed.append(Observed(self.context, self.termination, self.number, change, source))
+        self.end(why)

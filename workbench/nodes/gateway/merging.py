@@ -38,7 +38,7 @@ from workbench.net.values import (
     Stream,
     StreamOffered,
 )
-from workbench.nodes.gateway import translation
+from workbench.nodes.gateway import establishing, translation
 from workbench.nodes.gateway.settings import Change, Role
 from workbench.nodes.gateway.states import State
 from workbench.nodes.gateway.translation import Numbers, distance, plus
@@ -175,7 +175,7 @@ class Leg:
     def _offered(self, packet: Packet, segment: Tcp, stream: Stream, now: float) -> None:
         bearer, far = self._bearer, self._far
         mss = segment.mss or translation.SAFE_MSS[packet.ip.version]
-        refusal = bearer.refusal(stream)
+        refusal = establishing.refusal(bearer, stream)
         if not refusal and mss < translation.SAFE_MSS[packet.ip.version]:
             refusal = f"segments of {mss} octets are less than every host takes"
         if refusal:

@@ -17,7 +17,7 @@ from workbench.protocols.sdp import Fingerprint
 from workbench.security.identities import Identity
 
 if TYPE_CHECKING:
-    from workbench.nodes.gateway.bearer import Bearer
+    from workbench.nodes.gateway.connection import Connection
 
 
 class Role(enum.StrEnum):
@@ -293,8 +293,8 @@ class Outbox:
     def __init__(self) -> None:
         self.commands: list[Command] = []
         self.observed: list[Observed] = []
-        self.over: list[Bearer] = []
-        self.heard: list[tuple[Bearer, bool]] = []
+        self.over: list[Connection] = []
+        self.heard: list[tuple[Connection, bool]] = []
         self.agenda = Agenda()
 
     def order(self, *commands: Command) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from workbench.net.values import Note
-from workbench.nodes.gateway.bearer import Bearer
+from workbench.nodes.gateway.connection import Connection
 from workbench.nodes.gateway.contexts import HEARTBEAT, IP_STOP, Quiet, Shared, Termination
 from workbench.nodes.gateway.playing import Player
 from workbench.nodes.gateway.reporting import Detected
@@ -200,7 +200,7 @@ class Watcher:
                 quiet.told = True
                 self.detected_event(termination, IP_STOP, quiet.stream, (), now)
 
-    def heard(self, termination: Termination, bearer: Bearer, incoming: bool, now: float) -> None:
+    def heard(self, termination: Termination, bearer: Connection, incoming: bool, now: float) -> None:
         """Payload passed: the time of quiet begins anew."""
         for quiet in termination.more.quiet if termination.more is not None else ():
             if quiet.stream in (None, bearer.number) and (quiet.incoming if incoming else quiet.outgoing):
