@@ -73,6 +73,8 @@ class LiveRun:
         self._packets: list[tuple[float, str, bytes, str]] = []
         self._keys: dict[str, None] = {}
         self._nodes: dict[str, Node] = build(self._topology, seed, EPOCH)
+        # What a node does, its next wakeup included, follows from what it has heard: only hearing moves it.
+        self._wakeups = {name: node.next_wakeup() for name, node in self._nodes.items()}
         self._network: Network = VirtualNetwork(self._topology.plan(), seed, taps=[self._tap])
         self._due: list[tuple[float, str, Happening]] = [(0.0, name, Started()) for name in self._nodes]
         self._due += [(order.time, order.node, Asked(order.order)) for order in scenario.script]
@@ -126,7 +128,7 @@ class LiveRun:
     def _step(self) -> list[Entry]:
         if self._finished:
             return []
-        wakeups = {name: moment for name, node in self._nodes.items() if (moment := node.next_wakeup()) is not None}
+        wakeups = {name: moment for name, moment in self._wakeups.items() if moment is not None}
         sleeper = min(wakeups, key=lambda name: wakeups[name], default=None)
         deadline = self.scenario.until
         if self._due:
@@ -157,6 +159,7 @@ class LiveRun:
         for command in self._nodes[name].handle(happened, self.now):
             self.trace.add(self.now, name, command, heard=False)
             self._carry(name, command)
+        self._wakeups[name] = self._nodes[name].next_wakeup()
         return self.trace.entries[before:] or [Entry(self.now, name, happened, heard=True)]
 
     def _carry(self, name: str, command: Command) -> None:
