@@ -246,6 +246,28 @@ def test_answers_to_fin_go_on_with_many_calls():
     assert pair.nodes["A"].next_wakeup() is pair.nodes["B"].next_wakeup() is None
 
 
+def test_connections_that_never_close_are_bounded():
+    """Caller after caller hangs up and keeps the connection open: the oldest are reset, nothing piles up."""
+    line = Line()
+    streams: list[Stream] = []
+    for number in range(14):
+        invite = sip.invite("sip:alice@home1.example", caller=BOB, contact="<sip:bob@192.0.2.9>", token=line.token,
+                            body=offer().encode())
+        line.says(invite, f"invite{number}")
+        reset = [command for command in line.open if isinstance(command, AbortStream)]
+        assert reset == ([] if number < 9 else [AbortStream(streams[number - 9], reset[0].why)])
+        line.open = [command for command in line.open if not isinstance(command, AbortStream)]
+        line.hears_status(180)
+        listen = line.open.pop(0)
+        assert isinstance(listen, Listen)
+        response = line.hears_status(200)
+        streams.append(Stream(listen.local, MEDIA))
+        line.sees(StreamOffered(streams[-1])).does(AcceptStream).sees(StreamOpened(streams[-1])).does_nothing()
+        line.dialog = sip.Dialog.of_caller(invite, response)
+        line.says(line.dialog.ack()).within("BYE").hears_status(200)
+        line.does(Unlisten, EndStream(streams[-1])).does_nothing()
+
+
 def test_the_far_end_hears_of_tls_that_ends_without_close_notify():
     """RFC 8446 §6.1: with TLS, FIN without close_notify before it is told as what it may be."""
     pair = Pair({"media_security": True}, {"media_security": True}).asks("A", CALL_B, SendText("one")).until(3)

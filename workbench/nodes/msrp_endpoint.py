@@ -150,11 +150,11 @@ class MsrpEndpoint:
             commands += self._protected(self._tls.close(), now)
         return commands + self._end(f"{why}: FIN behind everything sent", now)
 
-    def reset(self, now: float) -> list[Command]:
-        """End the connection with RST: nobody says why. What was not confirmed has failed."""
+    def reset(self, now: float, why: str = "the connection is reset on purpose") -> list[Command]:
+        """End the connection with RST. What was not confirmed has failed."""
         if self._stream is None or self._gone or not self._connected:
-            return self.close(now)
-        return self._abort("the connection is reset on purpose", now)
+            return self.close(now, why)
+        return self._abort(why, now)
 
     def concerns(self, happened: Happening) -> bool:
         """Whether a happening is about this session's connection or listener."""

@@ -56,6 +56,11 @@ class Bearer:
         """Release the connection, and the one to the STUN server."""
         return self.media.close(now, why) + ([] if self.discovery is None else self.discovery.close(now))
 
+    def reset(self, now: float) -> list[Command]:
+        """Wait no longer for the other ends: RST."""
+        asked = [] if self.discovery is None else self.discovery.reset()
+        return self.media.reset(now, "it takes too long to close") + asked
+
     def next_wakeup(self) -> float | None:
         """The first timer."""
         asked = None if self.discovery is None else self.discovery.next_wakeup()
@@ -139,6 +144,10 @@ class Call:
             return []
         self.closing.append(candidate)
         return candidate.close(now, "the new offer has failed")
+
+    def reset(self, now: float) -> list[Command]:
+        """End every connection of it that is still there with RST."""
+        return [command for bearer in self.bearers() for command in bearer.reset(now)]
 
     def close(self, now: float) -> list[Command]:
         """Close every connection of it."""

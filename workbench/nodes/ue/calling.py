@@ -27,7 +27,7 @@ def call(phone: Phone, to: str) -> Steps:
     settings = phone.settings
     bearer = yield from phone.new_bearer(settings.media_security)
     call = Call(bearer, phone.source.number(10**8, 10**9), caller=True)
-    phone.begin(call)
+    yield from phone.begin(call)
     yield from phone.discovered(bearer)
     setup = settings.insists or settings.offers
     ours = settling.offer(phone, call, bearer, setup)
@@ -72,7 +72,7 @@ def answer(phone: Phone, key: str, invite: sip.Request) -> Steps:
 def _take(phone: Phone, key: str, invite: sip.Request, tag: str, offered: Peer, role: sdp.Setup) -> Steps:
     bearer = yield from phone.new_bearer(offered.protected)
     call = Call(bearer, phone.source.number(10**8, 10**9), caller=False)
-    phone.begin(call)
+    yield from phone.begin(call)
     if not (yield from _ring(phone, call, key, invite, tag)):
         return
     yield from phone.discovered(bearer)

@@ -102,6 +102,10 @@ class Discovery:
         self._deadline = now + LINGER_SECONDS
         return [EndStream(self.stream, "the call is over: the binding is not needed any more")]
 
+    def reset(self) -> list[Command]:
+        """End the connection with RST, if it is still there."""
+        return self._abort("the connection to the STUN server is closing for too long") if self._open else []
+
     def next_wakeup(self) -> float | None:
         """When we give up waiting: for the answer, or for the server's FIN."""
         return self._deadline

@@ -117,14 +117,16 @@ class Phone:
 
     def calls(self) -> list[Call]:
         """The last call, and former ones whose connections are still closing."""
-        self._former = [call for call in self._former if not call.finished][-_MOST_FORMER:]
+        self._former = [call for call in self._former if not call.finished]
         return [*([self.call] if self.call is not None else []), *reversed(self._former)]
 
-    def begin(self, call: Call) -> None:
-        """Make this the call that orders are about."""
+    def begin(self, call: Call) -> list[Command]:
+        """Make this the call that orders are about. Of too many former ones that still close, the oldest are reset."""
         if self.call is not None:
             self._former.append(self.call)
         self.call = call
+        _, *former = self.calls()
+        return [command for old in former[_MOST_FORMER:] for command in old.reset(self.now)]
 
     def until(self, done: Callable[[], bool], patience: float) -> Wait:
         """Wait for something of the call or its media; False: not within the person's patience."""
