@@ -40,6 +40,8 @@ def test_it_holds_lines_like_end_lines():
     found = END_LINE.findall(content[0:40_960])
     assert len(found) >= 9
     assert len(set(found)) == len(found)
+    places = {match.start() % 4096 for match in END_LINE.finditer(content[0:40_960])}
+    assert len(places) == len(found), "at another place in each block"
     assert {line[-3:-2] for line in re.findall(rb"\r\n-------[A-Za-z0-9]{12}[$+#]\r\n", content[0:40_960])} == {
         b"$", b"+", b"#"}
 

@@ -496,6 +496,23 @@ def test_on_hold_no_content_is_sent():
     assert peer.heard == [b"later"]
 
 
+def test_a_person_does_not_wait_for_ever_on_hold():
+    """What could not be said in time is dropped with a note, and is not said when the hold ends."""
+    line, peer = talking()
+    body = offer("actpass", port=30000)
+    for more in ("a=sendonly\r\n", ""):
+        assert line.dialog is not None
+        line.dialog, request = line.dialog.request(
+            "INVITE", contact="<sip:bob@192.0.2.9>", body=(body + more).encode())
+        line.says(request).hears_status(200)
+        line.says(line.dialog.ack())
+        if more:
+            line.asked(SendText("too late")).later(PATIENCE_SECONDS + 1).does_nothing()
+    peer.reads()
+    assert peer.heard == []
+    assert "nobody to say 'too late' to: on hold" in line.notes()
+
+
 def test_hold_stops_a_file_between_two_chunks():
     """What is on its way is not cut off; no further chunk leaves until the hold is over, then the file is whole."""
     pair = Pair({"chunk": 2048}, delay=0.05).asks("A", Call("sip:b@one.example")).until(2)
