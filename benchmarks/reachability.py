@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/reachability.py [--rounds 3]
 
-Each call is SIP, H.248, TCP and MSRP across two access edges, written to a capture and judged from it. Processor time is
-told beside the time that passed, since the latter depends on what else the machine has to do.
+Each call is SIP, H.248, TCP and MSRP across two access edges, written to a capture and judged from it. Processor time
+is told beside the time that passed, since the latter depends on what else the machine has to do.
 """
 
 from __future__ import annotations
