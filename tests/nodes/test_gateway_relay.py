@@ -246,6 +246,39 @@ def test_a_released_relay_gives_its_claim_back():
     assert bench.ends["UE"].last.reason is Failure.REFUSED
 
 
+@pytest.mark.parametrize("name", ["*", "ip/1/access/1", "ip/1/core/2"])
+def test_the_end_of_a_connection_passes_behind_the_release(name):
+    """BYE comes before FIN: behind Subtract no payload passes, but FINs do; then the address is the host's again."""
+    bench = Bench()
+    inside, _ = without_roles(bench)
+    bench.opens("UE", UE_SOURCE, inside)
+    bench.until(lambda: bench.ends["Peer"].last.up)
+    bench.orders(f"Context = 1 {{ W-Subtract = {name} {{ Audit {{ }} }} }}")
+    bench.closes("UE")
+    bench.until(lambda: bench.ends["Peer"].last.closed and bench.ends["UE"].last.closed)
+    assert [end.last.reason for end in bench.ends.values()] == [None, None]
+    bench.passes(5.0)
+    assert not any(one.tcp.flags & packets.RST for one in bench.segments)
+    assert bench.agw._control.leaving == {}
+    bench.opens("UE", Endpoint(UE.host, 5556), inside)
+    bench.until(lambda: bench.ends["UE"].last.closed if name != "ip/1/core/2" else bool(bench.dropped))
+
+
+def test_payload_behind_the_release_is_dropped():
+    """What is said after Subtract reaches nobody; when `linger` is over the host answers with RST."""
+    bench = Bench()
+    inside, _ = without_roles(bench)
+    bench.opens("UE", UE_SOURCE, inside)
+    bench.until(lambda: bench.ends["Peer"].last.up)
+    bench.orders("Context = 1 { W-Subtract = * { Audit { } } }")
+    bench.sends("UE", b"too late")
+    bench.passes(3.0)
+    assert set(bench.dropped) == {"the relay is released"}
+    bench.until(lambda: bench.ends["UE"].last.closed)
+    assert bench.ends["UE"].last.reason is Failure.RESET
+    assert bench.ends["Peer"].last.data == b""
+
+
 def test_a_role_given_later_ends_the_relay():
     """Modify with a=setup makes the stream state-aware: claims are given back, and the gateway is an end again."""
     bench = Bench()

@@ -258,14 +258,38 @@ def test_a_blind_reset_ends_nothing():
     talks(bench)
 
 
-def test_the_order_to_end_resets_both():
-    """Subtract of a running pair: RST to both, with numbers that both believe."""
+SUBTRACT = "Context = 1 {{ W-Subtract = {} {{ Audit {{ }} }} }}"
+
+
+@pytest.mark.parametrize("name", ["*", "ip/1/access/1", "ip/1/core/2"])
+def test_the_order_to_end_resets_both(name):
+    """Subtract of a running pair: payload passes no more; peers that do not end get RST that both believe."""
     bench = Bench(merge="translation")
     joins(bench)
     talks(bench, 3_000)
-    bench.orders("Context = 1 { W-Subtract = * { Audit { } } }")
-    bench.until(lambda: all(end.last.closed for end in bench.ends.values()), 1.0)
+    bench.passes(0.5)
+    bench.orders(SUBTRACT.format(name))
+    bench.sends("UE", b"too late")
+    bench.passes(1.0)
+    assert set(bench.dropped) == {"the connection is being released"}
+    assert not any(end.last.closed for end in bench.ends.values())
+    bench.passes(5.0)
     assert [end.last.reason for end in bench.ends.values()] == [Failure.RESET, Failure.RESET]
+    assert bench.agw._control.leaving == {}
+
+
+@pytest.mark.parametrize("names", [("UE",), ("Peer",), ("UE", "Peer")])
+def test_peers_that_end_behind_the_order_do_so_in_order(names):
+    """BYE comes before FIN: the peers' own FINs pass behind Subtract, and no RST is seen."""
+    bench = Bench(merge="translation")
+    joins(bench)
+    talks(bench, 3_000)
+    bench.passes(0.5)
+    bench.orders(SUBTRACT.format("*"))
+    ends(bench, *names)
+    bench.passes(20.0)
+    assert not any(one.tcp.flags & RST for one in bench.segments)
+    assert bench.agw._control.leaving == {}
 
 
 def test_one_peer_only_is_given_up():

@@ -133,6 +133,8 @@ class Bearer(Connection):
 
     def release(self, now: float, why: str, *, reset: bool = False) -> None:
         """End this endpoint: close_notify, FIN, and RST for a peer that does not answer in time."""
+        if self.carriage is not None and self.carriage.part(now):
+            return
         if self.stream is not None and self.state is not State.OVER:
             self.unlisten()
             if self.state is State.OFFERED:
@@ -330,6 +332,8 @@ class Bearer(Connection):
 
     def give_up(self, now: float, why: str, *, hard: bool) -> None:
         """The other endpoint failed: this one is released, with RST if `hard` unless TLS is up here."""
+        if not self.watches:
+            return  # a relay has no part in what its peers do
         self.unlisten()
         if self.state is State.UP and (self.verified or not hard):
             self.leave(now, why)
@@ -422,7 +426,8 @@ class Bearer(Connection):
             return
         self.leaving = True
         self.disarm("tls")
-        self.arm("linger", now + self.means.policy.drain)
+        policy = self.means.policy
+        self.arm("linger", now + (policy.drain if self.carriage is None else policy.linger))
         self.unlisten()
         if self._payload is not None:
             self._payload.resume()

@@ -46,6 +46,9 @@ class Carriage(Protocol):
     def consider(self, now: float) -> None:
         """Something is new at this endpoint or the other one."""
 
+    def part(self, now: float) -> bool:
+        """The endpoint is released: the carriage sees to the last packets itself, or not."""
+
     def relatch(self) -> None:
         """The source is to be learnt anew."""
 

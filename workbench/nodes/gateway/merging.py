@@ -9,7 +9,9 @@
     both FINs are acked  segments pass for `linger` seconds more, so that the last acknowledgment can be repeated
     RST in the window    ends this connection, and is mirrored with the number that the other peer expects
     another SYN          from another port: refused, the first one wins; an old one of the same connection: dropped
-    guard, order to end  RST: octets of our own, which a FIN would be, could not be sent again
+    order to end         payload passes no more, and the peers have `linger` seconds to end by themselves; then RST:
+                         octets of our own, which a FIN would be, could not be sent again
+    guard                RST
 
 A connection that is to be new (`a=connection:new`) at one end leaves the other one where it stands: counting begins
 anew there at the first octet that was not passed on.
@@ -109,6 +111,10 @@ class Leg:
             held, self._held = self._held, None
             self.receive(held, now)
 
+    def part(self, now: float) -> bool:
+        """As a stream is released."""
+        return False
+
     def relatch(self) -> None:
         """Whose connection it is, stays."""
 
@@ -130,7 +136,7 @@ class Leg:
             case RefuseStream(stream=stream, why=why) | AbortStream(stream=stream, why=why) if stream == bearer.stream:
                 self._reset(why)
             case EndStream(why=why):
-                if not self.ending:  # otherwise `linger` ends it
+                if not self.joined:  # otherwise the peers, or `linger`
                     self._reset(why)
                     bearer.over()
             case Drop() | Note() | SendPacket():
@@ -161,16 +167,10 @@ class Leg:
         return far is not None and self._bearer.state is State.UP and far._bearer.state is State.UP
 
     @property
-    def ending(self) -> bool:
-        """Both peers have ended."""
-        far = self._far
-        return far is not None and self.fin is not None and far.fin is not None
-
-    @property
     def finished(self) -> bool:
         """Both peers have ended, and both know it of each other."""
         far = self._far
-        return far is not None and self.ending and (self.acked, far.acked) == (self.fin, far.fin)
+        return far is not None and (self.acked, far.acked) == (self.fin, far.fin)
 
     def _offered(self, packet: Packet, segment: Tcp, stream: Stream, now: float) -> None:
         bearer, far = self._bearer, self._far
@@ -285,6 +285,8 @@ class Leg:
         near, other = self._bearer.setting, far._bearer.setting
         if segment.flags & SYN and segment.sequence == self.numbers.theirs:
             return "an old SYN"
+        if segment.payload and (self._bearer.leaving or far._bearer.leaving):
+            return "the connection is being released"
         if segment.payload and not near.receives:
             return f"{near.mode} at {self._bearer.termination}"
         if segment.payload and not other.sends:

@@ -3,6 +3,7 @@
 The gateway is no end of any connection: sequence numbers, options and flags are the peers' own. It originates nothing
 and reports nothing. What it keeps is where the peers are: the source of the last SYN that was let in at one endpoint,
 and at the other the address that was signalled, or latched. So one connection after another passes, from any port.
+Once it is released, payload passes no more; for `linger` seconds everything else does, so that peers can end in order.
 
 Source: TS 23.334 §5.16.1, §5.4, §6.2.18.2; RFC 3022 §4.1 (what is changed), RFC 5508 §4.2 (ICMP errors).
 """
@@ -12,7 +13,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workbench.net import packets
-from workbench.net.values import Command, Drop, Endpoint, Note, SendPacket
+from workbench.net.values import Command, Drop, Endpoint, Note, SendPacket, Stream
+from workbench.nodes.gateway.states import State
 
 if TYPE_CHECKING:
     from workbench.nodes.gateway.bearer import Bearer
@@ -30,7 +32,7 @@ class Relay:
     `peer` is who takes part in the current connection here, `latched` the source of the last SYN that was let in.
     """
 
-    __slots__ = ("_bearer", "_latched", "_peer")
+    __slots__ = ("_bearer", "_latched", "_mate", "_peer")
 
     watches = False
 
@@ -38,13 +40,14 @@ class Relay:
         self._bearer = bearer
         self._peer: Endpoint | None = None
         self._latched: Endpoint | None = None
+        self._mate: Relay | None = None
 
     def receive(self, packet: Packet, now: float) -> None:
         """Pass it on, or drop it and say why."""
         far = self._far
         why = self._obstacle(packet, far)
         if why or far is None:
-            self._bearer.order(Drop(packet.happened, why or "no other endpoint yet"))
+            self._bearer.order(Drop(packet.happened, why or "no other endpoint"))
             return
         if packet.segment is None:
             self._pass_error(packet, far)
@@ -63,6 +66,16 @@ class Relay:
     def consider(self, now: float) -> None:
         """Nothing waits."""
 
+    def part(self, now: float) -> bool:
+        """The last packets of the current connection pass, if there is one."""
+        bearer = self._bearer
+        if self._peer is None or bearer.leaving:
+            return False
+        bearer.stream = Stream(bearer.setting.local, self._peer)
+        bearer.leaving = True
+        bearer.arm("linger", now + bearer.means.policy.linger)
+        return True
+
     def relatch(self) -> None:
         """The next SYN says where the peer is."""
         self._latched = None
@@ -72,8 +85,11 @@ class Relay:
 
     @property
     def _far(self) -> Relay | None:
+        """The other end; behind Subtract too, as long as the last packets pass."""
         partner = self._bearer.partner
-        return partner.carriage if partner is not None and isinstance(partner.carriage, Relay) else None
+        if partner is None:
+            return self._mate
+        return partner.carriage if isinstance(partner.carriage, Relay) else None
 
     @property
     def _there(self) -> Endpoint | None:
@@ -85,8 +101,10 @@ class Relay:
         """Why a packet is not passed on; empty if it is."""
         setting, source = self._bearer.setting, packet.remote
         segment = packet.segment
-        if far is None:
-            return "no other endpoint yet"
+        if far is None or far._bearer.state is State.OVER:
+            return "no other endpoint"
+        if segment is not None and (segment.payload or packet.begins) and (self._bearer.leaving or far._bearer.leaving):
+            return "the relay is released"
         if not setting.receives:
             return f"{setting.mode} at {self._bearer.termination}"
         if not far._bearer.setting.sends:
@@ -104,6 +122,7 @@ class Relay:
     def _begin(self, source: Endpoint, far: Relay) -> None:
         """A SYN: whose connection it is from here on. One of the same two peers is a repetition, or crosses theirs."""
         self._latched = source
+        self._mate, far._mate = far, self
         if source != self._peer or far._peer is None:
             self._peer, far._peer = source, far._there
 
