@@ -5,6 +5,7 @@ Source: RFC 4975 §6 and §8.2 (paths), RFC 6714 §4 (CEMA: c= and m= instead).
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 COLUMNS = ("leg", "who", "SDP", "a=path", "c= and m=", "agree", "msrp-cema", "To-Path", "From-Path", "answered")
 _GATEWAYS = ("IMS-ALG", "IMS-AGW")
+# The slash in front of the session-id, behind `msrp://host:port`.
+_SESSION = re.compile(r"(?<=[^/:])/(?!/)")
 
 
 class PathRow(msgspec.Struct, frozen=True):
@@ -189,10 +192,11 @@ PATHS_STYLE = themed(".wb-paths") + """
 font:14px/1.4 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
 .wb-paths table{border-collapse:collapse}
 .wb-paths caption{text-align:left;color:var(--wb-quiet);padding:.3em 0}
-.wb-paths th,.wb-paths td{text-align:left!important;vertical-align:top;padding:.35em .7em;
+.wb-paths th,.wb-paths td{text-align:left!important;vertical-align:top;padding:.35em .45em;white-space:nowrap;
 border-bottom:1px solid var(--wb-line)}
 .wb-paths th{font-weight:600;background:var(--wb-panel)}
-.wb-paths .uri{font:12px/1.4 ui-monospace,Menlo,Consolas,monospace;overflow-wrap:anywhere;min-width:13em}
+.wb-paths .uri,.wb-paths .place{font:12px/1.4 ui-monospace,Menlo,Consolas,monospace}
+.wb-paths .uri{white-space:normal;overflow-wrap:anywhere;min-width:15.5em}
 .wb-paths .bad{color:var(--wb-bad);font-weight:600}
 """
 
@@ -215,5 +219,7 @@ def _cell(row: PathRow, name: str, text: str) -> str:
     # With CEMA nobody looks at the place in the path, so it may lead elsewhere (RFC 6714 §4.1).
     bad = (name == "agree" and row.agree is False and not row.cema) or (
         name == "answered" and text.isdigit() and text != "200")
-    kind = "bad" if bad else "uri" if name.endswith(("ath", "m=")) else ""
-    return f'<td class="{kind}">{escape(text)}</td>'
+    if name.casefold().endswith("path"):
+        # A URI is broken before its session-id, and a path between its URIs.
+        return f'<td class="uri">{_SESSION.sub("<wbr>/", escape(text))}</td>'
+    return f'<td class="{"bad" if bad else "place" if name == "c= and m=" else ""}">{escape(text)}</td>'

@@ -71,7 +71,7 @@ def roles_text(report: Report, session: str | None = None) -> str:
     columns = [[plain(cell) for cell in row.cells()] for row in rows]
     wide = [min(44, max(len(cell) for cell in column)) for column in columns]
     lines = []
-    for index, name in enumerate(COLUMNS):
+    for index, name in _answered(rows):
         stacks = [_wrapped(column[index], width) for column, width in zip(columns, wide, strict=True)]
         for line in range(max(map(len, stacks))):
             cells = [(stack[line] if line < len(stack) else "").ljust(width)
@@ -80,11 +80,17 @@ def roles_text(report: Report, session: str | None = None) -> str:
     return "\n".join(lines)
 
 
+def _answered(rows: list[LegRoles]) -> list[tuple[int, str]]:
+    """The questions that some leg answers, with their places in `COLUMNS`."""
+    return [(index, name) for index, name in enumerate(COLUMNS)
+            if index < 2 or any(row.cells()[index] != "-" for row in rows)]
+
+
 ROLES_STYLE = themed(".wb-roles") + """
 .wb-roles{border-collapse:collapse;color:var(--wb-ink);background:var(--wb-paper);
 font:14px/1.4 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
 .wb-roles caption{text-align:left;color:var(--wb-quiet);padding:.3em 0}
-.wb-roles th,.wb-roles td{text-align:left;vertical-align:top;padding:.35em .8em;border-bottom:1px solid var(--wb-line)}
+.wb-roles th,.wb-roles td{text-align:left!important;vertical-align:top;padding:.35em .8em;border-bottom:1px solid var(--wb-line)}
 .wb-roles th{font-weight:600;background:var(--wb-panel);color:var(--wb-ink)}
 .wb-roles .good{color:var(--wb-good)}
 .wb-roles .bad{color:var(--wb-bad);font-weight:600}
@@ -99,7 +105,7 @@ def roles_html(report: Report, session: str | None = None, *, style: bool = True
         return "<p>No media leg in this capture.</p>"
     head = "".join(f'<th scope="col">{escape(row.leg)}<br>{escape(row.session)}</th>' for row in rows)
     body = []
-    for index, name in enumerate(COLUMNS[2:], start=2):
+    for index, name in _answered(rows)[2:]:
         cells = "".join(f"<td>{_cell(row, index)}</td>" for row in rows)
         body.append(f'<tr><th scope="row">{name}</th>{cells}</tr>')
     return (f"{f'<style>{ROLES_STYLE}</style>' if style else ''}"

@@ -314,6 +314,7 @@ def sequences_figure(report: Report, session: str | None = None) -> Any:
     # A connection that was refused at once has nothing to show beside one that was used.
     used = {row.flow // 2 for row in rows if row.size}
     flows = [flow for flow in found.flows if flow.number // 2 in used or not used]
+    rows = [row for row in rows if row.flow // 2 in used or not used]
     places = dict(zip((row.frame for row in rows), without_pauses([row.time for row in rows]), strict=True))
     figure = subplots.make_subplots(
         rows=max(1, len(flows)), cols=1, shared_xaxes=True, vertical_spacing=0.14 / max(1, len(flows) / 2),
@@ -331,7 +332,7 @@ def sequences_figure(report: Report, session: str | None = None) -> Any:
     figure.update_layout(
         title=f"Sequence numbers on both sides of the gateway: {escape(found.handling or 'can not be told')}",
         template="plotly_white", height=170 + 260 * max(1, len(flows)), hovermode="closest",
-        margin={"l": 80, "r": 30, "t": 110, "b": 60}, legend={"orientation": "h", "yref": "container", "y": 0.93,
+        margin={"l": 80, "r": 30, "t": 132, "b": 60}, legend={"orientation": "h", "yref": "container", "y": 0.93,
                                                               "yanchor": "top", "x": 1, "xanchor": "right"})
     return figure
 
