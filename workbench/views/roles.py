@@ -90,7 +90,8 @@ ROLES_STYLE = themed(".wb-roles") + """
 .wb-roles{border-collapse:collapse;color:var(--wb-ink);background:var(--wb-paper);
 font:14px/1.4 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
 .wb-roles caption{text-align:left;color:var(--wb-quiet);padding:.3em 0}
-.wb-roles th,.wb-roles td{text-align:left!important;vertical-align:top;padding:.35em .8em;border-bottom:1px solid var(--wb-line)}
+.wb-roles th,.wb-roles td{text-align:left!important;vertical-align:top;padding:.35em .8em;
+border-bottom:1px solid var(--wb-line)}
 .wb-roles th{font-weight:600;background:var(--wb-panel);color:var(--wb-ink)}
 .wb-roles .good{color:var(--wb-good)}
 .wb-roles .bad{color:var(--wb-bad);font-weight:600}
