@@ -36,6 +36,9 @@ from workbench.views.widgets.pictures import (
 __all__ = ["Drawn", "Picture", "bearers", "choices", "encodings", "exercise", "heat_map", "knobs", "ladder", "octets",
            "overview", "paths", "roles", "sequences", "stepper", "timeline", "verdicts"]
 
+# JupyterLab makes pictures as narrow as the page; a ladder of many lanes is scrolled instead.
+_STAGE = ".wb-stage{overflow:auto;max-height:40em}.wb-stage svg{max-width:none!important}"
+
 
 def ladder(shown: Any, between: Iterable[str] | None = None, session: str | None = None) -> Any:
     """A ladder whose messages can be clicked, or walked with Tab and the arrow keys.
@@ -189,7 +192,7 @@ def overview(shown: Any, outcome: Any = None, *, between: Iterable[str] | None =
     report = report_of(shown)
     names = list(between) if between is not None else None
     parts = [Picture(bearers_html(report), bearers_text(report)),
-             Picture(f'<div style="overflow:auto;max-height:40em">{ladder_svg(report, names)}</div>',
+             Picture(f"<style>{_STAGE}</style><div class=\"wb-stage\">{ladder_svg(report, names)}</div>",
                      ladder_text(report, names))]
     if outcome is not None:
         said = f"{'It works' if outcome.works else 'It does not work'}: {outcome.why}"

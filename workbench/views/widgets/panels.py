@@ -122,7 +122,7 @@ class ChoicePanel:
 
     def _panel(self) -> Any:
         w: Any = import_module("ipywidgets")
-        wide = {"description_width": "11em"}
+        wide = {"description_width": "11em", "button_width": "auto"}
         fields = {
             name: w.ToggleButtons(options=list(choice.allowed), value=self.chosen[name], style=wide,
                                   description=name, tooltips=[choice.meaning] * len(choice.allowed))
