@@ -90,3 +90,20 @@ def test_an_msrp_relay_in_the_path_is_no_gateway(tmp_path: Path):
     call.agrees("core", ("setup:active", f"path:{PATH_A}"), ("setup:passive", f"path:msrp://{relay};tcp {PATH_B}"))
     talk = Talk(Endpoint(CORE.host, 40002), relay, "Core").put(0, SYN, at=1.0)
     assert not found(call.add(talk).report(tmp_path), "path-instead-of-connection")
+
+
+@pytest.mark.parametrize(("path", "cema", "comes", "until", "broken"), [
+    (PATH_A, False, False, 20.0, True), (PATH_A, True, False, 20.0, False), (PATH_A, False, True, 20.0, False),
+    (OF_CORE, False, False, 20.0, False), (PATH_A, False, False, 2.0, False)])
+def test_an_end_without_cema_whose_connection_never_comes(tmp_path: Path, path: str, cema: bool, comes: bool,
+                                                          until: float, broken: bool):
+    """Peer B is to open, has no a=msrp-cema and got A's own path. Not where one of these is otherwise."""
+    call = Crafted("active", "passive")
+    call.agrees("core", ("setup:passive", "msrp-cema", f"path:{path}"),
+                ("setup:active", f"path:{PATH_B}", *(("msrp-cema",) if cema else ())))
+    if comes:
+        call.add(call.talk("core").opens(at=1.0))
+    findings = found(call.until(until).report(tmp_path), "path-instead-of-connection")
+    assert len(findings) == broken
+    if broken:
+        assert f"so it goes where the a=path of the offer says: to {UE}" in findings[0].explanation

@@ -1,127 +1,41 @@
 """Which scenario of the catalogue a capture shows, how surely, and where it deviates.
 
-Each scenario is a list of marks that its call flow leaves on the wire; the score is the share of marks found.
+Each scenario is a list of marks that its call flow leaves on the wire; the score is the share of marks found. What two
+scenarios differ in may not show in packets at all (sessmatch and plain endpoints behind a gateway that knows MSRP say
+the same): then both are named.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbench.analysis.rules.rule import is_tls
-from workbench.analysis.values import Leg, ScenarioMatch
-from workbench.protocols import sip
-from workbench.protocols.h248 import message as h248
+from workbench.analysis import marks_bearers, marks_e2ae
+from workbench.analysis.values import ScenarioMatch
 
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
-    from workbench.analysis.sessions import Call
 
-ORIGINATING = "e2ae-msrp-originating"
-TERMINATING = "e2ae-msrp-terminating"
-_ENOUGH = 0.4
+ENOUGH = 0.4
+# A capture of very many calls is no scenario; the first ones tell as much as all.
+_MOST_CALLS = 50
 
 
 def match(report: Report) -> ScenarioMatch | None:
     """The scenario that fits best; None where none fits by more than two marks in five."""
-    calls = [call for call in report.calls if call.session.kind == "msrp"]
-    if not calls:
+    calls = [call for call in report.calls if call.session.kind == "msrp"][:_MOST_CALLS]
+    best: tuple[float, int] = (0.0, 0)
+    held: list[ScenarioMatch] = []
+    for call in calls:
+        protected = marks_e2ae.marks(report, call)
+        found = [protected] if protected is not None else marks_bearers.marks(report, call)
+        for id, marks in found:
+            kept = sum(kept for kept, _ in marks)
+            # Of two that fit equally the one with more to show is the closer one.
+            rank = round(kept / len(marks), 3), kept
+            if rank > best:
+                best, held = rank, []
+            if rank == best and id not in [one.id for one in held]:
+                held.append(ScenarioMatch(id, rank[0], tuple(text for kept, text in marks if not kept)))
+    if not held or best[0] < ENOUGH:
         return None
-    common = _common(report)
-    found = [result for call in calls if (result := _e2ae_msrp(report, call, common))]
-    return max(found, key=lambda result: result.score, default=None)
-
-
-def _e2ae_msrp(report: Report, call: Call, common: list[tuple[bool, str]]) -> ScenarioMatch | None:
-    asked = _asked(call)
-    first = _first_added(call)
-    if asked is None and first is None:
-        return None
-    id = asked or first or ORIGINATING
-    originating = id == ORIGINATING
-    marks = [
-        (asked is not None, "no offer on the access side has a=3ge2ae"),
-        (first == id, "terminations were not added in this scenario's order: "
-                      + ("core, then access" if originating else "access, then core")),
-        *common,
-        *_setting(call),
-        *_media(report, call),
-    ]
-    score = sum(held for held, _ in marks) / len(marks)
-    if score < _ENOUGH:
-        return None
-    return ScenarioMatch(id, round(score, 3), tuple(text for held, text in marks if not held))
-
-
-def _asked(call: Call) -> str | None:
-    """By the value of a=3ge2ae: `requested` is a UE's wish, `applied` the network's word to a UE."""
-    for dialog in call.dialogs:
-        for one in dialog.described:
-            value = (one.media.attribute("3ge2ae") or "").strip()
-            if one.role == "offer" and value in ("requested", "applied"):
-                return ORIGINATING if value == "requested" else TERMINATING
-    return None
-
-
-def _first_added(call: Call) -> str | None:
-    """The side towards the answerer is reserved first (TS 23.334 §6.2.1)."""
-    sides = [termination.side for context in call.contexts for termination in context.terminations.values()]
-    bearers = [is_tls(t.bearer) for context in call.contexts for t in context.terminations.values()]
-    if len(sides) < 2 or not any(bearers):
-        return None
-    return {"core": ORIGINATING, "access": TERMINATING}.get(sides[0])
-
-
-def _common(report: Report) -> list[tuple[bool, str]]:
-    """Marks that are the same for every call of a capture."""
-    agreed = any(
-        isinstance(draft.value, sip.Request) and any(
-            "msrp-tls" in value and "mediasec" in value for value in draft.value.headers.all("Security-Client"))
-        for dialog in report.signalling.dialogs.values() for draft in dialog.drafts)
-    refused = any(
-        command.error is not None or action.error is not None
-        for order in report.signalling.orders if order.reply is not None
-        for action in order.reply.actions for command in (*action.commands, h248.CommandReply(h248.Kind.ADD, ())))
-    return [
-        (agreed, "no registration in which MSRP over TLS was agreed"),
-        (not refused, "the gateway refused an order"),
-    ]
-
-
-def _setting(call: Call) -> list[tuple[bool, str]]:
-    ends = [termination for context in call.contexts for termination in context.terminations.values()]
-    access = [termination for termination in ends if termination.side == "access"]
-    core = [termination for termination in ends if termination.side == "core"]
-    released = bool(ends) and all(termination.subtracted is not None for termination in ends)
-    return [
-        (bool(ends), "no termination of a gateway belongs to the call"),
-        (any(is_tls(one.bearer) for one in access), "the gateway was not told to end TLS on the access side"),
-        (any(not is_tls(one.bearer) for one in core), "the gateway was not told to carry TCP on the core side"),
-        (released, "not all terminations were subtracted"),
-    ]
-
-
-def _media(report: Report, call: Call) -> list[tuple[bool, str]]:
-    access = _leg(call, "access")
-    core = _leg(call, "core")
-    gateways = {report.names(context.gateway.host) for context in call.contexts}
-    incoming = [leg for leg in (access, core) if leg is not None and leg.tcp_server in gateways]
-    outgoing = [leg for leg in (access, core) if leg is not None and leg.tcp_client in gateways]
-    opened = [leg.opened for leg in (*incoming[:1], *outgoing[:1]) if leg.opened is not None]
-    protected = bool(access) and any(
-        m.protocol == "MSRP" and m.protected for m in report.on(access)) if access else False
-    clear = any(m.protocol == "MSRP" and not m.protected for m in report.on(core)) if core else False
-    return [
-        (access is not None and bool(access.tls_client), "no TLS on the access leg"),
-        (core is not None and bool(core.tcp_client) and not core.tls_client, "no clear TCP connection on the core leg"),
-        (len(opened) == 2 and opened[0] < opened[1], "the incoming connection did not come before the outgoing one"),
-        (access is not None and bool(access.tls_client) and access.tls_client == access.tcp_client,
-         "the TCP client of the access leg is not its TLS client"),
-        (access is not None and len(access.certificates) == 2 and all(c.matches for c in access.certificates),
-         "not both certificates of the access leg are shown to match their fingerprints"),
-        (protected, "no MSRP inside TLS on the access leg (or no key for it)"),
-        (clear, "no MSRP in the clear on the core leg"),
-    ]
-
-
-def _leg(call: Call, name: str) -> Leg | None:
-    return next((leg for leg, _, _ in call.legs if leg.name == name), None)
+    return ScenarioMatch(held[0].id, held[0].score, held[0].deviations, tuple(one.id for one in held[1:]))

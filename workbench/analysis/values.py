@@ -212,11 +212,15 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class ScenarioMatch(msgspec.Struct, frozen=True):
-    """Which scenario of the catalogue the capture shows, how surely (0..1), and where it deviates."""
+    """Which scenario of the catalogue the capture shows, how surely (0..1), and where it deviates.
+
+    `also`: others that fit as well, since what they differ in leaves no trace in packets.
+    """
 
     id: str
     score: float
     deviations: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
 
 class Node(msgspec.Struct, frozen=True):

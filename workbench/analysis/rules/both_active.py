@@ -15,14 +15,15 @@ if TYPE_CHECKING:
 def _find(report: Report) -> Iterator[Evidence]:
     for call in report.calls:
         ends = {end.local for context in call.contexts for end in context.terminations.values()}
-        from_peers = [one for one in attempts(call) if one.by_peer and one.client_end not in ends]
+        held = list(attempts(call))
+        from_peers = [one for one in held if one.by_peer and one.client_end not in ends]
         sides: dict[int, Attempt] = {}
         for one in from_peers:
             sides.setdefault(id(one.termination), one)
         if len(sides) < 2 or call.session.handling.startswith("merge"):
             continue
         first, second = list(sides.values())[:2]
-        if _overlap(first, second) and not _meet(first, second):
+        if _overlap(first, second) and not _meet(held, first, second):
             frames = (*syn_frames(first.connection)[:2], *syn_frames(second.connection)[:2],
                       *reset_frames(first.connection)[:1], *reset_frames(second.connection)[:1])
             yield Evidence(frames, (
@@ -38,9 +39,10 @@ def _overlap(one: Attempt, other: Attempt) -> bool:
                                                                         ) + 1.0
 
 
-def _meet(one: Attempt, other: Attempt) -> bool:
-    """Both were answered: somebody carries between them, or each has got the other by simultaneous open."""
-    return one.answered and other.answered
+def _meet(held: list[Attempt], *both: Attempt) -> bool:
+    """There is a connection that was answered on either leg: somebody carries between them."""
+    return all(any(one.answered and one.termination is this.termination and _overlap(one, this) for one in held)
+               for this in both)
 
 
 def _became(one: Attempt) -> str:

@@ -37,6 +37,15 @@ def told(termination: TerminationSeen, since: float) -> bool:
     return False
 
 
+def released(termination: TerminationSeen, since: float) -> bool:
+    """A Notify of this termination tells that a bearer was released."""
+    change, kind = registry().wire_name("tcp-change"), registry().wire_name("tcp-change-type")
+    label = registry().wire_name("tcp-released").casefold()
+    return any(draft.time >= since and (event.name.casefold() == CAUSE or (
+        event.name.casefold() == change.casefold() and (value := event.parameter(kind)) is not None
+        and label in [one.casefold() for one in value.values])) for draft, event in termination.observed)
+
+
 def order(termination: TerminationSeen, time: float) -> tuple[int, ...]:
     """The frames of the order that says which events are watched for."""
     return next((draft.frames for draft, _ in reversed(termination.watched) if draft.time <= time), ())
