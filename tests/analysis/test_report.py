@@ -152,7 +152,7 @@ def test_the_json_form_is_the_contract(captures):
     assert {"id", "kind", "legs", "security", "roles", "frames"} <= set(document["sessions"][0])
     assert set(document["messages"][0]) == {
         "frame", "time", "protocol", "source", "destination", "summary", "session"}
-    assert set(document["scenario"]) == {"id", "score", "deviations"}
+    assert set(document["scenario"]) == {"id", "score", "deviations", "also"}
     assert "CLIENT_" not in json.dumps(document)
 
 
