@@ -124,7 +124,7 @@ def test_modification_makes_every_call_work():
 
 @pytest.mark.parametrize("unsolicited", ["drop", "reset", "icmp"])
 def test_simultaneous_open_needs_endpoint_independent_mapping(unsolicited):
-    """RFC 5382 §4.3, REQ-1: 9 of 81, whatever the NATs filter and answer, when both sides open at one time."""
+    """RFC 5382 REQ-1, REQ-2: 9 of 81, whatever the NATs filter and answer, when both sides open at one time."""
     assert differences(reachability.matrix(mechanism="direct", unsolicited=unsolicited), crossing) == []
     assert count(crossing) == 9
 

@@ -21,8 +21,9 @@ from nat_stage import (
 
 from workbench.net import packets
 from workbench.net.packets import TCP, UDP
-from workbench.net.values import Drop, Endpoint
-from workbench.nodes.nat import UDP_SECONDS
+from workbench.net.values import Drop, Endpoint, PacketArrived, Woke
+from workbench.nodes.nat import UDP_SECONDS, Nat, Unsolicited
+from workbench.security.source import Source
 
 BOTH = pytest.mark.parametrize("protocol", [UDP, TCP], ids=["UDP", "TCP"])
 
@@ -152,7 +153,7 @@ def test_traffic_from_inside_keeps_a_udp_binding():
 
 
 def test_a_stranger_keeps_nothing_alive():
-    """RFC 7857 §6: with endpoint-independent filtering, packets from outside must not keep a binding open."""
+    """RFC 7857 §7: with endpoint-independent filtering, packets from outside must not keep a binding open."""
     box = Box(filtering=EI)
     outside = box.out(INSIDE, FRIEND)
     for now in range(0, int(UDP_SECONDS), 10):
@@ -232,6 +233,21 @@ def test_an_icmp_error_about_what_was_never_sent_is_dropped():
     assert isinstance(command, Drop) and "was not sent" in command.reason
 
 
+@pytest.mark.parametrize("at", [2, 12, 30])
+@pytest.mark.parametrize("wire", ["home", "access"])
+def test_a_damaged_icmp_error_is_dropped(wire, at):
+    """RFC 5508 REQ-3: translated, an error with a wrong checksum would get a right one, so it does not pass."""
+    box = Box()
+    outside = box.out(INSIDE, FRIEND)
+    (came,) = box.give("access", packet(FRIEND, outside))
+    quoted, reporter = (came.packet, INSIDE.host) if wire == "home" else (packet(outside, FRIEND), FRIEND.host)
+    error = bytearray(packets.encode_unreachable(quoted, packets.decode_ip(quoted), reporter))
+    assert not isinstance(box.give(wire, bytes(error))[0], Drop)
+    error[20 + at] ^= 1
+    (command,) = box.give(wire, bytes(error))
+    assert command.reason == "ICMP error with a wrong checksum [RFC 5508 REQ-3]"
+
+
 def test_an_icmp_error_from_inside_does_not_tell_the_inside():
     """RFC 5508 REQ-5: the inside's address is in the error neither as source nor in what it quotes."""
     box = Box()
@@ -288,3 +304,24 @@ def test_the_time_to_live_runs_out():
     assert packets.decode_ip(sent.packet).ttl == 8
     (dropped,) = box.give("home", packet(INSIDE, FRIEND, ttl=1))
     assert isinstance(dropped, Drop)
+
+
+def test_a_nat_of_ipv6_addresses_does_the_same():
+    """Behaviours do not depend on the IP version; the error for an unsolicited SYN is type 1, code 4 (RFC 4443)."""
+    inside, friend, stranger = (Endpoint(f"2001:db8:{net}::1", 7000) for net in ("a", "b", "c"))
+    nat = Nat("nat", inside_wire="home", inside="2001:db8:a::fe", outside_wire="access", outside="2001:db8:f::1",
+              source=Source(1, "nat"), unsolicited=Unsolicited.ICMP)
+
+    def give(wire, octets, now=0.0):
+        return nat.handle(PacketArrived(wire, octets), now)
+
+    (out,) = give("home", packet(inside, friend, TCP))
+    outside = ends(out)[0]
+    assert outside == Endpoint("2001:db8:f::1", 7000)
+    (back,) = give("access", packet(friend, outside, TCP, packets.SYN | packets.ACK))
+    assert ends(back) == (friend, inside)
+    (dropped,) = give("access", packet(stranger, outside, TCP))
+    assert isinstance(dropped, Drop)
+    (error,) = nat.handle(Woke(), 6.0)
+    icmp = packets.decode_icmp(packets.decode_ip(error.packet))
+    assert (icmp.version, icmp.type, icmp.code, icmp.checksum_ok) == (6, 1, 4, True)

@@ -30,7 +30,7 @@ def lives(box, now):
 
 OPENED = (("out", SYN), ("in", SYN | ACK), ("out", ACK))
 
-# RFC 5382 REQ-5, RFC 7857 §2: which segments leave the binding with which timer.
+# RFC 5382 REQ-5, RFC 7857 §2, §2.2: which segments leave the binding with which timer.
 TIMERS = {
     "a SYN alone": ((("out", SYN),), TRANSITORY_SECONDS),
     "a SYN that was refused": ((("out", SYN), ("in", RST | ACK)), TRANSITORY_SECONDS),
@@ -80,7 +80,7 @@ def test_only_the_inside_keeps_a_connection():
 
 
 def test_an_rst_from_inside_refreshes_nothing():
-    """RFC 7857 §7: the RST that answers an unwanted segment does not keep the binding alive."""
+    """RFC 7857 §7.1: the RST that answers an unwanted segment does not keep the binding alive."""
     box = Box()
     converse(box, ("out", SYN))
     converse(box, ("in", RST), ("out", RST), now=200.0)

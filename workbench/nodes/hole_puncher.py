@@ -3,7 +3,7 @@
 It learns its mapped address from a STUN server, over TCP and from the port that it will use; the connection to the
 server stays open so that the binding does. Then it is told where the other end was seen, and opens.
 
-Source: RFC 5382 §4.3 (simultaneous open through NATs), RFC 5128 §3.4 (TCP hole punching), RFC 8489.
+Source: RFC 5382 REQ-2 (simultaneous open through NATs), RFC 5128 §3.4 (TCP hole punching), RFC 8489.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ Layers to compare:
 - `gateway`: UE A, which is TCP-active, calls UE B across two access edges. UE B is passive, and writes the address that
   a STUN server told it for its media port. With `modified`, the IMS-ALG of UE B changes a=setup so that UE B opens the
   connection instead (TS 23.334 §5.16.2.3).
-- `direct`: no gateway and no listener; both sides open to where a STUN server saw the other one (RFC 5382 §4.3).
+- `direct`: no gateway and no listener; both sides open to where a STUN server saw the other one (RFC 5382 REQ-2).
 - `punching`: the same, and both sides listen too (RFC 5128 §3.4).
 
 A cell is judged by the packets of its capture and by nothing else.

@@ -97,7 +97,7 @@ def without_gateway(task: Task) -> Scenario:
         ))
     return Scenario(
         id="reachability-direct", title="two peers behind NATs, without a gateway", family="NAT",
-        clauses=("RFC 5382 §4.3", "RFC 5128 §3.4"), workplan=(), teaching="", topology=topology, knobs={},
+        clauses=("RFC 5382 REQ-2", "RFC 5128 §3.4"), workplan=(), teaching="", topology=topology, knobs={},
         script=(), expect=(), weakened=(), until=_UNTIL)
 
 

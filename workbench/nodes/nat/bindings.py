@@ -163,7 +163,7 @@ class Bindings:
     def _track(self, session: Session, way: Way, mark: Mark, now: float) -> None:
         """Follow TCP and set the timer: packets from inside refresh it, those from outside can only shorten it.
 
-        RFC 4787 REQ-6; RFC 7857 §6 (no inbound refresh) and §7 (an RST from inside refreshes nothing either).
+        RFC 4787 REQ-6; RFC 7857 §7 (no inbound refresh) and §7.1 (an RST from inside refreshes nothing either).
         """
         before = session.phase
         if session.binding.protocol == TCP:

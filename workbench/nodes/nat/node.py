@@ -193,7 +193,7 @@ class Nat:
         """An error about a packet that we translated goes to its sender, translated inside too (RFC 5508 REQ-4)."""
         if ip.destination != self._outside:
             return [Drop(happened, "not addressed to the NAT")]
-        protocol, source, destination, _ = packets.decode_quoted(packets.decode_icmp(ip))
+        protocol, source, destination = _quoted(ip)
         binding = self._bindings.quoted(protocol, source.port, _far_end(protocol, destination), now)
         if binding is None:
             return [Drop(happened, f"an error about {source} to {destination}, which was not sent")]
@@ -203,7 +203,7 @@ class Nat:
 
     def _error_outwards(self, happened: PacketArrived, ip: packets.Ip, now: float) -> list[Command]:
         """An error from inside about a packet that came in tells nothing of the inside (RFC 5508 REQ-5)."""
-        protocol, source, destination, _ = packets.decode_quoted(packets.decode_icmp(ip))
+        protocol, source, destination = _quoted(ip)
         binding = self._bindings.answered(protocol, destination, _far_end(protocol, source), now)
         if binding is None or ip.destination != source.host:
             return [Drop(happened, f"an error about {source} to {destination}, which did not come in")]
@@ -219,6 +219,19 @@ def _mark(ip: packets.Ip) -> Mark:
     if len(ip.payload) < 20:
         raise MalformedMessageError("TCP header cut short", clause="RFC 9293 §3.1", offset=len(ip.payload))
     return mark_of(ip.payload[13])
+
+
+def _quoted(ip: packets.Ip) -> tuple[int, Endpoint, Endpoint]:
+    """Protocol, source and destination of the packet that an ICMP error quotes.
+
+    Raises:
+        MalformedMessageError: not an error, or damaged; with a new checksum it would pass for sound (RFC 5508 REQ-3).
+    """
+    icmp = packets.decode_icmp(ip)
+    protocol, source, destination, _ = packets.decode_quoted(icmp)
+    if not icmp.checksum_ok or not packets.decode_ip(icmp.body, whole=False).checksum_ok:
+        raise MalformedMessageError("ICMP error with a wrong checksum", clause="RFC 5508 REQ-3")
+    return protocol, source, destination
 
 
 def _remote(ip: packets.Ip, remote: Endpoint) -> Endpoint:

@@ -3,7 +3,7 @@
 A NAT sees segments, not connections. It believes a FIN only from both sides, and an RST only until another segment
 shows that the connection is still there.
 
-Source: RFC 5382 §5 and REQ-5; RFC 7857 §2 (and RFC 6146 §3.5.2, whose states those are).
+Source: RFC 5382 §5 and REQ-5; RFC 7857 §2, §2.2 (and RFC 6146 §3.5.2, whose states those are).
 """
 
 from __future__ import annotations
