@@ -30,7 +30,7 @@ from workbench.net.values import (
     StreamOpened,
     Unlisten,
 )
-from workbench.nodes.orders import Call, HangUp, Register, SendText
+from workbench.nodes.orders import Call, ConnectAgain, HangUp, Register, SendText
 from workbench.nodes.ue import PATIENCE_SECONDS
 from workbench.protocols import sdp, sip
 
@@ -730,3 +730,38 @@ def test_any_order_of_events_is_survived(steps, secure):
         wire.step("time", 2)
     assert len(wire.listening) <= 1
     assert wire.ended.isdisjoint(wire.streams), "a connection that the peer never closes is not kept"
+
+
+def test_a_slow_client_opens_its_connection_later():
+    """`connects_after`: the call is there at once, the SYN leaves when the time is over, unless the call has ended."""
+    for ended in (False, True):
+        line = Line(connects_after=2.0).asked(Call(BOB))
+        line.invite = line.hears_request("INVITE")
+        response = line.answers(line.invite, 200, answer())
+        line.dialog = sip.Dialog.of_callee(line.invite, response)
+        line.hears_request("ACK")
+        line.later(1.9).does_nothing()
+        if ended:
+            line.within("BYE").hears_status(200)
+            line.later(0.2).does_nothing()
+        else:
+            line.later(0.2).does(OpenStream)
+
+
+def test_a_second_connection_can_be_tried():
+    """ConnectAgain goes to the same address from another port; whatever becomes of it, the session goes on."""
+    line, peer = talking()
+    line.asked(ConnectAgain())
+    second = line.open.pop(0)
+    assert isinstance(second, OpenStream)
+    assert second.stream.remote == MEDIA
+    line.sees(StreamFailed(second.stream, Failure.REFUSED)).does(Drop)
+    line.asked(SendText("one"))
+    peer.reads()
+    assert peer.heard == [b"one"]
+
+
+def test_without_a_first_connection_there_is_no_second_one():
+    """Before a call there is nowhere to go."""
+    line = Line().asked(ConnectAgain()).does_nothing()
+    assert any("no second connection" in note for note in line.notes())

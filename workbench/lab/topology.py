@@ -73,6 +73,7 @@ class Ue(msgspec.Struct, frozen=True):
         listens: False: a passive side whose port is closed.
         accepts_after: seconds that a passive side takes to answer a SYN.
         connects: False: an active side that never opens the connection.
+        connects_after: seconds that an active side takes to open the connection.
         discovers: the STUN server that it asks over TCP for its mapped address; None: it writes its own.
     """
 
@@ -95,6 +96,7 @@ class Ue(msgspec.Struct, frozen=True):
     listens: bool = True
     accepts_after: float = 0.0
     connects: bool = True
+    connects_after: float = 0.0
     discovers: Endpoint | None = None
 
 
@@ -105,7 +107,6 @@ class Alg(msgspec.Struct, frozen=True):
         access, core, control: its SIP endpoints towards UEs and core, and its H.248 endpoint.
         gateway: the IMS-AGW's H.248 endpoint.
         routes: SIP domains beyond the core, and where their traffic goes.
-        bearer: `agnostic` (TCP/TLS, TCP) or `msrp` (TCP/TLS/MSRP, TCP/MSRP) in the m= lines for the gateway.
         tcp: `aware` (the gateway gets TCP roles) or `stateless` (it gets none: TS 23.334 §5.16.1).
         modifies_setup: it may change `a=setup` where the served UE is behind a NAT (TS 23.334 §5.16.2.3).
         narrows: with it, `actpass` of a served UE behind a NAT is forwarded as `active` (row 7 of the role matrix);
@@ -129,7 +130,6 @@ class Alg(msgspec.Struct, frozen=True):
     control_wire: str
     gateway: Endpoint
     routes: Mapping[str, Endpoint]
-    bearer: str = "agnostic"
     strips: bool = True
     tcp: Literal["aware", "stateless"] = "aware"
     modifies_setup: bool = False
@@ -271,7 +271,7 @@ def build(topology: Topology, seed: int, epoch: float) -> dict[str, Node]:
     """The nodes of a topology, each with its own seeded source. `epoch` is the run's start in Unix seconds."""
     from workbench.nodes.hole_puncher import HolePuncher
     from workbench.nodes.ims_agw import ImsAgw, Merge, Stateless
-    from workbench.nodes.ims_alg import Bearer, ImsAlg, Msrp, PlainAnswer, StartsTcp, Tcp
+    from workbench.nodes.ims_alg import ImsAlg, Msrp, PlainAnswer, StartsTcp, Tcp
     from workbench.nodes.stun_server import StunServer
     from workbench.nodes.ue import UserEquipment
     from workbench.security.identities import Identity
@@ -292,11 +292,12 @@ def build(topology: Topology, seed: int, epoch: float) -> dict[str, Node]:
                     registers=node.registers, media_security=node.media_security, offers=node.offers,
                     answers=node.answers, tls_versions=node.tls_versions, chunk=node.chunk, msrp=node.msrp,
                     falls_back=node.falls_back, insists=node.insists, listens=node.listens,
-                    accepts_after=node.accepts_after, connects=node.connects, discovers=node.discovers)
+                    accepts_after=node.accepts_after, connects=node.connects,
+                    connects_after=node.connects_after, discovers=node.discovers)
             case Alg():
                 nodes[node.name] = ImsAlg(
                     node.name, access=node.access, core=node.core, control=node.control, gateway=node.gateway,
-                    routes=node.routes, source=source, bearer=Bearer(node.bearer), strips=node.strips,
+                    routes=node.routes, source=source, strips=node.strips,
                     coding=node.coding, tcp=Tcp(node.tcp), modifies_setup=node.modifies_setup, narrows=node.narrows,
                     starts_tcp=StartsTcp(node.starts_tcp), msrp=Msrp(node.msrp),
                     plain_answer=PlainAnswer(node.plain_answer), guards_e2e=node.guards_e2e)

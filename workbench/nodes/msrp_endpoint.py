@@ -90,6 +90,11 @@ class MsrpEndpoint:
         """The connection is there, or still to come: nobody has ended it, and it has not failed."""
         return not (self.over or self._closing or self._gone)
 
+    @property
+    def remote(self) -> Address | None:
+        """The other end of the connection; None while there is none."""
+        return None if self._stream is None else self._stream.remote
+
     def listen(self) -> list[Command]:
         """Be ready for the peer's connection: offered `actpass`, or settled on `passive`."""
         return self._listener.listen()

@@ -64,4 +64,11 @@ class CloseMedia(msgspec.Struct, frozen=True):
     how: Literal["fin", "reset"] = "fin"
 
 
-Order = Register | Call | SendText | SendFile | ReOffer | CloseMedia | HangUp
+class ConnectAgain(msgspec.Struct, frozen=True):
+    """Open one more connection to where the session's connection leads, from another port.
+
+    The session has its connection, so whoever stands there is to refuse it.
+    """
+
+
+Order = Register | Call | SendText | SendFile | ReOffer | CloseMedia | ConnectAgain | HangUp

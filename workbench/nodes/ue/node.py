@@ -59,6 +59,7 @@ class UserEquipment:
         listens: False: its port is closed where it should be passive.
         accepts_after: seconds that it takes to answer a SYN.
         connects: False: it never opens the connection where it should be active.
+        connects_after: seconds that it takes to open the connection.
         discovers: the STUN server that it asks over TCP for its mapped address.
 
     Raises:
@@ -88,6 +89,7 @@ class UserEquipment:
         listens: bool = True,
         accepts_after: float = 0.0,
         connects: bool = True,
+        connects_after: float = 0.0,
         discovers: Endpoint | None = None,
     ) -> None:
         if msrp not in tuple(Model):
@@ -99,7 +101,7 @@ class UserEquipment:
             media_security=media_security, offers=_setup(name, offers), answers=_setup(name, answers),
             tls_versions=tuple(tls_versions), chunk=chunk, rings=rings, msrp=Model(msrp), falls_back=falls_back,
             insists=_setup(name, insists) if insists else None, listens=listens, accepts_after=accepts_after,
-            connects=connects, discovers=discovers)
+            connects=connects, connects_after=connects_after, discovers=discovers)
         self._phone = Phone(
             settings, source, obey=self._obey, unacknowledged=lambda call: releasing.release(self._phone, call))
         self._orders: deque[Order] = deque(maxlen=256)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from workbench.net.values import Note
+from workbench.net.values import Endpoint, Note, OpenStream, Stream
 from workbench.nodes.orders import Call as CallOrder
-from workbench.nodes.orders import CloseMedia, HangUp, Order, Register, ReOffer, SendFile, SendText
+from workbench.nodes.orders import CloseMedia, ConnectAgain, HangUp, Order, Register, ReOffer, SendFile, SendText
 from workbench.nodes.procedure import Await, Steps
 from workbench.nodes.ue import calling, registering, releasing, renegotiating
 from workbench.nodes.ue.content import Content
@@ -32,6 +32,8 @@ def do(phone: Phone, order: Order) -> Steps:
             yield from _re_offer(phone, order)
         case CloseMedia(how=how):
             yield from _close_media(phone, how)
+        case ConnectAgain():
+            yield from _connect_again(phone)
         case HangUp(after_heard=count):
             yield from _hang_up(phone, count)
 
@@ -87,6 +89,15 @@ def _close_media(phone: Phone, how: str) -> Steps:
     media = call.bearer.media
     yield from media.close(phone.now, "the person closes the connection") if how == "fin" else media.reset(phone.now)
     yield from phone.media_news(call)
+
+
+def _connect_again(phone: Phone) -> Steps:
+    remote = phone.call.bearer.media.remote if phone.call is not None else None
+    if remote is None:
+        yield Note("no second connection is opened: there is no first one")
+        return
+    yield OpenStream(Stream(Endpoint(phone.settings.local.host, phone.free_port()), remote),
+                     "a second connection to where the first one leads")
 
 
 def _hang_up(phone: Phone, after_heard: int) -> Steps:

@@ -37,4 +37,5 @@ class Settings(msgspec.Struct, frozen=True):
     listens: bool
     accepts_after: float
     connects: bool
+    connects_after: float
     discovers: Endpoint | None

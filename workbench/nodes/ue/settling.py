@@ -167,6 +167,9 @@ def start(phone: Phone, call: Call, bearer: Bearer, ours: Description, theirs: P
     call.role = role
     bearer.peer_path = theirs.path
     if role is sdp.Setup.ACTIVE:
+        yield from phone.until(lambda: call.released, phone.settings.connects_after)
+        if call.released:
+            return
         yield from bearer.media.connect(connecting.destination(phone.settings, ours.cema, theirs))
     else:
         yield from bearer.media.listen()
