@@ -86,6 +86,9 @@ def _scenario(one: Scenario) -> Iterator[str]:
         (f"{each.time:g} s", each.node, code(repr(each.order))) for each in one.script))
     yield "What must be seen:"
     yield table(("Expectation", "Holds if the capture shows"), ((each.name, _asks(each)) for each in one.expect))
+    if turned := list(_turned(one)):
+        yield "With a knob turned:"
+        yield table(("Knob", "Expectation or order", "Holds if the capture shows"), turned)
     yield "Controls (`--weakened`): each breaks what it names and nothing else."
     yield table(("Weakened variant", "Breaks"), ((weak.name, "; ".join(weak.breaks)) for weak in one.weakened))
 
@@ -102,6 +105,19 @@ def _ties(one: Scenario) -> Iterator[str]:
             yield f"{code(f'{knob.name}={value}')} implies {more} unless set otherwise."
         for value, (name, other, why) in knob.conflicts.items():
             yield f"{code(f'{knob.name}={value}')} can't work with {code(f'{name}={other}')}: {why}."
+
+
+def _turned(one: Scenario) -> Iterator[tuple[str, str, str]]:
+    """What choices of knobs add to what is done and must be seen, and what they take away."""
+    for knob in one.knobs.values():
+        for value in knob.allowed:
+            setting = code(f"{knob.name}={value}")
+            for line in knob.does.get(value, ()):
+                yield setting, f"at {line.time:g} s {line.node}", code(repr(line.order))
+            for gone in knob.drops.get(value, ()):
+                yield setting, gone, "not asked for"
+            for more in knob.adds.get(value, ()):
+                yield setting, more.name, _asks(more)
 
 
 def _asks(each: Expectation) -> str:

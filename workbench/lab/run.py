@@ -77,7 +77,7 @@ class LiveRun:
         self._wakeups = {name: node.next_wakeup() for name, node in self._nodes.items()}
         self._network: Network = VirtualNetwork(self._topology.plan(), seed, taps=[self._tap])
         self._due: list[tuple[float, str, Happening]] = [(0.0, name, Started()) for name in self._nodes]
-        self._due += [(order.time, order.node, Asked(order.order)) for order in scenario.script]
+        self._due += [(order.time, order.node, Asked(order.order)) for order in scenario.scripted(knobs)]
         self._due.sort(key=lambda due: due[0])
         self._seconds = clock.perf_counter() - began
         self._finished = False
@@ -211,8 +211,8 @@ class Run:
 
     @cached_property
     def verdicts(self) -> tuple[Verdict, ...]:
-        """One for each expectation, in the scenario's order."""
-        return tuple(expectation.judge(self.report) for expectation in self.scenario.expect)
+        """One for each expectation that the run's settings ask for, in the scenario's order."""
+        return tuple(expectation.judge(self.report) for expectation in self.scenario.expected(self.knobs))
 
     @property
     def passed(self) -> bool:

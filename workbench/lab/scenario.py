@@ -44,6 +44,9 @@ class Knob(msgspec.Struct, frozen=True):
         default: one of the choices.
         implies: values that other knobs take with a choice of this one unless they are set too.
         conflicts: choices that can't work together with others, and why (shown to the user).
+        adds: what else must be seen with a choice.
+        drops: names of the scenario's expectations that a choice does not ask for.
+        does: what else is done with a choice.
     """
 
     name: str
@@ -52,6 +55,9 @@ class Knob(msgspec.Struct, frozen=True):
     default: str
     implies: Mapping[str, Mapping[str, str]] = {}
     conflicts: Mapping[str, tuple[str, str, str]] = {}
+    adds: Mapping[str, tuple[Expectation, ...]] = {}
+    drops: Mapping[str, tuple[str, ...]] = {}
+    does: Mapping[str, tuple[At, ...]] = {}
 
     @property
     def allowed(self) -> tuple[str, ...]:
@@ -122,6 +128,24 @@ class Scenario(msgspec.Struct, frozen=True):
             if conflict is not None and chosen[conflict[0]] == conflict[1]:
                 raise ScenarioError(f"{name}={value} can't work with {conflict[0]}={conflict[1]}: {conflict[2]}")
         return chosen
+
+    def expected(self, knobs: Mapping[str, str]) -> tuple[Expectation, ...]:
+        """What must be seen with these settings: the scenario's own expectations, and what choices drop and add.
+
+        Raises:
+            ScenarioError: as of `settings`.
+        """
+        chosen = self.settings(knobs)
+        dropped = {gone for name, value in chosen.items() for gone in self.knobs[name].drops.get(value, ())}
+        added = [one for name, value in chosen.items() for one in self.knobs[name].adds.get(value, ())]
+        own = [one for one in self.expect if one.name not in dropped]
+        return (*own, *(one for one in added if one.name not in dropped))
+
+    def scripted(self, knobs: Mapping[str, str]) -> tuple[At, ...]:
+        """What is done with these settings, in order of time. Raises ScenarioError as of `settings`."""
+        chosen = self.settings(knobs)
+        more = [line for name, value in chosen.items() for line in self.knobs[name].does.get(value, ())]
+        return tuple(sorted((*self.script, *more), key=lambda line: line.time))
 
     def changed(self, knobs: Mapping[str, str], weakened: str | None = None) -> Topology:
         """The topology with the knobs' and the weakened variant's changes applied. Raises ScenarioError."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from workbench.lab.expect import Fact, Frames, Seen
 from workbench.lab.seen.connections import Half, at, halves, pieces, said, segments
-from workbench.lab.seen.control import latching_ordered
+from workbench.lab.seen.control import latching_ordered, subtracted
 from workbench.lab.seen.msrp import without_paths
 from workbench.lab.seen.reading import Side, exchanges, leg_of, legs_of, session_of
 from workbench.net.packets import ACK, SYN
@@ -122,10 +122,11 @@ def handled(kind: Handling, a: Side, b: Side) -> Fact:
         if not first or not second:
             return None
         seen, why = _handling(first[0], second[0])
-        said = getattr(session_of(report), "handling", "")
+        session = session_of(report)
+        reported = {one.gateway: one.handling for one in session.handlings} if session is not None else {}
         frames = (*first[0].frames, *second[0].frames)
-        if said and said != seen:
-            return False, frames, f"{why}: {seen}; but the report says {said}"
+        if reported.get(a.gateway, seen) != seen:
+            return False, frames, f"{why}: {seen}; but the report says {reported[a.gateway]}"
         return seen == kind, frames, f"{why}: {seen}"
 
     return Fact(f"sequence numbers, SYNs and acknowledgements of a {kind} between {a} and {b}", check)
@@ -166,6 +167,51 @@ def _behind(number: int, initial: int) -> int:
     return distance if distance < 1 << 31 else 0
 
 
+def segments_pass(a: Side, b: Side) -> Fact:
+    """Each segment that the gateway sends on one side came in on the other: but for addresses and ports it is the same.
+
+    Compared are sequence and acknowledgement number, flags and payload, in both directions, as long as the
+    terminations are there.
+    """
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        came: set[tuple[str, int, int, int, bytes]] = set()
+        frames: list[int] = []
+        sides = {a.wire: b.wire, b.wire: a.wire}
+        over = subtracted(gateway=a.gateway).find(report)
+        for one in sorted((*at(report, a), *at(report, b)), key=lambda one: one.frame):
+            what = (one.tcp.sequence, one.tcp.acknowledgment, one.tcp.flags, bytes(one.tcp.payload))
+            if over and one.frame > over[0][0]:
+                break
+            if one.receiver == a.gateway:
+                came.add((sides[one.wire], *what))
+                continue
+            frames.append(one.frame)
+            if (one.wire, *what) not in came:
+                return False, (one.frame,), f"the gateway's {one.kind} on {one.wire} is a segment of its own"
+        return (True, tuple(frames[:8]), "") if frames else None
+
+    return Fact(f"segments on {a} and on {b}", check)
+
+
+def goes_where_sdp_says(side: Side) -> Fact:
+    """The peer's connection goes to the address in c= and m=, which is not the one in a=path (RFC 6714 §4)."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        coming = [half for half in halves(report, side) if half.comes_in]
+        told = [media for one in exchanges(report, side.wire) for media in (one.offer, one.answer)
+                if media is not None and media.connection is not None and coming
+                and (media.connection.address, media.port) == (coming[0].local.host, coming[0].local.port)]
+        if not coming:
+            return None
+        if not told:
+            return False, coming[0].frames, f"the connection goes to {coming[0].local}, which no c= and m= names"
+        other = coming[0].local.host not in (told[0].attribute("path") or "")
+        return other, coming[0].frames, f"a=path names {coming[0].local.host} too"
+
+    return Fact(f"the connection that comes in on {side}, and c=, m= and a=path there", check)
+
+
 def arrives(a: Side, b: Side, *, paths: bool = True) -> Fact:
     """All that comes in at one side leaves on the other side, octet for octet, and is not empty.
 
@@ -202,7 +248,7 @@ def silent_until(side: Side, far: Side) -> Fact:
 
 
 def source_is_latched(side: Side, *, realm: str, told: str) -> Fact:
-    """The connection comes from another host than SDP named (`told`: the wire on which it did), and is used.
+    """The connection comes from another host than SDP named (`told`: the wire on which it did), and is accepted.
 
     The gateway was told where the peer says it is, and accepted where the peer really is (TS 23.334 §5.4).
     """
@@ -214,12 +260,10 @@ def source_is_latched(side: Side, *, realm: str, told: str) -> Fact:
         ordered = latching_ordered(realm, gateway=side.gateway).find(report)
         if not up or not signalled:
             return None
-        used = any(one.sender == side.gateway and one.kind == "payload" for one in up[0].segments)
         frames = (*up[0].frames, *(frame for one in ordered[:1] for frame in one))
         if up[0].remote.host in signalled:
             return False, frames, f"the source is the signalled one: {up[0].remote.host}"
-        return used and bool(ordered), frames, (
-            f"{up[0].remote} was not latched: {'nothing was sent there' if ordered else 'latching was not ordered'}")
+        return bool(ordered), frames, f"{up[0].remote} was taken, but latching was not ordered"
 
     return Fact(f"the source of the connection on {side}, SDP on {told} and the order to latch", check)
 
@@ -269,22 +313,3 @@ def flushed_then_ended(a: Side, b: Side) -> Fact:
             else f"{len(whole[0])} octets came in before FIN, {len(whole[1])} left")
 
     return Fact(f"FIN on {a}, what came before it, and FIN on {b}", check)
-
-
-def in_turn(*facts: Fact) -> Fact:
-    """All of these hold; the first that does not gives the reason."""
-
-    def check(report: Report) -> tuple[bool, Frames, str] | None:
-        frames: list[int] = []
-        missing = False
-        for fact in facts:
-            answer = fact.check(report)
-            if answer is None:
-                missing = True
-                continue
-            if not answer[0]:
-                return answer
-            frames += answer[1]
-        return None if missing else (True, tuple(frames), "")
-
-    return Fact("; ".join(fact.what for fact in facts), check)

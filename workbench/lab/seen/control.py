@@ -2,30 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from workbench.analysis.values import Message
 from workbench.lab.expect import Fact, Frames, Seen
-from workbench.lab.seen.reading import commands, commands_once, errors_of, locals_of, realm_of, signals_of, transactions
+from workbench.lab.seen.reading import (
+    commands_once,
+    errors_of,
+    locals_of,
+    realm_of,
+    remotes_of,
+    sdp_messages,
+    signals_of,
+    transactions,
+)
 from workbench.protocols.h248 import message as h248
 from workbench.protocols.h248.packages import registry
+from workbench.protocols.sdp import SessionDescription
 
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
 
 
-def order(kind: h248.Kind, realm: str, bearers: tuple[str, ...]) -> Seen:
-    """An H.248 Add or Modify for a termination of `realm` whose Local has one of these bearer types (m= proto)."""
+def order(kind: h248.Kind, realm: str, bearers: tuple[str, ...], *, nth: int = 1) -> Seen:
+    """An H.248 Add or Modify for a termination of `realm` whose Local has one of these bearer types (m= proto).
+
+    Args:
+        nth: the first ones before it do not count.
+    """
 
     def find(report: Report) -> list[Frames]:
         return [
-            message.frames for message, _, command in commands(report)
+            message.frames for message, _, command in commands_once(report)
             if command.kind is kind and any(f"/{realm}/" in name for name in command.terminations)
             and any(media.proto in bearers for described in locals_of(command) for media in described.media)
-        ]
+        ][nth - 1 :]
 
-    return Seen(f"{kind} of a termination towards {realm} with {' or '.join(bearers)}", find)
+    which = "" if nth == 1 else f" (number {nth})"
+    return Seen(f"{kind} of a termination towards {realm} with {' or '.join(bearers)}{which}", find)
 
 
 def every_order_is_answered() -> Fact:
@@ -124,6 +139,90 @@ def transports(bearers: Mapping[str, str], *, gateway: str = "IMS-AGW") -> Fact:
     return Fact(f"{gateway} is told: {words}", check)
 
 
+def paths_told(*, gateway: str = "IMS-AGW") -> Fact:
+    """Each side's Local has the path that SDP announces there for the gateway, Remote the peer's (R-5.19.4-1)."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        held: dict[tuple[str, str], tuple[Frames, str]] = {}
+        sides: set[str] = set()
+        for message, _, command in commands_once(report):
+            if message.destination.node != gateway:
+                continue
+            for which, found in (("Local", locals_of(command)), ("Remote", remotes_of(command))):
+                for media in (media for described in found for media in described.media):
+                    sides.add(realm_of(command))
+                    if (path := media.attribute("path")) is not None:
+                        held[realm_of(command), which] = (message.frames, path)
+        if len(sides) < 2:
+            return None
+        said = {media.attribute("path"): message for message, described in _all_sdp(report)
+                for media in described.media}
+        for side in sorted(sides):
+            for which in ("Local", "Remote"):
+                frames, path = held.get((side, which), ((), ""))
+                if path not in said:
+                    return False, frames, f"{which} towards {side} has {path or 'no a=path'}, which no SDP has"
+        return True, tuple(frame for frames, _ in held.values() for frame in frames), ""
+
+    return Fact(f"a=path in Local and Remote of {gateway}, and in SDP", check)
+
+
+def subtracted(*, gateway: str = "IMS-AGW") -> Seen:
+    """The controller's order to release terminations."""
+    return Seen(f"Subtract for {gateway}", lambda report: [
+        message.frames for message, _, command in commands_once(report)
+        if command.kind is h248.Kind.SUBTRACT and message.destination.node == gateway])
+
+
+def modified(realm: str, bearers: tuple[str, ...] = (), *, gateway: str = "IMS-AGW") -> Seen:
+    """A Modify for a termination of that side, with one of these bearer types in Local if any is named."""
+
+    def find(report: Report) -> list[Frames]:
+        return [message.frames for message, _, command in commands_once(report)
+                if command.kind is h248.Kind.MODIFY and message.destination.node == gateway
+                and realm_of(command) == realm and (not bearers or any(
+                    media.proto in bearers for described in locals_of(command) for media in described.media))]
+
+    words = f" with {' or '.join(bearers)}" if bearers else ""
+    return Seen(f"Modify of the termination towards {realm}{words}", find)
+
+
+def renewal_ordered(*, gateway: str = "IMS-AGW") -> Seen:
+    """`a=connection:new` for the gateway (RFC 4145 §5), in an order that is not the one that made the termination."""
+
+    def find(report: Report) -> list[Frames]:
+        return [message.frames for message, _, command in commands_once(report)
+                if command.kind is h248.Kind.MODIFY and message.destination.node == gateway
+                and any(media.attribute("connection") == "new"
+                        for described in (*locals_of(command), *remotes_of(command)) for media in described.media)]
+
+    return Seen(f"a=connection:new in a Modify for {gateway}", find)
+
+
+def only_addresses_since(begun: Seen, *, gateway: str = "IMS-AGW") -> Fact:
+    """From then until Subtract the gateway is told nothing but addresses and stream modes: no signal, no new
+    termination, no `a=connection:new` (R-S6-3)."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        start = begun.find(report)
+        if not start:
+            return None
+        frames: list[int] = list(start[0])
+        for message, _, command in commands_once(report):
+            if message.destination.node != gateway or message.frames[0] < start[0][0]:
+                continue
+            if command.kind is h248.Kind.SUBTRACT:
+                break
+            renewed = any(media.attribute("connection") == "new"
+                          for described in (*locals_of(command), *remotes_of(command)) for media in described.media)
+            if command.kind is not h248.Kind.MODIFY or renewed or list(signals_of(command)):
+                return False, message.frames, f"{command.kind} with more than addresses and modes"
+            frames += message.frames
+        return True, tuple(frames), ""
+
+    return Fact(f"orders to {gateway} since {begun.what}", check)
+
+
 def latching_ordered(realm: str, *, gateway: str = "IMS-AGW") -> Seen:
     """The latch signal (H.248.37) for a termination of that side."""
 
@@ -163,19 +262,9 @@ def anything_reported(*, gateway: str = "IMS-AGW") -> Seen:
     return Seen(f"{gateway} reports something of a bearer", _reported(gateway, None, lambda event: True))
 
 
-def once(seen: Seen, *, never: tuple[Seen, ...] = ()) -> Fact:
-    """Exactly one occurrence, and none of `never`."""
-
-    def check(report: Report) -> tuple[bool, Frames, str] | None:
-        found = seen.find(report)
-        others = [(other, other.find(report)) for other in never]
-        wrong = next(((other, frames) for other, frames in others if frames), None)
-        if wrong is not None:
-            return False, wrong[1][0], f"seen: {wrong[0].what}"
-        return len(found) == 1, tuple(f for one in found for f in one), f"{len(found)} times: {seen.what}"
-
-    without = "".join(f", and never: {other.what}" for other in never)
-    return Fact(f"once: {seen.what}{without}", check)
+def _all_sdp(report: Report) -> Iterator[tuple[Message, SessionDescription]]:
+    for wire in dict.fromkeys(message.wire for message in report.messages):
+        yield from sdp_messages(report, wire)
 
 
 def _reported(

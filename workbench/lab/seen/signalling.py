@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from workbench.lab.expect import Fact, Frames, Seen
 from workbench.lab.seen.reading import described_by, exchanges, method_of, sdp_messages, sip_messages
@@ -103,6 +103,67 @@ def attribute(wire: str, name: str, *, offer: str | None, answer: str | None, ex
 
     which = "" if exchange == 1 else f" of exchange {exchange}"
     return Fact(f"a={name} on {wire}{which}: {_shown(offer)} in the offer, {_shown(answer)} in the answer", check)
+
+
+def setup(wire: str, role: Literal["offer", "answer"], value: str, *, exchange: int = 1) -> Fact:
+    """`a=setup` of the m= line in an offer or in an answer on one wire (RFC 4145 §4)."""
+    return says(wire, role, "setup", value, exchange=exchange)
+
+
+def says(
+    wire: str, role: Literal["offer", "answer"], name: str, value: str | None, *, exchange: int = 1,
+) -> Fact:
+    """An attribute of the m= line in an offer or in an answer on one wire; None: it is not there."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        found = exchanges(report, wire)
+        if len(found) < exchange:
+            return None
+        one = found[exchange - 1]
+        media, message = (one.offer, one.offered) if role == "offer" else (one.answer, one.answered)
+        if media is None or message is None:
+            return None
+        told = media.attribute(name)
+        return told == value, message.frames, f"a={name} of the {role} on {wire} is {_shown(told)}"
+
+    which = "" if exchange == 1 else f" of exchange {exchange}"
+    return Fact(f"a={name} in the {role}{which} on {wire}: {_shown(value)}", check)
+
+
+def unchanged(wire_from: str, wire_to: str, name: str, *, exchange: int = 1) -> Fact:
+    """An attribute of the m= line has the same value (or is absent) on both wires, in the offer and in the answer."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        ends = [exchanges(report, wire) for wire in (wire_from, wire_to)]
+        if any(len(found) < exchange for found in ends):
+            return None
+        near, far = (found[exchange - 1] for found in ends)
+        if near.offer is None or near.answer is None or far.offer is None or far.answer is None:
+            return None
+        told = [(here.attribute(name), there.attribute(name))
+                for here, there in ((near.offer, far.offer), (near.answer, far.answer))]
+        return all(here == there for here, there in told), (*near.frames, *far.frames), "; ".join(
+            f"a={name} is {_shown(here)} on {wire_from} and {_shown(there)} on {wire_to}" for here, there in told)
+
+    which = "" if exchange == 1 else f" of exchange {exchange}"
+    return Fact(f"a={name}{which} on {wire_from} and on {wire_to}", check)
+
+
+def reoffer(wire: str, *, name: str = "", value: str | None = None) -> Seen:
+    """A later offer of a call on a wire (re-INVITE), with this attribute in its m= line if one is named."""
+
+    def find(report: Report) -> list[Frames]:
+        return [one.offered.frames for one in exchanges(report, wire)[1:] if one.offered is not None and (
+            not name or (one.offer is not None and one.offer.attribute(name) == value))]
+
+    return Seen(f"a new offer on {wire}" + (f" with a={name}:{value}" if name else ""), find)
+
+
+def sip_request(method: str, wire: str) -> Seen:
+    """A SIP request with this method on a wire."""
+    return Seen(f"{method} on {wire}", lambda report: [
+        message.frames for message, value in sip_messages(report, wire)
+        if isinstance(value, Request) and value.method == method])
 
 
 def _shown(value: str | None) -> str:

@@ -1,0 +1,60 @@
+"""Facts and occurrences made of others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workbench.lab.expect import Fact, Frames, Seen
+
+if TYPE_CHECKING:
+    from workbench.analysis.report import Report
+
+
+def in_turn(*facts: Fact) -> Fact:
+    """All of these hold; the first that does not gives the reason."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        frames: list[int] = []
+        missing = False
+        for fact in facts:
+            answer = fact.check(report)
+            if answer is None:
+                missing = True
+                continue
+            if not answer[0]:
+                return answer
+            frames += answer[1]
+        return None if missing else (True, tuple(frames), "")
+
+    return Fact("; ".join(fact.what for fact in facts), check)
+
+
+def once(seen: Seen, *, never: tuple[Seen, ...] = ()) -> Fact:
+    """Exactly one occurrence, and none of `never`."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        found = seen.find(report)
+        others = [(other, other.find(report)) for other in never]
+        wrong = next(((other, frames) for other, frames in others if frames), None)
+        if wrong is not None:
+            return False, wrong[1][0], f"seen: {wrong[0].what}"
+        return len(found) == 1, tuple(f for one in found for f in one), f"{len(found)} times: {seen.what}"
+
+    without = "".join(f", and never: {other.what}" for other in never)
+    return Fact(f"once: {seen.what}{without}", check)
+
+
+def any_of(*seen: Seen) -> Seen:
+    """An occurrence of any of these, in the order of the capture."""
+    return Seen(" or ".join(one.what for one in seen), lambda report: sorted(
+        frames for one in seen for frames in one.find(report)))
+
+
+def after(first: Seen, then: Seen) -> Seen:
+    """Occurrences that come after the first one of something else."""
+
+    def find(report: Report) -> list[Frames]:
+        begun = first.find(report)
+        return [frames for frames in then.find(report) if begun and frames[0] > begun[0][0]]
+
+    return Seen(f"{then.what}, after {first.what}", find)
