@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from workbench import cli, scenarios
+from workbench import cli
 
-ID = scenarios.IDS[0]
+ID = "e2ae-msrp-originating"
 
 
 @pytest.fixture

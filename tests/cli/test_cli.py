@@ -18,7 +18,7 @@ from workbench.net.values import Endpoint
 from workbench.protocols.h248 import binary, text
 from workbench.protocols.h248.packages import Registry
 
-ID = scenarios.IDS[0]
+ID = "e2ae-msrp-originating"
 
 # A pcapng section with nothing in it, and one with a packet block that claims almost 4 GiB.
 EMPTY = bytes.fromhex("0a0d0d0a 1c000000 4d3c2b1a 01000000 ffffffffffffffff 1c000000")
@@ -102,7 +102,7 @@ def test_run_all_as_json_is_one_document(command: Command, tmp_path: Path) -> No
         assert entry["passed"] and (entry["network"], entry["seed"]) == ("virtual", 3)
         assert Path(entry["capture"]) == tmp_path / f"{entry['id']}.pcapng" and Path(entry["capture"]).is_file()
         assert Path(entry["twin"]).is_file() and isinstance(entry["seconds"], float)
-        wanted = [expectation.name for expectation in scenarios.get(entry["id"]).expect]
+        wanted = [expectation.name for expectation in scenarios.get(entry["id"]).expected({})]
         assert [expectation["name"] for expectation in entry["expectations"]] == wanted
         assert all(each["verdict"] == "pass" and each["frames"] for each in entry["expectations"])
 

@@ -21,7 +21,8 @@ from workbench.protocols import sdp
 from workbench.protocols.h248 import text as h248
 from workbench.protocols.msrp import uri as msrp_uri
 
-IDS = scenarios.IDS
+IDS = tuple(scenario.id for scenario in scenarios.all() if scenario.family == "e2ae TLS")
+PLAIN = tuple(id for id in scenarios.IDS if id not in IDS)
 KNOBS: tuple[dict[str, str], ...] = (
     {}, {"tls": "1.2", "tokens": "short"}, {"bearer": "msrp"}, {"tcp_active": "ue"}, {"tcp_active": "peer"})
 PREFIX = int(ipaddress.IPv6Address("2001:db8::"))
@@ -57,7 +58,7 @@ def on_the_access(id: str) -> Scenario:
     for node in scenario.topology.nodes:
         match node:
             case Ue(registers=True) | Agw():
-                changed = ("address", "proxy") if isinstance(node, Ue) else ("access",)
+                changed = ("address", "proxy", "behind") if isinstance(node, Ue) else ("access",)
             case Alg():
                 changed = ("access",)
             case _:
@@ -79,6 +80,16 @@ def of_protocol(run: Any, protocol: str) -> list[bytes]:
 def test_a_scenario_passes_over_ipv6(id: str, knobs: dict[str, str], place: Callable[[str], Scenario], tmp_path):
     """Whatever the IP version, the verdicts hold; so they do where the gateway joins IPv6 and IPv4."""
     run = place(id).run(seed=1, out=tmp_path, **knobs)
+    assert [(v.name, v.reason) for v in run.verdicts if v.verdict != "pass"] == []
+
+
+@pytest.mark.parametrize(("id", "place"), [
+    (id, place) for id in PLAIN for place in (everywhere, on_the_access)
+    # A relay changes addresses and ports of a packet, not its IP version.
+    if (id, place) != ("tcp-stateless-relay", on_the_access)])
+def test_a_scenario_without_tls_passes_over_ipv6(id: str, place: Callable[[str], Scenario], tmp_path):
+    """TCP handling and MSRP interworking are the same over IPv6, and where the gateway joins IPv6 and IPv4."""
+    run = place(id).run(seed=1, out=tmp_path)
     assert [(v.name, v.reason) for v in run.verdicts if v.verdict != "pass"] == []
 
 

@@ -11,7 +11,13 @@ if TYPE_CHECKING:
     from workbench.lab.scenario import Scenario
 
 # In teaching order. Each id is a module here with its hyphens as underscores, holding one value `scenario`.
-IDS = ("e2ae-msrp-originating", "e2ae-msrp-terminating")
+IDS = (
+    "tcp-stateless-relay", "tcp-aware-a-active", "tcp-aware-b-active", "tcp-delayed", "tcp-merge-terminating",
+    "tcp-merge-originating", "tcp-merge-both-behind-nat", "tcp-direction-modified", "tcp-release", "tcp-renegotiation",
+    "msrp-cema", "msrp-sessmatch", "msrp-aware-plain", "msrp-aware-cema-plain", "msrp-aware-sessmatch-plain",
+    "msrp-aware-cema-sessmatch", "msrp-cema-fallback",
+    "e2ae-msrp-originating", "e2ae-msrp-terminating",
+)
 
 
 @cache

@@ -104,10 +104,11 @@ def ip_knob(ue: Ue, peer: Ue) -> Knob:
 
 
 def bearer_knob() -> Knob:
-    """How the m= lines on Iq name the bearer."""
+    """How the gateway handles MSRP, which the m= lines on Iq say."""
     return Knob(
-        "bearer", "bearer type on Iq: TCP/TLS (agnostic, as TS 23.334 §5.19.2 asks with CEMA) or TCP/TLS/MSRP",
-        {"agnostic": {"IMS-ALG": {"bearer": "agnostic"}}, "msrp": {"IMS-ALG": {"bearer": "msrp"}}}, default="agnostic",
+        "bearer", "bearer type on Iq: TCP/TLS (agnostic, as TS 23.334 §5.19.2 asks with CEMA) or TCP/TLS/MSRP (the "
+        "gateway rewrites paths)",
+        {"agnostic": {"IMS-ALG": {"msrp": "cema"}}, "msrp": {"IMS-ALG": {"msrp": "aware"}}}, default="agnostic",
     )
 
 
