@@ -12,12 +12,13 @@ from workbench import scenarios
 from workbench.net import packets
 
 IDS = scenarios.IDS
-CASES = [(id, tls, nat) for id in IDS for tls in ("1.2", "1.3") for nat in ("none", "behind")]
+PROTECTED = [scenario.id for scenario in scenarios.all() if scenario.family == "e2ae TLS"]
+CASES = [(id, tls, nat) for id in PROTECTED for tls in ("1.2", "1.3") for nat in ("none", "behind")]
 
 
 @pytest.fixture(scope="module", params=CASES, ids=" ".join)
 def run(request, tmp_path_factory):
-    """A run of each scenario with each TLS version, with and without NAT."""
+    """A run of each e2ae scenario with each TLS version, with and without NAT."""
     id, tls, nat = request.param
     return scenarios.get(id).run(seed=3, out=tmp_path_factory.mktemp("captures"), tls=tls, nat=nat)
 
@@ -111,3 +112,87 @@ def test_every_packet_has_right_checksums(run):
             assert packets.decode_tcp(ip).checksum_ok
         elif ip.protocol == packets.UDP:
             assert packets.decode_udp(ip).checksum_ok
+
+
+# Scenarios without TLS, with what else they show on purpose: as they are, and with the knobs that add a reset,
+# a retransmission or a re-offer.
+PLAIN: tuple[tuple[str, dict[str, str]], ...] = (
+    *((scenario.id, {}) for scenario in scenarios.all() if scenario.family != "e2ae TLS"),
+    ("tcp-stateless-relay", {"nat": "behind"}), ("tcp-stateless-relay", {"fault": "refused"}),
+    ("tcp-aware-a-active", {"fault": "refused"}), ("tcp-delayed", {"fault": "refused", "reading": "first"}),
+    ("tcp-merge-terminating", {"merge": "translation", "first": "a"}), ("tcp-merge-terminating", {"fault": "never"}),
+    ("tcp-merge-both-behind-nat", {"merge": "translation"}), ("tcp-direction-modified", {"nat": "a"}),
+    ("tcp-release", {"how": "reset"}), ("tcp-release", {"how": "order", "mode": "merge"}),
+    ("tcp-renegotiation", {"offer": "new"}), ("tcp-renegotiation", {"offer": "hold"}),
+    ("msrp-aware-plain", {"nat": "behind", "active": "b"}), ("msrp-cema-fallback", {"answer": "forward"}),
+)
+# Why a capture may hold an RST: what the scenario shows.
+RESETS = {
+    "tcp-stateless-relay": "UE B's port is closed; after Subtract nobody takes the UEs' last segments",
+    "tcp-aware-a-active": "UE B's port is closed", "tcp-delayed": "UE B's port is closed",
+    "tcp-merge-terminating": "the second connection is refused; one that has no other end is given up",
+    "tcp-release": "UE A resets its connection",
+}
+# A SYN that nobody answers for a while is sent again.
+RETRANSMISSIONS = {"tcp-delayed": "UE B takes two seconds"}
+# Severities of tshark's expert information.
+ERROR, WARNING = 0x800000, 0x600000
+# tshark reads MSRP line by line, and takes a line in a body that looks like an end-line for one.
+STRAY = {id for id in IDS if id.startswith("msrp-")}
+
+
+# Of these, H.248 has something that no other one has.
+TOLD = (("tcp-stateless-relay", {}), ("tcp-aware-b-active", {"start": "signal"}), ("tcp-merge-terminating", {}),
+        ("tcp-renegotiation", {"offer": "new"}), ("tcp-renegotiation", {"offer": "hold"}), ("msrp-aware-plain", {}),
+        ("msrp-cema-fallback", {}))
+
+
+def named(case):
+    """The id of a case for pytest."""
+    return " ".join((case[0], *(f"{name}={value}" for name, value in case[1].items())))
+
+
+@pytest.fixture(scope="module", params=PLAIN, ids=named)
+def plain(request, tmp_path_factory):
+    """A run of each scenario without TLS, and what tshark says of each of its frames."""
+    id, knobs = request.param
+    run = scenarios.get(id).run(seed=3, out=tmp_path_factory.mktemp("captures"), **knobs)
+    return run, tshark(run.capture, "frame", fields=(
+        "frame.protocols", "tcp.flags.reset", "tcp.analysis.retransmission", "_ws.expert.severity",
+        "_ws.expert.message", "_ws.malformed"))
+
+
+def test_nothing_is_malformed_without_tls(plain):
+    """tshark finds no malformed frame and no expert error; what it warns of, the scenario shows on purpose."""
+    run, frames = plain
+    id = run.scenario.id
+    assert len(frames) == run.report.packets
+    for protocols, reset, repeated, severities, messages, malformed in frames:
+        assert "malformed" not in protocols and not malformed
+        severity = {int(one) for one in severities.split(",") if one}
+        assert ERROR not in severity, messages
+        assert reset in ("", "0", "False") or id in RESETS, messages
+        assert not repeated or id in RETRANSMISSIONS, messages
+        warned = WARNING in severity and "Connection reset" not in messages
+        assert not warned or (id in STRAY and "Trailing stray characters" in messages), messages
+
+
+def test_tshark_and_we_count_the_same_signalling_without_tls(plain):
+    """SIP and H.248 frames: the same numbers by tshark and by our analyser."""
+    run, frames = plain
+    for shown, protocol in (("sip", "SIP"), ("megaco", "H.248")):
+        theirs = {number for number, frame in enumerate(frames, 1) if shown in frame[0].split(":")}
+        ours = {frame for m in run.report.messages if m.protocol == protocol for frame in m.frames}
+        assert theirs == ours
+
+
+@pytest.mark.parametrize("case", TOLD, ids=named)
+def test_erlang_reads_every_h248_message_without_tls(case, tmp_path):
+    """erlang-megaco's text decoder takes each message: no role, two servers, signals, paths in Local and Remote."""
+    from erlang import erlang_terms
+
+    id, knobs = case
+    run = scenarios.get(id).run(seed=3, out=tmp_path, **knobs)
+    sent = [m.octets for m in run.report.messages if m.protocol == "H.248"]
+    assert len(sent) >= 8
+    assert all(isinstance(term, str) for term in erlang_terms(sent))
