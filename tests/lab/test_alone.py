@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextvars import copy_context
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from workbench.errors import LocalProtocolError, NetworkError, SettingsError
@@ -230,3 +231,22 @@ def test_a_file_that_can_not_be_read(tmp_path: Path):
     (tmp_path / "long.toml").write_bytes(b"#" * 2_000_000)
     with pytest.raises(SettingsError, match="no settings file"):
         settings.agw(tmp_path / "long.toml", Source(1, "x"), 0.0)
+
+
+def test_an_ims_alg_s_choices(tmp_path: Path):
+    """What an operator may choose at the IMS-ALG can be said in its file; another word is named with its line."""
+    file = tmp_path / "alg.toml"
+    file.write_text("""tcp = "stateless"
+modifies_setup = true
+narrows = true
+starts_tcp = "signal"
+msrp = "sessmatch"
+plain_answer = "forward"
+guards_e2e = false
+""")
+    node = settings.alg(file, Source(1, "x"), 0.0)
+    assert msgspec.structs.astuple(node._edge.settings) == (
+        True, "stateless", True, True, "signal", "sessmatch", "forward", False)
+    file.write_text('tcp = "sometimes"\n')
+    with pytest.raises(SettingsError, match=r"alg\.toml, line 1: tcp: .*sometimes"):
+        settings.alg(file, Source(1, "x"), 0.0)

@@ -202,7 +202,10 @@ class Stage:
         """The gateway answers nothing for now."""
         self.names: dict[tuple[int, str], str] = {}
         """TerminationIDs by context and side."""
+        self.refused: set[int] = set()
+        """Contexts whose Subtract was refused."""
         self._held: list[h248.Request] = []
+        self._seen: set[int] = set()
         self._count = 0
         self.ue = Party(self, UE, ACCESS, ALICE, PRIVATE if nat else UE.host)
         self.peer = Party(self, PEER, CORE, BOB, PEER.host)
@@ -268,14 +271,22 @@ class Stage:
         self.feed(CONTROL, GATEWAY, control(h248.Request(9000 + self._count, (h248.Action(context, (h248.Command(
             h248.Kind.NOTIFY, (termination,), (h248.ObservedEvents(2003, (seen,)),)),)),))))
 
+    def beats(self, context: int, termination: str, event: str = "hangterm/thb") -> None:
+        """A termination heartbeat, or another event without parameters."""
+        self._count += 1
+        seen = h248.ObservedEvents(2003, (h248.ObservedEvent(event, "20260301T10153250"),))
+        self.feed(CONTROL, GATEWAY, control(h248.Request(9000 + self._count, (h248.Action(context, (h248.Command(
+            h248.Kind.NOTIFY, (termination,), (seen,)),)),))))
+
     def released(self) -> list[int]:
         """Contexts that were subtracted."""
         return [order.context for order in self.orders if order.kind is h248.Kind.SUBTRACT]
 
     def _ordered(self, octets: bytes) -> None:
         for request in text.decode(octets).body:
-            if not isinstance(request, h248.Request):
+            if not isinstance(request, h248.Request) or request.id in self._seen:
                 continue
+            self._seen.add(request.id)
             order = Order.of(request.actions[0])
             self.orders.append(order)
             self.log.append(f"{order.kind} {order.side}")
@@ -291,6 +302,7 @@ class Stage:
         context = 50 + self._count if action.context == h248.CHOOSE else action.context
         name, given = command.terminations[0], ()
         if code is not None:
+            self.refused |= {context} if command.kind is h248.Kind.SUBTRACT else set()
             given = (h248.ErrorDescriptor(code, "no"),)
         elif command.kind is h248.Kind.ADD:
             side = name.split("/")[2]

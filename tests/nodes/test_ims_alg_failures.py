@@ -7,7 +7,6 @@ from alg_stage import ALICE, BOB, PRIVATE, Stage, message
 
 from workbench.nodes.ims_alg import Msrp
 from workbench.protocols import sip
-from workbench.protocols.h248 import message as h248
 
 
 def contexts(stage):
@@ -158,10 +157,7 @@ def test_a_termination_that_hangs_is_released(event, context, subtracted):
     offerer.acknowledges()
     (known,) = contexts(stage)
     name = stage.names[known, "access"] if context is None else "ip/1/access/7"
-    seen = h248.ObservedEvents(2003, (h248.ObservedEvent(event, "20260301T10153250"),))
-    from alg_stage import CONTROL, GATEWAY, control
-    stage.feed(CONTROL, GATEWAY, control(h248.Request(9500, (h248.Action(context or known, (h248.Command(
-        h248.Kind.NOTIFY, (name,), (seen,)),)),))))
+    stage.beats(context or known, name, event)
     assert stage.released() == ([context] if subtracted else [])
 
 
@@ -205,3 +201,25 @@ def test_ended_calls_are_forgotten():
     assert len(stage.alg._calls) == 0
     assert len(stage.alg._calls._by_dialog) == 0
     assert len(stage.alg._calls._ended) <= 10
+
+
+def test_calls_and_registrations_are_bounded():
+    """What peers can make us hold has an end: 503 above it, and room again when a call is over."""
+    stage = Stage()
+    stage.alg._calls._most = 1
+    invited(stage)
+    before = len(stage.orders)
+    invite = stage.ue.invites(BOB, message())
+    assert (stage.ue.status(invite), len(stage.orders)) == (503, before)
+    stage.peer.answers(status=486)
+    again = stage.ue.invites(BOB, message())
+    assert stage.ue.status(again) is None
+
+
+def test_offers_without_a_body_or_with_an_endless_one_are_refused():
+    """488 whatever the octets; the longest datagram is the longest offer."""
+    stage = Stage()
+    for body in ("", "v=0\r\n" + "a=x\r\n" * 10_000, message() * 300):
+        invite = stage.ue.invites(BOB, body)
+        assert stage.ue.status(invite) == 488
+    assert stage.orders == []

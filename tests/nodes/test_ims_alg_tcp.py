@@ -299,3 +299,13 @@ def test_without_the_guard_end_to_end_tls_is_merged():
     assert answerer.offer()[1].attribute("setup") == "passive"
     assert {order.setup for order in stage.orders} == {"passive"}
     assert offerer.status() == 200
+
+
+@pytest.mark.parametrize("ue_offers", [True, False])
+def test_a_ue_that_has_asked_how_it_is_seen_can_be_reached(ue_offers):
+    """Its Contact is private, its SDP names where its packets come from (STUN): end-to-end TLS is not refused."""
+    stage = Stage(nat=True)
+    stage.ue.host = UE.host
+    offerer, answerer = call(stage, "actpass", "active" if ue_offers else "passive", ue_offers=ue_offers, **TLS)
+    assert (offerer.status(), answerer.offer()[1].attribute("setup")) == (200, "actpass")
+    assert ends(stage)["access"].setup == "active"

@@ -191,9 +191,14 @@ class Call(msgspec.Struct, eq=False):
 
 
 class Calls:
-    """The calls of a node, found by dialog, by context, or by the INVITE that a CANCEL is for."""
+    """The calls of a node, found by dialog.
 
-    def __init__(self) -> None:
+    Args:
+        most: at a time; a further one is refused with 503.
+    """
+
+    def __init__(self, most: int = 10_000) -> None:
+        self._most = most
         self._calls: dict[int, Call] = {}
         self._by_dialog: dict[tuple[str, str, str], tuple[Call, Leg]] = {}
         self._ended: OrderedDict[tuple[str, str, str], float] = OrderedDict()
@@ -205,7 +210,9 @@ class Calls:
         return len(self._calls)
 
     def add(self, call: Call) -> None:
-        """A new call."""
+        """A new call. Raises Rejected: there are too many."""
+        if len(self._calls) >= self._most:
+            raise Rejected(503, f"{self._most} calls are running")
         self._calls[id(call)] = call
 
     def remove(self, call: Call) -> None:

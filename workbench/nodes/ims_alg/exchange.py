@@ -71,7 +71,7 @@ class Establishment:
         Raises:
             Rejected: it can't be; what was reserved is still the anchor's.
         """
-        judging.check_offer(self.situation, self._guarded, self.situation.served is Served.OFFERER)
+        judging.check_offer(self.situation, self._offer, self._call.access, guarded=self._guarded)
         onwards = roles.forwarded(self.situation)
         prepared = roles.prepared(self.situation)
         steps = _steps(self.situation, self.anchor, merged=prepared is not None)
@@ -120,7 +120,7 @@ class Establishment:
 
     def _settle(self, answer: Said, far: End) -> Row:
         """What the answer leads to: the row of the role matrix, and whether the gateway interworks MSRP after all."""
-        row = judging.row_of(self.situation, answer, self._call.access, guarded=self._guarded)
+        row = judging.row_of(self.situation, self._offer, answer, self._call.access, guarded=self._guarded)
         self.anchor.row = row
         offer, mode = self._offer.media, self.anchor.mode
         self._call.cema_refused = msrp_paths.cema_refused(mode, offer, answer.media)

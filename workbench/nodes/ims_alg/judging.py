@@ -8,7 +8,7 @@ from __future__ import annotations
 from workbench.errors import PeerError
 from workbench.nodes.ims_alg import msrp_paths, roles
 from workbench.nodes.ims_alg.calls import Leg, Registration, Rejected, Said, Treatment, canonical
-from workbench.nodes.ims_alg.roles import Joined, Row, Situation
+from workbench.nodes.ims_alg.roles import Joined, Row, Served, Situation
 from workbench.protocols import sdp
 
 MECHANISM = "msrp-tls"
@@ -77,12 +77,13 @@ def reachable(ue: Leg, said_by_ue: Said) -> bool:
 
 # Offers and answers
 
-def check_offer(situation: Situation, end_to_end_guarded: bool, served_offers: bool) -> None:
+def check_offer(situation: Situation, offer: Said, ue: Leg, *, guarded: bool) -> None:
     """Refuse what can't work: end-to-end TLS whose served UE, behind a NAT, would have to be reached (§6.1)."""
-    if not end_to_end_guarded or not situation.behind_nat:
-        return
+    served_offers = situation.served is Served.OFFERER
     waits = sdp.Setup.PASSIVE if served_offers else sdp.Setup.ACTIVE
-    if (situation.offered or sdp.Setup.ACTIVE) is waits:
+    if not guarded or not situation.behind_nat or (situation.offered or sdp.Setup.ACTIVE) is not waits:
+        return
+    if not served_offers or not reachable(ue, offer):
         raise unreachable()
 
 
@@ -107,7 +108,7 @@ _ALWAYS = frozenset({"same-media", "same-transport", "rejected-stays-rejected"})
 _PROTECTED = frozenset({"fingerprint-present", "fingerprint-form", "fingerprint-strength"})
 
 
-def row_of(situation: Situation, answer: Said, ue: Leg, *, guarded: bool) -> Row:
+def row_of(situation: Situation, offer: Said, answer: Said, ue: Leg, *, guarded: bool) -> Row:
     """The row of the role matrix that offer and answer lead to.
 
     An answerer that waits although its offer forbade it is reached directly where it can be (R-5.16.2.3-12).
@@ -116,16 +117,17 @@ def row_of(situation: Situation, answer: Said, ue: Leg, *, guarded: bool) -> Row
         Rejected: 488, the answer is none, or the connection could not be made.
     """
     answered = setup_of(answer.media)
-    served_answers = situation.served is roles.Served.ANSWERER
+    served_answers = situation.served is Served.ANSWERER
+    open_to_us = reachable(ue, answer if served_answers else offer)
     row = roles.settled(situation, answered)
-    if row is None and situation.changes and served_answers and reachable(ue, answer):
+    if row is None and situation.changes and served_answers and open_to_us:
         row = roles.unchanged(situation, answered)
     if row is None and situation.changes and served_answers:
         raise Rejected(488, f"the UE behind a NAT answers a=setup:{answered or 'nothing'}: nobody can open", warns=True)
     if row is None:
         raise Rejected(502, f"the answer is not legal: a=setup:{answered} [RFC 4145 §4.1]")
     waits = row.joined is not Joined.NOT and roles.served_waits(situation, row)
-    if guarded and situation.behind_nat and waits and not (served_answers and reachable(ue, answer)):
+    if guarded and situation.behind_nat and waits and not open_to_us:
         raise unreachable()
     return row
 

@@ -35,6 +35,8 @@ from workbench.protocols.h248.coding import Coding
 from workbench.protocols.h248.supervision import Changed, Meaning
 from workbench.security.source import Source
 
+_MOST_REGISTRATIONS = 10_000
+
 
 class ImsAlg:
     """A P-CSCF with IMS-ALG function and one IMS-AGW.
@@ -157,6 +159,10 @@ class ImsAlg:
         registrations = self._edge.registrations
         if accepted is not None and accepted.expires == 0:
             registrations.pop(sip.uri_key(accepted.uri), None)
+        elif accepted is not None and len(registrations) >= _MOST_REGISTRATIONS and (
+                sip.uri_key(accepted.uri) not in registrations):
+            yield from self._sip.refuse(ACCESS, key, request, 503, f"{_MOST_REGISTRATIONS} UEs are registered")
+            return
         elif accepted is not None:
             registrations[sip.uri_key(accepted.uri)] = Registration(
                 accepted.uri, accepted.contact, source, accepted.mechanisms)

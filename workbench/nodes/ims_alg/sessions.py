@@ -23,10 +23,11 @@ def invited(edge: Edge, side: str, key: str, invite: sip.Request, source: sip.Ad
             raise Rejected(488, "the only stream has port 0")
         if not edge.iq.engine.in_service:
             raise Rejected(503, "the gateway has not registered")
-        call, uri = _call(edge, side, invite, source)
+        found, uri = _call(edge, side, invite, source)
+        edge.calls.add(found)
+        call = found
         answerer = call.core if side == ACCESS else call.access
         call.exchange = Exchange(call.other(answerer), f"{side}/{key}")
-        edge.calls.add(call)
         establishment = Establishment(edge, call, answerer, invite, key, tag, offer, uri)
         call.coming = establishment.anchor
         row = yield from establishment.run()
