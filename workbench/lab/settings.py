@@ -79,7 +79,6 @@ class AlgFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         gateway: its IMS-AGW's.
         coding, transport: of H.248; as in `AgwFile`.
         access, core: its SIP endpoints towards UEs and towards the core, over UDP.
-        bearer: `agnostic`, or `msrp` as another name for `msrp = "aware"`.
         tcp, modifies_setup, narrows, starts_tcp, msrp, plain_answer, guards_e2e: as in `topology.Alg`.
         packages: a file that is laid over the package registry.
         routes: SIP domain to the next hop beyond the core.
@@ -92,7 +91,6 @@ class AlgFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     transport: Transport = "udp"
     access: str = "127.0.0.1:5060"
     core: str = "127.0.0.1:5080"
-    bearer: Literal["agnostic", "msrp"] = "agnostic"
     tcp: Literal["aware", "stateless"] = "aware"
     modifies_setup: bool = False
     narrows: bool = False
@@ -238,7 +236,7 @@ def agw(path: Path, source: Source, epoch: float) -> Node:
 
 def alg(path: Path, source: Source, epoch: float) -> Node:
     """An IMS-ALG as a file says; arguments and errors as of `agw`."""
-    from workbench.nodes.ims_alg import Bearer, ImsAlg, Msrp, PlainAnswer, StartsTcp, Tcp
+    from workbench.nodes.ims_alg import ImsAlg, Msrp, PlainAnswer, StartsTcp, Tcp
     from workbench.protocols.h248.packages import lay_over
 
     file = File.read(path)
@@ -253,7 +251,7 @@ def alg(path: Path, source: Source, epoch: float) -> Node:
         control=file.endpoint("control", told.control, port),
         gateway=file.endpoint("gateway", told.gateway, port),
         routes={domain: file.endpoint(f"routes.{domain}", hop, 5060) for domain, hop in told.routes.items()},
-        source=source, bearer=Bearer(told.bearer), coding=told.coding, tcp=Tcp(told.tcp),
+        source=source, coding=told.coding, tcp=Tcp(told.tcp),
         modifies_setup=told.modifies_setup, narrows=told.narrows, starts_tcp=StartsTcp(told.starts_tcp),
         msrp=Msrp(told.msrp), plain_answer=PlainAnswer(told.plain_answer), guards_e2e=told.guards_e2e,
         transport=told.transport, first_id=source.number(1, 0x7FFFFFFF))

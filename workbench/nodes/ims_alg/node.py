@@ -27,7 +27,7 @@ from workbench.nodes.ims_alg.edge import Edge
 from workbench.nodes.ims_alg.judging import MECHANISM
 from workbench.nodes.ims_alg.orders import Orders
 from workbench.nodes.ims_alg.reoffers import dialog_after, reoffered
-from workbench.nodes.ims_alg.settings import Bearer, Msrp, PlainAnswer, Settings, StartsTcp, Tcp
+from workbench.nodes.ims_alg.settings import Msrp, PlainAnswer, Settings, StartsTcp, Tcp
 from workbench.nodes.ims_alg.signalling import Signalling
 from workbench.nodes.procedure import Procedures, Steps, earliest
 from workbench.protocols import sip
@@ -45,7 +45,6 @@ class ImsAlg:
         access, core: SIP endpoints towards UEs and towards the core.
         control, gateway: H.248 endpoints of this controller and of its gateway.
         routes: SIP domain to the next hop beyond the core.
-        bearer: `msrp` is another name for `msrp=aware`.
         strips, tcp, modifies_setup, narrows, starts_tcp, msrp, plain_answer, guards_e2e: see `Settings`.
         coding: of H.248: text with long (`pretty`) or short (`compact`) tokens, or `binary`.
         transport: of H.248: `udp`, or `tcp`, where the gateway opens the connection.
@@ -62,7 +61,6 @@ class ImsAlg:
         gateway: Endpoint,
         routes: Mapping[str, Endpoint],
         source: Source,
-        bearer: Bearer = Bearer.AGNOSTIC,
         strips: bool = True,
         tcp: Tcp = Tcp.AWARE,
         modifies_setup: bool = False,
@@ -87,8 +85,7 @@ class ImsAlg:
         orders = Orders(
             self._engine, {side: local.version for side, local in locals_.items()}, named=coding != "binary")
         settings = Settings(
-            strips, tcp, modifies_setup, narrows, starts_tcp, Msrp.AWARE if bearer is Bearer.MSRP else msrp,
-            plain_answer, guards_e2e)
+            strips, tcp, modifies_setup, narrows, starts_tcp, msrp, plain_answer, guards_e2e)
         self._edge = Edge(settings, source, self._procedures, self._calls, self._sip, orders, routes)
         self._registrar = sip.registration.Registrar(
             realm="home.example", mechanisms=(MECHANISM,), token=source.token, password=lambda uri: f"secret of {uri}")

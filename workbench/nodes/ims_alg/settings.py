@@ -7,13 +7,6 @@ import enum
 import msgspec
 
 
-class Bearer(enum.StrEnum):
-    """How m= lines on Iq name the bearer: without the application, or with it, which makes the gateway aware of it."""
-
-    AGNOSTIC = "agnostic"
-    MSRP = "msrp"
-
-
 class Tcp(enum.StrEnum):
     """Whether the gateway is told TCP roles (TS 23.334 §5.16.2), or none (§5.16.1)."""
 
