@@ -497,9 +497,20 @@ def _print_report(report: Report) -> None:
             if leg.tls_client:
                 told = (f"TLS client {leg.tls_client}", leg.tls_version, leg.cipher_suite)
                 roles.append(" ".join(filter(None, told)))
+            if leg.latched:
+                roles.append(f"latched to {leg.actual} (SDP says {leg.signalled})")
             _say(f"    {leg.name} on {leg.wire}: {leg.transport}, {'; '.join(roles)}")
+        for way in session.handlings:
+            _say(f"    {way.gateway or 'a gateway'}: {way.handling or 'handling of TCP not clear'}"
+                 f"{_frames(way.frames)}: {way.why}")
+        for one in session.bindings:
+            _say(f"    {one.nat}: {one.protocol} {one.inside} is {one.outside} towards {one.remote}"
+                 f"{_frames(one.frames)}")
+    for shown in report.nats:
+        _say(f"  {shown.nat}: {shown.protocol} mapping is {shown.mapping}{_frames(shown.frames)}: {shown.why}")
     if report.scenario is not None:
-        _say(f"  looks like {report.scenario.id} ({report.scenario.score:.0%})")
+        also = "".join(f", or {id}" for id in report.scenario.also)
+        _say(f"  looks like {report.scenario.id}{also} ({report.scenario.score:.0%})")
         for deviation in report.scenario.deviations:
             _say(f"    but {deviation}")
     for finding in report.findings:

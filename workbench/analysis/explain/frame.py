@@ -14,6 +14,7 @@ from workbench.analysis.explain.fields import Explained, Field, Layer
 from workbench.analysis.explain.meanings import catalogue
 from workbench.analysis.explain.octets import fields_between, fields_of, opened, spans_of
 from workbench.analysis.pcapng import ETHERNET, LINUX_SLL, LINUX_SLL2, NULL, Packet, Reader
+from workbench.analysis.rewriting import rewritten
 from workbench.analysis.tls_stream import TLS_1_3, RecordRead
 from workbench.errors import MalformedMessageError
 from workbench.net import packets_layout
@@ -156,7 +157,9 @@ def explain_message(report: Report, message: Message) -> Layer:
     """
     tap = _tap(report)
     if message.octets and message.protocol in MESSAGES:
-        return _message_layer(message, tap)
+        layer = _message_layer(message, tap)
+        since = rewritten(report, message) if message.protocol == "MSRP" else None
+        return layer if since is None else msgspec.structs.replace(layer, title=f"{layer.title}; {since}")
     if not message.frames:
         return Layer(message.summary, message.protocol, b"", (), message.index)
     packet = report.frame(message.frames[0])
