@@ -189,6 +189,14 @@ def test_a_call_whose_answer_is_lost_does_not_count(tmp_path):
     assert not cell.works and "did not come back" in cell.why
 
 
+def test_a_call_that_fails_is_released():
+    """R-6.2.10.3-18: the gateway tells that no connection came, and the IMS-ALGs end the call on both sides."""
+    report = reachability.call(PAIRS[0], PAIRS[8]).report
+    assert not any(leg.established for leg in report.sessions[2].legs if leg.name == "access B")
+    for wire in ("UE A home", "UE B home"):
+        assert report.select("SIP", wire=wire, summary="BYE"), f"nobody hangs up on {wire}"
+
+
 # The matrix as a value
 
 def test_the_text_form_is_a_table():

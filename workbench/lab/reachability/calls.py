@@ -25,8 +25,10 @@ OUTSIDE_A, OUTSIDE_B = "203.0.113.10", "203.0.113.20"
 
 _URI_A, _URI_B = "sip:alice@home1.example", "sip:bob@home2.example"
 _STUN = Endpoint("198.51.100.70", stun.PORT)
-# A SYN that is not let in is repeated after 1, 3 and 7 s; nothing new happens later.
-_UNTIL = 25.0
+# A call that fails ends by the gateway's guard time (30 s), the notification and BYE.
+_UNTIL = 90.0
+# Without a gateway, a SYN that is not let in is repeated after 1, 3, 7 and 15 s; nothing new happens later.
+_UNTIL_DIRECT = 25.0
 _PORT_A, _PORT_B = 20_000, 30_000
 _PUNCHING_SINCE = 2.0
 
@@ -98,7 +100,7 @@ def without_gateway(task: Task) -> Scenario:
     return Scenario(
         id="reachability-direct", title="two peers behind NATs, without a gateway", family="NAT",
         clauses=("RFC 5382 REQ-2", "RFC 5128 §3.4"), workplan=(), teaching="", topology=topology, knobs={},
-        script=(), expect=(), weakened=(), until=_UNTIL)
+        script=(), expect=(), weakened=(), until=_UNTIL_DIRECT)
 
 
 def punch(live: LiveRun, task: Task) -> None:
