@@ -194,3 +194,14 @@ def test_a_path_that_is_none_is_refused():
         stage = Stage(msrp=mode)
         stage.ue.invites(BOB, message(path="https://x/y"))
         assert (stage.ue.status(), stage.orders) == (488, [])
+
+
+def test_a_prepared_leg_turns_aware_as_well():
+    """B7 where the core side was made ready for merge mode, and the UE, reachable after all, waits and is plain."""
+    stage = Stage(nat=True, modifies_setup=True)
+    stage.peer.invites(ALICE, message(stage.peer.host, 5000, path=P_B))
+    stage.ue.answers(message("203.0.113.10", 6000, setup="passive", path=P_A, cema=False))
+    told = {order.side: order for order in stage.orders}
+    assert (told["access"].path, told["access"].remote_path, told["access"].proto) == (P_B, P_A, "TCP/MSRP")
+    assert told["core"].path == stage.peer.answer()[1].attribute("path")
+    assert (told["core"].remote_path, told["core"].proto, told["core"].setup) == (P_B, "TCP/MSRP", "passive")

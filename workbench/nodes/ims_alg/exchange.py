@@ -23,6 +23,7 @@ from workbench.nodes.ims_alg.roles import Row, Served, Situation
 from workbench.nodes.ims_alg.settings import Msrp, StartsTcp, Tcp
 from workbench.nodes.procedure import Await, Steps
 from workbench.protocols import sdp, sip
+from workbench.protocols.h248.message import Mode
 
 _LATE_SECONDS = 180.0
 
@@ -48,6 +49,8 @@ class Establishment:
         settings = edge.settings
         self.situation, self.anchor = self._decide()
         self._guarded = settings.guards_e2e and self.anchor.treatment is Treatment.E2E
+        self._prepared = roles.prepared(self.situation)
+        self._steps = _steps(self.situation, self.anchor, merged=self._prepared is not None)
 
     def _decide(self) -> tuple[Situation, Anchor]:
         """Treatment, NAT, MSRP mode and TCP handling of the offered stream. Raises Rejected."""
@@ -72,51 +75,69 @@ class Establishment:
             Rejected: it can't be; what was reserved is still the anchor's.
         """
         judging.check_offer(self.situation, self._offer, self._call.access, guarded=self._guarded)
-        onwards = roles.forwarded(self.situation)
-        prepared = roles.prepared(self.situation)
-        steps = _steps(self.situation, self.anchor, merged=prepared is not None)
-
-        far = self._edge.iq.first(self.anchor, self._answerer.side, self._offer.media, onwards or sdp.Setup.ACTIVE)
-        yield from self._order(self._edge.iq.reserve(
-            self.anchor, far, f"{steps.reserve}: Reserve AGW Connection Point {far.name} {steps.clause}"))
-        self._name(far)
-        near = self._edge.iq.first(self.anchor, self._offerer.side, self._offer.media, None)
-        if prepared is not None:
-            yield from self._reserve_near(near, prepared.offerer_leg, OPEN, f"{steps.second}: {_BOTH}", steps.clause)
-
-        forwarded = self._sent_on(far, self._offer, onwards, is_offer=True)
-        response = yield from self._ask(forwarded, f"{steps.offer}: {_offer(self.anchor, far)} {steps.clause}")
-        answer = judging.said(response.body)
-        judging.check_answer(forwarded.effective(forwarded.media[0]), answer, self.anchor.treatment)
+        far, near = yield from self._make_ready()
+        answer = yield from self._ask(far)
         if answer.media.rejected:
             yield from self._refused(answer)
             return None
         row = self._settle(answer, far)
-
-        self._edge.iq.settle(self.anchor, far, row.answerer_leg, answer)
-        far.point = msgspec.structs.replace(far.point, mode=through(self.anchor, answer, self._offer))
-        yield from self._order(self._edge.iq.configure(
-            self.anchor, far, f"{steps.configure}: Configure AGW Connection Point {far.name} {steps.clause}"))
-        open_as = through(self.anchor, self._offer, answer)
-        if prepared is None:
-            yield from self._reserve_near(near, row.offerer_leg, open_as, f"{steps.second}: {_BOTH}", steps.clause)
-        elif near.point.mode is not open_as:
-            yield from self._order(self._edge.iq.change_through_connection(
-                near, open_as, f"Change Through-Connection {near.name} [TS 23.334 §6.2.11]"))
-        self._name(near)
-        yield from self._order(self._edge.iq.advertise(
-            self.anchor, near, f"{steps.second}: MSRP path of {near.name} [TS 23.334 §5.19.4]"))
-
+        yield from self._configure_far(far, row, answer)
+        yield from self._complete_near(near, row, answer)
         back = self._sent_on(near, answer, row.returned, is_offer=False)
-        yield from self._answer(back, f"{steps.answer}: {_answer(self.anchor, near)} {steps.clause}")
+        yield from self._answer(back, f"{self._steps.answer}: {_answer(self.anchor, near)} {self._steps.clause}")
         return row
 
     # Steps
 
-    def _reserve_near(self, near: End, role: sdp.Setup | None, mode: Any, what: str, clause: str) -> Wait:
+    def _make_ready(self) -> Generator[Command | Await, Any, tuple[End, End]]:
+        """Before the offer goes on: the answerer's termination, and in a certain merge the offerer's."""
+        offer, role = self._offer.media, roles.forwarded(self.situation) or sdp.Setup.ACTIVE
+        far = self._edge.iq.first(self.anchor, self._answerer.side, offer, role)
+        yield from self._order(self._edge.iq.reserve(
+            self.anchor, far, f"{self._steps.reserve}: Reserve AGW Connection Point {far.name} {self._steps.clause}"))
+        self._name(far)
+        near = self._edge.iq.first(self.anchor, self._offerer.side, offer, None)
+        if self._prepared is not None:
+            yield from self._reserve_near(near, self._prepared.offerer_leg, OPEN)
+        return far, near
+
+    def _ask(self, far: End) -> Generator[Command | Await, Any, Said]:
+        """The offer goes on; its answer, as far as it can be used at all."""
+        offer = self._sent_on(far, self._offer, roles.forwarded(self.situation), is_offer=True)
+        response = yield from asked(
+            self._edge, self._call, self._answerer, self._invite, self._key, self._tag, sdp.encode(offer),
+            f"{self._steps.offer}: {_offer(self.anchor, far)} {self._steps.clause}", self._uri)
+        answer = judging.said(response.body)
+        judging.check_answer(offer.effective(offer.media[0]), answer, self.anchor.treatment)
+        return answer
+
+    def _configure_far(self, far: End, row: Row, answer: Said) -> Wait:
+        self._edge.iq.settle(self.anchor, far, row.answerer_leg, answer)
+        far.point = msgspec.structs.replace(far.point, mode=through(self.anchor, answer, self._offer))
+        yield from self._order(self._edge.iq.configure(
+            self.anchor, far, f"{self._steps.configure}: Configure AGW Connection Point {far.name} "
+                              f"{self._steps.clause}"))
+
+    def _complete_near(self, near: End, row: Row, answer: Said) -> Wait:
+        """The offerer's termination as the answer has it: reserved now, or what is new since it was prepared."""
+        mode = through(self.anchor, self._offer, answer)
+        if self._prepared is None:
+            yield from self._reserve_near(near, row.offerer_leg, mode)
+        else:
+            self._edge.iq.settle(self.anchor, near, row.offerer_leg, self._offer)
+            if near.point.mode is not mode:
+                yield from self._order(self._edge.iq.change_through_connection(
+                    near, mode, f"Change Through-Connection {near.name} [TS 23.334 §6.2.11]"))
+        self._name(near)
+        yield from self._order(self._edge.iq.advertise(
+            self.anchor, near, f"{self._steps.second}: MSRP path of {near.name} [TS 23.334 §5.19.4]"))
+
+    def _reserve_near(self, near: End, role: sdp.Setup | None, mode: Mode) -> Wait:
         self._edge.iq.settle(self.anchor, near, role, self._offer)
         near.point = msgspec.structs.replace(near.point, mode=mode)
-        yield from self._order(self._edge.iq.reserve(self.anchor, near, f"{what} {near.name} {clause}"))
+        yield from self._order(self._edge.iq.reserve(
+            self.anchor, near, f"{self._steps.second}: Reserve and Configure AGW Connection Point {near.name} "
+                               f"{self._steps.clause}"))
 
     def _settle(self, answer: Said, far: End) -> Row:
         """What the answer leads to: the row of the role matrix, and whether the gateway interworks MSRP after all."""
@@ -147,11 +168,6 @@ class Establishment:
         yield from order
         _check(self._call)
 
-    def _ask(self, offer: sdp.SessionDescription, why: str) -> Generator[Command | Await, Any, sip.Response]:
-        return (yield from asked(
-            self._edge, self._call, self._answerer, self._invite, self._key, self._tag, sdp.encode(offer), why,
-            self._uri))
-
     def _refused(self, answer: Said) -> Steps:
         """The answerer refused the stream (port 0): so does our answer; nothing stays reserved."""
         yield from self._edge.iq.release(self.anchor)
@@ -161,9 +177,6 @@ class Establishment:
     def _answer(self, description: sdp.SessionDescription, why: str) -> Steps:
         yield from answered(
             self._edge, self._call, self._invite, self._key, self._tag, sdp.encode(description), why)
-
-
-_BOTH = "Reserve and Configure AGW Connection Point"
 
 
 # SIP's part, which other exchanges have as well
