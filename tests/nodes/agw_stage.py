@@ -8,6 +8,7 @@ from workbench.net.values import (
     AbortStream,
     AcceptStream,
     BindDatagrams,
+    ClaimPackets,
     Command,
     DatagramReceived,
     Endpoint,
@@ -26,6 +27,7 @@ from workbench.net.values import (
     StreamEnded,
     StreamOffered,
     StreamOpened,
+    UnclaimPackets,
     Unlisten,
 )
 from workbench.nodes.ims_agw import ImsAgw
@@ -61,7 +63,7 @@ class Stage(Play):
     """A play with a registered gateway; `orders` speaks H.248 text, `Peer` is the other end of a connection."""
 
     def __init__(self, *, registered: bool = True, **settings: object) -> None:
-        super().__init__(gateway(**settings), ignoring=(Note, LogKeys, Listen, Unlisten))
+        super().__init__(gateway(**settings), ignoring=(Note, LogKeys, Listen, Unlisten, ClaimPackets, UnclaimPackets))
         self.number = 1000
         self.messages: list[h248.Message] = []
         self.sees(Started()).does(BindDatagrams(MG))

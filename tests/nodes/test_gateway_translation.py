@@ -149,6 +149,17 @@ def test_one_shift_for_each_direction(spoilt, seed):
     assert not any(one.tcp.flags & RST for one in bench.segments)
 
 
+@pytest.mark.parametrize("ours", [MODULUS - 1, MODULUS - 3, MODULUS - 15_000, 0])
+def test_numbers_wrap_around_on_the_wire(ours):
+    """Our numbers pass 2^32 on both legs while payload, acknowledgments and FINs do: nothing is lost."""
+    bench = Bench(merge="translation", spoilt=SPOILT)
+    bench.agw._control._means.isn = lambda: ours
+    joins(bench)
+    talks(bench)
+    ends(bench, "UE", "Peer")
+    assert not any(one.tcp.flags & RST for one in bench.segments)
+
+
 @pytest.mark.parametrize("order", [("UE", "Peer"), ("Peer", "UE")])
 def test_either_peer_may_come_first(order):
     """R-5.16.2.3-8: each handshake is completed at once, with a window of 0 until the other one is."""

@@ -267,8 +267,13 @@ class Topology(msgspec.Struct, frozen=True):
         return {foot.address: host.name for host in self.plan().hosts for foot in host.feet}
 
 
-def build(topology: Topology, seed: int, epoch: float) -> dict[str, Node]:
-    """The nodes of a topology, each with its own seeded source. `epoch` is the run's start in Unix seconds."""
+def build(topology: Topology, seed: int, epoch: float, *, packets: bool = True) -> dict[str, Node]:
+    """The nodes of a topology, each with its own seeded source.
+
+    Args:
+        epoch: the run's start in Unix seconds.
+        packets: the network has them (`Capabilities.packets`); without them a gateway emulates what it can't do.
+    """
     from workbench.nodes.hole_puncher import HolePuncher
     from workbench.nodes.ims_agw import ImsAgw, Merge, Stateless
     from workbench.nodes.ims_alg import ImsAlg, Msrp, PlainAnswer, StartsTcp, Tcp
@@ -315,7 +320,7 @@ def build(topology: Topology, seed: int, epoch: float) -> dict[str, Node]:
                     identity=Identity.self_signed(node.name, source), tls_versions=node.tls_versions,
                     verify_fingerprints=node.verifies,
                     interlinkage=_interlinkage(node), stateless=Stateless(node.stateless), merge=Merge(node.merge),
-                    wires={node.access: node.access_wire, node.core: node.core_wire},
+                    wires={node.access: node.access_wire, node.core: node.core_wire} if packets else {},
                     hold_incoming=node.holds_incoming, tcp_guard=node.guard,
                     close_tls=node.closes_tls, log_keys=True, epoch=epoch, coding=node.coding)
     return nodes

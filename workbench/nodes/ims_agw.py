@@ -52,7 +52,8 @@ class ImsAgw(Gateway):
             translation are emulated by a proxy, and a note says so.
         close_tls: close_notify before FIN; False likewise.
         release_linked: the end at one endpoint releases the other; False likewise.
-        hold_incoming: an incoming connection is answered when the outgoing one is up (delayed establishment).
+        hold_incoming: an incoming connection is answered when the outgoing one is up (delayed establishment, second
+            reading); where the network answers a SYN by itself (sockets), it is read only then, which is an emulation.
         log_keys: TLS keys go to the capture.
         tcp_guard, tls_guard, drain, linger: seconds; see `Policy`.
         held: octets of payload that may wait for the other endpoint; see `Policy`.

@@ -31,6 +31,7 @@ from workbench.net.values import (
 )
 from workbench.nodes.gateway import carriages, establishing, securing
 from workbench.nodes.gateway.connection import Connection
+from workbench.nodes.gateway.merging import CLAUSE as MERGE_CLAUSE
 from workbench.nodes.gateway.payload import TCP_CLAUSE, Payload
 from workbench.nodes.gateway.securing import Secured
 from workbench.nodes.gateway.settings import Change, Means, Role, Setting
@@ -281,7 +282,8 @@ class Bearer(Connection):
         self.state = State.ACCEPTED
         carriages.explain(self)
         how = f"latched on {self.stream.remote}" if self.setting.latch else "a=setup:passive"
-        self.order(AcceptStream(self.stream, f"incoming TCP at {self.termination}, {how} [{TCP_CLAUSE}]"))
+        clause = MERGE_CLAUSE if carriages.merges(self) else TCP_CLAUSE
+        self.order(AcceptStream(self.stream, f"incoming TCP at {self.termination}, {how} [{clause}]"))
         if self.setting.latch and self.stream.remote != self.setting.remote:
             self.observe(Change.SOURCE)
 

@@ -80,17 +80,31 @@ def made_for(bearer: Bearer) -> Carriage | None:
 
 def explain(bearer: Bearer) -> None:
     """A note where a stream stands in for what the gateway is set up to do with packets."""
-    policy, setting = bearer.means.policy, bearer.setting
-    packets_there = setting.local.host in policy.wires
+    policy = bearer.means.policy
     if bearer.carriage is not None:
         return
-    if setting.role is Role.NONE and policy.stateless is Stateless.RELAY:
-        why = "there is more than one role" if packets_there else "this network gives no packets"
-        bearer.order(Note(f"{bearer.termination}: no role, and {why}: a proxy emulates the relay [R-5.16.1-7]"))
-    merges = setting.role is Role.PASSIVE and bearer.partner is not None and bearer.partner.setting.role is Role.PASSIVE
-    if merges and policy.merge is Merge.TRANSLATION:
-        why = "TLS or MSRP ends here" if packets_there else "this network gives no packets"
-        bearer.order(Note(f"{bearer.termination}: merged by proxy, {why} [TS 23.334 §5.16.2.3]"))
+    if bearer.setting.role is Role.NONE and policy.stateless is Stateless.RELAY:
+        bearer.order(Note(f"{bearer.termination}: {_hindrance(bearer)}: a proxy emulates the relay [R-5.16.1-7]"))
+    if merges(bearer) and policy.merge is Merge.TRANSLATION:
+        bearer.order(Note(f"{bearer.termination}: {_hindrance(bearer)}: merged by proxy [TS 23.334 §5.16.2.3]"))
+
+
+def merges(bearer: Bearer) -> bool:
+    """Both ends wait for their peers."""
+    partner = bearer.partner
+    return partner is not None and bearer.setting.role is Role.PASSIVE and partner.setting.role is Role.PASSIVE
+
+
+def _hindrance(bearer: Bearer) -> str:
+    """Why packets can't be passed on."""
+    ends = (bearer, *bearer.links)
+    if any(one.setting.local.host not in one.means.policy.wires for one in ends):
+        return "this network gives no packets"
+    if any(one.setting.tls for one in ends):
+        return "TLS ends here"
+    if any(one.setting.path is not None or one.setting.remote_path is not None for one in ends):
+        return "MSRP is rewritten here"
+    return "a connection, or an order for one, was there before"
 
 
 def _wanted(bearer: Bearer) -> type[Relay] | type[Leg] | None:
