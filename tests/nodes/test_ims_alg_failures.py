@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from alg_stage import ALICE, BOB, PRIVATE, Stage, message
+from alg_stage import ALICE, BOB, PRINT, PRIVATE, Stage, message
 
 from workbench.nodes.ims_alg import Msrp
 from workbench.protocols import sip
@@ -223,3 +223,20 @@ def test_offers_without_a_body_or_with_an_endless_one_are_refused():
         invite = stage.ue.invites(BOB, body)
         assert stage.ue.status(invite) == 488
     assert stage.orders == []
+
+
+@pytest.mark.parametrize("answer", [
+    {"proto": "TCP/TLS/MSRP"}, {"proto": "TCP/TLS/MSRP", "more": ("a=key-mgmt:mikey AQQF",)},
+    {"proto": "TCP/TLS/MSRP", "more": ("a=fingerprint:sha-256 00",)},
+    {"proto": "TCP/TLS/MSRP", "more": ("a=fingerprint:md5 " + ":".join(["AB"] * 16),)},
+    {"proto": "TCP/MSRP"}, {"proto": "TCP/MSRP", "more": (f"a=fingerprint:{PRINT}",)}])
+def test_an_answer_that_takes_the_protection_away_ends_the_call(answer):
+    """F10, F11: e2ae was applied and the UE answers without a usable fingerprint, with keys from elsewhere, or in the
+    clear: no fallback, 502 to the core, ACK and BYE to the UE, nothing left."""
+    stage = Stage(e2ae=True)
+    stage.peer.invites(ALICE, message(stage.peer.host, 5000))
+    assert stage.ue.offer()[1].attribute("3ge2ae") == "applied"
+    stage.ue.answers(message(stage.ue.host, 6000, setup="passive", **answer))
+    assert stage.peer.status() == 502
+    assert [request.method for request in stage.ue.requests()] == ["INVITE", "ACK", "BYE"]
+    assert set(stage.released()) == contexts(stage)

@@ -102,6 +102,9 @@ def check_answer(forwarded: sdp.Media, answer: Said, treatment: Treatment) -> No
     violations = [one for one in sdp.check_answer(forwarded, answer.media) if one.rule in rules]
     if violations:
         raise Rejected(502, f"the answer is not legal: {violations[0].what} [{violations[0].clause}]")
+    unprovable = not answer.media.rejected and not answer.media.fingerprints
+    if treatment is Treatment.E2AE and secured(forwarded) and unprovable:
+        raise Rejected(502, "no fingerprint in the answer to an offer with TLS")
 
 
 _ALWAYS = frozenset({"same-media", "same-transport", "rejected-stays-rejected"})
