@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from workbench.analysis.report import Report
 
 
+# Packets that overtake each other on the way make no difference to anybody.
+_AT_ONCE = 0.2
+
+
 def _find(report: Report) -> Iterator[Evidence]:
     for call in report.calls:
         for one, other in linked(call):
@@ -22,6 +26,10 @@ def _find(report: Report) -> Iterator[Evidence]:
             early = next((segment for segment in one.connection.segments() if segment.direction == one.ours
                           and (segment.acknowledged or 0) > 0 and not segment.flags & RST), None)
             if early is None or (up is not None and early.frame > up):
+                continue
+            if one.content.observer is not None and (other is None or other.content.observer is None):
+                continue    # TLS ends at the gateway: what it acknowledges may be the handshake
+            if up is not None and report.frame(up).time - report.frame(early.frame).time < _AT_ONCE:
                 continue
             became = "never comes up" if up is None else f"comes up only in frame {up}"
             lost = ", and they are lost" if up is None else ""
