@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workbench import analyze, scenarios
-from workbench.analysis import dissect
+from workbench.analysis import drafts
 
 
 def test_a_twin_says_that_it_is_one(tmp_path):
@@ -18,7 +18,7 @@ def test_payload_that_is_not_kept_is_named(tmp_path, monkeypatch):
     run = scenarios.get("e2ae-msrp-originating").run(out=tmp_path)
     (call,) = [session for session in run.report.sessions if session.kind == "msrp"]
     whole = run.report.payload(call.legs[0], sender="UE A")
-    monkeypatch.setattr(dissect, "MOST_CONTENT_OCTETS", 400)
+    monkeypatch.setattr(drafts, "MOST_CONTENT_OCTETS", 400)
     report = analyze(run.capture)
     (call,) = [session for session in report.sessions if session.kind == "msrp"]
     kept = report.payload(call.legs[0], sender="UE A")
