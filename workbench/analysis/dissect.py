@@ -171,7 +171,8 @@ class Dissector:
             if missing:
                 self.notes.append(f"the capture lacks {counted(missing)} of the TCP connection {a} - {b}")
             if content.cut:
-                self.notes.append(f"payload of the TCP connection {a} - {b} is kept up to {drafts.MOST_CONTENT_OCTETS} octets")
+                most = drafts.MOST_CONTENT_OCTETS
+                self.notes.append(f"payload of the TCP connection {a} - {b} is kept up to {most} octets")
             changed = sorted(f for stream in content.connection.streams for f in stream.changed)
             if changed:
                 self.notes.append(
