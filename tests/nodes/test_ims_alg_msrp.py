@@ -205,3 +205,22 @@ def test_a_prepared_leg_turns_aware_as_well():
     assert (told["access"].path, told["access"].remote_path, told["access"].proto) == (P_B, P_A, "TCP/MSRP")
     assert told["core"].path == stage.peer.answer()[1].attribute("path")
     assert (told["core"].remote_path, told["core"].proto, told["core"].setup) == (P_B, "TCP/MSRP", "passive")
+
+
+def test_a_gateway_that_was_made_aware_stays_so():
+    """After a reconfiguration a re-offer of the same session, with a=msrp-cema or without, keeps the connection; one of
+    another session without it gets an aware stream from the start, since the far end is known to be plain."""
+    stage = Stage()
+    offerer, answerer = call(stage, cema=(True, False))
+    offerer.acknowledges()
+    count = len(stage.orders)
+    for cema in (False, True):
+        offerer.asks("INVITE", message(offerer.host, 5000, path=P_A, cema=cema))
+        assert answerer.offer()[1].attribute("path") == P_A
+        assert answerer.offer()[1].attribute("msrp-cema") is None
+        answerer.answers(message(answerer.host, 6000, setup="passive", path=P_B, cema=False))
+        offerer.acknowledges()
+    assert stage.orders[count:] == []
+    offerer.asks("INVITE", message(offerer.host, 5002, path="msrp://203.0.113.10:5002/sC;tcp", cema=False))
+    assert answerer.offer()[1].attribute("path") not in (P_A, "msrp://203.0.113.10:5002/sC;tcp")
+    assert stage.orders[count].proto == "TCP/MSRP"

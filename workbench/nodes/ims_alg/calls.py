@@ -168,7 +168,7 @@ class Call(msgspec.Struct, eq=False):
         anchor: the stream in place; None before, and where it was taken out.
         coming: the stream that is being set up, in the first place or to replace the one in place.
         exchange: the offer that waits for its answer.
-        cema_refused: an offer with a=msrp-cema was answered without.
+        plain_end: an offer with a=msrp-cema was answered without.
     """
 
     access: Leg
@@ -178,7 +178,7 @@ class Call(msgspec.Struct, eq=False):
     coming: Anchor | None = None
     exchange: Exchange | None = None
     over: bool = False
-    cema_refused: bool = False
+    plain_end: bool = False
 
     @property
     def legs(self) -> tuple[Leg, Leg]:

@@ -60,7 +60,7 @@ class Establishment:
         treatment = (judging.from_ue if served is Served.OFFERER else judging.from_core)(media, registration)
         nat = judging.behind_nat(
             registration, self._call.access, self._offer if served is Served.OFFERER else None)
-        mode = msrp_paths.mode_of(settings, treatment, media, fell_back=self._call.cema_refused)
+        mode = msrp_paths.mode_of(settings, treatment, media, plain_end=self._call.plain_end)
         # TLS that ends here, and MSRP that is rewritten, need a connection of its own on each leg (R-5.16.1-6).
         aware = settings.tcp is Tcp.AWARE or treatment is Treatment.E2AE or mode is Msrp.AWARE
         situation = Situation(
@@ -144,7 +144,8 @@ class Establishment:
         row = judging.row_of(self.situation, self._offer, answer, self._call.access, guarded=self._guarded)
         self.anchor.row = row
         offer, mode = self._offer.media, self.anchor.mode
-        self._call.cema_refused = msrp_paths.cema_refused(mode, offer, answer.media)
+        refused = msrp_paths.cema_refused(mode, offer, answer.media)
+        self._call.plain_end = self._call.plain_end if refused is None else refused
         if msrp_paths.turns_aware(self._edge.settings, mode, offer, answer.media):
             # The answerer was given the offerer's own path: that is what its requests will name.
             self.anchor.mode, self.anchor.state_aware = Msrp.AWARE, True

@@ -8,6 +8,8 @@
 
 A stream that is not MSRP, or has end-to-end TLS, is left as it is whatever the mode (R-6.2.10A-2, -6).
 
+Provisional: what §5.19.2 to §5.19.4 say of the path is general knowledge, the table above the one place to change it.
+
 Source: TS 23.334 §5.19.2, §5.19.3, §5.19.4; RFC 4975 §6, §8.1; RFC 6714 §4, §6.
 """
 
@@ -23,16 +25,16 @@ from workbench.protocols.msrp import uri
 CEMA = "msrp-cema"
 
 
-def mode_of(settings: Settings, treatment: Treatment, offer: sdp.Media, *, fell_back: bool = False) -> Msrp:
+def mode_of(settings: Settings, treatment: Treatment, offer: sdp.Media, *, plain_end: bool = False) -> Msrp:
     """What an offered stream gets.
 
     Args:
-        fell_back: the same call had offered a=msrp-cema before, and was answered without it: this is the new offer of
-            RFC 6714 §4.2. Now it is known that the far end is plain RFC 4975, and only interworking can serve it.
+        plain_end: a=msrp-cema was offered in this call before, and was not answered. An offer without it, such as the
+            new one of RFC 6714 §4.2, is for a far end of plain RFC 4975, and only interworking can serve that.
     """
     if treatment is Treatment.E2E or not sdp.is_msrp(offer):
         return Msrp.CEMA
-    if settings.msrp is Msrp.CEMA and fell_back and offer.attribute(CEMA) is None:
+    if settings.msrp is Msrp.CEMA and plain_end and offer.attribute(CEMA) is None:
         return Msrp.AWARE
     return settings.msrp
 
@@ -48,10 +50,10 @@ def turns_aware(settings: Settings, mode: Msrp, offer: sdp.Media, answer: sdp.Me
     return sdp.setup_of_answer(answer) is sdp.Setup.PASSIVE
 
 
-def cema_refused(mode: Msrp, offer: sdp.Media, answer: sdp.Media) -> bool:
-    """a=msrp-cema was offered, forwarded, and not answered."""
+def cema_refused(mode: Msrp, offer: sdp.Media, answer: sdp.Media) -> bool | None:
+    """Whether a=msrp-cema was not answered; None where it was not offered, or not forwarded."""
     offered = sdp.is_msrp(offer) and offer.attribute(CEMA) is not None
-    return mode is Msrp.CEMA and offered and not answer.rejected and answer.attribute(CEMA) is None
+    return answer.attribute(CEMA) is None if mode is Msrp.CEMA and offered else None
 
 
 def own_path(local: Endpoint, session_id: str, *, secure: bool) -> str:

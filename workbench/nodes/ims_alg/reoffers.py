@@ -31,6 +31,7 @@ from workbench.nodes.ims_alg.edge import Edge
 from workbench.nodes.ims_alg.exchange import Establishment, acknowledged, answered, asked, started
 from workbench.nodes.ims_alg.orders import through
 from workbench.nodes.ims_alg.roles import Served, Situation
+from workbench.nodes.ims_alg.settings import Msrp
 from workbench.nodes.procedure import Await, Steps
 from workbench.protocols import sdp, sip
 
@@ -84,7 +85,7 @@ def _carried(edge: Edge, call: Call, leg: Leg, key: str, invite: sip.Request, of
     answerer = call.other(leg)
     if offer.media.rejected:
         yield from _taken_out(edge, call, answerer, key, invite, offer)
-    elif call.anchor is None or _falls_back(call, offer) or _asks_for_another(call.anchor, leg, offer):
+    elif call.anchor is None or _falls_back(call, call.anchor, offer) or _asks_for_another(call.anchor, leg, offer):
         yield from _established(edge, call, answerer, key, invite, offer)
     else:
         yield from _kept(edge, call, call.anchor, answerer, key, invite, offer)
@@ -179,9 +180,10 @@ def _asks_for_another(anchor: Anchor, leg: Leg, said: Said) -> bool:
     return sdp.reuse_of(said.media) is sdp.Reuse.NEW
 
 
-def _falls_back(call: Call, offer: Said) -> bool:
+def _falls_back(call: Call, anchor: Anchor, offer: Said) -> bool:
     """The new offer of RFC 6714 §4.2, without the a=msrp-cema that was not answered: nothing of before can serve it."""
-    return call.cema_refused and sdp.is_msrp(offer.media) and offer.media.attribute(msrp_paths.CEMA) is None
+    without = sdp.is_msrp(offer.media) and offer.media.attribute(msrp_paths.CEMA) is None
+    return call.plain_end and without and anchor.mode is not Msrp.AWARE
 
 
 def _check_same(end: End, said: Said) -> None:

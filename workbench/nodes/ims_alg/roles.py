@@ -3,6 +3,9 @@
 Legs are named by who is there: the offerer's and the answerer's. `a=setup` goes through four places (offer in, offer
 out, answer in, answer out), and the gateway takes a role on each leg: the complement of what its peer there settled on.
 
+Provisional: of §5.16.2 only row 5 was readable, as far as step 7 of its call flow; the other rows are general knowledge
+and design. The table is the one place to change.
+
 Source: TS 23.334 §5.16.2.2 (rows 1 to 4, 9, 10), §5.16.2.3 and §6.2.18.4 (rows 5 to 8); RFC 4145 §4.
 """
 
