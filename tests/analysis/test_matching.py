@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from crafted_calls import Crafted
+from counting import work
+from crafted_calls import PEER, UE, Crafted, send
 
 from workbench import scenarios
 from workbench.analysis.marks_bearers import SCENARIOS
@@ -36,3 +37,26 @@ def test_a_call_that_shows_nothing_matches_nothing(tmp_path: Path):
     """Two terminations and no more are under two marks in five."""
     report = Crafted("active", "active").report(tmp_path)
     assert report.scenario is None or report.scenario.score < 0.5
+
+
+@pytest.mark.parametrize("wrong", [False, True], ids=["right paths", "wrong paths"])
+def test_work_grows_with_the_messages_and_no_faster(tmp_path: Path, wrong: bool):
+    """Rules and matching of a call with four times as many messages take about four times the calls."""
+    from workbench.analysis.matching import match
+    from workbench.analysis.rules import check
+
+    def judged(count: int) -> int:
+        call = Crafted()
+        call.agrees("access", ("setup:active", f"path:msrp://{UE}/a;tcp"),
+                    ("setup:passive", f"path:msrp://{PEER}/b;tcp"))
+        access = call.talk("access").opens(at=1.0)
+        core = call.talk("core", by_gateway=True, isn=(5, 6)).opens(at=1.0002)
+        for number in range(count):
+            for talk in (access, core):
+                talk.put(0, 0x18, send(f"t{number:06}", f"msrp://{PEER}/{number if wrong else 'b'};tcp",
+                                       f"msrp://{UE}/a;tcp"), at=2.0 + number / 1000)
+        report = call.add(access, core).report(tmp_path)
+        return work(lambda: (check(report), match(report)))[0]
+
+    few, many = judged(200), judged(800)
+    assert many < 5 * few

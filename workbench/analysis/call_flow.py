@@ -46,7 +46,7 @@ class CallFlow:
         dialog = self._last if last else self._first
         return next((one for one in dialog.described if one.role == role), None) if dialog is not None else None
 
-    @property
+    @cached_property
     def answered(self) -> bool:
         """Each of the outer legs has an answer."""
         return all(self._one("answer", last=last) is not None for last in (False, True))
@@ -104,7 +104,7 @@ class CallFlow:
         return {end.side: end.setup_at(float("inf")) for context in self._contexts[:1]
                 for end in context.terminations.values()}
 
-    @property
+    @cached_property
     def all_roles(self) -> list[list[str]]:
         """The roles at each gateway."""
         return [[end.setup_at(float("inf")) for end in context.terminations.values()] for context in self._contexts]
@@ -114,30 +114,30 @@ class CallFlow:
         """As in the session."""
         return self._call.session.handling
 
-    @property
+    @cached_property
     def bearers(self) -> set[str]:
         """The bearer types that gateways were told at last."""
         return {end.bearer for context in self._contexts for end in context.terminations.values()}
 
-    @property
+    @cached_property
     def first_bearers(self) -> set[str]:
         """Those that they were told at first."""
         return {end.locals[0].media.proto for context in self._contexts for end in context.terminations.values()
                 if end.locals}
 
-    @property
+    @cached_property
     def reconfigured(self) -> bool:
         """A termination became another kind of bearer."""
         return any(end.locals and end.locals[0].media.proto != end.bearer
                    for context in self._contexts for end in context.terminations.values())
 
-    @property
+    @cached_property
     def released(self) -> bool:
         """Every termination was subtracted."""
         ends = [end for context in self._contexts for end in context.terminations.values()]
         return bool(ends) and all(end.subtracted is not None for end in ends)
 
-    @property
+    @cached_property
     def release_reported(self) -> bool:
         """A Notify tells of a released bearer."""
         return any(released(end, 0.0) for context in self._contexts for end in context.terminations.values())
@@ -166,13 +166,13 @@ class CallFlow:
         outgoing = next((one for one in self._attempts if one.by_gateway), None)
         return (incoming, outgoing) if incoming is not None and outgoing is not None else None
 
-    @property
+    @cached_property
     def triggered(self) -> bool:
         """The first SYN that came in came before the first one that went out."""
         pair = self._pair()
         return pair is not None and pair[0].connection.seen[0] <= pair[1].connection.seen[0]
 
-    @property
+    @cached_property
     def held_back(self) -> bool:
         """The gateway answered the SYN that came in only when its own was answered."""
         pair = self._pair()
@@ -195,7 +195,7 @@ class CallFlow:
         return [message.value for leg, span, _ in self._call.legs if span is not None
                 for message in self._report.on(leg) if isinstance(message.value, msrp.Request | msrp.Response)]
 
-    @property
+    @cached_property
     def carried(self) -> bool:
         """Each leg with a connection carried MSRP, and there are at least two."""
         legs = {leg.name for leg, span, _ in self._call.legs if span is not None}
@@ -203,14 +203,14 @@ class CallFlow:
                  and any(message.protocol == "MSRP" for message in self._report.on(leg))}
         return len(shown) > 1 and shown == legs
 
-    @property
+    @cached_property
     def longest(self) -> int:
         """Octets of the longest message, all its chunks together."""
         sizes = [int(total) for one in self._said if isinstance(one, msrp.Request)
                  and (total := (one.get("Byte-Range") or "").rpartition("/")[2]).isdecimal() and len(total) < 16]
         return max(sizes, default=0)
 
-    @property
+    @cached_property
     def unknown_sessions(self) -> bool:
         """Somebody answered 481."""
         return any(isinstance(one, msrp.Response) and one.status == 481 for one in self._said)

@@ -14,7 +14,7 @@ from workbench.errors import MalformedMessageError
 from workbench.net.packets import ACK, FIN, RST, SYN, Ip, Tcp, decode_ip, encode_ip
 from workbench.net.values import Endpoint
 
-MOST_SEGMENTS = 2048
+MOST_SEGMENTS = 1024
 _MOST_FRAGMENTED = 256
 _MOST_FRAGMENTS = 128
 _ETHER_IP, _ETHER_IP6 = 0x0800, 0x86DD

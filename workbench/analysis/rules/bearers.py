@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from workbench.analysis.sessions import Call
 
 
+# A call has a handful of connections; what is made to look like one with thousands is not looked at to the end.
+_MOST_SPANS = 128
+
+
 class Attempt(msgspec.Struct, frozen=True):
     """A connection of a call, seen from its gateway where it has one.
 
@@ -73,7 +77,7 @@ class Attempt(msgspec.Struct, frozen=True):
 
 def attempts(call: Call) -> Iterator[Attempt]:
     """Every connection of a call whose beginning was seen; one between two gateways comes once for each."""
-    for span in call.spans:
+    for span in call.spans[:_MOST_SPANS]:
         ends: list[TerminationSeen | None] = [*span.terminations]
         for termination in ends or [None]:
             content = span.content(termination)

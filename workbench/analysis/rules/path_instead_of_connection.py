@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # How long a connection may take to come.
 _PATIENCE = 5.0
+_MOST_DESCRIBED = 64
+_MOST_OPENED = 64
 
 
 def _find(report: Report) -> Iterator[Evidence]:
@@ -35,11 +37,11 @@ def _find(report: Report) -> Iterator[Evidence]:
         gateways = {end.local for context in call.contexts for end in context.terminations.values()}
         for dialog in call.dialogs:
             told: set[int] = set()
-            for one in dialog.described:
+            for one in dialog.described[:_MOST_DESCRIBED]:
                 place = _place(one)
                 if place is None or one.endpoint not in gateways or place == one.endpoint:
                     continue
-                past = [content.connection for content in opened.get(place, ())
+                past = [content.connection for content in opened.get(place, ())[:_MOST_OPENED]
                         if content.connection.number not in told and _is_from(content.connection, one)]
                 for connection in past:
                     told.add(connection.number)

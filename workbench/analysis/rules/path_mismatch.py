@@ -20,16 +20,37 @@ if TYPE_CHECKING:
     from workbench.analysis.sessions import Call
 
 _NO_SESSION = 481
+_MOST_LEGS, _MOST_DESCRIBED, _MOST_ASKED, _MOST_KNOWN = 64, 32, 10_000, 1000
+
+
+class _Given(msgspec.Struct):
+    """What one side of a leg gave out as its path, in order of time."""
+
+    described: list[tuple[Described, Path]]
+    known: dict[tuple[int, Uri], bool] = {}
+
+    def until(self, time: float) -> list[tuple[Described, Path]]:
+        """What had been given out by then."""
+        return [one for one in self.described if one[0].draft.time <= time]
+
+    def names(self, uri: Uri, given: list[tuple[Described, Path]]) -> bool:
+        """The URI is one of them, in all its parts."""
+        key = (len(given), uri)
+        if key not in self.known:
+            if len(self.known) > _MOST_KNOWN:
+                self.known.clear()
+            self.known[key] = any(equal(uri, one) for _, path in given for one in path)
+        return self.known[key]
 
 
 class _Asked(msgspec.Struct):
-    """A request, what became of it, and which paths the side that got it had given out."""
+    """A request that names none of the paths that were given out to its sender, and what became of it."""
 
     leg: Leg
     message: Message
     value: msrp.Request
     to_gateway: bool
-    paths: list[Described]
+    given: list[tuple[Described, Path]]
     response: Message | None = None
 
     @property
@@ -55,18 +76,21 @@ def _find(report: Report) -> Iterator[Evidence]:
 
 
 def _requests(report: Report, call: Call) -> Iterator[_Asked]:
-    for leg, span, termination in call.legs:
+    for leg, span, termination in call.legs[:_MOST_LEGS]:
         local = termination.local if termination is not None else None
         if span is None or termination is None or local is None:
             continue
-        ours, theirs = said_on(call, termination, span)
+        ours, theirs = (_Given([(one, path) for one in said[-_MOST_DESCRIBED:] if (path := _path(one))], {})
+                        for said in said_on(call, termination, span))
         held: dict[str, _Asked] = {}
         for message in report.on(leg):
             value = message.value
-            to_gateway = (message.destination.address, message.destination.port) == (local.host, local.port)
             if isinstance(value, msrp.Request) and not message.error:
-                paths = [one for one in (ours if to_gateway else theirs) if one.draft.time <= message.time]
-                held.setdefault(value.transaction, _Asked(leg, message, value, to_gateway, paths))
+                to_gateway = (message.destination.address, message.destination.port) == (local.host, local.port)
+                side = ours if to_gateway else theirs
+                given = side.until(message.time)
+                if given and not side.names(value.to_path[0], given) and len(held) < _MOST_ASKED:
+                    held.setdefault(value.transaction, _Asked(leg, message, value, to_gateway, given))
             elif isinstance(value, msrp.Response) and value.transaction in held:
                 asked = held[value.transaction]
                 asked.response = asked.response or message
@@ -74,13 +98,11 @@ def _requests(report: Report, call: Call) -> Iterator[_Asked]:
 
 
 def _judged(asked: _Asked) -> Evidence | None:
-    given = [(one, path) for one in asked.paths if (path := _path(one))]
-    first = asked.value.to_path[0]
-    exact = any(equal(first, uri) for _, path in given for uri in path)
+    first, given = asked.value.to_path[0], asked.given
     similar = any(equal(first, uri, Matching.SESSION_ID) for _, path in given for uri in path)
     refused = asked.status == _NO_SESSION
     # Whoever compares session-ids alone takes the one with another authority, and says so by its 200.
-    if not given or exact or (similar and not refused) or (not refused and asked.status):
+    if not refused and (similar or asked.status):
         return None
     frames = (*given[-1][0].draft.frames, *asked.message.frames,
               *(asked.response.frames if asked.response is not None else ()))

@@ -13,6 +13,7 @@ from workbench.protocols.sdp import setup_of_answer, setup_of_offer
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
 
+_MOST_DIALOGS = 16
 # What a middle that ends TLS itself would have to replace by its own.
 _IDENTITIES = ("fingerprint", "key-mgmt", "tls-id")
 
@@ -22,9 +23,9 @@ def _find(report: Report) -> Iterator[Evidence]:
         if any(is_tls(end.bearer) for context in call.contexts for end in context.terminations.values()):
             continue    # the gateway ends TLS: each leg has its own roles
         told: set[tuple[str, int]] = set()
-        for one, other in combinations(call.dialogs, 2):
+        for one, other in combinations(call.dialogs[:_MOST_DIALOGS], 2):
             for first in one.described[:64]:
-                second = next((there for there in other.described if _same_stream(first, there)), None)
+                second = next((there for there in other.described[:64] if _same_stream(first, there)), None)
                 if second is None or (first.role, first.index) in told:
                     continue
                 said, changed = _setup(first), _setup(second)
