@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import programs
 import pytest
 
 from workbench import scenarios
-from workbench.views import report_html
+from workbench.views import heat_map_html, report_html
+from workbench.views.heat_map import HEAT_STYLE
+from workbench.views.widgets.grid import GRID_SCRIPT
 
 
 @pytest.fixture(scope="module")
@@ -79,4 +83,35 @@ def test_narrow_screens_do_not_scroll_sideways(browser: Any, address: str, width
     page = browser.new_page(viewport={"width": width, "height": 800})
     page.goto(address)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.close()
+
+
+STAGE = """<!doctype html><meta charset="utf-8"><style>%s</style><div id="at"></div><script>
+%s
+const held={markup:%s,why:'',wide:2,selected:-1},heard={};
+const model={get:name=>held[name],on:(name,do_)=>{(heard[name]=heard[name]||[]).push(do_)},save_changes:()=>{},
+  set:(name,value)=>{held[name]=value;if(name==='selected'){held.why='cell '+value;
+    (heard['change:why']||[]).forEach(one=>one());}}};
+render({model,el:document.getElementById('at')});
+</script>"""
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_table_of_calls_is_walked_by_keyboard(browser: Any) -> None:
+    """One cell is in the tab order, arrow keys go on without leaving a row at its end, and why is told."""
+    cells = tuple(tuple(SimpleNamespace(works=a == b, why=f"{a}{b}") for b in range(2)) for a in range(2))
+    table = SimpleNamespace(title="calls", rows=("one", "two"), columns=("one", "two"), cells=cells)
+    page = browser.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    script = GRID_SCRIPT.replace("export default {render};", "")
+    page.set_content(STAGE % (HEAT_STYLE, script, json.dumps(heat_map_html(table, buttons=True, style=False))))
+    buttons = page.locator("button.c")
+    assert [buttons.nth(at).get_attribute("tabindex") for at in range(4)] == ["0", "-1", "-1", "-1"]
+    buttons.nth(0).click()
+    for key, chosen in (("ArrowRight", 1), ("ArrowRight", 1), ("ArrowDown", 3), ("ArrowDown", 3), ("ArrowLeft", 2)):
+        page.keyboard.press(key)
+        pressed = [at for at in range(4) if buttons.nth(at).get_attribute("aria-pressed") == "true"]
+        assert pressed == [chosen], key
+    assert page.locator("[role=status]").inner_text() == "cell 2" and errors == []
     page.close()

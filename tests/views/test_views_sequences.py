@@ -12,6 +12,7 @@ from view_samples import report as sample
 from workbench import scenarios
 from workbench.analysis.segments import LegSegment
 from workbench.analysis.values import Handling, Session
+from workbench.views.palette import COLOURS, TEXT_COLOURS
 from workbench.views.sequences import (
     MOVED,
     OWN,
@@ -147,6 +148,12 @@ def test_the_figure_shows_every_segment() -> None:
     segments = [trace for trace in figure.data if trace.name.endswith("segments")]
     assert sum(len(trace.x) for trace in segments) == sum(1 for row in rows if row.size or row.kind != "ACK")
     assert len({trace.marker.symbol for trace in segments}) == len({trace.line.dash for trace in segments}) == 2
+
+
+def test_colours_of_legs_can_be_seen() -> None:
+    """Legs are drawn in colours that text may have: a contrast of 4.5 on paper (WCAG 1.4.11 asks for 3)."""
+    drawn = {trace.marker.color for trace in sequences_figure(run().report).data}
+    assert drawn <= {COLOURS[name][0] for name in TEXT_COLOURS} and len(drawn) == 2
 
 
 def test_no_connection() -> None:

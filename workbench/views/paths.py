@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from workbench.analysis.report import Report
     from workbench.analysis.values import Message, Session
 
-COLUMNS = ("leg", "who", "SDP", "a=path", "c= and m=", "agree", "msrp-cema", "To-Path", "From-Path", "answered")
+COLUMNS = ("leg", "who", "a=path", "c= and m=", "agree", "CEMA", "To-Path", "From-Path", "answered")
 _GATEWAYS = ("IMS-ALG", "IMS-AGW")
 # The slash in front of the session-id, behind `msrp://host:port`.
 _SESSION = re.compile(r"(?<=[^/:])/(?!/)")
@@ -59,8 +59,8 @@ class PathRow(msgspec.Struct, frozen=True):
         """The row's texts in the order of `COLUMNS`."""
         agree = "-" if self.agree is None else "yes" if self.agree else "no"
         return tuple(text or "-" for text in (
-            self.leg, self.who, self.said, self.path, self.address, agree, "yes" if self.cema else "no", self.to_path,
-            self.from_path, self.answered))
+            self.leg, f"{self.who}, {self.said}", self.path, self.address, agree, "yes" if self.cema else "no",
+            self.to_path, self.from_path, self.answered))
 
 
 class _Side(msgspec.Struct):
@@ -181,8 +181,8 @@ def paths_text(report: Report, session: str | None = None) -> str:
     blocks = []
     for row in rows:
         cells = dict(zip(COLUMNS, map(plain, row.cells()), strict=True))
-        lines = [f"{cells['leg']}, {cells['who']}, {cells['SDP']}"]
-        lines += [f"    {name:<10} {cells[name]}" for name in COLUMNS[3:]]
+        lines = [f"{cells['leg']}, {cells['who']}"]
+        lines += [f"    {name:<10} {cells[name]}" for name in COLUMNS[2:]]
         blocks.append("\n".join(lines))
     return "\n".join(blocks)
 
