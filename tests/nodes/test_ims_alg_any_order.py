@@ -105,3 +105,32 @@ def test_nothing_stays_behind(chosen, actions):
     given_up = not stage.alg._engine.in_service
     assert given_up or {context for context, _ in stage.names} <= set(stage.released()) | stage.refused
     assert stage.alg._procedures._sleeping == 0
+
+
+LINES = st.sampled_from([
+    "c=IN IP4", "c=IN IP4 $", "c=IN IP6 ::1", "c=IN IP4 a.b.example", "c=", "m=message $ TCP/MSRP *",
+    "m=message 70000 TCP/MSRP *", "m=message 5000/2 TCP/MSRP *", "m=message 5000 TCP *", "m=",
+    "a=path:", "a=path:msrp://[::1]:5/x;tcp",
+    "a=path:msrp://h:1/x;tcp  msrp://h:2/y;tcp", "a=setup:", "a=setup:both", "a=setup: active", "a=fingerprint:",
+    "a=fingerprint:sha-256", "a=3ge2ae:requested", "a=msrp-cema:yes", "a=sendonly:", "o=x", "v=0",
+    "a=connection:maybe"])
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(LINES, max_size=4), st.integers(0, 9), st.booleans(), st.sampled_from(Msrp), st.booleans())
+def test_odd_descriptions_are_refused_or_carried(lines, at, ue_offers, mode, as_answer):
+    """Lines that should not be there, in an offer, an answer and a re-offer: nothing is raised, every INVITE ends."""
+    stage = Stage(msrp=mode, modifies_setup=True, nat=True)
+    offerer, answerer = (stage.ue, stage.peer) if ue_offers else (stage.peer, stage.ue)
+    plain = message().split("\r\n")
+    odd = "\r\n".join([*plain[:at], *lines, *plain[at:]])
+    first = offerer.invites(BOB if ue_offers else ALICE, message() if as_answer else odd)
+    if answerer.requests("INVITE"):
+        answerer.answers(odd if as_answer else message(setup="passive"))
+    assert offerer.status(first) is not None
+    if offerer.status(first) == 200:
+        offerer.acknowledges()
+        again = answerer.asks("INVITE", odd)
+        if offerer.requests("INVITE"):
+            offerer.answers(odd)
+        assert answerer.status(again) is not None

@@ -217,6 +217,16 @@ def test_an_order_starts_tcp_after_offer_and_answer():
         assert [(order.side, order.signals) for order in stage.orders[count:]] == [(opens, (establish,))]
 
 
+def test_tcp_that_cannot_be_started_ends_the_call():
+    """The gateway refuses the order to open: BYE on both sides, Subtract; never a call that hangs."""
+    stage = Stage(starts_tcp=StartsTcp.SIGNAL)
+    offerer, answerer = call(stage, "active", "passive")
+    stage.refuses = [501]
+    offerer.acknowledges()
+    assert [party.requests()[-1].method for party in (offerer, answerer)] == ["BYE", "BYE"]
+    assert stage.released() == [stage.orders[1].context]
+
+
 def test_no_order_starts_tcp_in_merge_mode_or_with_interlinkage():
     """R-5.16.2.3-10, R-5.16.2.2-4: both come in, or one makes the other: nothing is ordered."""
     establish = registry().wire_name("tcp-establish")

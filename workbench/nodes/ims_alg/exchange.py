@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from workbench.net.values import Command
+from workbench.net.values import Command, Note
 from workbench.nodes.ims_alg import judging, msrp_paths, releasing, rewriting, roles
 from workbench.nodes.ims_alg.calls import ACCESS, Anchor, Call, End, Leg, Rejected, Said, Treatment
 from workbench.nodes.ims_alg.edge import Edge
@@ -251,8 +251,9 @@ def started(edge: Edge, call: Call, anchor: Anchor) -> Steps:
             if end.point.setup is sdp.Setup.ACTIVE:
                 yield from edge.iq.start_tcp(
                     anchor, end, f"Establish TCP connection at {end.name} [TS 23.334 §5.16.2.2]")
-    except Rejected:
-        yield from releasing.lost(edge, call)
+    except Rejected as rejected:
+        yield Note(f"TCP can't be started: {rejected.why}")
+        yield from releasing.over(edge, call, "TCP could not be started: the session is released", rejected.why)
 
 
 def _abandoned(edge: Edge, call: Call, leg: Leg, request: sip.Request, key: str, response: Any) -> Steps:
