@@ -21,6 +21,7 @@ from workbench.net.values import (
     StreamFailed,
     StreamOpened,
 )
+from workbench.nodes.nat import Behaviour
 from workbench.nodes.orders import Call, HangUp, ReOffer, SendText
 from workbench.nodes.ue.discovery import LINGER_SECONDS, PATIENCE_SECONDS
 from workbench.protocols import sdp, sip, stun
@@ -230,6 +231,16 @@ def test_garbage_of_a_server_never_escapes(portions, begins):
     line.later(PATIENCE_SECONDS + 1)
     line.take()
     assert any(b"INVITE" in c.data for c in line.all if hasattr(c, "data"))
+
+
+@pytest.mark.parametrize("discovers", [STUN, None])
+@pytest.mark.parametrize("filtering", list(Behaviour))
+def test_behind_a_nat(filtering, discovers):
+    """A passive UE is reached at its mapped address if its NAT lets anybody in, and never at its own one."""
+    pair = Pair({"discovers": discovers, "offers": "actpass"}, {"answers": "active"}, behind=filtering)
+    pair.asks("A", Call("sip:b@one.example"), SendText("hello")).until(30)
+    reached = discovers is not None and filtering is Behaviour.ENDPOINT_INDEPENDENT
+    assert pair.heard("B") == (["hello"] if reached else [])
 
 
 @pytest.mark.parametrize("answers", ["active", "passive"])

@@ -331,6 +331,19 @@ def test_an_anchored_offer(a, b, statuses):
     assert pair.heard("B") == ([] if statuses == [488] else ["hello"])
 
 
+@pytest.mark.parametrize("b", ["plain", "sessmatch"])
+@pytest.mark.parametrize("a", MODELS)
+def test_a_path_that_was_changed_on_the_way(a, b):
+    """Table 4.B: B names A as it was told to; who compares whole URIs answers 481, and B's person hears of it."""
+    pair = Between("A", (f"msrp://{HOSTS['A']}", "msrp://192.0.2.1"), a={"msrp": a}, b={"msrp": b})
+    pair.asks("A", Call("sip:b@one.example")).until(2)
+    pair.asks("B", SendText("hello")).until(10)
+    assert pair.heard("A") == (["hello"] if a == "sessmatch" else [])
+    assert any("failed: 481" in note for note in pair.notes("B")) is (a != "sessmatch")
+    over = "the media session is over: the peer does not know the MSRP session"
+    assert (over in pair.notes("B")) is (a != "sessmatch")
+
+
 def test_a_fallback_on_the_wire():
     """O4: B does plain MSRP, c= of its answer was changed: A offers again without msrp-cema, and they talk."""
     pair = Between("B", (f"c=IN IP4 {HOSTS['B']}", "c=IN IP4 192.0.2.1"),

@@ -29,6 +29,7 @@ from workbench.net.values import (
     Woke,
 )
 from workbench.net.virtual import VirtualNetwork
+from workbench.nodes.nat import Behaviour, Nat
 from workbench.nodes.orders import Call
 from workbench.nodes.stun_server import StunServer
 from workbench.nodes.ue import UserEquipment
@@ -234,22 +235,31 @@ class Pair:
     Args:
         a, b: their settings, beside who they are.
         seed: what all follows from.
+        behind: A sits behind a NAT with endpoint-independent mapping and this filtering; only A can call then.
         wire: the quality of the wire.
     """
 
     def __init__(
         self, a: dict[str, object] | None = None, b: dict[str, object] | None = None, *, seed: int = 1,
-        **wire: float,
+        behind: Behaviour | None = None, **wire: float,
     ) -> None:
         self.nodes: dict[str, Any] = {"STUN": StunServer("STUN", address=STUN)}
         for name, other, settings in (("A", "B", a), ("B", "A", b)):
             source = Source(seed, name)
             identity = Identity.self_signed(f"{name.lower()}.example", source)
             self.nodes[name] = UserEquipment(
-                name, uri=f"sip:{name.lower()}@one.example", address=HOSTS[name], proxy=Endpoint(HOSTS[other], 5060),
+                name, uri=f"sip:{name.lower()}@one.example",
+                address="10.0.0.10" if behind and name == "A" else HOSTS[name], proxy=Endpoint(HOSTS[other], 5060),
                 source=source, identity=identity, presents=identity, registers=False,
                 **{"media_security": False, **(settings or {})})  # type: ignore[arg-type]
-        plan = Plan(tuple(Host(name, (Foot("wire", host),)) for name, host in HOSTS.items()), (Wire("wire", **wire),))
+        hosts = {name: Host(name, (Foot("wire", host),)) for name, host in HOSTS.items()}
+        if behind is not None:
+            hosts["A"] = Host("A", (Foot("home", "10.0.0.10", next_hop="10.0.0.1"),))
+            hosts["NAT"] = Host("NAT", (Foot("home", "10.0.0.1"), Foot("wire", HOSTS["A"])))
+            self.nodes["NAT"] = Nat(
+                "NAT", inside_wire="home", inside="10.0.0.1", outside_wire="wire", outside=HOSTS["A"],
+                mapping=Behaviour.ENDPOINT_INDEPENDENT, filtering=behind, source=Source(seed, "NAT"))
+        plan = Plan(tuple(hosts.values()), (Wire("wire", **wire), Wire("home")))
         self.network = VirtualNetwork(plan, seed, taps=[self._tap])
         self.now = 0.0
         self.packets: list[Ip] = []
@@ -264,7 +274,7 @@ class Pair:
         self.did[name].append((self.now, happened))
         for command in self.nodes[name].handle(happened, self.now):
             self.did[name].append((self.now, command))
-            if isinstance(command, SendDatagram) and name != "STUN":
+            if isinstance(command, SendDatagram) and name in "AB":
                 command = msgspec.structs.replace(command, data=self._changed(name, command.data))
             if not isinstance(command, LogKeys):
                 self.network.carry(name, command, self.now)
