@@ -30,7 +30,7 @@ from workbench.net.values import (
     StreamOpened,
     Unlisten,
 )
-from workbench.nodes.orders import Call, ConnectAgain, HangUp, Register, SendText
+from workbench.nodes.orders import Call, CloseMedia, ConnectAgain, HangUp, Register, ReOffer, SendFile, SendText
 from workbench.nodes.ue import PATIENCE_SECONDS
 from workbench.protocols import sdp, sip
 
@@ -451,10 +451,10 @@ def test_an_old_request_is_refused():
 
 
 @pytest.mark.parametrize(("method", "status"), [
-    ("INVITE", 488), ("INFO", 405), ("OPTIONS", 405), ("UPDATE", 405), ("REFER", 405), ("FROBNICATE", 501)])
+    ("INVITE", 200), ("INFO", 405), ("OPTIONS", 405), ("UPDATE", 405), ("REFER", 405), ("FROBNICATE", 501)])
 @pytest.mark.parametrize("inside", [True, False])
 def test_unknown_requests_are_answered(method, status, inside):
-    """488 to a re-INVITE, 405 to what is known and not done, 501 to the rest; Allow says what is done."""
+    """405 to what is known and not done, 501 to the rest, and Allow says what is done. A re-INVITE is done."""
     line, _ = Line().called()
     if inside:
         line.within(method)
@@ -628,7 +628,7 @@ class Wire:
         state = self.streams.get(stream) if stream is not None else None
         match what:
             case "ask":
-                line.asked([Call(BOB), SendText("text"), HangUp(), HangUp(1), Register()][value % 5])
+                line.asked(ORDERS[value % len(ORDERS)])
             case "invite":
                 proto = "TCP/TLS/MSRP" if self.secure else "TCP/MSRP"
                 body = offer(["active", "passive", "actpass"][value % 3], proto, 30000, *(
@@ -638,15 +638,21 @@ class Wire:
             case "cancel" if hasattr(line, "invite"):
                 line.says(cancel_of(line.invite), "invite1")
             case "within" if line.dialog is not None:
-                line.within(["BYE", "INFO", "INVITE"][value % 3])
+                line.within(["BYE", "INFO"][value % 2])
+            case "again" if line.dialog is not None:
+                line.dialog, request = line.dialog.request(
+                    "INVITE", contact=f"<sip:bob@{PROXY}>", body=self.new_offer(value).encode())
+                line.says(request)
+            case "ack" if line.dialog is not None:
+                line.says(line.dialog.ack(self.new_offer(value).encode() if value % 2 else b""))
             case "answer" if self.waiting:
                 request = self.waiting.pop(0)
                 proto = "TCP/TLS/MSRP" if self.secure else "TCP/MSRP"
                 body = answer(["passive", "active"][value % 2], proto, 30000, *(
                     [f"a=fingerprint:{PRINT}"] if self.secure else []))
-                status = [200, 200, 200, 180, 486][value % 5]
+                status = ([200, 200, 491, 500, 180] if request.to_tag else [200, 200, 200, 180, 486])[value % 5]
                 response = line.answers(request, status, body if request.method == "INVITE" else "")
-                if request.method == "INVITE" and status == 200:
+                if request.method == "INVITE" and status == 200 and not request.to_tag:
                     line.dialog = sip.Dialog.of_callee(request, response)
             case "offered" if self.listening:
                 self.number += 1
@@ -675,6 +681,17 @@ class Wire:
                 line.now = until
         self.obey()
 
+    def new_offer(self, value: int) -> str:
+        """A description inside the call: none, the same end, other ends, on hold, taken away, or hostile."""
+        proto = "TCP/TLS/MSRP" if self.secure else "TCP/MSRP"
+        more = [f"a=fingerprint:{PRINT}"] if self.secure else []
+        setup = ["active", "passive", "actpass"][value % 3]
+        path = f"msrp://198.51.100.1:30000/{['bob', 'other', 'third'][value % 3]};tcp"
+        return [
+            "", offer(setup, proto, 30000, *more), offer(setup, proto, 30000, *more, path=path),
+            offer(setup, proto, 30000, *more, "a=sendonly"), offer(setup, proto, 0, *more), "nonsense",
+            offer("passive", proto, 30000, *more, path=path)][value % 7]
+
     def obey(self) -> None:
         for command in self.line.take():
             match command:
@@ -683,7 +700,9 @@ class Wire:
                     if isinstance(message, sip.Request) and message.method != "ACK":
                         self.waiting.append(message)
                     elif isinstance(message, sip.Response) and message.status == 200 and message.method == "INVITE":
-                        self.line.dialog = sip.Dialog.of_caller(self.line.invite, message)
+                        invite = getattr(self.line, "invite", None)
+                        if invite is not None and message.call_id == invite.call_id and message.cseq == invite.cseq:
+                            self.line.dialog = sip.Dialog.of_caller(invite, message)
                 case Listen(local=local):
                     self.listening.add(local)
                 case Unlisten(local=local):
@@ -710,7 +729,12 @@ class Wire:
 # Those that lead deeper into a call come more often.
 STEPS = [
     "ask", "ask", "invite", "answer", "answer", "offered", "opened", "opened", "data", "within", "cancel", "failed",
-    "ended", "closed", "time",
+    "ended", "closed", "time", "again", "again", "ack",
+]
+
+ORDERS = [
+    Call(BOB), SendText("text"), HangUp(), HangUp(1), Register(), Call(BOB), SendFile(5000), ReOffer(), ReOffer("new"),
+    ReOffer("new", setup="actpass"), ReOffer(hold=True), CloseMedia(), CloseMedia("reset"),
 ]
 
 

@@ -156,11 +156,11 @@ def test_a_lost_connection_is_made_anew(how):
 
 @SIDES
 @pytest.mark.parametrize("body", [
-    "", "nonsense", "v=0\r\n", offer(port=70000), offer(path="http://x/"), offer(proto="TCP/BFCP"),
+    "nonsense", "v=0\r\n", offer(port=70000), offer(path="http://x/"), offer(proto="TCP/BFCP"),
     offer(proto="TCP/TLS/MSRP"), offer() + "m=audio 1 RTP/AVP 0\r\n", offer("passive", path="msrp://name/x;tcp"),
     offer("passive", port=31000, path="msrp://192.0.2.9:31000/x;tcp").replace("a=msrp-cema\r\n", ""),
     offer().replace("c=IN IP4 198.51.100.1\r\n", ""), offer("passive", port=31000).replace("IP4 198.51", "IP4 x.198"),
-], ids=["none", "nonsense", "no stream", "port", "path", "BFCP", "TLS", "two", "no port", "A1", "no c=", "name"])
+], ids=["nonsense", "no stream", "port", "path", "BFCP", "TLS", "two", "no port", "A1", "no c=", "name"])
 def test_an_offer_that_cant_be_taken_changes_nothing(passive, body):
     """RFC 3261 §14.2: 488, and the session is as it was: messages still pass, and BYE still ends it."""
     call = InCall(passive=passive)
@@ -260,6 +260,90 @@ def test_the_peers_contact_is_the_new_target():
     call.line.says(request).hears_status(200)
     call.acknowledges()
     assert call.line.asked(HangUp()).hears_request("BYE").uri == "sip:bob@192.0.2.200"
+
+
+# Bob leaves the offer to us
+
+def asked_for_offer(*, passive: bool) -> tuple[InCall, sdp.Media]:
+    call = InCall(passive=passive)
+    call.re_invites("")
+    response = call.line.hears_status(200)
+    call.line.does_nothing()
+    return call, stream_of(response.body)
+
+
+def answered_in_ack(call: InCall, body: str) -> Line:
+    assert call.line.dialog is not None
+    return call.line.says(call.line.dialog.ack(body.encode()))
+
+
+@SIDES
+def test_an_invite_without_offer_gets_ours(passive):
+    """RFC 3261 §14.2: the 2xx has our offer, to keep the connection; the answer in the ACK settles it."""
+    call, ours = asked_for_offer(passive=passive)
+    assert ours.attribute("path") == call.path
+    assert ours.attribute("setup") == ("actpass" if passive else "active")
+    assert ours.attribute("connection") == "existing"
+    answered_in_ack(call, answer("active", port=9) if passive else answer()).does_nothing()
+    call.line.later(40).does_nothing()
+    call.line.within("BYE").hears_status(200)
+
+
+def test_the_answer_in_the_ack_may_name_another_end():
+    """As in a 200: another connection."""
+    call, _ = asked_for_offer(passive=False)
+    answered_in_ack(call, answer(path=OTHER))
+    ended, opened = call.line.take()
+    assert isinstance(ended, EndStream)
+    assert isinstance(opened, OpenStream)
+
+
+@pytest.mark.parametrize("body", ["", "nonsense", answer("actpass"), answer(path="nothing")])
+def test_an_ack_without_a_usable_answer_ends_the_call(body):
+    """There is an offer without an answer, so there is no agreement: BYE."""
+    call, _ = asked_for_offer(passive=False)
+    answered_in_ack(call, body)
+    call.line.hears_request("BYE")
+
+
+def test_an_offer_that_gets_no_ack_ends_the_call():
+    """RFC 3261 §13.3.1.4: BYE; and the next call is a call like any other."""
+    call, _ = asked_for_offer(passive=True)
+    call.line.waits(40)
+    bye = call.line.hears_request("BYE")
+    call.line.answers(bye, 200)
+    call.line.does(Unlisten, EndStream(call.stream)).does_nothing()
+    call.line.calls(offer())
+    call.line.hears_status(180)
+
+
+def test_bye_instead_of_the_ack():
+    """The peer hangs up while our offer waits for its answer: all is over, and a late ACK starts nothing."""
+    call, _ = asked_for_offer(passive=True)
+    dialog = call.line.dialog
+    assert dialog is not None
+    call.line.within("BYE").hears_status(200)
+    call.line.does(Unlisten, EndStream(call.stream))
+    call.line.says(dialog.ack(answer().encode())).does_nothing()
+
+
+def test_no_second_offer_before_the_ack():
+    """RFC 3261 §14.2: 500 with Retry-After while the first one is not settled."""
+    call, _ = asked_for_offer(passive=True)
+    call.re_invites(call.agreed)
+    assert call.line.hears_status(500).headers.get("Retry-After") == "5"
+
+
+def test_a_lost_connection_is_offered_anew():
+    """There is nothing to keep, so our offer has a new port and path, and a=connection:new."""
+    call = InCall(passive=True)
+    call.line.sees(StreamClosed(call.stream, Failure.RESET)).does(Unlisten)
+    call.re_invites("")
+    ours = stream_of(call.line.hears_status(200).body)
+    assert ours.attribute("path") != call.path
+    assert ours.attribute("connection") == "new"
+    answered_in_ack(call, answer())
+    call.line.does(OpenStream)
 
 
 # Our offers

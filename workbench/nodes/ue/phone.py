@@ -102,6 +102,8 @@ class Phone:
                     commands.append(SendDatagram(self.settings.local, Endpoint(*to), data, why))
                 case sip.ResponseReceived(key=key, response=response):
                     commands += self.procedures.post(("sip", key), response, self.now)
+                case sip.AckReceived(key=key, request=request) if key is not None:
+                    commands += self.procedures.post(("ack", key), request.body, self.now)
                 case sip.TimedOut(key=key) if self.call is not None and self.call.answered == key:
                     # RFC 3261 §13.3.1.4: without an ACK for its 2xx, the call ends.
                     commands += [Note("no ACK"), *self.procedures.start(self._unacknowledged(self.call), self.now)]

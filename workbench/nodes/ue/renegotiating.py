@@ -9,16 +9,18 @@ Source: RFC 3261 §14, RFC 3264 §8, RFC 4145 §5, RFC 6135 §4, RFC 4975 §5.4 
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import msgspec
 
 from workbench.errors import PeerError
-from workbench.net.values import Note
+from workbench.net.values import Command, Note
 from workbench.nodes.orders import ReOffer
-from workbench.nodes.procedure import Steps
+from workbench.nodes.procedure import Await, Steps
 from workbench.nodes.ue import connecting, releasing, settling
 from workbench.nodes.ue.call import Call
 from workbench.nodes.ue.describing import Description, Peer, read_answer, read_offer
-from workbench.nodes.ue.phone import Phone
+from workbench.nodes.ue.phone import MEDIA, Phone
 from workbench.protocols import sdp, sip
 
 _MOST_BEARERS = 8
@@ -30,17 +32,10 @@ _STAYS = "the session stays as it was [RFC 3261 §14.1]"
 
 def re_offer(phone: Phone, call: Call, order: ReOffer) -> Steps:
     """Make a new offer, and do what its answer says."""
-    if order.connection == "new" or not call.bearer.media.alive:
-        call.candidate = yield from phone.new_bearer(call.bearer.protected)
-        yield from phone.discovered(call.candidate)
-    setup = phone.settings.insists or _setup_of_offer(phone, call, order)
-    if call.candidate is not None and setup is not sdp.Setup.ACTIVE:
-        yield from call.candidate.media.listen()
+    setup = yield from _prepared(phone, call, order)
 
     def describe() -> Description:
-        bearer = call.candidate or call.bearer
-        reuse = sdp.Reuse.NEW if call.candidate is not None else sdp.Reuse.EXISTING
-        return settling.offer(phone, call, bearer, setup, reuse=reuse, hold=order.hold)
+        return _offer(phone, call, setup, order.hold)
 
     kind = "new" if call.candidate is not None else "existing"
     ours, response = yield from settling.exchange(phone, call, describe, f"re-INVITE, a=connection:{kind}")
@@ -54,7 +49,23 @@ def re_offer(phone: Phone, call: Call, order: ReOffer) -> Steps:
         yield from call.drop_candidate(phone.now)
         yield Note(f"the new offer failed: {response.status}; {_STAYS}")
     else:
-        yield from _answered(phone, call, ours, response, order.hold)
+        yield from _answered(phone, call, ours, response.body, order.hold)
+
+
+def _prepared(phone: Phone, call: Call, order: ReOffer) -> Generator[Command | Await, object, sdp.Setup]:
+    """Our a=setup; a new media session is there if the offer needs one, and listens if it may be passive."""
+    if order.connection == "new" or not call.bearer.media.alive:
+        call.candidate = yield from phone.new_bearer(call.bearer.protected)
+        yield from phone.discovered(call.candidate)
+    setup = phone.settings.insists or _setup_of_offer(phone, call, order)
+    if call.candidate is not None and setup is not sdp.Setup.ACTIVE:
+        yield from call.candidate.media.listen()
+    return setup
+
+
+def _offer(phone: Phone, call: Call, setup: sdp.Setup, hold: bool) -> Description:
+    reuse = sdp.Reuse.NEW if call.candidate is not None else sdp.Reuse.EXISTING
+    return settling.offer(phone, call, call.candidate or call.bearer, setup, reuse=reuse, hold=hold)
 
 
 def _setup_of_offer(phone: Phone, call: Call, order: ReOffer) -> sdp.Setup:
@@ -66,9 +77,9 @@ def _setup_of_offer(phone: Phone, call: Call, order: ReOffer) -> sdp.Setup:
     return sdp.Setup.ACTIVE if call.role is sdp.Setup.ACTIVE else sdp.Setup.ACTPASS
 
 
-def _answered(phone: Phone, call: Call, ours: Description, response: sip.Response, hold: bool) -> Steps:
+def _answered(phone: Phone, call: Call, ours: Description, body: bytes, hold: bool) -> Steps:
     try:
-        theirs = read_answer(response.body, ours, insists=phone.settings.insists is not None)
+        theirs = read_answer(body, ours, insists=phone.settings.insists is not None)
         role = settling.role_of_offerer(phone, theirs)
         if role is sdp.Setup.ACTIVE and not theirs.removed:
             connecting.destination(phone.settings, ours.cema, theirs)
@@ -104,6 +115,9 @@ def re_answer(phone: Phone, call: Call, key: str, invite: sip.Request) -> Steps:
         yield from phone.refuse(
             key, invite, 500, "an earlier offer is not answered yet [RFC 3261 §14.2]", [("Retry-After", _RETRY_AFTER)])
         return
+    if not invite.body.strip():
+        yield from _offer_instead(phone, call, key, invite)
+        return
     try:
         offered = read_offer(invite.body)
         role = sdp.Setup.PASSIVE if offered.removed else settling.check_offer(phone, offered)
@@ -116,6 +130,24 @@ def re_answer(phone: Phone, call: Call, key: str, invite: sip.Request) -> Steps:
         yield from _keep(phone, call, key, invite, offered)
     else:
         yield from _renew(phone, call, key, invite, offered, role)
+
+
+def _offer_instead(phone: Phone, call: Call, key: str, invite: sip.Request) -> Steps:
+    """An INVITE without an offer gets ours in the 2xx; its answer stands in the ACK (RFC 3261 §13.2.1, §14.2)."""
+    call.negotiating = "theirs"
+    setup = yield from _prepared(phone, call, ReOffer())
+    if call.released:
+        yield from phone.refuse(key, invite, 487, "the call was released [RFC 3261 §15.1.2]")
+        return
+    ours = _offer(phone, call, setup, call.holding)
+    yield from _accept(phone, call, key, invite, ours.encode(), "the offer, since there was none")
+    body = None
+    while not isinstance(body, bytes):
+        if call.released:  # by BYE, or because no ACK came
+            return
+        body = yield Await((("ack", key), MEDIA))
+    call.negotiating = ""
+    yield from _answered(phone, call, ours, body, call.holding)
 
 
 def _keep(phone: Phone, call: Call, key: str, invite: sip.Request, offered: Peer) -> Steps:
