@@ -612,8 +612,10 @@ def test_garbage_on_the_media_port_never_escapes(portions, secure):
 class Wire:
     """What a network would do with a UE's commands: only what can happen next does, and TCP's rules are held."""
 
-    def __init__(self, secure: bool) -> None:
-        self.line = Line(media_security=secure, rings=3.0, offers="actpass" if secure else "active")
+    def __init__(self, secure: bool, slow: bool) -> None:
+        seconds = 1.0 if slow else 0.0
+        self.line = Line(media_security=secure, rings=3.0, offers="actpass" if secure else "active",
+                         accepts_after=seconds, connects_after=seconds)
         self.secure = secure
         self.listening: set[Endpoint] = set()
         self.streams: dict[Stream, str] = {}
@@ -738,11 +740,11 @@ ORDERS = [
 ]
 
 
-@given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 30)), max_size=40), st.booleans())
+@given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 30)), max_size=40), st.booleans(), st.booleans())
 @settings(max_examples=300, deadline=None)
-def test_any_order_of_events_is_survived(steps, secure):
+def test_any_order_of_events_is_survived(steps, secure, slow):
     """Orders, signalling, connections and time cross in every way: nothing is raised, no octet follows FIN."""
-    wire = Wire(secure)
+    wire = Wire(secure, slow)
     for what, value in steps:
         wire.step(what, value)
     wire.step("time", 2)

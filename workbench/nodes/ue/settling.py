@@ -167,8 +167,8 @@ def start(phone: Phone, call: Call, bearer: Bearer, ours: Description, theirs: P
     call.role = role
     bearer.peer_path = theirs.path
     if role is sdp.Setup.ACTIVE:
-        yield from phone.until(lambda: call.released, phone.settings.connects_after)
-        if call.released:
+        yield from phone.until(lambda: not _wanted(call, bearer), phone.settings.connects_after)
+        if not _wanted(call, bearer):
             return
         yield from bearer.media.connect(connecting.destination(phone.settings, ours.cema, theirs))
     else:
@@ -176,6 +176,11 @@ def start(phone: Phone, call: Call, bearer: Bearer, ours: Description, theirs: P
     yield from settle(phone, call, ours, theirs)
     yield from bearer.media.agree(theirs.media.fingerprints, phone.now)
     yield from phone.media_news(call)
+
+
+def _wanted(call: Call, bearer: Bearer) -> bool:
+    """The connection is still to be opened: the call has not ended, and no later offer has made another one."""
+    return not call.released and bearer is call.bearer and bearer.media.alive
 
 
 def settle(phone: Phone, call: Call, ours: Description, theirs: Peer) -> Steps:
