@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from agw_stage import ACCESS, EVENTS, PEER, UE, A, C, add, given, local, modify, remote, stream
+from agw_stage import ACCESS, EVENTS, PEER, UE, A, C, Peer, add, given, local, modify, remote, stream
+from gateway_stage import Full
 from packet_stage import Bench
 
 from workbench.net import packets
@@ -126,6 +127,34 @@ def test_latching_takes_the_source_of_the_first_syn():
     bench.passes(0.5)
     assert bench.dropped == [f"latched on {UE.host}"]
     assert len(bench.ends["Peer"].connections) == 1
+
+
+def test_a_latched_source_is_reported_where_that_is_asked_for():
+    """adr/rsac: the peer is not where Remote says; once, however many connections it opens from there."""
+    bench = Bench()
+    inside, _ = without_roles(bench, LATCH, ue=Endpoint("192.168.1.5", 9))
+    bench.orders(modify("ip/1/access/1", "Events = 7 { adr/rsac { Stream = 1 } }"))
+    bench.opens("UE", UE_SOURCE, inside)
+    bench.until(lambda: bench.ends["Peer"].last.up)
+    bench.passes(1.0)
+    assert bench.notified() == [("ip/1/access/1", "adr/rsac", {"nrsa": f"[{UE.host}]", "nrsp": "5555"})]
+
+
+def test_three_ends_are_no_relay():
+    """A relay has two ends: with a third one the gateway is an end of every connection, and says so."""
+    stage = Full(wires={ACCESS: "access"})
+    places = []
+    for number in range(3):
+        places.append(given(stage.orders(add(
+            "access", stream(local("TCP", None), remote("TCP", None, Endpoint(UE.host, 5000 + number)), realm=A),
+            context="$" if number == 0 else 1))))
+        claims = [command for command in stage.all if isinstance(command, ClaimPackets)]
+        assert len(claims) == min(number + 1, 2)
+    assert {command.local for command in stage.all if isinstance(command, UnclaimPackets)} == set(places[:2])
+    assert {command.local for command in stage.all if isinstance(command, Listen)} == set(places)
+    Peer(stage, Stream(places[0], UE_SOURCE)).connects()
+    assert [command.stream.local for command in stage.take() if isinstance(command, OpenStream)] == places[1:]
+    assert any(isinstance(command, Note) and "more than two ends: a proxy" in command.text for command in stage.all)
 
 
 def test_a_latch_ordered_again_learns_anew():

@@ -285,7 +285,7 @@ class Bearer(Connection):
         clause = MERGE_CLAUSE if carriages.merges(self) else TCP_CLAUSE
         self.order(AcceptStream(self.stream, f"incoming TCP at {self.termination}, {how} [{clause}]"))
         if self.setting.latch and self.stream.remote != self.setting.remote:
-            self.observe(Change.SOURCE)
+            self.observe(Change.SOURCE, self.stream.remote)
 
     def choose_carriage(self) -> None:
         """Packets or streams, as long as no connection is there."""

@@ -98,6 +98,8 @@ def merges(bearer: Bearer) -> bool:
 def _hindrance(bearer: Bearer) -> str:
     """Why packets can't be passed on."""
     ends = (bearer, *bearer.links)
+    if len(ends) > 2:
+        return "more than two ends"
     if any(one.setting.local.host not in one.means.policy.wires for one in ends):
         return "this network gives no packets"
     if any(one.setting.tls for one in ends):

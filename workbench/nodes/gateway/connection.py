@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbench.net.values import Command, EndStream, SendStream, Stream, UnclaimPackets, Unlisten
+from workbench.net.values import Command, Endpoint, EndStream, SendStream, Stream, UnclaimPackets, Unlisten
 from workbench.nodes.gateway.settings import Change, Means, Observed, Setting
 from workbench.nodes.gateway.states import State
 
@@ -79,9 +79,8 @@ class Connection:
             if self.carriage is None or not self.carriage.carry(command):
                 self.means.out.order(command)
 
-    def observe(self, change: Change) -> None:
+    def observe(self, change: Change, source: Endpoint | None = None) -> None:
         """Something that the controller may want to know."""
-        source = self.stream.remote if change is Change.SOURCE and self.stream is not None else None
         self.means.out.observed.append(Observed(self.context, self.termination, self.number, change, source))
 
     def write(self, octets: bytes, why: str) -> None:

@@ -1,9 +1,10 @@
 """Stateless TCP handling: packets pass between two endpoints with other addresses, and nothing else is changed.
 
-The gateway is no end of any connection: sequence numbers, options and flags are the peers' own. It originates nothing
-and reports nothing. What it keeps is where the peers are: the source of the last SYN that was let in at one endpoint,
-and at the other the address that was signalled, or latched. So one connection after another passes, from any port.
-Once it is released, payload passes no more; for `linger` seconds everything else does, so that peers can end in order.
+The gateway is no end of any connection: sequence numbers, options and flags are the peers' own. It originates nothing,
+and of connections it reports nothing. What it keeps is where the peers are: the source of the last SYN that was let in
+at one endpoint, and at the other the address that was signalled, or latched. So one connection after another passes,
+from any port. Once it is released, payload passes no more; for `linger` seconds everything else does, so that peers can
+end in order.
 
 Source: TS 23.334 §5.16.1, §5.4, §6.2.18.2; RFC 3022 §4.1 (what is changed), RFC 5508 §4.2 (ICMP errors).
 """
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from workbench.net import packets
 from workbench.net.values import Command, Drop, Endpoint, Note, SendPacket, Stream
+from workbench.nodes.gateway.settings import Change
 from workbench.nodes.gateway.states import State
 
 if TYPE_CHECKING:
@@ -121,6 +123,9 @@ class Relay:
 
     def _begin(self, source: Endpoint, far: Relay) -> None:
         """A SYN: whose connection it is from here on. One of the same two peers is a repetition, or crosses theirs."""
+        setting = self._bearer.setting
+        if setting.latch and source not in (setting.remote, self._latched):
+            self._bearer.observe(Change.SOURCE, source)
         self._latched = source
         self._mate, far._mate = far, self
         if source != self._peer or far._peer is None:
