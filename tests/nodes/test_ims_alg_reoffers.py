@@ -388,3 +388,34 @@ def test_e2ae_is_renegotiated_like_the_rest():
     orders = since(stage, lambda: renegotiate(
         stage, ue, peer, said(ue, stage, "active", **other), said(peer, stage, "passive")))
     assert [order.proto for order in orders if order.kind is Kind.ADD] == ["TCP", "TCP/TLS"]
+
+
+@pytest.mark.parametrize("path", [None, ANOTHER])
+def test_a_cancel_behind_the_other_side_s_answer_comes_too_late(path):
+    """What the peer has accepted is in force: 200 to CANCEL, the re-INVITE gets its 200, the call goes on."""
+    stage, ue, peer = running()
+    request = ue.asks("INVITE", said(ue, stage, "active", path=path, more=HOLD))
+    stage.holds = True
+    peer.answers(said(peer, stage, "passive", more=("a=recvonly",)))
+    ue.cancels(request)
+    while stage._held:
+        stage.grants()
+    assert ue.status(request) == 200
+    assert "peer BYE" not in stage.log
+
+
+@pytest.mark.parametrize("path", [None, ANOTHER])
+@pytest.mark.parametrize("who", ["ue", "peer"])
+def test_a_bye_between_orders_ends_it_all(path, who):
+    """Either side hangs up while the gateway is asked: the re-INVITE is refused, nothing comes back to life."""
+    stage, ue, peer = running()
+    request = ue.asks("INVITE", said(ue, stage, "active", path=path, more=HOLD))
+    stage.holds = True
+    peer.answers(said(peer, stage, "passive", more=("a=recvonly",)))
+    getattr(stage, who).asks("BYE")
+    while stage._held:
+        stage.grants()
+        stage.holds = bool(stage._held)
+    assert ue.status(request) == 503
+    assert len(stage.alg._calls) == len(stage.alg._calls._by_dialog) == 0
+    assert {context for context, _ in stage.names} == set(stage.released())

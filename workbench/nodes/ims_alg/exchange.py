@@ -217,7 +217,8 @@ def asked(
 def answered(
     edge: Edge, call: Call, invite: sip.Request, key: str, tag: str, body: bytes, why: str,
 ) -> Steps:
-    """The answer goes back to the offerer."""
+    """The answer goes back to the offerer. Raises Rejected: the offer was withdrawn meanwhile."""
+    _check(call)
     exchange = call.exchange
     assert exchange is not None
     offerer = exchange.offerer

@@ -54,5 +54,9 @@ def cancelled(edge: Edge, side: str, key: str, request: sip.Request) -> Steps:
     response = sip.response(request, 200, "OK", edge.sip.token(10))
     yield from edge.sip.reply(side, key, response, "CANCEL is taken")
     for call in edge.calls:
-        if call.exchange is not None and call.exchange.key == f"{side}/{invite}":
+        exchange = call.exchange
+        if exchange is None or exchange.key != f"{side}/{invite}":
+            continue
+        # A re-offer that the other side has accepted is in force there: it gets its answer as if nothing had come.
+        if exchange.offerer.dialog is None or not call.other(exchange.offerer).owes_ack:
             yield from withdraw(edge, call, Rejected(487, "the caller gave up"))
