@@ -507,7 +507,7 @@ def _print_report(report: Report) -> None:
             _say(f"    {one.nat}: {one.protocol} {one.inside} is {one.outside} towards {one.remote}"
                  f"{_frames(one.frames)}")
     for shown in report.nats:
-        _say(f"  {shown.nat}: {shown.protocol} mapping is {shown.mapping}{_frames(shown.frames)}: {shown.why}")
+        _say(f"  {shown.nat}: {shown.protocol} {shown.behaviour} is {shown.kind}{_frames(shown.frames)}: {shown.why}")
     if report.scenario is not None:
         also = "".join(f", or {id}" for id in report.scenario.also)
         _say(f"  looks like {report.scenario.id}{also} ({report.scenario.score:.0%})")

@@ -91,6 +91,23 @@ def test_mapping_behaviour_is_told_as_far_as_it_shows(tmp_path: Path, remote: En
         frames += [udp(number, INSIDE, far, words, "home"), udp(number + 0.01, seen, far, words, "net")]
     report = analyze(write(tmp_path / "a.pcapng", frames))
     (shown,) = report.nats
-    assert (shown.protocol, shown.mapping) == ("UDP", mapping) and shown.frames == (1, 3)
+    assert (shown.protocol, shown.behaviour, shown.kind) == ("UDP", "mapping", mapping) and shown.frames == (1, 3)
     assert str(INSIDE.port) in shown.why and remote.host in shown.why
     assert analyze(write(tmp_path / "b.pcapng", frames[:2])).nats == ()
+
+
+@pytest.mark.parametrize(("known_host", "passes", "kind"), [
+    (False, True, "endpoint-independent"), (True, True, "endpoint-independent or address-dependent"),
+    (True, False, "address-and-port-dependent"), (False, False, "address-dependent or address-and-port-dependent")])
+def test_filtering_behaviour_is_told_as_far_as_it_shows(tmp_path: Path, known_host: bool, passes: bool, kind: str):
+    """A connection from outside to an endpoint that the inside used before, from the same host or another one."""
+    server = Endpoint("192.0.2.9", 40000)
+    frames = [frame for wire, client, late in (("home", INSIDE, 0.0), ("net", OUTSIDE, 0.0002))
+              for frame in Talk(client, server, wire).opens(at=late).frames]
+    stranger = Endpoint("192.0.2.9" if known_host else "192.0.2.77", 41111)
+    frames += Talk(stranger, OUTSIDE, "net", (70, 80)).put(0, 2, at=1.0).frames
+    if passes:
+        frames += Talk(stranger, INSIDE, "home", (70, 80)).put(0, 2, at=1.01).frames
+    (shown,) = analyze(write(tmp_path / "a.pcapng", sorted(frames))).nats
+    assert (shown.protocol, shown.behaviour, shown.kind) == ("TCP", "filtering", kind)
+    assert ("let in" if passes else "never appears") in shown.why and shown.frames[0] < shown.frames[1]

@@ -45,6 +45,7 @@ class Found(msgspec.Struct):
     frames: set[int]
     sessions: set[str]
     spans: list[Span]
+    from_inside: bool
 
 
 class Bindings:
@@ -57,6 +58,8 @@ class Bindings:
             self._connection(span)
         self._datagrams(drafts)
         self.all: tuple[NatBinding, ...] = tuple(self._named(found) for found in self._found.values())
+        self.from_inside = tuple(named for named, found in zip(self.all, self._found.values(), strict=True)
+                                 if found.from_inside)
 
     def by_session(self, calls: Iterable[Call]) -> dict[str, tuple[NatBinding, ...]]:
         """Those that each session's connections and messages used, by its id."""
@@ -73,11 +76,12 @@ class Bindings:
                                    for end in (found.inside, found.outside, found.remote))
         return NatBinding(outside.node, found.protocol, inside, outside, remote, tuple(sorted(found.frames)))
 
-    def _add(self, protocol: str, inside: Endpoint, outside: Endpoint, remote: Endpoint) -> Found | None:
+    def _add(self, protocol: str, inside: Endpoint, outside: Endpoint, remote: Endpoint,
+             from_inside: bool) -> Found | None:
         key = (protocol, inside, outside, remote)
         found = self._found.get(key)
         if found is None and len(self._found) < _MOST_BINDINGS:
-            found = self._found[key] = Found(protocol, inside, outside, remote, set(), set(), [])
+            found = self._found[key] = Found(protocol, inside, outside, remote, set(), set(), [], from_inside)
         return found
 
     def _connection(self, span: Span) -> None:
@@ -89,7 +93,9 @@ class Bindings:
             inner, outer = sorted((one, other), key=lambda content: _depth(content, remote))
             inside, outside = (next(side for side in content.connection.sides if side != remote)
                                for content in (inner, outer))
-            found = self._add("TCP", inside, outside, remote)
+            client = inner.connection.client
+            opened_inside = client is not None and inner.connection.sides[client] == inside
+            found = self._add("TCP", inside, outside, remote, opened_inside)
             if found is not None:
                 found.spans.append(span)
                 for content in (one, other):
@@ -105,16 +111,16 @@ class Bindings:
                 before = waiting.get(key)
                 if before is not None and _passed_on(before, draft, out) and not _multicast(far.host):
                     inside, outside = (before, draft) if out else (draft, before)
-                    self._datagram(_near(inside, out), _near(outside, out), far, before, draft)
+                    self._datagram(_near(inside, out), _near(outside, out), far, before, draft, out=out)
                 waiting[key] = draft
                 waiting.move_to_end(key)
                 if len(waiting) > _MOST_WAITING:
                     waiting.popitem(last=False)
 
-    def _datagram(self, inside: Endpoint, outside: Endpoint, remote: Endpoint, *drafts: Draft) -> None:
+    def _datagram(self, inside: Endpoint, outside: Endpoint, remote: Endpoint, *drafts: Draft, out: bool) -> None:
         if ("UDP", outside, inside, remote) in self._found or inside.host == outside.host:
             return      # a copy that the capture shows in the other order
-        found = self._add("UDP", inside, outside, remote)
+        found = self._add("UDP", inside, outside, remote, out)
         if found is not None:
             found.sessions.update(draft.session for draft in drafts if draft.session is not None)
             if len(found.frames) < _MOST_FRAMES:
@@ -142,8 +148,13 @@ def _depth(content: Content, remote: Endpoint) -> tuple[int, int]:
     return connection.first_frame_of[1 - far] or 1 << 62, -(connection.first_frame_of[far] or 0)
 
 
-def behaviours(bindings: Iterable[NatBinding]) -> tuple[NatBehaviour, ...]:
-    """What the bindings show of each NAT's mapping; nothing where no inside endpoint had two remote ones."""
+def behaviours(bindings: Bindings, spans: Iterable[Span]) -> tuple[NatBehaviour, ...]:
+    """What is shown of each NAT's mapping, by bindings that the inside made, and of its filtering, by who comes in."""
+    return (*_mappings(bindings.from_inside), *_filters(bindings.all, spans))
+
+
+def _mappings(bindings: Iterable[NatBinding]) -> Iterable[NatBehaviour]:
+    """Nothing where no inside endpoint had two remote ones."""
     by_inside: dict[tuple[str, str, Place], list[NatBinding]] = defaultdict(list)
     for one in bindings:
         by_inside[one.nat, one.protocol, one.inside].append(one)
@@ -153,14 +164,51 @@ def behaviours(bindings: Iterable[NatBinding]) -> tuple[NatBehaviour, ...]:
             for other in held[at + 1 : 64]:
                 told = _mapping(one, other)
                 known = shown.get((nat, protocol))
-                if told and (known is None or _RANK[told] > _RANK[known.mapping]):
-                    shown[nat, protocol] = NatBehaviour(nat, protocol, told, _why(inside, one, other), tuple(
+                if told and (known is None or _RANK[told] > _RANK[known.kind]):
+                    shown[nat, protocol] = NatBehaviour(nat, protocol, "mapping", told, _why(inside, one, other), tuple(
                         sorted({*one.frames[:1], *other.frames[:1]})))
-    return tuple(shown.values())
+    return shown.values()
+
+
+def _filters(bindings: Iterable[NatBinding], spans: Iterable[Span]) -> Iterable[NatBehaviour]:
+    """What became of connections that others opened to an outside endpoint that the inside used before (TCP only)."""
+    used: dict[tuple[str, int], list[NatBinding]] = defaultdict(list)
+    for one in bindings:
+        if one.protocol == "TCP" and one.frames:
+            used[one.outside.address, one.outside.port].append(one)
+    shown: dict[str, NatBehaviour] = {}
+    for span in spans if used else ():
+        outer = next((content.connection for content in span.contents
+                      if content.connection.client is not None and _server(content) in used), None)
+        if outer is None or outer.client is None:
+            continue
+        client, server = outer.sides[outer.client], outer.sides[1 - outer.client]
+        before = [one for one in used.get((server.host, server.port), ()) if one.frames[0] < outer.frames[0]
+                  and (one.remote.address, one.remote.port) != (client.host, client.port)][:64]
+        if not before:
+            continue
+        passed, known_host = len(span.contents) > 1, any(one.remote.address == client.host for one in before)
+        kind = _FILTERED[passed, known_host]
+        nat = before[0].nat
+        if nat not in shown or len(kind) < len(shown[nat].kind):
+            shown[nat] = NatBehaviour(nat, "TCP", "filtering", kind, (
+                f"{client} opens to {server}, which {before[0].inside} had used towards {before[0].remote}: "
+                + ("it is let in" if passed else "it never appears inside")), (before[0].frames[0], outer.frames[0]))
+    return shown.values()
+
+
+def _server(content: Content) -> tuple[str, int]:
+    end = content.connection.sides[1 - (content.connection.client or 0)]
+    return end.host, end.port
 
 
 _SAME_ADDRESS = "endpoint-independent or address-dependent"
 _OTHER_ADDRESS = "address-dependent or address-and-port-dependent"
+_FILTERED = {
+    (True, False): INDEPENDENT, (True, True): _SAME_ADDRESS,
+    (False, True): ADDRESS_AND_PORT, (False, False): _OTHER_ADDRESS,
+}
+"""By whether a connection was let in, and whether its address had been sent to."""
 _RANK = {_SAME_ADDRESS: 0, INDEPENDENT: 1, _OTHER_ADDRESS: 2, ADDRESS_AND_PORT: 3}
 
 

@@ -174,11 +174,14 @@ class CallFlow:
 
     @cached_property
     def held_back(self) -> bool:
-        """The gateway answered the SYN that came in only when its own was answered."""
+        """The gateway answered the SYN that came in only when its own was answered, or not at all."""
         pair = self._pair()
-        frames = [next((frame for frame, flags in one.connection.marks() if flags & SYN and flags & ACK), None)
-                  for one in pair or ()]
-        return len(frames) == 2 and frames[0] is not None and frames[1] is not None and frames[0] > frames[1]
+        if pair is None:
+            return False
+        never = 1 << 62
+        first, second = (next((frame for frame, flags in one.connection.marks() if flags & SYN and flags & ACK), never)
+                         for one in pair)
+        return first == never or (second != never and first > second)
 
     @cached_property
     def ended_by_peer(self) -> bool:

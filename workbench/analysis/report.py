@@ -66,7 +66,7 @@ class Report:
         packets: number of frames.
         nodes: who was seen.
         sessions: calls, registrations, control associations.
-        nats: what NATs show of their mapping behaviour.
+        nats: what NATs show of their mapping and filtering behaviour.
         messages: every message of every protocol, in order of completion.
         findings: rules that the capture breaks.
         scenario: the scenario of the catalogue that it shows, or None.
@@ -92,7 +92,7 @@ class Report:
         self.nodes: tuple[Node, ...] = self.names.nodes
         made = make_sessions(self.calls, self.signalling, dissector.drafts, self.names)
         self.bindings = Bindings(spans, dissector.drafts, self.names)
-        self.nats: tuple[NatBehaviour, ...] = behaviours(self.bindings.all)
+        self.nats: tuple[NatBehaviour, ...] = behaviours(self.bindings, spans)
         self.sessions: tuple[Session, ...] = with_bindings(made, self.calls, self.bindings)
         self.messages: tuple[Message, ...] = self._messages(dissector.drafts)
         self._spans = {id(leg): span for call in self.calls for leg, span, _ in call.legs}

@@ -152,18 +152,20 @@ class NatBinding(msgspec.Struct, frozen=True):
 
 
 class NatBehaviour(msgspec.Struct, frozen=True):
-    """What the bindings of a NAT show of its mapping, in the words of RFC 4787 §4.1.
+    """What a NAT shows of itself, in the words of RFC 4787 §4.1 (mapping) and §5 (filtering).
 
     Args:
         nat, protocol: as in its bindings.
-        mapping: `endpoint-independent`, `address-and-port-dependent`, or the two that are left.
-        why: the two bindings that show it.
-        frames: the first ones of both.
+        behaviour: `mapping` or `filtering`.
+        kind: `endpoint-independent`, `address-dependent`, `address-and-port-dependent`, or two that are left.
+        why: what shows it: two bindings, or a connection from outside.
+        frames: the first ones of it.
     """
 
     nat: str
     protocol: str
-    mapping: str
+    behaviour: str
+    kind: str
     why: str
     frames: tuple[int, ...]
 
