@@ -19,12 +19,11 @@ from workbench.views.sequences import (
     SAME,
     Sequences,
     lay_out,
-    sequences_figure,
     sequences_html,
     sequences_of,
     sequences_text,
-    without_pauses,
 )
+from workbench.views.sequences_picture import sequences_figure, without_pauses
 
 A, B, AGW = "UE A", "UE B", "IMS-AGW"
 

@@ -63,7 +63,8 @@ from workbench.views.ladder_picture import ladder_svg
 from workbench.views.octets import octets_html, octets_text
 from workbench.views.paths import PathRow, path_rows, paths_html, paths_text
 from workbench.views.roles import LegRoles, role_rows, roles_figure, roles_html, roles_text
-from workbench.views.sequences import Sequences, sequences_figure, sequences_html, sequences_of, sequences_text
+from workbench.views.sequences import Sequences, sequences_html, sequences_of, sequences_text
+from workbench.views.sequences_picture import sequences_figure
 from workbench.views.steps import Step, state_html, step_text, steps
 from workbench.views.timeline import timeline_figure, timeline_text
 

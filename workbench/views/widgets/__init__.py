@@ -115,7 +115,8 @@ def timeline(shown: Any, session: str | None = None) -> Any:
 
 def sequences(shown: Any, session: str | None = None) -> Any:
     """Sequence numbers on both sides of the gateway, over each other, as a plotly figure; see `views.sequences`."""
-    from workbench.views.sequences import sequences_figure, sequences_html, sequences_text
+    from workbench.views.sequences import sequences_html, sequences_text
+    from workbench.views.sequences_picture import sequences_figure
 
     report = report_of(shown)
     text = sequences_text(report, session)
