@@ -419,3 +419,24 @@ def test_a_bye_between_orders_ends_it_all(path, who):
     assert ue.status(request) == 503
     assert len(stage.alg._calls) == len(stage.alg._calls._by_dialog) == 0
     assert {context for context, _ in stage.names} == set(stage.released())
+
+
+@pytest.mark.parametrize("how", ["offered", "refused", "refused at first"])
+def test_an_e2ae_stream_that_goes_shows_the_core_nothing(how):
+    """R-24.229-3 with port 0 too: no TLS and no security attribute towards the core, the UE's own words towards it."""
+    tls = {"proto": "TCP/TLS/MSRP", "more": ("a=3ge2ae:requested", f"a=fingerprint:{PRINT}")}
+    stage = Stage(e2ae=True)
+    ue, peer = stage.ue, stage.peer
+    refusal = said(peer, stage, "passive").replace("m=message 6000", "m=message 0")
+    ue.invites(BOB, said(ue, stage, "active", **tls))
+    peer.answers(refusal if how == "refused at first" else said(peer, stage, "passive"))
+    ue.acknowledges()
+    if how != "refused at first":
+        offer = said(ue, stage, "active", **tls)
+        renegotiate(
+            stage, ue, peer, offer.replace("m=message 5000", "m=message 0") if how == "offered" else offer, refusal)
+    offered = peer.offer()[1]
+    assert (offered.proto, offered.port == 0) == ("TCP/MSRP", how == "offered")
+    assert all(offered.attribute(gone) is None for gone in ("3ge2ae", "fingerprint"))
+    assert (ue.answer()[1].proto, ue.answer()[1].port) == ("TCP/TLS/MSRP", 0)
+    assert len(stage.released()) == 1

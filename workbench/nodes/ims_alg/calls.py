@@ -168,6 +168,7 @@ class Call(msgspec.Struct, eq=False):
         anchor: the stream in place; None before, and where it was taken out.
         coming: the stream that is being set up, in the first place or to replace the one in place.
         exchange: the offer that waits for its answer.
+        treatment: of the last stream that was set up.
         plain_end: an offer with a=msrp-cema was answered without.
     """
 
@@ -177,6 +178,7 @@ class Call(msgspec.Struct, eq=False):
     anchor: Anchor | None = None
     coming: Anchor | None = None
     exchange: Exchange | None = None
+    treatment: Treatment = Treatment.PLAIN
     over: bool = False
     plain_end: bool = False
 

@@ -77,6 +77,7 @@ class Establishment:
         judging.check_offer(self.situation, self._offer, self._call.access, guarded=self._guarded)
         far, near = yield from self._make_ready()
         answer = yield from self._ask(far)
+        self._call.treatment = self.anchor.treatment
         if answer.media.rejected:
             yield from self._refused(answer)
             return None
@@ -172,8 +173,10 @@ class Establishment:
     def _refused(self, answer: Said) -> Steps:
         """The answerer refused the stream (port 0): so does our answer; nothing stays reserved."""
         yield from self._edge.iq.release(self.anchor)
-        host = self._edge.sip.locals[self._offerer.side].host
-        yield from self._answer(rewriting.removed(answer, host), "the stream was refused [RFC 3264 §6]")
+        side = self._offerer.side
+        back = rewriting.removed(
+            self.anchor.treatment, side, answer, self._edge.sip.locals[side].host, strips=self._edge.settings.strips)
+        yield from self._answer(back, "the stream was refused [RFC 3264 §6]")
 
     def _answer(self, description: sdp.SessionDescription, why: str) -> Steps:
         yield from answered(

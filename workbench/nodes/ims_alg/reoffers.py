@@ -101,14 +101,13 @@ def _established(edge: Edge, call: Call, answerer: Leg, key: str, invite: sip.Re
 
 def _taken_out(edge: Edge, call: Call, answerer: Leg, key: str, invite: sip.Request, offer: Said) -> Wait:
     """Port 0: the stream is removed on the other side, then at the gateway (RFC 3264 §8.2)."""
-    hosts = {side: local.host for side, local in edge.sip.locals.items()}
-    body = sdp.encode(rewriting.removed(offer, hosts[answerer.side]))
+    body = _removed(edge, call, answerer, offer)
     response = yield from asked(edge, call, answerer, invite, key, "", body, f"the stream is taken out {_CLAUSE}")
     answer = judging.said(response.body)
     if not answer.media.rejected:
         raise Rejected(502, "a port answers port 0 [RFC 3264 §6]")
     call.anchor = None
-    back = sdp.encode(rewriting.removed(answer, hosts[call.other(answerer).side]))
+    back = _removed(edge, call, call.other(answerer), answer)
     yield from answered(edge, call, invite, key, "", back, f"the stream is out {_CLAUSE}")
 
 
@@ -124,8 +123,8 @@ def _kept(
     answer = judging.said(response.body)
     if answer.media.rejected:
         call.anchor = None
-        back = rewriting.removed(answer, edge.sip.locals[near.side].host)
-        yield from answered(edge, call, invite, key, "", sdp.encode(back), f"the stream was refused {_CLAUSE}")
+        back = _removed(edge, call, call.other(answerer), answer)
+        yield from answered(edge, call, invite, key, "", back, f"the stream was refused {_CLAUSE}")
         return
     judging.check_answer(forwarded.effective(forwarded.media[0]), answer, anchor.treatment)
     _check_same(far, answer)
@@ -134,8 +133,8 @@ def _kept(
     else:
         yield from _updated(edge, anchor, far, answer, offer)
         yield from _updated(edge, anchor, near, offer, answer)
-    back = _sent_on(edge, anchor, near, answer, is_offer=False)
-    yield from answered(edge, call, invite, key, "", sdp.encode(back), f"answer to the re-offer {_CLAUSE}")
+    accepted = sdp.encode(_sent_on(edge, anchor, near, answer, is_offer=False))
+    yield from answered(edge, call, invite, key, "", accepted, f"answer to the re-offer {_CLAUSE}")
 
 
 def _updated(edge: Edge, anchor: Anchor, end: End, peer: Said, other: Said) -> Wait:
@@ -199,6 +198,11 @@ def _sent_on(edge: Edge, anchor: Anchor, end: End, said: Said, *, is_offer: bool
     if setup is not None and anchor.row is not None and anchor.row.changed_for is not None:
         setup = sdp.Setup(end.point.setup or setup)
     return rewriting.sent_on(anchor, end, said, setup, is_offer=is_offer, strips=edge.settings.strips)
+
+
+def _removed(edge: Edge, call: Call, leg: Leg, said: Said) -> bytes:
+    host = edge.sip.locals[leg.side].host
+    return sdp.encode(rewriting.removed(call.treatment, leg.side, said, host, strips=edge.settings.strips))
 
 
 def dialog_after(leg: Leg, request: sip.Request) -> PeerError | None:

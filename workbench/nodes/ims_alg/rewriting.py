@@ -43,17 +43,30 @@ def anchored(described: sdp.SessionDescription, media: sdp.Media, local: Endpoin
     return described.with_connection(local.host).with_media(0, media.without_connection().with_port(local.port))
 
 
-def removed(said: Said, host: str) -> sdp.SessionDescription:
-    """The description of a stream that is taken out or refused: port 0, and no address of the other side."""
-    return anchored(said.described, said.written, Endpoint(host, 0))
+def removed(treatment: Treatment, side: str, said: Said, host: str, *, strips: bool) -> sdp.SessionDescription:
+    """The description of a stream that is taken out or refused: port 0, and no address of the other side.
+
+    Args:
+        side: of the leg that it goes to; `host` is an address of ours there.
+    """
+    described, media = said.described, said.written
+    if treatment is Treatment.E2AE and side == ACCESS:
+        media = _with_tls(media)
+    elif treatment is Treatment.E2AE:
+        described, media = _in_the_clear(described, media, strips=strips)
+    return anchored(described, media, Endpoint(host, 0))
 
 
 def _protected(media: sdp.Media, end: End, *, is_offer: bool) -> sdp.Media:
     """With e2ae, as the UE reads it: TLS, the gateway's fingerprint, and in an offer that e2ae is applied."""
-    media = media.with_proto(media.proto.replace("TCP/", "TCP/TLS/", 1))
+    media = _with_tls(media)
     if is_offer:
         media = media.with_attribute("3ge2ae", sdp.E2ae.APPLIED)
     return media.with_attribute("fingerprint", end.given.fingerprint if end.given is not None else "")
+
+
+def _with_tls(media: sdp.Media) -> sdp.Media:
+    return media if "/TLS" in media.proto else media.with_proto(media.proto.replace("TCP/", "TCP/TLS/", 1))
 
 
 def _in_the_clear(
