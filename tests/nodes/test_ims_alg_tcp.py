@@ -286,7 +286,7 @@ def test_end_to_end_tls_towards_a_ue_behind_a_nat_is_rejected(case, modifies):
     stage = Stage(nat=True, modifies_setup=modifies)
     offerer, answerer = call(stage, offered, answered, ue_offers=ue_offers, **TLS)
     assert offerer.status() == 488
-    assert offerer.final().headers.get("Warning").startswith("399 ")
+    assert offerer.final().headers.get("Warning").startswith(f'399 {offerer.proxy} "end-to-end TLS')
     assert (answerer.requests() == [] and stage.orders == []) == certain
     assert certain or answerer.offer()[1].attribute("setup") == offered
     assert len(stage.released()) == (0 if certain else 1)

@@ -80,8 +80,8 @@ class Signalling:
 
     def reject(self, side: str, key: str, invite: sip.Request, tag: str, rejected: Rejected) -> Steps:
         """Tell the offerer why its offer can't be accepted."""
-        agent = sip.host_of(f"sip:{self.locals[side]}")
-        extra = [("Warning", sip.warning(399, agent, rejected.why))] if rejected.warns else []
+        warning = sip.warning(399, str(self.locals[side]), rejected.why)
+        extra = [("Warning", warning)] if rejected.warns else []
         response = sip.response(invite, rejected.status, rejected.reason, tag, extra=extra)
         yield from self.reply(side, key, response, f"the call can't go on: {rejected.why}")
 

@@ -215,7 +215,7 @@ def warning(code: int, agent: str, text: str) -> str:
 
     Args:
         code: three digits, such as 399 (miscellaneous).
-        agent: host that says so.
+        agent: who says so: host and port, an IPv6 address in brackets.
         text: what is shown; line ends become blanks.
     """
     shown = " ".join(text.split()).replace("\\", "\\\\").replace('"', '\\"')
