@@ -12,8 +12,9 @@ import msgspec
 import pytest
 
 from workbench.lab.alone import Alone
+from workbench.lab.trace import Entry
 from workbench.net.sockets import SocketNetwork, free_port
-from workbench.net.values import Endpoint
+from workbench.net.values import Endpoint, Note
 from workbench.nodes.controller.association import Said
 from workbench.nodes.controller.core import Controller
 from workbench.nodes.controller.elements import ConnectionPoint
@@ -33,7 +34,8 @@ class Host:
 
     def __init__(self, node) -> None:
         self.network = SocketNetwork(node.name)
-        self.alone = Alone(node, self.network)
+        self.entries: list[Entry] = []
+        self.alone = Alone(node, self.network, self.entries.append)
         self.failed: list[BaseException] = []
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -102,19 +104,22 @@ def points(transport: str, behind: Endpoint) -> tuple[ConnectionPoint, Connectio
 class Bridge(Stage):
     """Access to core, plain or with TLS on the access side."""
 
-    def __init__(self, transport: str) -> None:
+    def __init__(self, transport: str, *, roles: bool = True) -> None:
         self.transport = transport
+        self.roles = roles
         super().__init__()
 
     def begin(self, engine):
         inner, outer = points(self.transport, self.behind)
+        if not self.roles:
+            inner, outer = (msgspec.structs.replace(one, setup=None, remote_setup=None) for one in (inner, outer))
         access = yield from engine.reserve(h248.CHOOSE, inner)
         self.results.append(access)
         core = yield from engine.reserve(access.context, outer)
         # The UE's address is not known: the gateway takes whoever comes (no latching needed for TCP to be accepted).
         told = msgspec.structs.replace(
             inner, local=access.local, fingerprint=access.fingerprint, ask_fingerprint=False,
-            remote=Endpoint(HERE, 9), remote_setup="active")
+            remote=Endpoint(HERE, 9), remote_setup="active" if self.roles else None)
         self.results += [core, (yield from engine.configure(access, told))]
         self.ready.set()
 
@@ -161,6 +166,22 @@ def test_tcp_through_the_gateway(stages: list[Stage]):
     with socket.create_connection((access.local.host, access.local.port), PATIENCE) as client:
         assert exchanged(client, data) == data
         assert client.recv(1) == b""  # the server's end comes through, orderly
+
+
+def test_without_packets_a_relay_is_emulated(stages: list[Stage]):
+    """A stream without roles on a network of sockets: a proxy that follows the first SYN, and says so (R-5.16.1-7)."""
+    stage = Bridge("TCP", roles=False)
+    stages.append(stage)
+    stage.wait()
+    access = stage.results[0]
+    assert isinstance(access, Reserved)
+    data = bytes(range(256)) * 512
+    threading.Thread(target=echo, args=(stage.server, len(data)), daemon=True).start()
+    with socket.create_connection((access.local.host, access.local.port), PATIENCE) as client:
+        assert exchanged(client, data) == data
+        assert client.recv(1) == b""
+    assert any(isinstance(entry.what, Note) and "a proxy emulates the relay" in entry.what.text
+               for entry in stage.gateway.entries)
 
 
 def test_a_server_that_is_not_there(stages: list[Stage]):

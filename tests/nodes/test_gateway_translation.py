@@ -464,3 +464,18 @@ def test_a_new_connection_at_one_end_leaves_the_other():
     ends(bench, "Peer")
 
 
+def test_new_connections_at_both_ends_begin_anew():
+    """A9: both peers are told to connect again; their new connections are joined, and nothing of the old is left."""
+    bench = Bench(merge="translation")
+    inside, outside = joins(bench)
+    talks(bench, 3_000)
+    for name, where, far in (("ip/1/access/1", inside, UE), ("ip/1/core/2", outside, PEER)):
+        bench.orders(modify(name, stream(
+            local("TCP", "passive", "a=connection:new", host=where.host, port=where.port),
+            remote("TCP", "active", far, "a=connection:new"))))
+    bench.until(lambda: all(end.last.closed for end in bench.ends.values()))
+    bench.opens("UE", Endpoint(UE.host, 5556), inside)
+    bench.opens("Peer", Endpoint(PEER.host, 6001), outside)
+    bench.until(lambda: all(end.last.up for end in bench.ends.values()))
+    talks(bench, 5_000)
+    ends(bench, "UE")
