@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from agw_stage import ACCESS, EVENTS, PEER, UE, A, C, Peer, add, given, local, modify, remote, stream
+from agw_stage import ACCESS, EVENTS, PEER, UE, A, C, Peer, Stage, add, given, local, modify, remote, stream
 from gateway_stage import Full
 from packet_stage import Bench
 
@@ -16,6 +16,7 @@ from workbench.net.values import (
     Listen,
     Note,
     OpenStream,
+    PacketArrived,
     SendDatagram,
     SendPacket,
     Stream,
@@ -348,3 +349,30 @@ def test_an_establish_signal_makes_a_stream_state_aware():
     talks(bench)
 
 
+
+
+V6 = {A: "2001:db8::1", C: "2001:db8:1::1"}
+UE6, PEER6 = Endpoint("2001:db8:a::5", 5555), Endpoint("2001:db8:b::7", 7394)
+
+
+@pytest.mark.parametrize(("role", "other"), [(None, None), ("passive", "active")], ids=["relay", "merge"])
+def test_ipv6_is_no_different(role, other):
+    """Addresses, checksums and the least MSS (1,220) are those of IPv6."""
+    stage = Stage(wires={V6[A]: "access", V6[C]: "core"}, addresses=V6, merge="translation")
+    inside = given(stage.orders(add("access", stream(
+        local("TCP", role, host=V6[A]), remote("TCP", other, UE6), realm=A))))
+    outside = given(stage.orders(add("core", stream(
+        local("TCP", role, host=V6[C]), remote("TCP", other, PEER6), realm=C), context=1)))
+    syn = packets.Tcp(UE6, inside, 77, 0, packets.SYN, 1000, b"", b"\x02\x04\x05\xa0")
+    stage.sees(PacketArrived("access", packets.encode_tcp(syn)))
+    sent = stage.open.pop(0)
+    assert isinstance(sent, SendPacket)
+    ip = packets.decode_ip(sent.packet)
+    tcp = packets.decode_tcp(ip)
+    assert tcp.checksum_ok
+    if role is None:
+        assert (sent.wire, tcp.source, tcp.destination, tcp.sequence) == ("core", outside, PEER6, 77)
+    else:
+        assert (sent.wire, tcp.source, tcp.destination) == ("access", inside, UE6)
+        assert (tcp.flags, tcp.acknowledgment, tcp.window, tcp.mss) == (packets.SYN | packets.ACK, 78, 0, 1220)
+    stage.does_nothing()
