@@ -153,9 +153,9 @@ def _own_acknowledgement(near: Half, far: Half) -> int | None:
     for one in sorted((*near.segments, *far.segments), key=lambda one: one.frame):
         if not one.tcp.flags & ACK or one.tcp.flags & SYN:
             continue
-        if one in far.segments and one.sender != far.side.gateway:
+        if one.wire == far.side.wire and one.sender != far.side.gateway:
             confirmed = max(confirmed, _behind(one.tcp.acknowledgment, theirs))
-        elif one in near.segments and one.sender == near.side.gateway and (
+        elif one.wire == near.side.wire and one.sender == near.side.gateway and (
                 max(1, confirmed) < _behind(one.tcp.acknowledgment, ours)):
             return one.frame
     return None

@@ -34,8 +34,8 @@ def order(kind: h248.Kind, realm: str, bearers: tuple[str, ...], *, nth: int = 1
 
     def find(report: Report) -> list[Frames]:
         return [
-            message.frames for message, _, command in commands_once(report)
-            if command.kind is kind and any(f"/{realm}/" in name for name in command.terminations)
+            message.frames for message, action, command in commands_once(report)
+            if command.kind is kind and realm_of(report, action, command) == realm
             and any(media.proto in bearers for described in locals_of(command) for media in described.media)
         ][nth - 1 :]
 
@@ -104,10 +104,11 @@ def told(roles: Mapping[str, str], *, gateway: str = "IMS-AGW") -> Fact:
     def check(report: Report) -> tuple[bool, Frames, str] | None:
         last: dict[str, str] = {}
         frames: list[int] = []
-        for message, _, command in commands_once(report):
+        for message, action, command in commands_once(report):
             for described in locals_of(command) if message.destination.node == gateway else ():
+                side = realm_of(report, action, command)
                 for media in described.media:
-                    last[realm_of(command)] = media.attribute("setup") or last.get(realm_of(command), "")
+                    last[side] = media.attribute("setup") or last.get(side, "")
                     frames += message.frames
         if not set(roles) <= set(last):
             return None
@@ -125,10 +126,10 @@ def transports(bearers: Mapping[str, str], *, gateway: str = "IMS-AGW") -> Fact:
     def check(report: Report) -> tuple[bool, Frames, str] | None:
         last: dict[str, str] = {}
         frames: list[int] = []
-        for message, _, command in commands_once(report):
+        for message, action, command in commands_once(report):
             for described in locals_of(command) if message.destination.node == gateway else ():
                 for media in described.media:
-                    last[realm_of(command)] = media.proto
+                    last[realm_of(report, action, command)] = media.proto
                     frames += message.frames
         if not set(bearers) <= set(last):
             return None
@@ -145,14 +146,14 @@ def paths_told(*, gateway: str = "IMS-AGW") -> Fact:
     def check(report: Report) -> tuple[bool, Frames, str] | None:
         held: dict[tuple[str, str], tuple[Frames, str]] = {}
         sides: set[str] = set()
-        for message, _, command in commands_once(report):
+        for message, action, command in commands_once(report):
             if message.destination.node != gateway:
                 continue
             for which, found in (("Local", locals_of(command)), ("Remote", remotes_of(command))):
                 for media in (media for described in found for media in described.media):
-                    sides.add(realm_of(command))
+                    sides.add(realm_of(report, action, command))
                     if (path := media.attribute("path")) is not None:
-                        held[realm_of(command), which] = (message.frames, path)
+                        held[realm_of(report, action, command), which] = (message.frames, path)
         if len(sides) < 2:
             return None
         said = {media.attribute("path"): message for message, described in _all_sdp(report)
@@ -170,7 +171,7 @@ def paths_told(*, gateway: str = "IMS-AGW") -> Fact:
 def subtracted(*, gateway: str = "IMS-AGW") -> Seen:
     """The controller's order to release terminations."""
     return Seen(f"Subtract for {gateway}", lambda report: [
-        message.frames for message, _, command in commands_once(report)
+        message.frames for message, action, command in commands_once(report)
         if command.kind is h248.Kind.SUBTRACT and message.destination.node == gateway])
 
 
@@ -178,9 +179,9 @@ def modified(realm: str, bearers: tuple[str, ...] = (), *, gateway: str = "IMS-A
     """A Modify for a termination of that side, with one of these bearer types in Local if any is named."""
 
     def find(report: Report) -> list[Frames]:
-        return [message.frames for message, _, command in commands_once(report)
+        return [message.frames for message, action, command in commands_once(report)
                 if command.kind is h248.Kind.MODIFY and message.destination.node == gateway
-                and realm_of(command) == realm and (not bearers or any(
+                and realm_of(report, action, command) == realm and (not bearers or any(
                     media.proto in bearers for described in locals_of(command) for media in described.media))]
 
     words = f" with {' or '.join(bearers)}" if bearers else ""
@@ -191,7 +192,7 @@ def renewal_ordered(*, gateway: str = "IMS-AGW") -> Seen:
     """`a=connection:new` for the gateway (RFC 4145 §5), in an order that is not the one that made the termination."""
 
     def find(report: Report) -> list[Frames]:
-        return [message.frames for message, _, command in commands_once(report)
+        return [message.frames for message, action, command in commands_once(report)
                 if command.kind is h248.Kind.MODIFY and message.destination.node == gateway
                 and any(media.attribute("connection") == "new"
                         for described in (*locals_of(command), *remotes_of(command)) for media in described.media)]
@@ -227,8 +228,8 @@ def latching_ordered(realm: str, *, gateway: str = "IMS-AGW") -> Seen:
     """The latch signal (H.248.37) for a termination of that side."""
 
     def find(report: Report) -> list[Frames]:
-        return [message.frames for message, _, command in commands_once(report)
-                if message.destination.node == gateway and realm_of(command) == realm
+        return [message.frames for message, action, command in commands_once(report)
+                if message.destination.node == gateway and realm_of(report, action, command) == realm
                 and "ipnapt/latch" in signals_of(command)]
 
     return Seen(f"latching ordered towards {realm} at {gateway}", find)
@@ -239,8 +240,9 @@ def ordered(role: str, realm: str, *, gateway: str = "IMS-AGW") -> Seen:
 
     def find(report: Report) -> list[Frames]:
         name = registry().wire_name(role).lower()
-        return [message.frames for message, _, command in commands_once(report)
-                if message.destination.node == gateway and realm_of(command) == realm and name in signals_of(command)]
+        return [message.frames for message, action, command in commands_once(report)
+                if message.destination.node == gateway and name in signals_of(command)
+                and realm_of(report, action, command) == realm]
 
     return Seen(f"{role} ordered towards {realm} at {gateway}", find)
 
@@ -272,11 +274,11 @@ def _reported(
 ) -> Callable[[Report], list[Frames]]:
     def find(report: Report) -> list[Frames]:
         found: list[Frames] = []
-        for message, _, command in commands_once(report):
+        for message, action, command in commands_once(report):
             if command.kind is not h248.Kind.NOTIFY or message.source.node != gateway:
                 continue
             observed = command.descriptor(h248.ObservedEvents)
-            if observed is None or (realm is not None and realm_of(command) != realm):
+            if observed is None or (realm is not None and realm_of(report, action, command) != realm):
                 continue
             found += [message.frames for event in observed.events if is_it(event)]
         return found

@@ -145,9 +145,27 @@ def signals_of(command: h248.Command) -> Iterator[str]:
                     yield signal.name.lower()
 
 
-def realm_of(command: h248.Command) -> str:
-    """`access` or `core`, as the name of the termination says; empty where it does not."""
-    return next((part for name in command.terminations for part in name.split("/") if part in ("access", "core")), "")
+def realm_of(report: Report, action: h248.Action, command: h248.Command) -> str:
+    """`access` or `core`: the side of the termination that a command is for; empty where nothing tells.
+
+    In text its name says it. In binary names are octets of the gateway's choice: then its IP realm says it, in the Add,
+    and later what is known of the context.
+    """
+    words = [part for name in command.terminations for part in name.split("/")]
+    words += [word for value in _realms(command) for word in value.split(".")]
+    for context in report.signalling.contexts:
+        if context.number == action.context:
+            words += [one.side for name, one in context.terminations.items() if name in command.terminations]
+    return next((word for word in words if word in ("access", "core")), "")
+
+
+def _realms(command: h248.Command) -> Iterator[str]:
+    for descriptor in command.descriptors:
+        if isinstance(descriptor, h248.Media):
+            for stream in descriptor.streams:
+                told = stream.local_control.property("ipdc/realm") if stream.local_control is not None else None
+                if told is not None:
+                    yield told.value
 
 
 def reply_sdp(report: Report) -> Iterator[tuple[Message, SessionDescription]]:
