@@ -69,6 +69,10 @@ def test_a_scenario_passes(scenario, tmp_path):
     assert [(v.name, v.reason) for v in run.verdicts if v.verdict != "pass"] == []
     assert all(verdict.frames for verdict in run.verdicts)
     assert run.passed
+    assert run.report.findings == ()
+    shown = run.report.scenario
+    assert shown is not None and shown.score == 1.0
+    assert scenario.id in (shown.id, *shown.also)
 
 
 @pytest.mark.parametrize("variant", [(s, w) for s in ALL for w in s.weakened], ids=lambda v: f"{v[0].id}: {v[1].name}")

@@ -42,8 +42,8 @@ scenario = Scenario(
     teaching=(
         "An offer with a=msrp-cema makes the IMS-ALG set up an agnostic gateway; UE B's answer then shows that UE B "
         "does not know what c= and m= are for. The IMS-ALG can make the gateway MSRP-aware after all, before anybody "
-        "has connected. Or it hands the answer on and leaves it to UE A, which makes a new offer without CEMA. Either "
-        "way no session is left hanging."
+        "has connected, or hand the answer on and leave it to UE A, which makes a new offer without CEMA. Either way "
+        "no session is left hanging."
     ),
     topology=edge.access_edge(_A, _B).changed({B: {"msrp": "plain"}}),
     knobs={

@@ -13,6 +13,7 @@ from workbench.lab.seen import Side
 from workbench.lab.topology import Agw, Alg, Behind, Topology, Ue
 from workbench.net.interface import Wire
 from workbench.net.values import Endpoint
+from workbench.nodes.nat import Behaviour
 from workbench.scenarios import access_edge as edge
 
 CORE = Side(edge.CORE)
@@ -38,17 +39,27 @@ def access(ue: str) -> Side:
     return Side(f"{ue} access")
 
 
-def nat_of(ue: str, *, core: bool = False) -> Behind:
-    """A NAT that filters by address and port, as most do at home; `core`: for the peer beyond the core."""
+def nat_of(ue: str, *, core: bool = False, strict: bool = False) -> Behind:
+    """A NAT that filters by address and port, as most do at home.
+
+    Args:
+        core: for a UE of the second edge, with other addresses behind it.
+        strict: it also maps by address and port, and keeps no port: what made people call it symmetric.
+    """
     network = "10.9.0" if core else "10.0.0"
-    return Behind(f"NAT of {ue}", wire=f"{ue} home", address=f"{network}.10", inside=f"{network}.1")
+    return Behind(
+        f"NAT of {ue}", wire=f"{ue} home", address=f"{network}.10", inside=f"{network}.1",
+        mapping=Behaviour.ADDRESS_AND_PORT_DEPENDENT if strict else Behaviour.ENDPOINT_INDEPENDENT,
+        preserves_ports=not strict)
 
 
 def nat_knob(ue: str, *latched: Expectation) -> Knob:
     """Whether the served UE sits behind a NAT; what must be seen then."""
     return Knob(
-        "nat", f"where {ue} sits: reachable, or behind a NAT that filters by address and port",
-        {"none": {}, "behind": {ue: {"behind": nat_of(ue)}}}, default="none", adds={"behind": latched})
+        "nat", f"where {ue} sits: reachable, behind a NAT that filters by address and port, or behind one that also "
+        "maps by them and keeps no port (strict)",
+        {"none": {}, "behind": {ue: {"behind": nat_of(ue)}}, "strict": {ue: {"behind": nat_of(ue, strict=True)}}},
+        default="none", adds={"behind": latched, "strict": latched})
 
 
 # Two access edges with the core between them: A's addresses end in .x, B's in .1xx.

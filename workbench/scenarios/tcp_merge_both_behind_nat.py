@@ -44,6 +44,10 @@ scenario = Scenario(
     topology=tcp.two_edges(tcp.ue_a(), tcp.ue_b()).changed({
         A: {"offers": "active"}, "IMS-ALG A": {"modifies_setup": True}, "IMS-ALG B": {"modifies_setup": True}}),
     knobs={
+        "nats": Knob(
+            "nats", "how both NATs map: an inside port keeps its outside port, or gets one for each destination",
+            {"usual": {}, "strict": {A: {"behind": tcp.nat_of(A, strict=True)},
+                                     B: {"behind": tcp.nat_of(B, core=True, strict=True)}}}, default="usual"),
         "merge": Knob(
             "merge", "how UE B's gateway joins the two: as two connections, or by translation of sequence numbers",
             {"proxy": {}, "translation": {"IMS-AGW B": {"merge": "translation"}}}, default="proxy",
