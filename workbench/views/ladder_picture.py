@@ -90,7 +90,7 @@ def draw(
     left = len(rows) - MOST_ROWS
     rows = rows[:MOST_ROWS]
     at = {lane.name: _TIME + _SIDE + index * _LANE for index, lane in enumerate(lanes)}
-    width = _width(lanes)
+    width = width_of(lanes)
     height = _HEAD + _STEP * len(rows) + 24
     name = escape(title or "Message ladder")
     nodes = ", ".join(lane.name for lane in lanes)
@@ -143,7 +143,7 @@ function wbHead(box){const head=box.querySelector('.wb-head');if(!head)return;
 
 def head_html(lanes: Sequence[Lane]) -> str:
     """A strip with the lanes' names that stays in sight while a ladder scrolls; for eyes only."""
-    width = _width(lanes)
+    width = width_of(lanes)
     names = "".join(f'<span style="left:{_TIME + _SIDE + index * _LANE}px">{escape(_short(lane.name, 24))}</span>'
                     for index, lane in enumerate(lanes))
     return f'<div class="wb-head" aria-hidden="true"><div style="width:{width}px">{names}</div></div>'
@@ -178,7 +178,8 @@ def _svg_row(
         f"{_words(row, start, end, y, colour)}{_stroke(row, start, end, line, colour)}{closing}</g>")
 
 
-def _width(lanes: Sequence[Lane]) -> int:
+def width_of(lanes: Sequence[Lane]) -> int:
+    """The natural width of a ladder, in CSS pixels."""
     return _TIME + 2 * _SIDE + max(0, len(lanes) - 1) * _LANE + _RIGHT
 
 

@@ -13,8 +13,8 @@ from typing import Any
 from workbench.analysis.explain import explain_frame, explain_message
 from workbench.views.bearers import bearers_html, bearers_text
 from workbench.views.heat_map import heat_map_html, heat_map_text
-from workbench.views.ladder import ladder_text
-from workbench.views.ladder_picture import ladder_svg
+from workbench.views.ladder import ladder_lanes, ladder_rows, ladder_text
+from workbench.views.ladder_picture import ladder_svg, width_of
 from workbench.views.octets import octets_html, octets_text
 from workbench.views.palette import escape
 from workbench.views.paths import paths_html, paths_text
@@ -36,8 +36,9 @@ from workbench.views.widgets.pictures import (
 __all__ = ["Drawn", "Picture", "bearers", "choices", "encodings", "exercise", "heat_map", "knobs", "ladder", "octets",
            "overview", "paths", "roles", "sequences", "stepper", "timeline", "verdicts"]
 
-# JupyterLab makes pictures as narrow as the page; a ladder of many lanes is scrolled instead.
-_STAGE = ".wb-stage{overflow:auto;max-height:40em}.wb-stage svg{max-width:none!important}"
+# JupyterLab makes pictures as narrow as the page. A ladder shrinks to three quarters at most, and is scrolled then.
+_STAGE = (".wb-stage{overflow:auto;max-height:40em}.wb-stage svg{max-width:none!important;height:auto!important;"
+          "width:min(var(--wide),max(100%,calc(var(--wide)*.75)))!important}")
 
 
 def ladder(shown: Any, between: Iterable[str] | None = None, session: str | None = None) -> Any:
@@ -192,9 +193,10 @@ def overview(shown: Any, outcome: Any = None, *, between: Iterable[str] | None =
     """
     report = report_of(shown)
     names = list(between) if between is not None else None
+    wide = width_of(ladder_lanes(report, ladder_rows(report, names)))
     parts = [Picture(bearers_html(report), bearers_text(report)),
-             Picture(f"<style>{_STAGE}</style><div class=\"wb-stage\">{ladder_svg(report, names)}</div>",
-                     ladder_text(report, names))]
+             Picture(f'<style>{_STAGE}</style><div class="wb-stage" style="--wide:{wide}px" tabindex="0" role="region" '
+                     f'aria-label="ladder">{ladder_svg(report, names)}</div>', ladder_text(report, names))]
     if outcome is not None:
         said = f"{'It works' if outcome.works else 'It does not work'}: {outcome.why}"
         parts.insert(0, Picture(verdict_html(outcome.works, said), said))
