@@ -10,7 +10,7 @@ from workbench.lab import seen
 from workbench.lab.expect import Eventually, Holds, InOrder
 from workbench.lab.scenario import Knob, Scenario, Weakened, at
 from workbench.nodes.orders import Call, HangUp, Register, ReOffer, SendText
-from workbench.protocols.h248.message import Kind
+from workbench.protocols.h248.message import Kind, Mode
 from workbench.scenarios import access_edge as edge
 from workbench.scenarios import tcp_edge as tcp
 
@@ -27,6 +27,7 @@ RENEWED = "a second connection replaces the first one, on both sides"
 SPARING = "the gateway is told nothing but addresses and stream modes"
 OTHERS = "the gateway gets other terminations for it, and then loses the former ones"
 HELD = "UE A asks UE B to send nothing"
+GATED = "the gateway's stream modes follow, one way and then both ways again"
 ARRIVES = "what UE A says leaves the gateway octet for octet, before and after"
 RETURNS = "what UE B says leaves the gateway octet for octet, before and after"
 CONFIRMED = "UE A's message after the new offer is confirmed by UE B"
@@ -36,6 +37,7 @@ RELEASED = "both terminations are subtracted"
 _A = tcp.served(A, tcp.URI_A)
 _B = tcp.peer(B, tcp.URI_B)
 _NEW_OFFER = seen.reoffer(ACCESS.wire)
+_ONE_WAY = seen.mode("core", Mode.SEND_ONLY)
 
 scenario = Scenario(
     id="tcp-renegotiation",
@@ -62,7 +64,9 @@ scenario = Scenario(
                           seen.attribute(ACCESS.wire, "connection", offer="new", answer="new", exchange=2)),
                     Holds(RENEWED, seen.in_turn(seen.connections(ACCESS, 2), seen.connections(CORE, 2))),
                     InOrder(OTHERS, (_NEW_OFFER, seen.order(Kind.ADD, "core", ("TCP",), nth=2), seen.subtracted()))),
-                "hold": (Eventually(HELD, seen.reoffer(CORE.wire, name="sendonly", value="")),),
+                "hold": (
+                    Eventually(HELD, seen.reoffer(CORE.wire, name="sendonly", value="")),
+                    InOrder(GATED, (_NEW_OFFER, _ONE_WAY, seen.after(_ONE_WAY, seen.mode("core", Mode.SEND_RECEIVE))))),
             }),
     },
     script=(

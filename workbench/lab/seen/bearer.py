@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from workbench.lab.expect import Fact, Frames, Seen
-from workbench.lab.seen.connections import Half, at, halves, pieces, said, segments
+from workbench.lab.seen.connections import Half, at, halves, pieces, said
 from workbench.lab.seen.control import latching_ordered, subtracted
 from workbench.lab.seen.msrp import without_paths
 from workbench.lab.seen.reading import Side, exchanges, leg_of, legs_of, session_of
@@ -70,14 +70,6 @@ def leaves(side: Side, kind: Kind) -> Seen:
     """Segments of a kind that the gateway sends."""
     return Seen(f"{kind} of {side.gateway} on {side.wire}", lambda report: [
         (one.frame,) for one in at(report, side) if one.sender == side.gateway and one.kind == kind])
-
-
-def passes(wire: str, kind: Kind, *, sender: str = "", receiver: str = "") -> Seen:
-    """Segments of a kind on any wire, by whom and to whom it is known there."""
-    ends = (f" of {sender}" if sender else "") + (f" to {receiver}" if receiver else "")
-    return Seen(f"{kind}{ends} on {wire}", lambda report: [
-        (one.frame,) for one in segments(report) if one.wire == wire and one.kind == kind
-        and sender in ("", one.sender) and receiver in ("", one.receiver)])
 
 
 def is_up(side: Side) -> Seen:

@@ -188,16 +188,21 @@ def modified(realm: str, bearers: tuple[str, ...] = (), *, gateway: str = "IMS-A
     return Seen(f"Modify of the termination towards {realm}{words}", find)
 
 
-def renewal_ordered(*, gateway: str = "IMS-AGW") -> Seen:
-    """`a=connection:new` for the gateway (RFC 4145 §5), in an order that is not the one that made the termination."""
+def mode(realm: str, wanted: h248.Mode, *, gateway: str = "IMS-AGW") -> Seen:
+    """A Modify that gives a stream towards that side this mode (Change Through-Connection)."""
 
     def find(report: Report) -> list[Frames]:
         return [message.frames for message, action, command in commands_once(report)
                 if command.kind is h248.Kind.MODIFY and message.destination.node == gateway
-                and any(media.attribute("connection") == "new"
-                        for described in (*locals_of(command), *remotes_of(command)) for media in described.media)]
+                and realm_of(report, action, command) == realm and wanted in _modes(command)]
 
-    return Seen(f"a=connection:new in a Modify for {gateway}", find)
+    return Seen(f"mode {wanted} towards {realm} at {gateway}", find)
+
+
+def _modes(command: h248.Command) -> list[h248.Mode | None]:
+    media = command.descriptor(h248.Media)
+    return [stream.local_control.mode for stream in (media.streams if media is not None else ())
+            if stream.local_control is not None]
 
 
 def only_addresses_since(begun: Seen, *, gateway: str = "IMS-AGW") -> Fact:

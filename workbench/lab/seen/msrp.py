@@ -62,14 +62,6 @@ def response(status: int, wire: str) -> Seen:
         if isinstance(message.value, Response) and message.value.status == status])
 
 
-def bodies(wire: str, *, sender: str = "") -> Seen:
-    """SEND requests with a body on a wire, by whom it is known there."""
-    return Seen(f"an MSRP SEND with a body on {wire}", lambda report: [
-        message.frames for message in _msrp(report, wire)
-        if isinstance(message.value, Request) and message.value.method == "SEND" and message.value.body
-        and sender in ("", message.source.node)])
-
-
 def path_passes(wire_from: str, wire_to: str, how: How, *, role: Literal["offer", "answer"], exchange: int = 1) -> Fact:
     """What became of a=path between two wires, in an offer or an answer.
 
