@@ -46,7 +46,7 @@ scenario = Scenario(
         "ever gets a message through."
     ),
     topology=edge.access_edge(_A, _B).changed({
-        A: {"msrp": "cema"}, B: {"msrp": "plain"}, "IMS-ALG": {"msrp": "aware"}}),
+        A: {"msrp": "cema", "chunk": 1024}, B: {"msrp": "plain"}, "IMS-ALG": {"msrp": "aware"}}),
     knobs={
         "active": Knob("active", "who opens the connection: UE A or UE B",
                        {"a": {}, "b": {A: {"offers": "actpass"}, B: {"answers": "active"}}}, default="a"),

@@ -45,7 +45,7 @@ scenario = Scenario(
         "needs neither. The control rewrites SDP only, and UE A's strict comparison fails."
     ),
     topology=edge.access_edge(_A, _B).changed({
-        A: {"msrp": "cema"}, B: {"msrp": "sessmatch"}, "IMS-ALG": {"msrp": "aware"}}),
+        A: {"msrp": "cema", "chunk": 1024}, B: {"msrp": "sessmatch"}, "IMS-ALG": {"msrp": "aware"}}),
     knobs={
         "active": Knob("active", "who opens the connection: UE A or UE B",
                        {"a": {}, "b": {A: {"offers": "actpass"}, B: {"answers": "active"}}}, default="a"),

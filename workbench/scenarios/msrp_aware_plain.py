@@ -46,7 +46,8 @@ scenario = Scenario(
         "each end the gateway looks like the other end."
     ),
     topology=edge.access_edge(_A, _B).changed({
-        A: {"msrp": "plain"}, B: {"msrp": "plain"}, "IMS-ALG": {"msrp": "aware", "modifies_setup": True}}),
+        A: {"msrp": "plain", "chunk": 1024}, B: {"msrp": "plain"},
+        "IMS-ALG": {"msrp": "aware", "modifies_setup": True}}),
     knobs={
         "nat": tcp.nat_knob(A, Holds(LATCHED, seen.source_is_latched(ACCESS, realm="access", told=ACCESS.wire))),
         "active": Knob("active", "who opens the connection: UE A or UE B",

@@ -44,7 +44,7 @@ scenario = Scenario(
         "SDP only, as for two sessmatch ends: UE B gets messages for a URI that it never had, and answers 481."
     ),
     topology=edge.access_edge(_A, _B).changed({
-        A: {"msrp": "sessmatch"}, B: {"msrp": "plain"}, "IMS-ALG": {"msrp": "aware"}}),
+        A: {"msrp": "sessmatch", "chunk": 1024}, B: {"msrp": "plain"}, "IMS-ALG": {"msrp": "aware"}}),
     knobs={
         "active": Knob("active", "who opens the connection: UE A or UE B",
                        {"a": {}, "b": {A: {"offers": "actpass"}, B: {"answers": "active"}}}, default="a"),

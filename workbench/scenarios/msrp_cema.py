@@ -43,7 +43,7 @@ scenario = Scenario(
         "the connection goes (c= and m=). So the network may put its gateway into c= and m= and leave a=path alone. "
         "The gateway carries octets and needs to know nothing of MSRP."
     ),
-    topology=edge.access_edge(_A, _B),
+    topology=edge.access_edge(_A, _B).changed({A: {"chunk": 1024}}),
     knobs={
         "nat": tcp.nat_knob(A, Holds(LATCHED, seen.source_is_latched(ACCESS, realm="access", told=ACCESS.wire))),
         "tcp": Knob("tcp", "how the gateway handles TCP: as a proxy with roles, or as a stateless relay",

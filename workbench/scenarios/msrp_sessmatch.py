@@ -43,7 +43,7 @@ scenario = Scenario(
         "receiver does not mind. An end that compares the whole URI, as RFC 4975 asks, answers 481."
     ),
     topology=edge.access_edge(_A, _B).changed({
-        A: {"msrp": "sessmatch"}, B: {"msrp": "sessmatch"}, "IMS-ALG": {"msrp": "sessmatch"}}),
+        A: {"msrp": "sessmatch", "chunk": 1024}, B: {"msrp": "sessmatch"}, "IMS-ALG": {"msrp": "sessmatch"}}),
     knobs={
         "nat": tcp.nat_knob(A, Holds(LATCHED, seen.source_is_latched(ACCESS, realm="access", told=ACCESS.wire))),
     },
