@@ -46,6 +46,14 @@ def test_it_holds_lines_like_end_lines():
         b"$", b"+", b"#"}
 
 
+def test_text_is_lines_of_letters_and_digits():
+    """Nothing else is in it, and a slice is a slice as well."""
+    content = Content(40_960, b"seed", text=True)
+    whole = content[0:40_960]
+    assert re.fullmatch(rb"(?:[A-Za-z0-9]{62}\r\n){640}", whole)
+    assert content[4000:9000] == whole[4000:9000]
+
+
 def test_it_follows_from_its_seed():
     """Equal seeds give equal octets, others give others."""
     assert Content(5000, b"a")[0:5000] == Content(5000, b"a")[0:5000] != Content(5000, b"b")[0:5000]

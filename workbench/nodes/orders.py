@@ -32,12 +32,16 @@ class HangUp(msgspec.Struct, frozen=True):
 class SendFile(msgspec.Struct, frozen=True):
     """Send a long message of `octets` octets; done when the other end has reported it delivered.
 
-    Its content is pseudo-random, from the node's seeded source, and holds lines that look like end-lines of other
-    MSRP transactions (RFC 4975 §7.1: none of them ends this message).
+    Its content is pseudo-random, from the node's seeded source.
+
+    Args:
+        text: it is letters and digits in lines; otherwise any octets, and lines that look like end-lines of other MSRP
+            transactions (RFC 4975 §7.1: none of them ends this message).
     """
 
     octets: int
     kind: str = "application/octet-stream"
+    text: bool = False
 
 
 class ReOffer(msgspec.Struct, frozen=True):

@@ -56,7 +56,7 @@ scenario = Scenario(
         at(1.0, A, Call(tcp.URI_B)),
         at(3.0, A, SendText(tcp.OPENING)),
         at(3.5, B, SendText(tcp.REPLY)),
-        at(5.0, A, SendFile(20_000)),
+        at(5.0, A, SendFile(20_000, text=True)),
         at(40.0, A, HangUp(after_heard=1)),
     ),
     expect=(

@@ -52,13 +52,16 @@ scenario = Scenario(
         "nat": tcp.nat_knob(A, Holds(LATCHED, seen.source_is_latched(ACCESS, realm="access", told=ACCESS.wire))),
         "active": Knob("active", "who opens the connection: UE A or UE B",
                        {"a": {}, "b": {A: {"offers": "actpass"}, B: {"answers": "active"}}}, default="a"),
+        "file": Knob("file", "what UE A's file holds: text, or any octets, with lines like other messages' end-lines",
+                     {"text": {}, "octets": {}}, default="text",
+                     does={"text": (at(5.0, A, SendFile(20_000, text=True)),),
+                           "octets": (at(5.0, A, SendFile(20_000)),)}),
     },
     script=(
         at(0.0, A, Register()),
         at(1.0, A, Call(tcp.URI_B)),
         at(3.0, A, SendText(tcp.OPENING)),
         at(3.5, B, SendText(tcp.REPLY)),
-        at(5.0, A, SendFile(20_000)),
         at(40.0, A, HangUp(after_heard=1)),
     ),
     expect=(

@@ -54,7 +54,7 @@ scenario = Scenario(
         at(1.0, A, Call(tcp.URI_B)),
         at(2.0, A, SendText(tcp.OPENING)),
         at(2.5, B, SendText(tcp.REPLY)),
-        at(4.0, A, SendFile(6000)),
+        at(4.0, A, SendFile(6000, text=True)),
         at(30.0, A, HangUp(after_heard=1)),
     ),
     expect=(

@@ -9,21 +9,23 @@ import hashlib
 
 _BLOCK = 4096
 _ALPHABET = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_LETTERS = bytes(_ALPHABET[octet % len(_ALPHABET)] for octet in range(256))
 
 
 class Content:
     """A body that is not held: a slice of it is computed when it is asked for.
 
-    Each block of 4096 octets holds a line that looks like the end-line of another MSRP transaction.
-
     Args:
         octets: how long it is.
         seed: what it follows from.
+        text: lines of 62 letters and digits. Otherwise any octets, and in each block of 4096 a line that looks like the
+            end-line of another MSRP transaction.
     """
 
-    def __init__(self, octets: int, seed: bytes) -> None:
+    def __init__(self, octets: int, seed: bytes, *, text: bool = False) -> None:
         self._octets = octets
         self._seed = seed
+        self._text = text
 
     def __len__(self) -> int:
         return self._octets
@@ -36,6 +38,9 @@ class Content:
 
     def _block(self, number: int) -> bytes:
         key = hashlib.sha256(b"%s/%d" % (self._seed, number)).digest()
+        if self._text:
+            letters = hashlib.shake_256(key).digest(_BLOCK).translate(_LETTERS)
+            return b"".join(letters[at : at + 62] + b"\r\n" for at in range(0, _BLOCK, 64))
         transaction = bytes(_ALPHABET[octet % len(_ALPHABET)] for octet in key[:12])
         collision = b"\r\n-------%s%c\r\n" % (transaction, b"$+#"[number % 3])
         noise = hashlib.shake_256(key).digest(_BLOCK - len(collision))

@@ -26,8 +26,9 @@ def do(phone: Phone, order: Order) -> Steps:
             yield from calling.call(phone, to)
         case SendText(text=text):
             yield from _say(phone, text.encode(), "text/plain", repr(text))
-        case SendFile(octets=octets, kind=kind):
-            yield from _say(phone, Content(octets, phone.source.octets(16)), kind, f"a file of {octets} octets")
+        case SendFile(octets=octets, kind=kind, text=text):
+            content = Content(octets, phone.source.octets(16), text=text)
+            yield from _say(phone, content, kind, f"a file of {octets} octets")
         case ReOffer():
             yield from _re_offer(phone, order)
         case CloseMedia(how=how):
