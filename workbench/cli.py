@@ -493,7 +493,8 @@ def _print_report(report: Report) -> None:
         security = f", {session.security}" if session.security else ""
         _say(f"  {session.id}: {session.kind}{security}{context}, {len(session.frames)} frames")
         for leg in session.legs:
-            roles = [f"TCP client {leg.tcp_client}" if leg.tcp_client else "no TCP connection"]
+            refused = "" if leg.tcp_server else ", refused"
+            roles = [f"TCP client {leg.tcp_client}{refused}" if leg.tcp_client else "no TCP connection"]
             if leg.tls_client:
                 told = (f"TLS client {leg.tls_client}", leg.tls_version, leg.cipher_suite)
                 roles.append(" ".join(filter(None, told)))

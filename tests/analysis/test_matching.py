@@ -27,6 +27,14 @@ def test_a_scenario_is_recognised_as_itself(tmp_path: Path, id: str):
     assert report.findings == ()
 
 
+def test_a_call_whose_path_was_changed_is_one_of_msrp(tmp_path: Path):
+    """UE B answers 481 and the connection ends: sessmatch that went wrong, and not a case of TCP release."""
+    run = scenarios.get("msrp-aware-plain").run(out=tmp_path, weakened="the IMS-ALG rewrites host and port only")
+    match = analyze(run.capture).scenario
+    assert match is not None and match.id == "msrp-sessmatch"
+    assert "a message was answered with 481" in match.deviations
+
+
 def test_every_scenario_of_the_two_families_has_marks():
     """None is left out, whatever the catalogue holds."""
     wanted = {scenario.id for scenario in scenarios.all() if scenario.family in ("TCP bearer", "MSRP interworking")}

@@ -78,7 +78,7 @@ def handling_of(context: ContextSeen, spans: Sequence[Span], gateway: str) -> Ha
              for one, other in zip_longest(first, second)]
     told = [_between(one, other, gateway) for one, other in pairs]
     return next((one for one in told if one.handling), told[0] if told else Handling(
-        gateway, "", (), "no two terminations"))
+        gateway, "", (), "no connection was seen on either leg"))
 
 
 def relayed(spans: Iterable[Span]) -> Handling | None:

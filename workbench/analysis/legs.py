@@ -193,7 +193,9 @@ def _silent_leg(call: Call, termination: TerminationSeen) -> Leg:
     """A termination on which no connection was seen."""
     ours, theirs = said_on(call, termination, None)
     said = ours or theirs
-    return Leg(_name(call, None, termination), said[-1].draft.wire if said else "",
+    # A NAT passes it on to another wire: the gateway's is where its own side is seen first.
+    wire = ours[0].draft.wire if ours else said[-1].draft.wire if said else ""
+    return Leg(_name(call, None, termination), wire,
                said[-1].media.proto if said else termination.bearer, termination.name, termination.bearer)
 
 
@@ -269,7 +271,7 @@ def _latched(span: Span, termination: TerminationSeen | None, theirs: list[Descr
     peer = connection.sides[1 - ours]
     if connection.first_frame_of[1 - ours] is None:
         return signalled, "", None
-    if not said or connection.first_frame_of[ours] is None:
+    if not said or connection.first_frame_of[ours] is None or connection.refused:
         return signalled, str(peer), None
     same = peer.host == said[-1].host if connection.client != ours else peer == said[-1]
     return signalled, str(peer), not same

@@ -90,7 +90,8 @@ class Leg(msgspec.Struct, frozen=True):
         frames: every frame of the connection.
         signalled: the peer's transport address as SDP gave it to the gateway; empty where none did.
         actual: the peer's transport address as seen on the gateway's own wire; empty where nothing came.
-        latched: the gateway sent to `actual` although `signalled` is another one; None where it can't be told.
+        latched: the gateway sent to `actual` although `signalled` is another one; None where it can't be told, and of
+            a connection that was refused.
     """
 
     name: str
