@@ -17,13 +17,32 @@ from typing import Any
 
 from workbench import analyze, scenarios
 from workbench.analysis.report import Report
+from workbench.lab.expect import FAIL, INCONCLUSIVE
 
 HERE = Path(__file__).parent
 
 
-def shown(report: Report, scenario: str) -> dict[str, Any]:
-    """What a capture shows, in the form of the table `shows` of a `.toml`: judged on the file, on nothing else."""
+def told(described: Path) -> dict[str, Any]:
+    """What a `.toml` says: the run, and under `shows` all that the capture has to show.
+
+    It names what deviates. A sound run is recognised as its scenario, breaks no rule, and passes every expectation; a
+    weakened one fails those that the variant breaks, and of the others as many as `inconclusive` says are not shown.
+    """
+    said = tomllib.loads(described.read_text(encoding="utf-8"))
+    scenario = scenarios.get(said["scenario"])
+    breaks = scenario.variant(said["weakened"]).breaks if "weakened" in said else ()
+    said.setdefault("knobs", {})
+    said["shows"] = {"scenario": scenario.id, "deviations": [], "notes": [], "findings": [], "fails": sorted(breaks),
+                     "inconclusive": 0, **said["shows"]}
+    return said
+
+
+def shown(report: Report, said: dict[str, Any]) -> dict[str, Any]:
+    """What a capture shows, in the form of the table `shows`: judged on the file, on nothing else."""
     match = report.scenario
+    expected = scenarios.get(said["scenario"]).expected(said["knobs"])
+    verdicts = {one.name: one.judge(report).verdict for one in expected}
+    (call,) = (session for session in report.sessions if session.kind == "msrp")
     return {
         "scenario": match.id if match else "",
         "deviations": list(match.deviations) if match else [],
@@ -32,22 +51,25 @@ def shown(report: Report, scenario: str) -> dict[str, Any]:
             {"rule": finding.rule, "severity": finding.severity, "frames": list(finding.frames)}
             for finding in report.findings
         ],
-        "verdicts": {
-            verdict.name: verdict.verdict
-            for verdict in (expectation.judge(report) for expectation in scenarios.get(scenario).expect)
+        "fails": sorted(name for name, verdict in verdicts.items() if verdict == FAIL),
+        "inconclusive": sum(verdict == INCONCLUSIVE for verdict in verdicts.values()),
+        "handling": call.handling,
+        "msrp": {
+            leg.name: "protected" if any(message.protected for message in carried) else "clear"
+            for leg in call.legs if (carried := [m for m in report.on(leg) if m.protocol == "MSRP"])
         },
     }
 
 
 def regenerate(described: Path, folder: Path) -> str:
     """Run what a `.toml` describes, keep the capture if it shows what the `.toml` says; a line on how it went."""
-    told = tomllib.loads(described.read_text(encoding="utf-8"))
-    scenario = scenarios.get(told["scenario"])
-    run = scenario.run(seed=told["seed"], out=folder, weakened=told.get("weakened"), **told["knobs"])
-    shows = shown(analyze(run.capture), told["scenario"])
-    wrong = [key for key in shows if shows[key] != told["shows"][key]]
+    said = told(described)
+    scenario = scenarios.get(said["scenario"])
+    run = scenario.run(seed=said["seed"], out=folder, weakened=said.get("weakened"), **said["knobs"])
+    shows = shown(analyze(run.capture), said)
+    wrong = [f"{key} {value!r}" for key, value in shows.items() if value != said["shows"].get(key)]
     if wrong:
-        return f"NOT STORED {described.stem}: other {', '.join(wrong)} than the .toml says"
+        return f"NOT STORED {described.stem}: other than the .toml says: {', '.join(wrong)}"
     target = described.with_suffix(".pcapng")
     shutil.copyfile(run.capture, target)
     return f"{target.name}: {target.stat().st_size} octets"
