@@ -159,7 +159,9 @@ def words(names: Iterable[str]) -> dict[str, str]:
 SAFE = r"[A-Za-z0-9+\-&!_/'?@^`~*$\\()%|.]"
 
 # LWSP = *( WSP / COMMENT / EOL ) ; COMMENT = ";" *( SafeChar / RestChar / WSP / %x22 ) EOL
-BLANK = r"(?:[ \t\r\n]+|;[^\r\n]*)*+"
+# Repeated groups are not possessive here: before Python 3.11.5 those match wrongly (CPython gh-106052). What is in them
+# is possessive, so there is one way to match only.
+BLANK = r"(?:[ \t\r\n]++|;[^\r\n]*+)*"
 _BLANK = r"[ \t\r\n]*+"  # the same without comments
 
 # quotedString = DQUOTE *( SafeChar / RestChar / WSP ) DQUOTE; octets above 127 are let through for texts in UTF-8.
@@ -176,7 +178,7 @@ def _bodies(blank: str) -> str:
 
     A body without end takes the rest of the message, so that a hostile run of openings costs one pass and no more.
     """
-    body = rf"(?:[Ll](?:(?i:ocal))?|[Rr](?:(?i:emote))?){blank}\{{[^}}]*+(?:(?<=\\)\}}[^}}]*+)*+\}}?"
+    body = rf"(?:[Ll](?:(?i:ocal))?|[Rr](?:(?i:emote))?){blank}\{{[^}}]*+(?:(?<=\\)\}}[^}}]*+)*\}}?"
     digit_map = rf"[Dd](?:[Mm]|(?i:igitMap)){blank}={blank}{SAFE}*+{blank}\{{[^}}]*+\}}?"
     return rf"{body}|{digit_map}"
 

@@ -46,7 +46,7 @@ _BUFFERS = spellings({control.value: control for control in EventBufferControl})
 
 _ENDING = re.compile(r"[ \t]*(?:\r\n|\n|\r)")
 _LINE = re.compile(r"([A-Za-z])=([^\r\n\0]*)([\r\n]+)")
-_LINES = re.compile(r"(?:[A-Za-z]=[^\r\n\0]*[\r\n]++)*+")
+_LINES = re.compile(r"(?:[A-Za-z]=[^\r\n\0]*+[\r\n]++)*")
 
 
 class _Parts:
