@@ -336,13 +336,13 @@ def test_a_range_that_ends_before_it_begins():
 def test_many_open_requests_cost_little():
     """Finding what is due does not look at all of them: beside ten thousand it is as much work as beside ten."""
     effort = []
-    for many in (10, 10_000):
+    for many in (1, 10, 10_000):  # the first one is for what is done once in a process
         mgc = Transactions(MGC, coding="compact", max_open=10_000)
         mgc.request_many([(AUDIT,)] * many, 0.0)
         mgc.next_wakeup()
         effort.append(work(lambda one: (one.next_wakeup(), one.receive_data(b"", 0.1)), mgc)[0])
         assert mgc.next_wakeup() == 0.5
-    assert effort[0] == effort[1]
+    assert effort[1] == effort[2]
 
 
 def test_remembered_replies_are_lean():
