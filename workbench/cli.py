@@ -105,7 +105,7 @@ def list_(json: Json = False) -> None:
 def run(
     ids: Annotated[list[str] | None, typer.Argument(metavar="ID...", help="Scenarios, as in `workbench list`.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Run the whole catalogue.")] = False,
-    network: Annotated[str, typer.Option(help="What carries the packets: virtual.")] = "virtual",
+    network: Annotated[str, typer.Option(help="What carries the packets: virtual, or kernel (Linux).")] = "virtual",
     seed: Annotated[int, typer.Option(help="What ports, tags, keys, losses and delays follow from.")] = 1,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KNOB=VALUE", help="Turn a knob; may be repeated.")] = None,

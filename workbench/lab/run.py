@@ -18,7 +18,7 @@ from workbench.errors import LocalProtocolError, ScenarioError
 from workbench.lab.expect import PASS, Verdict
 from workbench.lab.topology import build
 from workbench.lab.trace import Entry, Trace
-from workbench.net.interface import Network
+from workbench.net.interface import Network, Plan, Tap
 from workbench.net.values import Asked, Command, Happening, LogKeys, Started, Woke
 from workbench.nodes.node import Node
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 # Virtual time starts here (2026-03-01 10:15:00 UTC), so that equal seeds give equal time stamps.
 EPOCH = 1_772_360_100
+
+NETWORKS = ("virtual", "kernel")
 
 _MOST_PACKETS = 1_000_000
 # A node that is woken this often without time going on has a timer that it never clears.
@@ -40,6 +42,16 @@ def _scratch() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="workbench-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
+
+
+def _network(name: str, plan: Plan, seed: int, tap: Tap) -> Network:
+    if name == "kernel":
+        from workbench.net.kernel.network import KernelNetwork
+
+        return KernelNetwork(plan, seed, taps=[tap])
+    from workbench.net.virtual import VirtualNetwork
+
+    return VirtualNetwork(plan, seed, taps=[tap])
 
 
 class LiveRun:
@@ -55,12 +67,11 @@ class LiveRun:
         impair: dict[str, float],
         knobs: dict[str, str],
     ) -> None:
-        if network != "virtual":
-            raise ScenarioError(f"network {network!r} is not there; this version has: virtual")
-        from workbench.net.virtual import VirtualNetwork
-
+        if network not in NETWORKS:
+            raise ScenarioError(f"network {network!r} is not there; this version has: {', '.join(NETWORKS)}")
         began = clock.perf_counter()
         self.scenario = scenario
+        self.network = network
         self.seed = seed
         self.weakened = weakened
         self.knobs = scenario.settings(knobs)
@@ -75,7 +86,7 @@ class LiveRun:
         self._nodes: dict[str, Node] = build(self._topology, seed, EPOCH)
         # What a node does, its next wakeup included, follows from what it has heard: only hearing moves it.
         self._wakeups = {name: node.next_wakeup() for name, node in self._nodes.items()}
-        self._network: Network = VirtualNetwork(self._topology.plan(), seed, taps=[self._tap])
+        self._network = _network(network, self._topology.plan(), seed, self._tap)
         self._due: list[tuple[float, str, Happening]] = [(0.0, name, Started()) for name in self._nodes]
         self._due += [(order.time, order.node, Asked(order.order)) for order in scenario.scripted(knobs)]
         self._due.sort(key=lambda due: due[0])
@@ -118,12 +129,18 @@ class LiveRun:
         """Run on until nothing is left to happen, write the capture, and give the result."""
         if self._finished:
             raise LocalProtocolError("this run is finished")
-        while self.step():
-            pass
-        self._finished = True
-        self._network.close()
+        try:
+            while self.step():
+                pass
+        finally:
+            self.close()
         capture = self._write()
         return Run(self, capture, self._seconds)
+
+    def close(self) -> None:
+        """Give up a run that is not to be finished: what its network holds outside this process is given back."""
+        self._finished = True
+        self._network.close()
 
     def _step(self) -> list[Entry]:
         if self._finished:
@@ -194,7 +211,7 @@ class Run:
 
     def __init__(self, live: LiveRun, capture: Path, seconds: float) -> None:
         self.scenario = live.scenario
-        self.network = "virtual"
+        self.network = live.network
         self.seed = live.seed
         self.knobs = live.knobs
         self.weakened = live.weakened

@@ -176,7 +176,7 @@ class Scenario(msgspec.Struct, frozen=True):
         """Run it live from start to end and judge its capture.
 
         Args:
-            network: `virtual`.
+            network: `virtual`, or `kernel`: namespaces of this Linux.
             seed: what ports, tags, keys, losses and delays follow from.
             out: folder for the capture; if None, a temporary one that goes with the process.
             weakened: name of a weakened variant to run instead.
@@ -185,6 +185,7 @@ class Scenario(msgspec.Struct, frozen=True):
 
         Raises:
             ScenarioError: unknown network, knob, value or variant.
+            NetworkError: this machine has no kernel network.
         """
         return self.start(network, seed, out, weakened, impair, **knobs).finish()
 

@@ -152,6 +152,9 @@ class SocketNetwork:
         limits: see `Limits`.
     """
 
+    # A port that listens can be bound again for a connection of ours.
+    _shares_ports = False
+
     def __init__(self, node: str, limits: Limits | None = None) -> None:
         self.capabilities = Capabilities(holds_syn=False, packets=False, splice=False)
         self._node = node
@@ -289,12 +292,34 @@ class SocketNetwork:
             self._watch(entry, 0)
             entry.socket.close()
 
+    # Sockets
+
+    def _make(self, local: Endpoint, kind: socket.SocketKind) -> socket.socket:
+        """A socket that can be bound to `local`. Raises OSError."""
+        return _socket(local, kind)
+
+    def _bound_socket(self, local: Endpoint, kind: socket.SocketKind) -> socket.socket:
+        """A socket at this endpoint, listening if it is TCP. Raises NetworkError."""
+        protocol = "TCP" if kind == socket.SOCK_STREAM else "UDP"
+        try:
+            made = self._make(local, kind)
+        except OSError as error:
+            raise _refused(local, protocol, error) from None
+        try:
+            made.bind((local.host, local.port))
+            if kind == socket.SOCK_STREAM:
+                made.listen(_BACKLOG)
+        except (OSError, OverflowError) as error:
+            made.close()
+            raise _refused(local, protocol, error) from None
+        return made
+
     # Datagrams
 
     def _bind(self, local: Endpoint) -> None:
         if local in self._bound:
             return
-        made = _bound(local, socket.SOCK_DGRAM)
+        made = self._bound_socket(local, socket.SOCK_DGRAM)
         bound = self._bound[local] = _Datagrams(local, made, deque())
         self._watch(bound, _READ)
 
@@ -343,7 +368,7 @@ class SocketNetwork:
     def _listen(self, local: Endpoint) -> None:
         if local in self._listening:
             return
-        made = _bound(local, socket.SOCK_STREAM)
+        made = self._bound_socket(local, socket.SOCK_STREAM)
         listener = self._listening[local] = _Listener(local, made)
         self._watch(listener, _READ)
 
@@ -368,9 +393,13 @@ class SocketNetwork:
             if crowded or stream in self._streams:
                 _reset(made)
                 continue
-            self._streams[stream] = _Connection(stream, made, offered=True)
-            self._offers += 1
-            self._tell(StreamOffered(stream))
+            self._taken(stream, made)
+
+    def _taken(self, stream: Stream, made: socket.socket) -> None:
+        """The kernel has established a connection with a listener of ours: offer it."""
+        self._streams[stream] = _Connection(stream, made, offered=True)
+        self._offers += 1
+        self._tell(StreamOffered(stream))
 
     def _accept(self, stream: Stream) -> None:
         connection = self._streams.get(stream)
@@ -390,12 +419,12 @@ class SocketNetwork:
             self._tell(StreamFailed(stream, Failure.UNREACHABLE))
             return
         try:
-            made = _socket(stream.local, socket.SOCK_STREAM)
+            made = self._make(stream.local, socket.SOCK_STREAM)
         except OSError:  # no descriptor is left
             self._tell(StreamFailed(stream, Failure.IN_USE))
             return
         # A port that listens can't be bound again; it listens again once our connection has its socket.
-        listener = self._listening.pop(stream.local, None)
+        listener = None if self._shares_ports else self._listening.pop(stream.local, None)
         if listener is not None:
             self._take_offers(listener)
             self._close(listener)
@@ -566,23 +595,6 @@ def _socket(local: Endpoint, kind: socket.SocketKind) -> socket.socket:
     elif kind == socket.SOCK_STREAM:
         # Connections of before in TIME-WAIT do not keep the port (on Windows the option means something else).
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    return made
-
-
-def _bound(local: Endpoint, kind: socket.SocketKind) -> socket.socket:
-    """A socket at this endpoint, listening if it is TCP. Raises NetworkError."""
-    protocol = "TCP" if kind == socket.SOCK_STREAM else "UDP"
-    try:
-        made = _socket(local, kind)
-    except OSError as error:
-        raise _refused(local, protocol, error) from None
-    try:
-        made.bind((local.host, local.port))
-        if kind == socket.SOCK_STREAM:
-            made.listen(_BACKLOG)
-    except (OSError, OverflowError) as error:
-        made.close()
-        raise _refused(local, protocol, error) from None
     return made
 
 

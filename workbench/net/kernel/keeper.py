@@ -1,0 +1,193 @@
+"""The process that holds a kernel network's namespaces, and makes sockets in them for the process that runs the nodes.
+
+Namespaces have no names: they live as long as this process does, and with them their links, addresses, routes and
+sockets. It ends when the process that started it does, however that ends, so nothing has to be removed.
+
+Started by `namespaces.py` with one socket as standard input; standard library only, so that it starts quickly. Each
+request is one JSON document, answered by one, with file descriptors beside it (SCM_RIGHTS).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+from typing import Any
+
+_NEW_USER = 0x10000000
+_NEW_NET = 0x40000000
+_MOST_OCTETS = 1 << 18
+# How often we look whether our parent is still there, if its socket was inherited by somebody (seconds).
+_LOOK = 1.0
+
+_ETH_P_ALL = 3
+_SOL_PACKET = 263
+_PACKET_IGNORE_OUTGOING = 23
+_BUFFER = 8 << 20
+_SO_RCVBUFFORCE = 33
+_SO_SNDBUFFORCE = 32
+_SIOCETHTOOL = 0x8946
+# Checksums are written and segments cut before a packet is on the wire: ETHTOOL_STXCSUM, STSO, SGSO, SGRO.
+_OFFLOADS = (0x17, 0x1F, 0x24, 0x2C)
+
+_SYSCTLS = {
+    "net/ipv4/ip_unprivileged_port_start": "0",
+    "net/ipv4/conf/all/rp_filter": "0",
+    "net/ipv4/conf/default/rp_filter": "0",
+    "net/ipv4/conf/all/accept_local": "1",
+    "net/ipv4/icmp_ratelimit": "0",
+    "net/ipv6/icmp/ratelimit": "0",
+    "net/ipv6/conf/all/accept_ra": "0",
+    "net/ipv6/conf/default/accept_ra": "0",
+    "net/ipv6/conf/default/accept_dad": "0",
+}
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Keeper:
+    """All namespaces of one network: one for the ends of its wires, and one a host."""
+
+    def __init__(self) -> None:
+        self.wires = _new_namespace()
+        self.hosts: list[int] = []
+
+    def build(self, hosts: list[dict[str, Any]]) -> list[int]:
+        """Set up every host; the packet sockets at the ends of its wires, host by host, link by link."""
+        for host in hosts:
+            space = _new_namespace()
+            self.hosts.append(space)
+            _enter(self.wires)
+            lines = [
+                f"link add {link['end']} type veth peer name {link['name']} netns /proc/self/fd/{space}\n"
+                f"link set {link['end']} arp off multicast off addrgenmode none\nlink set {link['end']} up\n"
+                for link in host["links"]]
+            _ip([], "".join(lines), space)
+            _enter(space)
+            for path, value in _SYSCTLS.items():
+                with contextlib.suppress(OSError), open(f"/proc/sys/{path}", "w", encoding="ascii") as setting:
+                    setting.write(value)
+            for link in host["links"]:
+                _switch_off_offloads(link["name"])
+            _ip([], host["batch"])
+            _ip(["-6"], host["batch6"])
+        _enter(self.wires)
+        return [_tap(link["end"]) for host in hosts for link in host["links"]]
+
+    def socket(self, host: int, family: int, kind: int) -> int:
+        """A socket in a host's namespace."""
+        _enter(self.hosts[host])
+        return socket.socket(family, kind).detach()
+
+
+def main() -> int:
+    """Serve one parent until it is gone. Signals of its terminal are for it alone."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    parent = os.getppid()
+    line = socket.socket(fileno=os.dup(0))
+    try:
+        _become_root()
+        keeper = Keeper()
+    except OSError as error:
+        line.send(json.dumps({"error": f"this kernel does not give us a namespace: {error.strerror}"}).encode())
+        return 1
+    line.send(b"{}")
+    while os.getppid() == parent:
+        if not select.select([line], [], [], _LOOK)[0]:
+            continue
+        request = line.recv(_MOST_OCTETS)
+        if not request:
+            break
+        _answer(line, keeper, json.loads(request))
+    return 0
+
+
+def _answer(line: socket.socket, keeper: Keeper, request: dict[str, Any]) -> None:
+    try:
+        if "hosts" in request:
+            made = keeper.build(request["hosts"])
+        else:
+            made = [keeper.socket(request["host"], request["family"], request["kind"])]
+    except (OSError, subprocess.SubprocessError) as error:
+        said = getattr(error, "stderr", None) or getattr(error, "strerror", None) or str(error)
+        line.send(json.dumps({"error": said, "errno": getattr(error, "errno", None)}).encode())
+        return
+    # The kernel takes at most 253 descriptors a message (SCM_MAX_FD).
+    for start in range(0, max(1, len(made)), 200):
+        socket.send_fds(line, [b"{}"], made[start:start + 200])
+    for descriptor in made:
+        os.close(descriptor)
+
+
+def _become_root() -> None:
+    """Without privilege: root in a user namespace of our own (user_namespaces(7))."""
+    user, group = os.geteuid(), os.getegid()
+    if user == 0:
+        return
+    _unshare(_NEW_USER)
+    for name, text in (("setgroups", "deny"), ("uid_map", f"0 {user} 1"), ("gid_map", f"0 {group} 1")):
+        with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
+            file.write(text)
+
+
+def _new_namespace() -> int:
+    _unshare(_NEW_NET)
+    return os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def _unshare(what: int) -> None:
+    if _libc.unshare(what):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def _enter(space: int) -> None:
+    if _libc.setns(space, _NEW_NET):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def _ip(options: list[str], batch: str, *descriptors: int) -> None:
+    if batch:
+        subprocess.run(["ip", *options, "-batch", "-"], input=batch, text=True, check=True, capture_output=True,
+                       pass_fds=descriptors)
+
+
+def _switch_off_offloads(link: str) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        for command in _OFFLOADS:
+            value = ctypes.create_string_buffer(struct.pack("=II", command, 0))
+            asked = struct.pack("16sQ16x", link.encode(), ctypes.addressof(value))
+            with contextlib.suppress(OSError):  # a link without it
+                _ioctl(control.fileno(), asked)
+
+
+def _ioctl(descriptor: int, asked: bytes) -> None:
+    import fcntl
+
+    fcntl.ioctl(descriptor, _SIOCETHTOOL, asked)
+
+
+def _tap(end: str) -> int:
+    """A packet socket at the end of a wire: what the host sends comes out of it, what goes in reaches the host."""
+    made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    made.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
+    for force, plain in ((_SO_RCVBUFFORCE, socket.SO_RCVBUF), (_SO_SNDBUFFORCE, socket.SO_SNDBUF)):
+        try:
+            made.setsockopt(socket.SOL_SOCKET, force, _BUFFER)
+        except PermissionError:  # in a user namespace: what the system allows to everybody
+            made.setsockopt(socket.SOL_SOCKET, plain, _BUFFER)
+    made.bind((end, _ETH_P_ALL))
+    return made.detach()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,130 @@
+"""A plan as namespaces: which links a host has, their addresses and routes, as lines for `ip -batch`.
+
+Routes follow the rule that every network has (`net.interface.Foot`): the wire that the destination has a foot on,
+the source's own foot first, else the next hop's. A host with several feet has one routing table a foot, chosen by the
+source address.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from workbench.errors import ScenarioError
+from workbench.net.interface import Foot, Host, Plan
+from workbench.net.packets import pack_address
+
+_FIRST_TABLE = 100
+
+
+class Link(msgspec.Struct, frozen=True):
+    """A host's side of a wire: a veth whose other end stays where the wires are.
+
+    Args:
+        name: in the host's namespace.
+        end: name of the wire's end, unique in the namespace of the wires.
+        wire: of the plan.
+        address: Ethernet address of the host's side.
+    """
+
+    name: str
+    end: str
+    wire: str
+    address: bytes
+
+
+class Namespace(msgspec.Struct, frozen=True):
+    """What is set up for one host: its links and what `ip -batch` is given, IPv6's rules apart (`ip -6 -batch`)."""
+
+    host: str
+    links: tuple[Link, ...]
+    batch: str
+    batch6: str
+
+
+class Owners:
+    """Who has which address on which wire.
+
+    Raises:
+        ScenarioError: the plan names a wire that it does not have, gives an address twice on one wire, or has two
+            hosts of one name.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        wires = {wire.name for wire in plan.wires}
+        self.hosts: dict[str, Host] = {}
+        self.of: dict[tuple[str, str], str] = {}
+        for host in plan.hosts:
+            if host.name in self.hosts:
+                raise ScenarioError(f"two hosts are called {host.name}")
+            self.hosts[host.name] = host
+            for foot in host.feet:
+                pack_address(foot.address)
+                if foot.wire not in wires:
+                    raise ScenarioError(f"{host.name} has a foot on {foot.wire!r}, which is no wire of the plan")
+                if (foot.wire, foot.address) in self.of:
+                    raise ScenarioError(f"{foot.address} is there twice on {foot.wire!r}")
+                self.of[foot.wire, foot.address] = host.name
+
+    def receiver(self, sender: str, wire: str, destination: str) -> str | None:
+        """Who hears a packet on this wire: the owner of its destination, or the sender's next hop there."""
+        owner = self.of.get((wire, destination))
+        if owner is not None:
+            return owner
+        for foot in _feet(self.hosts[sender], destination):
+            if foot.wire == wire and foot.next_hop is not None:
+                return self.of.get((wire, foot.next_hop))
+        return None
+
+    def namespaces(self) -> tuple[Namespace, ...]:
+        """One namespace a host, in the plan's order."""
+        return tuple(self._namespace(number, host) for number, host in enumerate(self.hosts.values()))
+
+    def _namespace(self, number: int, host: Host) -> Namespace:
+        wires = list(dict.fromkeys(foot.wire for foot in host.feet))
+        links = tuple(
+            Link(f"wb{index}", f"w{number}-{index}", wire, bytes((2, 0x77, 0x62, number >> 8, number & 255, index)))
+            for index, wire in enumerate(wires))
+        names = {link.wire: link.name for link in links}
+        lines = ["link set lo up"]
+        for link in links:
+            mac = link.address.hex(":")
+            lines.append(f"link set {link.name} address {mac} arp off multicast off addrgenmode none")
+            lines.append(f"link set {link.name} up")
+        rules: dict[int, list[str]] = {4: [], 6: []}
+        for foot in host.feet:
+            version6 = ":" in foot.address
+            size, extra = (128, " nodad noprefixroute") if version6 else (32, "")
+            lines.append(f"addr add {foot.address}/{size} dev {names[foot.wire]}{extra}")
+        for version in (4, 6):
+            feet = [foot for foot in host.feet if (":" in foot.address) == (version == 6)]
+            for table, foot in enumerate(feet, _FIRST_TABLE):
+                lines += [f"{route} table {table}" for route in self._routes(feet, foot, names)]
+                rules[version].append(f"rule add from {foot.address} lookup {table}")
+            if feet:
+                lines += self._routes(feet, feet[0], names)
+        batch = "\n".join([*lines, *rules[4]]) + "\n"
+        return Namespace(host.name, links, batch, "".join(f"{line}\n" for line in rules[6]))
+
+    def _routes(self, feet: list[Foot], source: Foot, names: dict[str, str]) -> list[str]:
+        """The routes of packets from `source`; all feet are of one IP version."""
+        own = {foot.address for foot in feet}
+        ordered = sorted(feet, key=lambda foot: foot is not source)
+        version6 = ":" in source.address
+        routes: dict[str, str] = {}
+        for foot in ordered:
+            for wire, address in self.of:
+                if wire == foot.wire and address not in own and (":" in address) == version6:
+                    routes.setdefault(address, names[wire])
+        lines = [
+            f"route add {address}/{128 if version6 else 32} dev {name} src {source.address} quickack 1"
+            for address, name in routes.items()]
+        onward = next((foot for foot in ordered if foot.next_hop is not None), None)
+        if onward is not None:
+            everything = "::/0" if version6 else "0.0.0.0/0"
+            lines.append(f"route add {everything} dev {names[onward.wire]} src {source.address} quickack 1")
+        return lines
+
+
+def _feet(host: Host, destination: str) -> list[Foot]:
+    version6 = ":" in destination
+    return [foot for foot in host.feet if (":" in foot.address) == version6]

@@ -1,0 +1,181 @@
+"""The network of this kernel: nodes' commands on real sockets in namespaces, over wires of our own.
+
+Time is the wall clock's, but for what nobody needs: when no packet is under way, no octet waits for its acknowledgment
+and all sockets have been silent for a moment, the run's clock goes on to the next moment at which anything is due. So a
+guard timer of 30 s does not take 30 s, and a run ends soon after nothing is left to happen.
+"""
+
+from __future__ import annotations
+
+import selectors
+import time
+from collections import deque
+from collections.abc import Sequence
+
+from workbench.errors import LocalProtocolError, PeerError
+from workbench.net import packets
+from workbench.net.interface import Arrival, Capabilities, Plan, Tap
+from workbench.net.kernel.flows import Flows
+from workbench.net.kernel.host import KernelHost
+from workbench.net.kernel.layout import Owners
+from workbench.net.kernel.namespaces import Namespaces
+from workbench.net.kernel.reasons import Reasons
+from workbench.net.kernel.wires import Wires
+from workbench.net.values import Command, Drop, LogKeys, Note, SendPacket
+
+_READ = selectors.EVENT_READ
+# Nothing has happened for so long (seconds): the kernel, which answers within the call that gives it a packet, has
+# nothing left to say. More than enough for a softirq that was put off.
+_QUIET = 0.05
+# A segment that nobody answers is repeated after 1 s at first (RFC 6298 §2.1).
+_PATIENCE = 1.3
+
+
+class KernelNetwork:
+    """Implements `net.interface.Network` with one namespace of this kernel a host.
+
+    Args:
+        plan: hosts and wires.
+        seed: of the wires' impairments. The kernel's own choices (sequence numbers) are its own.
+        taps: each is called once a packet that is put on a wire, in the order of sending, before any loss.
+        skips_idle: pass over the time in which nothing happens.
+
+    Raises:
+        NetworkError: this machine does not allow namespaces; `namespaces.why_not` tells without trying to run.
+        ScenarioError: the plan contradicts itself.
+    """
+
+    def __init__(self, plan: Plan, seed: int, taps: Sequence[Tap] = (), *, skips_idle: bool = True) -> None:
+        self.capabilities = Capabilities(holds_syn=True, packets=True, splice=False)
+        owners = Owners(plan)
+        spaces = owners.namespaces()
+        self._namespaces = Namespaces(spaces)
+        self._arrivals: deque[Arrival] = deque()
+        links = {(space.host, link.wire): link.address for space in spaces for link in space.links}
+        self._wires = Wires(plan, owners, seed, self._namespaces.ends, links, taps, self._deliver)
+        self._flows = Flows(_PATIENCE)
+        self._reasons = {host.name: Reasons() for host in plan.hosts}
+        self._links = {host.name: tuple(dict.fromkeys(foot.wire for foot in host.feet)) for host in plan.hosts}
+        self._hosts: dict[str, KernelHost] = {}
+        self._selector = selectors.DefaultSelector()
+        for host in plan.hosts:
+            self._add(host.name, frozenset(foot.address for foot in host.feet))
+        for place, end in self._wires.ends.items():
+            self._selector.register(end, _READ, place)
+        self._skips_idle = skips_idle
+        self._skipped = 0.0
+        self._began = self._stirred = time.monotonic()
+        self._closed = False
+
+    def _add(self, name: str, addresses: frozenset[str]) -> None:
+        host = self._hosts[name] = KernelHost(
+            name, addresses, self._namespaces, lambda: self.now, self._arrivals.append,
+            lambda wire, packet: self._wires.inject(name, wire, packet),
+            lambda wire, packet, why: self._put(name, wire, packet, why))
+        self._selector.register(host, _READ, host)
+
+    @property
+    def now(self) -> float:
+        """Seconds since the run's start, idle time that was passed over included."""
+        return time.monotonic() - self._began + self._skipped
+
+    @property
+    def keeper(self) -> int:
+        """Process id of what holds the namespaces: `nsenter --net=/proc/PID/fd/N` leads into them."""
+        return self._namespaces.keeper
+
+    def carry(self, sender: str, command: Command, now: float) -> None:
+        """Carry out one command of the node on host `sender`.
+
+        Raises:
+            LocalProtocolError: an impossible one, or one that this network does not have (`Splice`, `Relay`).
+            NetworkError: the kernel does not give us an endpoint.
+        """
+        host = self._hosts.get(sender)
+        if host is None:
+            raise LocalProtocolError(f"no host is called {sender}")
+        if isinstance(command, Drop | Note | LogKeys):
+            return
+        self._stirred = time.monotonic()
+        if isinstance(command, SendPacket):
+            self._put(sender, command.wire, command.packet, command.why)
+            return
+        self._reasons[sender].note(command)
+        host.carry(sender, command, now)
+        self._collect(sender)
+
+    def wait(self, deadline: float) -> Arrival | None:
+        """The next happening at or before `deadline`, or None: the deadline came, or nothing is due ever."""
+        self._turn(0.0)
+        while not self._arrivals:
+            now = self.now
+            if now >= deadline:
+                return None
+            if self._skips_idle and self._is_quiet():
+                if deadline != float("inf"):
+                    self._skipped += deadline - self.now
+                return None
+            self._turn(min(deadline - now, _QUIET))
+        return self._arrivals.popleft()
+
+    def close(self) -> None:
+        """Give back sockets and namespaces."""
+        if self._closed:
+            return
+        self._closed = True
+        for host in self._hosts.values():
+            host.close()
+        for end in self._wires.ends.values():
+            end.close()
+        self._selector.close()
+        self._namespaces.close()
+
+    # The loop's turn
+
+    def _turn(self, seconds: float) -> None:
+        """Let whatever comes within this time happen."""
+        arrival = self._wires.next_arrival
+        if arrival is not None:
+            seconds = min(seconds, max(0.0, arrival - self.now))
+        for key, _ in self._selector.select(seconds):
+            self._stirred = time.monotonic()
+            if isinstance(key.data, KernelHost):
+                key.data.turn()
+            else:
+                self._collect_from(*key.data)
+        while not self._arrivals and self._wires.bring(self.now):
+            pass
+
+    def _is_quiet(self) -> bool:
+        moment = time.monotonic()
+        return (self._wires.next_arrival is None and moment - self._stirred > _QUIET
+                and not self._flows.waits(moment))
+
+    def _collect(self, host: str) -> None:
+        """Take what a host has just put on its wires: its order is then the order of what caused it."""
+        for wire in self._links[host]:
+            self._collect_from(host, wire)
+
+    def _collect_from(self, host: str, wire: str) -> None:
+        for packet in self._wires.sent(host, wire):
+            self._put(host, wire, packet, None)
+
+    def _put(self, host: str, wire: str, packet: bytes, why: str | None) -> None:
+        """Put a packet on a wire. `why` None: from the kernel, which does not say."""
+        found = ""
+        try:
+            ip = packets.decode_ip(packet)
+            if ip.protocol == packets.TCP:
+                segment = packets.decode_tcp(ip)
+                self._flows.saw(segment, time.monotonic())
+                found = self._reasons[host].of_segment(segment) if why is None else ""
+            elif ip.protocol == packets.UDP and why is None:
+                found = self._reasons[host].of_datagram(packets.decode_udp(ip))
+        except PeerError:   # a fragment, or what an attacker made
+            pass
+        self._wires.put(host, wire, packet, why if why is not None else found, self.now)
+
+    def _deliver(self, host: str, wire: str, packet: bytes) -> None:
+        self._stirred = time.monotonic()
+        self._hosts[host].receive(wire, packet)
+        self._collect(host)
