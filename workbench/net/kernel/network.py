@@ -1,8 +1,9 @@
 """The network of this kernel: nodes' commands on real sockets in namespaces, over wires of our own.
 
-Time is the wall clock's, but for what nobody needs: when no packet is under way, no octet waits for its acknowledgment
-and all sockets have been silent for a moment, the run's clock goes on to the next moment at which anything is due. So a
-guard timer of 30 s does not take 30 s, and a run ends soon after nothing is left to happen.
+Time is the wall clock's, less the time in which nodes compute (see `clock`) and the time that nobody needs: when no
+packet is under way, no octet waits for its acknowledgment and all sockets have been silent for a moment, the run's clock
+goes on to the next moment at which anything is due. So a guard timer of 30 s does not take 30 s, and a run ends soon
+after nothing is left to happen.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Sequence
 from workbench.errors import LocalProtocolError, PeerError
 from workbench.net import packets
 from workbench.net.interface import Arrival, Capabilities, Plan, Tap
+from workbench.net.kernel.clock import RunClock
 from workbench.net.kernel.flows import Flows
 from workbench.net.kernel.host import KernelHost
 from workbench.net.kernel.layout import Owners
@@ -63,8 +65,8 @@ class KernelNetwork:
         for place, end in self._wires.ends.items():
             self._selector.register(end, _READ, place)
         self._skips_idle = skips_idle
-        self._skipped = 0.0
-        self._began = self._stirred = time.monotonic()
+        self._clock = RunClock()
+        self._stirred = time.monotonic()
         self._closed = False
 
     def _add(self, name: str, addresses: frozenset[str]) -> None:
@@ -77,7 +79,7 @@ class KernelNetwork:
     @property
     def now(self) -> float:
         """Seconds since the run's start, idle time that was passed over included."""
-        return time.monotonic() - self._began + self._skipped
+        return self._clock.now
 
     @property
     def keeper(self) -> int:
@@ -106,17 +108,24 @@ class KernelNetwork:
 
     def wait(self, deadline: float) -> Arrival | None:
         """The next happening at or before `deadline`, or None: the deadline came, or nothing is due ever."""
-        self._turn(0.0)
+        self._clock.go()
+        try:
+            return self._wait(deadline)
+        finally:
+            self._clock.stop()
+
+    def _wait(self, deadline: float) -> Arrival | None:
         while not self._arrivals:
+            self._turn(0.0)
             now = self.now
-            if now >= deadline:
-                return None
+            if self._arrivals or now >= deadline:
+                break
             if self._skips_idle and self._is_quiet():
                 if deadline != float("inf"):
-                    self._skipped += deadline - self.now
-                return None
+                    self._clock.set(deadline)
+                break
             self._turn(min(deadline - now, _QUIET))
-        return self._arrivals.popleft()
+        return self._arrivals.popleft() if self._arrivals else None
 
     def close(self) -> None:
         """Give back sockets and namespaces."""
@@ -133,18 +142,22 @@ class KernelNetwork:
     # The loop's turn
 
     def _turn(self, seconds: float) -> None:
-        """Let whatever comes within this time happen."""
+        """Let whatever comes within this time happen, one packet after the other."""
         arrival = self._wires.next_arrival
         if arrival is not None:
             seconds = min(seconds, max(0.0, arrival - self.now))
+        self._look(seconds)
+        while not self._arrivals and self._wires.bring(self.now):
+            self._look(0.0)
+
+    def _look(self, seconds: float) -> None:
+        """Hear what sockets tell and what kernels have put on their wires."""
         for key, _ in self._selector.select(seconds):
             self._stirred = time.monotonic()
             if isinstance(key.data, KernelHost):
                 key.data.turn()
             else:
                 self._collect_from(*key.data)
-        while not self._arrivals and self._wires.bring(self.now):
-            pass
 
     def _is_quiet(self) -> bool:
         moment = time.monotonic()
