@@ -108,23 +108,15 @@ class KernelNetwork:
 
     def wait(self, deadline: float) -> Arrival | None:
         """The next happening at or before `deadline`, or None: the deadline came, or nothing is due ever."""
-        self._clock.go()
-        try:
-            return self._wait(deadline)
-        finally:
-            self._clock.stop()
-
-    def _wait(self, deadline: float) -> Arrival | None:
         while not self._arrivals:
-            self._turn(0.0)
-            now = self.now
-            if self._arrivals or now >= deadline:
+            self._turn(deadline, 0.0)
+            if self._arrivals or self.now >= deadline:
                 break
             if self._skips_idle and self._is_quiet():
                 if deadline != float("inf"):
                     self._clock.set(deadline)
                 break
-            self._turn(min(deadline - now, _QUIET))
+            self._turn(deadline, _QUIET)
         return self._arrivals.popleft() if self._arrivals else None
 
     def close(self) -> None:
@@ -141,18 +133,22 @@ class KernelNetwork:
 
     # The loop's turn
 
-    def _turn(self, seconds: float) -> None:
+    def _turn(self, deadline: float, seconds: float) -> None:
         """Let whatever comes within this time happen, one packet after the other."""
-        arrival = self._wires.next_arrival
-        if arrival is not None:
-            seconds = min(seconds, max(0.0, arrival - self.now))
-        self._look(seconds)
+        self._look(deadline, seconds)
         while not self._arrivals and self._wires.bring(self.now):
-            self._look(0.0)
+            self._look(deadline, 0.0)
 
-    def _look(self, seconds: float) -> None:
-        """Hear what sockets tell and what kernels have put on their wires."""
-        for key, _ in self._selector.select(seconds):
+    def _look(self, deadline: float, seconds: float) -> None:
+        """Hear what sockets tell and what kernels have put on their wires, until something is due."""
+        arrival = self._wires.next_arrival
+        due = deadline if arrival is None else min(deadline, arrival)
+        seconds = min(seconds, max(0.0, due - self.now))
+        if seconds:
+            self._clock.go(due)
+        ready = self._selector.select(seconds)
+        self._clock.stop()
+        for key, _ in ready:
             self._stirred = time.monotonic()
             if isinstance(key.data, KernelHost):
                 key.data.turn()
