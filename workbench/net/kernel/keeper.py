@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import json
 import os
 import select
@@ -72,8 +73,8 @@ class Keeper:
             _ip([], "".join(lines), space)
             _enter(space)
             for path, value in _SYSCTLS.items():
-                with contextlib.suppress(OSError), open(f"/proc/sys/{path}", "w", encoding="ascii") as setting:
-                    setting.write(value)
+                with contextlib.suppress(OSError):      # a kernel without it
+                    _write(f"/proc/sys/{path}", value)
             for link in host["links"]:
                 _switch_off_offloads(link["name"])
             _ip([], host["batch"])
@@ -117,7 +118,7 @@ def _answer(line: socket.socket, keeper: Keeper, request: dict[str, Any]) -> Non
         else:
             made = [keeper.socket(request["host"], request["family"], request["kind"])]
     except (OSError, subprocess.SubprocessError) as error:
-        said = getattr(error, "stderr", None) or getattr(error, "strerror", None) or str(error)
+        said = (getattr(error, "stderr", None) or b"").decode(errors="replace") or str(error)
         line.send(json.dumps({"error": said, "errno": getattr(error, "errno", None)}).encode())
         return
     # The kernel takes at most 253 descriptors a message (SCM_MAX_FD).
@@ -134,13 +135,20 @@ def _become_root() -> None:
         return
     _unshare(_NEW_USER)
     for name, text in (("setgroups", "deny"), ("uid_map", f"0 {user} 1"), ("gid_map", f"0 {group} 1")):
-        with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
-            file.write(text)
+        _write(f"/proc/self/{name}", text)
 
 
 def _new_namespace() -> int:
     _unshare(_NEW_NET)
     return os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def _write(path: str, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(descriptor, text.encode())
+    finally:
+        os.close(descriptor)
 
 
 def _unshare(what: int) -> None:
@@ -157,7 +165,7 @@ def _enter(space: int) -> None:
 
 def _ip(options: list[str], batch: str, *descriptors: int) -> None:
     if batch:
-        subprocess.run(["ip", *options, "-batch", "-"], input=batch, text=True, check=True, capture_output=True,
+        subprocess.run(["ip", *options, "-batch", "-"], input=batch.encode(), check=True, capture_output=True,
                        pass_fds=descriptors)
 
 
@@ -167,13 +175,7 @@ def _switch_off_offloads(link: str) -> None:
             value = ctypes.create_string_buffer(struct.pack("=II", command, 0))
             asked = struct.pack("16sQ16x", link.encode(), ctypes.addressof(value))
             with contextlib.suppress(OSError):  # a link without it
-                _ioctl(control.fileno(), asked)
-
-
-def _ioctl(descriptor: int, asked: bytes) -> None:
-    import fcntl
-
-    fcntl.ioctl(descriptor, _SIOCETHTOOL, asked)
+                fcntl.ioctl(control.fileno(), _SIOCETHTOOL, asked)
 
 
 def _tap(end: str) -> int:
