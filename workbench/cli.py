@@ -329,15 +329,26 @@ def alg(config: Config, every: Every = False) -> None:
 
 
 @app.command()
-def doctor(json: Json = False) -> None:
+def doctor(
+    json: Json = False,
+    tidy: Annotated[
+        bool, typer.Option("--clean", help="Only end what killed runs on the kernel network left.")] = False,
+) -> None:
     """What this machine can do, what is missing, and the command that installs it.
 
     Exit status 1 says that something is missing without which no scenario runs.
     """
     import msgspec
 
-    from workbench.doctor import examine
+    from workbench.doctor import clean, examine
 
+    if tidy:
+        ended = clean()
+        if json:
+            _print_json(ended)
+        else:
+            _say("\n".join(f"ended {what}" for what in ended) or "nothing was left")
+        raise typer.Exit(HELD)
     checks = examine()
     if json:
         _print_json([msgspec.to_builtins(check) for check in checks])

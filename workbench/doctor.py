@@ -43,7 +43,7 @@ def examine() -> list[Check]:
         _library("cryptography", "OpenSSL", "certificates, TLS", required=True),
         _virtual(),
         _tun(),
-        _namespaces(),
+        _kernel(),
         _program("tshark", ["--version"], "second opinion on captures", "tshark"),
         _program("nft", ["--version"], "NAT on a kernel network", "nftables"),
         _megaco(),
@@ -54,6 +54,13 @@ def examine() -> list[Check]:
         _library("jupyterlab", "jupyterlab", "the notebooks", extra="notebook"),
         _program("chromium", ["--version"], "the tests that open JupyterLab", "chromium"),
     ]
+
+
+def clean() -> list[str]:
+    """End what killed runs left on this machine; what that was, in words."""
+    from workbench.net.kernel.leftovers import clean as end_keepers
+
+    return [f"namespaces of {keeper.owner} (process {keeper.process})" for keeper in end_keepers()]
 
 
 def _python() -> Check:
@@ -96,18 +103,20 @@ def _tun() -> Check:
     return Check("TUN device", True, False, purpose, str(device))
 
 
-def _namespaces() -> Check:
-    purpose = "networks of this kernel's own"
-    unshare = shutil.which("unshare")
-    if unshare is None:
-        return Check("network namespaces", False, False, purpose, "Linux with util-linux only")
-    asked = [unshare, "--net"] if _is_root() else [unshare, "--user", "--map-root-user", "--net"]
-    said = _say([*asked, "true"])
-    if said is None:
-        return Check(
-            "network namespaces", False, False, purpose, "this kernel does not allow them",
-            "run as root, or sysctl kernel.unprivileged_userns_clone=1")
-    return Check("network namespaces", True, False, purpose, "as root" if _is_root() else "through user namespaces")
+def _kernel() -> Check:
+    from workbench.net.kernel.leftovers import keepers
+    from workbench.net.kernel.namespaces import why_not
+
+    purpose = "the same scenarios on this kernel's own TCP/IP"
+    reason = why_not()
+    if reason:
+        remedy = "run as root, or sysctl kernel.unprivileged_userns_clone=1" if "namespace" in reason else ""
+        return Check("network kernel", False, False, purpose, reason, remedy)
+    left = sum(keeper.is_left for keeper in keepers())
+    found = "as root" if _is_root() else "through user namespaces"
+    if left:
+        found += f"; {left} left by killed runs: workbench doctor --clean"
+    return Check("network kernel", True, False, purpose, found)
 
 
 def _megaco() -> Check:

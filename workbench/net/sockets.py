@@ -111,7 +111,7 @@ class Limits(msgspec.Struct, frozen=True):
     arrivals: int = 4096
 
 
-class _Datagrams(msgspec.Struct, eq=False):
+class Datagrams(msgspec.Struct, eq=False):
     """A bound UDP endpoint."""
 
     local: Endpoint
@@ -126,7 +126,7 @@ class _Listener(msgspec.Struct, eq=False):
     socket: socket.socket
 
 
-class _Connection(msgspec.Struct, eq=False):
+class Connection(msgspec.Struct, eq=False):
     """A stream: opening, offered, or open."""
 
     stream: Stream
@@ -141,7 +141,7 @@ class _Connection(msgspec.Struct, eq=False):
     queue: bytearray = msgspec.field(default_factory=bytearray)
 
 
-_Entry = _Datagrams | _Listener | _Connection
+_Entry = Datagrams | _Listener | Connection
 
 
 class SocketNetwork:
@@ -163,9 +163,9 @@ class SocketNetwork:
         self._arrivals: deque[Arrival] = deque()
         self._selector = selectors.DefaultSelector()
         self._watched: dict[socket.socket, int] = {}
-        self._bound: dict[Endpoint, _Datagrams] = {}
+        self._bound: dict[Endpoint, Datagrams] = {}
         self._listening: dict[Endpoint, _Listener] = {}
-        self._streams: dict[Stream, _Connection] = {}
+        self._streams: dict[Stream, Connection] = {}
         self._offers = 0
         self._resting: list[tuple[float, _Listener]] = []
         self._interrupted, self._interrupts = _pair()
@@ -249,14 +249,14 @@ class SocketNetwork:
                 case None:
                     with suppress(OSError):
                         self._interrupted.recv(4096)
-                case _Datagrams() as bound:
+                case Datagrams() as bound:
                     if mask & _WRITE:
                         self._flush_datagrams(bound)
                     if mask & _READ:
                         self._receive_datagrams(bound)
                 case _Listener() as listener:
                     self._take_offers(listener)
-                case _Connection() as connection:
+                case Connection() as connection:
                     self._progress(connection, mask)
 
     def _wake_listeners(self) -> float:
@@ -320,10 +320,10 @@ class SocketNetwork:
         if local in self._bound:
             return
         made = self._bound_socket(local, socket.SOCK_DGRAM)
-        bound = self._bound[local] = _Datagrams(local, made, deque())
+        bound = self._bound[local] = Datagrams(local, made, deque())
         self._watch(bound, _READ)
 
-    def _receive_datagrams(self, bound: _Datagrams) -> None:
+    def _receive_datagrams(self, bound: Datagrams) -> None:
         for _ in range(_DATAGRAMS_A_TURN):
             if len(self._arrivals) >= self._limits.arrivals or bound.local not in self._bound:
                 return
@@ -344,7 +344,7 @@ class SocketNetwork:
                 bound.queue.append((remote, data))
             self._watch(bound, _READ | _WRITE)
 
-    def _send_one(self, bound: _Datagrams, remote: Endpoint, data: bytes) -> bool:
+    def _send_one(self, bound: Datagrams, remote: Endpoint, data: bytes) -> bool:
         """Whether the datagram is out of our hands."""
         if not _is_address(remote.host):
             self._tell(DatagramFailed(bound.local, remote, "no IP address"))
@@ -357,7 +357,7 @@ class SocketNetwork:
             self._tell(DatagramFailed(bound.local, remote, (error.strerror or str(error)).lower()))
         return True
 
-    def _flush_datagrams(self, bound: _Datagrams) -> None:
+    def _flush_datagrams(self, bound: Datagrams) -> None:
         while bound.queue and self._send_one(bound, *bound.queue[0]):
             bound.queue.popleft()
         if not bound.queue:
@@ -397,7 +397,7 @@ class SocketNetwork:
 
     def _taken(self, stream: Stream, made: socket.socket) -> None:
         """The kernel has established a connection with a listener of ours: offer it."""
-        self._streams[stream] = _Connection(stream, made, offered=True)
+        self._streams[stream] = Connection(stream, made, offered=True)
         self._offers += 1
         self._tell(StreamOffered(stream))
 
@@ -440,10 +440,10 @@ class SocketNetwork:
             made.close()
             self._tell(StreamFailed(stream, _failure(error, opening=True)))
             return
-        connection = self._streams[stream] = _Connection(stream, made, opening=True)
+        connection = self._streams[stream] = Connection(stream, made, opening=True)
         self._watch(connection, _WRITE)
 
-    def _opened(self, connection: _Connection) -> None:
+    def _opened(self, connection: Connection) -> None:
         error = connection.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if error in _WOULD_BLOCK:
             return
@@ -454,7 +454,7 @@ class SocketNetwork:
         else:
             self._established(connection)
 
-    def _established(self, connection: _Connection) -> None:
+    def _established(self, connection: Connection) -> None:
         with suppress(OSError):
             connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._tell(StreamOpened(connection.stream))
@@ -462,12 +462,12 @@ class SocketNetwork:
 
     # Open streams
 
-    def _watch_stream(self, connection: _Connection) -> None:
+    def _watch_stream(self, connection: Connection) -> None:
         reads = _READ if not connection.paused and not connection.heard_end else 0
         writes = _WRITE if connection.queue else 0
         self._watch(connection, reads | writes)
 
-    def _progress(self, connection: _Connection, mask: int) -> None:
+    def _progress(self, connection: Connection, mask: int) -> None:
         if connection.opening:
             self._opened(connection)
             return
@@ -476,7 +476,7 @@ class SocketNetwork:
         if mask & _READ and self._streams.get(connection.stream) is connection:
             self._read(connection)
 
-    def _read(self, connection: _Connection) -> None:
+    def _read(self, connection: Connection) -> None:
         if connection.paused or connection.heard_end or len(self._arrivals) >= self._limits.arrivals:
             return
         try:
@@ -510,7 +510,7 @@ class SocketNetwork:
             connection.crowded = True
             self._tell(StreamFull(stream))
 
-    def _write(self, connection: _Connection) -> None:
+    def _write(self, connection: Connection) -> None:
         while connection.queue:
             try:
                 sent = connection.socket.send(connection.queue[:_PIECE])
@@ -538,7 +538,7 @@ class SocketNetwork:
         if not connection.queue:
             self._shut(connection)
 
-    def _shut(self, connection: _Connection) -> None:
+    def _shut(self, connection: Connection) -> None:
         connection.ended = True
         try:
             connection.socket.shutdown(socket.SHUT_WR)
@@ -547,7 +547,7 @@ class SocketNetwork:
             return
         self._close_if_over(connection)
 
-    def _close_if_over(self, connection: _Connection) -> None:
+    def _close_if_over(self, connection: Connection) -> None:
         if connection.ended and connection.heard_end:
             self._forget(connection)
             self._tell(StreamClosed(connection.stream))
@@ -565,11 +565,11 @@ class SocketNetwork:
             _linger(connection.socket)
             self._forget(connection)
 
-    def _broken(self, connection: _Connection, error: OSError) -> None:
+    def _broken(self, connection: Connection, error: OSError) -> None:
         self._forget(connection)
         self._tell(StreamClosed(connection.stream, _failure(error.errno or 0, opening=False)))
 
-    def _forget(self, connection: _Connection) -> None:
+    def _forget(self, connection: Connection) -> None:
         self._offers -= connection.offered
         connection.offered = False
         del self._streams[connection.stream]
@@ -633,7 +633,7 @@ def _reset(sock: socket.socket) -> None:
     sock.close()
 
 
-def _state(connection: _Connection) -> str:
+def _state(connection: Connection) -> str:
     return "opening" if connection.opening else "offered" if connection.offered else "ended"
 
 

@@ -2,9 +2,9 @@
 
 The hosts of a plan would be machines of their own. Here their nodes share one process, so the clock runs only while we
 wait: no host is late because another one is busy. It does not run past a moment at which something is due either, so
-a packet comes through when its wire says, however late the system lets us look. And it passes over time in which nothing
-can happen. So what happens at one moment happens in one order, as on the virtual network; only what a kernel does by
-its own timers has times of its own.
+a packet comes through when its wire says, however late the system lets us look. And it passes over time in which
+nothing can happen. So what happens at one moment happens in one order, as on the virtual network; only what a kernel
+does by its own timers has times of its own.
 """
 
 from __future__ import annotations

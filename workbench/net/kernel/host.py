@@ -18,8 +18,9 @@ from workbench.net.interface import Arrival
 from workbench.net.kernel.claims import Claims
 from workbench.net.kernel.namespaces import Namespaces
 from workbench.net.packets import RST, SYN, Tcp
-from workbench.net.sockets import SocketNetwork, _Connection, _Datagrams
+from workbench.net.sockets import Connection, Datagrams, SocketNetwork
 from workbench.net.values import (
+    AbortStream,
     ClaimPackets,
     Command,
     DatagramFailed,
@@ -27,6 +28,7 @@ from workbench.net.values import (
     Failure,
     Happening,
     PacketArrived,
+    RefuseStream,
     Stream,
     StreamFailed,
     StreamFlushed,
@@ -84,7 +86,7 @@ class KernelHost(SocketNetwork):
 
     def fileno(self) -> int:
         """Readable when a socket of ours has something to tell: selectors can be nested (epoll(7))."""
-        return self._selector.fileno()  # type: ignore[attr-defined, no-any-return]
+        return self._selector.fileno()
 
     def turn(self) -> None:
         """Hear what the sockets have to tell."""
@@ -97,6 +99,8 @@ class KernelHost(SocketNetwork):
                 self._claims.add(None if local is None else self._own(local))
             case UnclaimPackets(local):
                 self._claims.remove(local)
+            case RefuseStream(stream, why) | AbortStream(stream, why) if stream in self._held:
+                self._refuse(stream, why)
             case _:
                 super().carry(sender, command, now)
 
@@ -142,7 +146,7 @@ class KernelHost(SocketNetwork):
             _reset(made)
             return
         self._admitted.discard(stream)
-        connection = self._streams[stream] = _Connection(stream, made)
+        connection = self._streams[stream] = Connection(stream, made)
         self._established(connection)
 
     def _open(self, stream: Stream) -> None:
@@ -157,17 +161,18 @@ class KernelHost(SocketNetwork):
 
     def _abort(self, stream: Stream) -> None:
         self._admitted.discard(stream)
-        held = self._held.pop(stream, None)
-        if held is None:
-            super()._abort(stream)
-            return
-        answer = refusal(held[2])
+        super()._abort(stream)
+
+    def _refuse(self, stream: Stream, why: str = "") -> None:
+        """Answer a SYN that the kernel has not heard of as the kernel would."""
+        wire, _, syn = self._held.pop(stream)
+        answer = refusal(syn)
         if answer is not None:
-            self._put(held[0], packets.encode_tcp(answer), "")
+            self._put(wire, packets.encode_tcp(answer), why)
 
     def _unlisten(self, local: Endpoint) -> None:
         for stream in [stream for stream in self._held if stream.local == local]:
-            self._abort(stream)
+            self._refuse(stream)
         super()._unlisten(local)
 
     # What only packets show
@@ -184,21 +189,21 @@ class KernelHost(SocketNetwork):
         elif state == _CLOSED and was_reset and (connection.paused or connection.heard_end):
             self._broken(connection, OSError(errno.ECONNRESET, "reset"))
 
-    def _forget(self, connection: _Connection) -> None:
+    def _forget(self, connection: Connection) -> None:
         self._flushed.discard(connection.stream)
         super()._forget(connection)
 
     # Datagrams
 
-    def _receive_datagrams(self, bound: _Datagrams) -> None:
+    def _receive_datagrams(self, bound: Datagrams) -> None:
         self._hear_errors(bound)
         super()._receive_datagrams(bound)
 
-    def _send_one(self, bound: _Datagrams, remote: Endpoint, data: bytes) -> bool:
+    def _send_one(self, bound: Datagrams, remote: Endpoint, data: bytes) -> bool:
         self._hear_errors(bound)    # or the first of them would be told instead of sending
         return super()._send_one(bound, remote, data)
 
-    def _hear_errors(self, bound: _Datagrams) -> None:
+    def _hear_errors(self, bound: Datagrams) -> None:
         """ICMP errors about what was sent from here (ip(7), IP_RECVERR)."""
         while True:
             try:

@@ -43,6 +43,7 @@ _SYSCTLS = {
     "net/ipv4/conf/all/rp_filter": "0",
     "net/ipv4/conf/default/rp_filter": "0",
     "net/ipv4/conf/all/accept_local": "1",
+    "net/ipv4/tcp_syn_linear_timeouts": "0",    # a SYN is repeated after 1, 2, 4 s (RFC 6298 §5.5)
     "net/ipv4/icmp_ratelimit": "0",
     "net/ipv6/icmp/ratelimit": "0",
     "net/ipv6/conf/all/accept_ra": "0",

@@ -39,7 +39,7 @@ class Namespaces:
         self._line.settimeout(_PATIENCE)
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(KEEPER), owner()], stdin=theirs, start_new_session=True,
+                [sys.executable, "-I", "-S", str(KEEPER), owner()], stdin=theirs.fileno(), start_new_session=True,
                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.close = weakref.finalize(self, _end, self._process, self._line)
         try:

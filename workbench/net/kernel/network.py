@@ -1,9 +1,9 @@
 """The network of this kernel: nodes' commands on real sockets in namespaces, over wires of our own.
 
 Time is the wall clock's, less the time in which nodes compute (see `clock`) and the time that nobody needs: when no
-packet is under way, no octet waits for its acknowledgment and all sockets have been silent for a moment, the run's clock
-goes on to the next moment at which anything is due. So a guard timer of 30 s does not take 30 s, and a run ends soon
-after nothing is left to happen.
+packet is under way, no octet waits for its acknowledgment and all sockets have been silent for a moment, the run's
+clock goes on to the next moment at which anything is due. So a guard timer of 30 s does not take 30 s, and a run ends
+soon after nothing is left to happen.
 """
 
 from __future__ import annotations

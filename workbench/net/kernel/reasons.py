@@ -7,8 +7,18 @@ from collections import deque
 import msgspec
 
 from workbench.net.packets import FIN, RST, SYN, Tcp, Udp
-from workbench.net.values import Command, OpenStream, SendDatagram, SendStream, Stream
-from workbench.net.values import AbortStream, AcceptStream, EndStream, Endpoint, RefuseStream
+from workbench.net.values import (
+    AbortStream,
+    AcceptStream,
+    Command,
+    Endpoint,
+    EndStream,
+    OpenStream,
+    RefuseStream,
+    SendDatagram,
+    SendStream,
+    Stream,
+)
 
 _FOLD = 0xFFFFFFFF
 _HALF = 0x80000000

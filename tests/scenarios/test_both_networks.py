@@ -1,0 +1,85 @@
+"""The same scenario on the virtual network and on this kernel's own TCP/IP: the same messages, the same verdicts.
+
+What differs, and why, stands in the two tables below; everything else is equal, message by message.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import pytest
+
+from workbench import scenarios
+from workbench.net.kernel.namespaces import why_not
+
+pytestmark = pytest.mark.skipif(bool(why_not()), reason=f"no kernel network here: {why_not()}")
+
+ALL = scenarios.all()
+IDS = [scenario.id for scenario in ALL]
+CONTROLS = [(scenario, weak) for scenario in ALL for weak in scenario.weakened]
+
+# Legs on which the two directions are compared each by itself, since nothing orders one after the other.
+CROSSING = dict.fromkeys(
+    ("msrp-aware-plain", "msrp-aware-cema-plain", "msrp-aware-sessmatch-plain", "msrp-aware-cema-sessmatch"),
+    "chunks of a long message cross their responses; how each TCP cuts its segments decides which of them is first")
+
+# Controls that break something else here: what they break on the virtual network only (-) or on the kernel's only (+).
+DIFFERENT = {
+    ("tcp-merge-terminating", "the gateway translates sequence numbers"): (
+        {"+UE B comes first, and speaks before UE A is there"},
+        "Linux probes a closed window without an octet (RFC 9293 §3.8.6.1 wants one), so UE B can't speak early"),
+}
+
+
+def messages(run, *, by_direction: bool):
+    """What was said on each leg, in order; repetitions are a network's own affair."""
+    legs = defaultdict(list)
+    for message in run.report.messages:
+        if not message.repeated:
+            who = (message.source.node, message.destination.node)
+            leg = (message.wire, *who) if by_direction else (message.wire,)
+            legs[leg].append((message.protocol, *who, message.summary))
+    return dict(legs)
+
+
+@pytest.fixture(scope="module", params=ALL, ids=IDS)
+def both(request, tmp_path_factory):
+    """One scenario on the virtual network and on the kernel's."""
+    folder = tmp_path_factory.mktemp(request.param.id)
+    return [request.param.run(network, seed=1, out=folder / network) for network in ("virtual", "kernel")]
+
+
+def test_both_networks_say_the_same(both):
+    """Per leg the same message sequence, and the same verdict on each expectation: pass."""
+    virtual, kernel = both
+    assert kernel.network == "kernel"
+    assert [(v.name, v.reason) for v in kernel.verdicts if v.verdict != "pass"] == []
+    assert [v.name for v in kernel.verdicts] == [v.name for v in virtual.verdicts]
+    by_direction = kernel.scenario.id in CROSSING
+    assert messages(kernel, by_direction=by_direction) == messages(virtual, by_direction=by_direction)
+
+
+def test_frames_carry_the_same_comments(both):
+    """Every comment that the virtual network writes to its frames is on the kernel network's too."""
+    virtual, kernel = ({message.comment for message in run.report.messages} for run in both)
+    assert virtual - kernel == set()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("control", CONTROLS, ids=lambda control: f"{control[0].id}: {control[1].name}")
+def test_a_control_breaks_the_same(control, tmp_path):
+    """A weakened variant breaks on the kernel network what it names, the documented differences aside."""
+    scenario, weak = control
+    run = scenario.run("kernel", seed=1, out=tmp_path, weakened=weak.name)
+    different, _ = DIFFERENT.get((scenario.id, weak.name), (set(), ""))
+    only_here = {f"+{name}" for name in set(run.broken) - set(weak.breaks)}
+    only_there = {f"-{name}" for name in set(weak.breaks) - set(run.broken)}
+    assert only_here | only_there == different
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("scenario", ALL, ids=IDS)
+def test_bad_wires_change_nothing(scenario, tmp_path):
+    """5 % loss and reordering on every wire: the kernel's TCP brings everything through too."""
+    run = scenario.run("kernel", seed=1, out=tmp_path, impair={"loss": 0.05, "reorder": 0.05})
+    assert [(v.name, v.reason) for v in run.verdicts if v.verdict != "pass"] == []
