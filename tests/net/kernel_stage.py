@@ -36,9 +36,9 @@ LIMIT = 600.0
 class Stage:
     """A kernel network with what its wires have carried (`packets`) and what its nodes have heard."""
 
-    def __init__(self, plan: Plan = PAIR, *, skips_idle: bool = True) -> None:
+    def __init__(self, plan: Plan = PAIR) -> None:
         self.packets: list[tuple[float, str, bytes, str]] = []
-        self.network = KernelNetwork(plan, 1, [lambda *packet: self.packets.append(packet)], skips_idle=skips_idle)
+        self.network = KernelNetwork(plan, 1, [lambda *packet: self.packets.append(packet)])
 
     def __enter__(self) -> Stage:
         return self

@@ -40,14 +40,13 @@ class KernelNetwork:
         plan: hosts and wires.
         seed: of the wires' impairments. The kernel's own choices (sequence numbers) are its own.
         taps: each is called once a packet that is put on a wire, in the order of sending, before any loss.
-        skips_idle: pass over the time in which nothing happens.
 
     Raises:
         NetworkError: this machine does not allow namespaces; `namespaces.why_not` tells without trying to run.
         ScenarioError: the plan contradicts itself.
     """
 
-    def __init__(self, plan: Plan, seed: int, taps: Sequence[Tap] = (), *, skips_idle: bool = True) -> None:
+    def __init__(self, plan: Plan, seed: int, taps: Sequence[Tap] = ()) -> None:
         self.capabilities = Capabilities(holds_syn=True, packets=True, splice=False)
         owners = Owners(plan)
         spaces = owners.namespaces()
@@ -64,7 +63,6 @@ class KernelNetwork:
             self._add(host.name, frozenset(foot.address for foot in host.feet))
         for place, end in self._wires.ends.items():
             self._selector.register(end, _READ, place)
-        self._skips_idle = skips_idle
         self._clock = RunClock()
         self._stirred = time.monotonic()
         self._closed = False
@@ -112,7 +110,7 @@ class KernelNetwork:
             self._turn(deadline, 0.0)
             if self._arrivals or self.now >= deadline:
                 break
-            if self._skips_idle and self._is_quiet():
+            if self._is_quiet():
                 if deadline != float("inf"):
                     self._clock.set(deadline)
                 break
