@@ -99,3 +99,13 @@ def test_a_capture_without_a_place_goes_with_the_process(tmp_path):
                           env={**os.environ, "TMPDIR": str(tmp_path)}, timeout=60).stdout
     assert told.startswith(str(tmp_path))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_can_be_given_up(tmp_path):
+    """`close` gives back what the network holds; nothing more happens, and there is nothing to finish."""
+    live = lab.start(ID, out=tmp_path)
+    live.step()
+    live.close()
+    assert live.step() == []
+    with pytest.raises(LocalProtocolError):
+        live.finish()

@@ -6,6 +6,7 @@ What differs, and why, stands in the two tables below; everything else is equal,
 from __future__ import annotations
 
 from collections import defaultdict
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,7 @@ ALL = scenarios.all()
 IDS = [scenario.id for scenario in ALL]
 CONTROLS = [(scenario, weak) for scenario in ALL for weak in scenario.weakened]
 
+# docs/networks.md tells people of both tables.
 # Legs on which the two directions are compared each by itself, since nothing orders one after the other.
 CROSSING = dict.fromkeys(
     ("msrp-aware-plain", "msrp-aware-cema-plain", "msrp-aware-sessmatch-plain", "msrp-aware-cema-sessmatch"),
@@ -63,6 +65,15 @@ def test_frames_carry_the_same_comments(both):
     """Every comment that the virtual network writes to its frames is on the kernel network's too."""
     virtual, kernel = ({message.comment for message in run.report.messages} for run in both)
     assert virtual - kernel == set()
+
+
+def test_differences_are_documented():
+    """Each difference that these tests allow for is told in docs/networks.md with its reason."""
+    page = (Path(__file__).parents[2] / "docs" / "networks.md").read_text(encoding="utf-8")
+    for id, reason in CROSSING.items():
+        assert id in page and reason in page
+    for (id, control), (_, reason) in DIFFERENT.items():
+        assert id in page and control in page and reason.split(",")[0] in page
 
 
 @pytest.mark.long
