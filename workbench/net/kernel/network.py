@@ -29,6 +29,8 @@ _READ = selectors.EVENT_READ
 # Nothing has happened for so long (seconds): the kernel, which answers within the call that gives it a packet, has
 # nothing left to say. More than enough for a softirq that was put off.
 _QUIET = 0.05
+# Selectors count in milliseconds: a shorter wait would take that long, so it is passed over.
+_TICK = 0.001
 # A segment that nobody answers is repeated after 1 s at first (RFC 6298 §2.1).
 _PATIENCE = 1.3
 
@@ -142,10 +144,13 @@ class KernelNetwork:
         arrival = self._wires.next_arrival
         due = deadline if arrival is None else min(deadline, arrival)
         seconds = min(seconds, max(0.0, due - self.now))
-        if seconds:
+        is_short = 0.0 < seconds < _TICK
+        if seconds and not is_short:
             self._clock.go(due)
-        ready = self._selector.select(seconds)
+        ready = self._selector.select(0.0 if is_short else seconds)
         self._clock.stop()
+        if is_short and not ready:
+            self._clock.set(self.now + seconds)
         for key, _ in ready:
             self._stirred = time.monotonic()
             if isinstance(key.data, KernelHost):
