@@ -57,6 +57,8 @@ class ImsAgw(Gateway):
         log_keys: TLS keys go to the capture.
         tcp_guard, tls_guard, drain, linger: seconds; see `Policy`.
         held: octets of payload that may wait for the other endpoint; see `Policy`.
+        splices, relays: the network copies plain payload, or relayed packets, by itself; for networks whose
+            capabilities say so.
         limits: see `Limits`.
         ports: first and last local port for media at each address.
         port_step: distance of the ports that are given.
@@ -95,6 +97,8 @@ class ImsAgw(Gateway):
         drain: float = 60.0,
         linger: float = 5.0,
         held: int = 65_536,
+        splices: bool = False,
+        relays: bool = False,
         limits: Limits | None = None,
         ports: tuple[int, int] = (40_000, 49_998),
         port_step: int = 2,
@@ -121,7 +125,8 @@ class ImsAgw(Gateway):
                 verify_fingerprints=verify_fingerprints, interlinkage=interlinkage, hold_incoming=hold_incoming,
                 stateless=Stateless(stateless), merge=Merge(merge), wires=wires or {},
                 close_tls=close_tls, release_linked=release_linked, tls_versions=tls_versions, log_keys=log_keys,
-                tcp_guard=tcp_guard, tls_guard=tls_guard, drain=drain, linger=linger, held=held),
+                tcp_guard=tcp_guard, tls_guard=tls_guard, drain=drain, linger=linger, held=held,
+                splices=splices, relays=relays),
             limits=limits or Limits(),
             ports=ports,
             port_step=port_step,

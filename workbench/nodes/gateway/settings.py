@@ -163,6 +163,8 @@ class Policy(msgspec.Struct, frozen=True):
         linger: how long to wait for the peer's FIN once it has acknowledged ours, before RST.
         held: payload that waits for the other endpoint before reading stops.
         regulation: percentage of the events with RegulatedNotify that is notified.
+        splices: the network copies the octets of a plain stream of two ends by itself; for networks that can.
+        relays: the same for the packets of a stateless relay whose peers are both known.
     """
 
     verify_fingerprints: bool = True
@@ -181,6 +183,8 @@ class Policy(msgspec.Struct, frozen=True):
     linger: float = 5.0
     held: int = 65_536
     regulation: int = 100
+    splices: bool = False
+    relays: bool = False
 
 
 class Limits(msgspec.Struct, frozen=True):
