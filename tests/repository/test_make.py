@@ -90,9 +90,33 @@ def test_packages_are_installed_where_that_is_allowed(machine: Machine) -> None:
     machine.has("dpkg-query", '[ "${!#}" != tshark ] && echo installed')
     machine.has("id", "echo 0")
     machine.has("apt-get", f'echo "$@" >> {machine.folder}/asked')
-    done = machine.make("system", path="/usr/bin:/bin")
+    done = machine.make("system", f"POLICY={machine.folder}/policy", path="/usr/bin:/bin")
     assert done.returncode == 0
     assert (machine.folder / "asked").read_text() == "install -qq -y --no-install-recommends tshark\n"
+
+
+@pytest.mark.parametrize("works", [True, False], ids=["installed", "apt-get fails"])
+def test_no_service_is_started_by_its_installation(machine: Machine, works: bool) -> None:
+    """While apt-get runs, policy-rc.d answers 101 (action forbidden by policy); afterwards it is gone."""
+    policy = machine.folder / "policy"
+    machine.has("dpkg-query", '[ "${!#}" != kamailio ] && echo installed')
+    machine.has("id", "echo 0")
+    machine.has("apt-get", f"{policy} kamailio start; echo $? >> {machine.folder}/said; exit {0 if works else 1}")
+    machine.make("system", f"POLICY={policy}", path="/usr/bin:/bin")
+    assert set((machine.folder / "said").read_text().split()) == {"101"}
+    assert not policy.exists()
+
+
+def test_a_policy_of_the_machine_s_own_stays(machine: Machine) -> None:
+    """Whoever has said already what may be started keeps that word."""
+    policy = machine.folder / "policy"
+    machine.has("policy", "exit 104")
+    policy.write_bytes((machine.programs / "policy").read_bytes())
+    machine.has("dpkg-query", "true")
+    machine.has("id", "echo 0")
+    machine.has("apt-get", "true")
+    machine.make("system", f"POLICY={policy}", path="/usr/bin:/bin")
+    assert "exit 104" in policy.read_text()
 
 
 def test_help_names_every_target_that_people_use(machine: Machine) -> None:
