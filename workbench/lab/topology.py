@@ -267,12 +267,14 @@ class Topology(msgspec.Struct, frozen=True):
         return {foot.address: host.name for host in self.plan().hosts for foot in host.feet}
 
 
-def build(topology: Topology, seed: int, epoch: float, *, packets: bool = True) -> dict[str, Node]:
+def build(topology: Topology, seed: int, epoch: float, *, packets: bool = True, splices: bool = False,
+          relays: bool = False) -> dict[str, Node]:
     """The nodes of a topology, each with its own seeded source.
 
     Args:
         epoch: the run's start in Unix seconds.
         packets: the network has them (`Capabilities.packets`); without them a gateway emulates what it can't do.
+        splices, relays: a gateway lets the network pass on plain octets, and packets, below it.
     """
     from workbench.nodes.hole_puncher import HolePuncher
     from workbench.nodes.ims_agw import ImsAgw, Merge, Stateless
@@ -321,7 +323,7 @@ def build(topology: Topology, seed: int, epoch: float, *, packets: bool = True) 
                     verify_fingerprints=node.verifies,
                     interlinkage=_interlinkage(node), stateless=Stateless(node.stateless), merge=Merge(node.merge),
                     wires={node.access: node.access_wire, node.core: node.core_wire} if packets else {},
-                    hold_incoming=node.holds_incoming, tcp_guard=node.guard,
+                    hold_incoming=node.holds_incoming, tcp_guard=node.guard, splices=splices, relays=relays,
                     close_tls=node.closes_tls, log_keys=True, epoch=epoch, coding=node.coding)
     return nodes
 

@@ -24,6 +24,9 @@ class Wire(msgspec.Struct, frozen=True):
         loss: share of packets that vanish. A lost packet is captured where it was sent (the tap is at the sender).
         reorder: share of packets that are held back long enough for later ones to overtake.
         duplicate: share of packets that arrive twice.
+        direct: on a kernel network a link of the kernel's between its two hosts, at its speed: nothing of ours stands
+            in between, so no delay and no impairment, no SYN held and no packet claimed. Other networks carry it as
+            any wire.
     """
 
     name: str
@@ -32,6 +35,7 @@ class Wire(msgspec.Struct, frozen=True):
     loss: float = 0.0
     reorder: float = 0.0
     duplicate: float = 0.0
+    direct: bool = False
 
 
 class Foot(msgspec.Struct, frozen=True):
@@ -57,11 +61,19 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 class Capabilities(msgspec.Struct, frozen=True):
-    """What a network can do, so that a node is told rather than deceived."""
+    """What a network can do, so that a node is told rather than deceived.
+
+    Args:
+        holds_syn: a SYN waits for the node's answer.
+        packets: it has `ClaimPackets` and `SendPacket`.
+        splice: it has `Splice`: octets of two streams are copied below the node.
+        relay: it has `Relay`: packets of two endpoints are passed on below the node.
+    """
 
     holds_syn: bool
     packets: bool
     splice: bool
+    relay: bool = False
 
 
 class Arrival(msgspec.Struct, frozen=True):
