@@ -9,7 +9,6 @@ gateway is a process of its own, and so is the controller. A cycle is four trans
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 
-from measuring import amount, machine, ratio, say
+from measuring import amount, machine, processor_seconds, ratio, say
 
 from workbench.net.sockets import free_port
 
@@ -72,15 +71,6 @@ def rate(seconds: list[float], cycles: int) -> str:
     """Cycles a second: the median, and what lies between the fastest and the slowest round."""
     rates = sorted(cycles / one for one in seconds)
     return f"{rates[len(rates) // 2]:8.0f} ({rates[0]:.0f} to {rates[-1]:.0f}) cycles a second"
-
-
-def processor_seconds(process: int) -> float:
-    """What a process has used of the processors so far; 0 where the system does not tell."""
-    try:
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    except (OSError, ValueError, AttributeError):
-        return 0.0
 
 
 def main() -> None:

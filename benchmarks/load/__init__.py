@@ -1,0 +1,25 @@
+"""Load on a gateway that is a process of its own: orders from a controller, streams through it, every octet checked.
+
+    import load
+
+    with load.agw() as agw, load.Streams(agw.host, load.Client("ue")) as streams:
+        contexts = agw.controller.set_up(100, load.Kind.TLS, core=streams.core, client=streams.client)
+        streams.open(contexts, octets=1_000_000)
+        streams.run(streams.done)
+        print(agw.cpu(), agw.resident(), streams.troubles())
+
+For benchmarks, and for the tests of faults. Everything is on loopback, at an address of its own for each gateway where
+the system has more than one (Linux), so that several runs do not meet.
+"""
+
+from __future__ import annotations
+
+from load.client import Client
+from load.content import Content
+from load.controller import Context, Controller, Kind, Refused
+from load.limits import room_for
+from load.process import Agw, NotStarted, agw, own_address
+from load.streams import End, Pair, Streams
+
+__all__ = ["Agw", "Client", "Content", "Context", "Controller", "End", "Kind", "NotStarted", "Pair", "Refused",
+           "Streams", "agw", "own_address", "room_for"]

@@ -1,0 +1,331 @@
+"""Both ends of many streams through a gateway in one loop: each sends its octets and checks those that come."""
+
+from __future__ import annotations
+
+import enum
+import selectors
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Self
+
+import msgspec
+
+from load.client import Client, announced
+from load.content import LONGEST, Content
+from load.controller import Context, Kind
+from workbench.net.values import Endpoint
+
+_READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+_TLS_PIECE = 16_384
+_PIECE = 262_144
+# One for all ends: what is read is checked at once.
+_BUFFER = memoryview(bytearray(_PIECE))
+_WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+class State(enum.StrEnum):
+    """Of one end."""
+
+    OPENING = "opening"
+    SHAKING_HANDS = "in the TLS handshake"
+    OPEN = "open"
+    OVER = "over"
+
+
+class End:
+    """One end of a stream.
+
+    Args:
+        sock: its socket, non-blocking.
+        name: for people.
+        sends: what it sends.
+        hears: what has to come.
+        octets: how many it sends; None: without end.
+    """
+
+    def __init__(self, sock: socket.socket, name: str, sends: Content, hears: Content, octets: int | None) -> None:
+        self.sock = sock
+        self.name = name
+        self.state = State.OPENING
+        self.octets = octets
+        self.sent = 0
+        self.received = 0
+        self.reads = True
+        """False: a peer that does not read."""
+        self.checks = True
+        """False: what comes is counted and not looked at."""
+        self.heard_end = False
+        self.trouble = ""
+        self.sends = sends
+        self.hears = hears
+        self._piece = _PIECE
+
+    def secure(self, client: Client) -> None:
+        """TLS from here on, as client."""
+        self.sock = client.context.wrap_socket(self.sock, do_handshake_on_connect=False)
+        self._piece = _TLS_PIECE
+        self.state = State.SHAKING_HANDS
+
+    def has_more(self) -> bool:
+        """Whether there is something to send."""
+        return self.octets is None or self.sent < self.octets
+
+    def send(self) -> None:
+        """Send a piece, or what fits of it. Raises OSError."""
+        piece = self._piece if self.octets is None else min(self._piece, self.octets - self.sent)
+        self.sent += self.sock.send(self.sends.piece(self.sent, piece))
+
+    def receive(self) -> None:
+        """Take what is there and check it. Raises OSError."""
+        got = self.sock.recv_into(_BUFFER)
+        if not got:
+            self.heard_end = True
+            return
+        data = _BUFFER[:got]
+        if self.checks and not self.hears.same(self.received, data):
+            self.fail(f"octet {self.hears.first_wrong(self.received, data)} is wrong")
+        self.received += got
+
+    def fail(self, why: str) -> None:
+        """The first thing that went wrong is kept."""
+        self.trouble = self.trouble or f"{self.name}: {why} while {self.state}"
+
+
+class Pair(msgspec.Struct):
+    """A stream through the gateway: the UE's end, and the far end once the gateway has connected."""
+
+    context: Context
+    ue: End
+    far: End | None = None
+    octets_back: int | None = None
+
+    @property
+    def arrived(self) -> int:
+        """Octets that have arrived and were right, both ways."""
+        return self.ue.received + (self.far.received if self.far is not None else 0)
+
+    @property
+    def through(self) -> bool:
+        """All octets have arrived both ways."""
+        far = self.far
+        return far is not None and far.received == self.ue.octets and self.ue.received == far.octets
+
+    @property
+    def trouble(self) -> str:
+        """What went wrong first, or nothing."""
+        return self.ue.trouble or (self.far.trouble if self.far is not None else "")
+
+
+class Streams:
+    """Both ends of streams, in one loop.
+
+    Args:
+        host: the gateway's; the far ends listen there.
+        client: who the UEs are, for TLS.
+        client_host: where the UEs are.
+        checks: whether octets are compared, or only counted.
+    """
+
+    def __init__(
+        self, host: str, client: Client | None = None, *, client_host: str = "127.0.0.1", checks: bool = True
+    ) -> None:
+        self.client = client
+        self.pairs: list[Pair] = []
+        self._client_host = client_host
+        self._checks = checks
+        self._selector = selectors.DefaultSelector()
+        self._listener = socket.create_server((host, 0), backlog=4096)
+        self._listener.setblocking(False)
+        self._selector.register(self._listener, _READ, None)
+        self._expected: dict[Endpoint, Pair] = {}
+        self._strangers: list[socket.socket] = []
+        self._numbers = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def core(self) -> Endpoint:
+        """Where the far ends listen."""
+        return Endpoint(*self._listener.getsockname()[:2])
+
+    def open(
+        self, contexts: Iterable[Context], *, octets: int | None = 0, back: int | str | None = "same"
+    ) -> list[Pair]:
+        """Connect a UE to each context.
+
+        Args:
+            octets: that the UE sends; None: without end.
+            back: that the far end sends; `same`: as many.
+        """
+        made = [self._open(context, octets, octets if isinstance(back, str) else back) for context in contexts]
+        self.pairs += made
+        return made
+
+    def run(self, done: Callable[[], bool], seconds: float = 60.0) -> bool:
+        """Work until `done` holds, or for so long; whether it held."""
+        until = time.monotonic() + seconds
+        while not (held := done()) and time.monotonic() < until:
+            self.turn(min(0.1, max(0.0, until - time.monotonic())))
+        return held
+
+    def turn(self, seconds: float = 0.1) -> None:
+        """Wait at most so long for something to do, and do it."""
+        for key, mask in self._selector.select(seconds):
+            if key.data is None:
+                self._accept()
+            else:
+                self._progress(key.data, mask)
+
+    def done(self) -> bool:
+        """Every stream has carried all its octets, or has failed."""
+        return all(pair.through or pair.trouble for pair in self.pairs)
+
+    def joined(self) -> bool:
+        """Every stream is up at both ends, or has failed."""
+        return all(pair.trouble or (pair.far is not None and pair.ue.state is State.OPEN) for pair in self.pairs)
+
+    def over(self) -> bool:
+        """Every end has seen the end of its stream, orderly or not."""
+        return all(end.state is State.OVER for end in self.ends())
+
+    def ends(self) -> list[End]:
+        """All ends that there are."""
+        return [end for pair in self.pairs for end in (pair.ue, pair.far) if end is not None]
+
+    def arrived(self) -> int:
+        """Octets that have arrived, all streams and both ways."""
+        return sum(pair.arrived for pair in self.pairs)
+
+    def troubles(self) -> list[str]:
+        """What went wrong, one line a stream."""
+        return [pair.trouble for pair in self.pairs if pair.trouble]
+
+    def shut(self) -> None:
+        """Each UE closes its stream; the far ends close when they hear of it."""
+        for pair in self.pairs:
+            self._drop(pair.ue)
+
+    def close(self) -> None:
+        """Give back every socket."""
+        for end in self.ends():
+            self._drop(end)
+        for stranger in self._strangers:
+            stranger.close()
+        self._listener.close()
+        self._selector.close()
+
+    # Opening
+
+    def _open(self, context: Context, octets: int | None, back: int | None) -> Pair:
+        made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        made.setblocking(False)
+        made.bind((self._client_host, 0))
+        made.connect_ex((context.access.host, context.access.port))
+        number = self._numbers
+        self._numbers += 2
+        end = End(made, f"UE of context {context.id}", Content(number), Content(number + 1), octets)
+        end.checks = self._checks
+        pair = self._expected[context.core] = Pair(context, end, octets_back=back)
+        self._selector.register(made.fileno(), _WRITE, (pair, end))
+        return pair
+
+    def _accept(self) -> None:
+        for _ in range(256):
+            try:
+                made, source = self._listener.accept()
+            except BlockingIOError:
+                return
+            made.setblocking(False)
+            pair = self._expected.pop(Endpoint(*source[:2]), None)
+            if pair is None:
+                self._strangers.append(made)
+                continue
+            end = pair.far = End(
+                made, f"far end of context {pair.context.id}", pair.ue.hears, pair.ue.sends, pair.octets_back)
+            end.state = State.OPEN
+            end.checks = self._checks
+            self._selector.register(made.fileno(), _READ | _WRITE, (pair, end))
+
+    def _progress(self, data: tuple[Pair, End], mask: int) -> None:
+        pair, end = data
+        try:
+            if end.state is State.OPENING:
+                self._opened(pair, end)
+            elif end.state is State.SHAKING_HANDS:
+                self._shake(pair, end)
+            else:
+                self._carry(end, mask)
+        except ssl.SSLWantReadError:
+            self._watch(pair, end, _READ)
+            return
+        except ssl.SSLWantWriteError:
+            self._watch(pair, end, _WRITE)
+            return
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            end.fail(str(error))
+            self._drop(end)
+            return
+        if end.heard_end:
+            if end.has_more():
+                end.fail("the other side has ended it")
+            self._drop(end)
+        elif end.state is State.OPEN:
+            self._watch(pair, end, (_READ if end.reads else 0) | (_WRITE if end.has_more() else 0))
+
+    def _opened(self, pair: Pair, end: End) -> None:
+        error = end.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if error:
+            raise OSError(error, "connecting failed")
+        end.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if pair.context.kind is not Kind.TLS:
+            end.state = State.OPEN
+            return
+        assert self.client is not None
+        end.secure(self.client)
+        self._shake(pair, end)
+
+    def _shake(self, pair: Pair, end: End) -> None:
+        assert isinstance(end.sock, ssl.SSLSocket)
+        end.sock.do_handshake()
+        if not announced(pair.context.fingerprint, end.sock.getpeercert(binary_form=True)):
+            raise OSError("the certificate is not the announced one")
+        end.state = State.OPEN
+
+    def _carry(self, end: End, mask: int) -> None:
+        if mask & _READ and end.reads:
+            with suppress(*_WOULD_BLOCK):
+                end.receive()
+        if mask & _WRITE and end.has_more() and not end.heard_end:
+            with suppress(*_WOULD_BLOCK):
+                end.send()
+
+    def _watch(self, pair: Pair, end: End, mask: int) -> None:
+        number = end.sock.fileno()
+        watched = self._selector.get_map().get(number)
+        if not mask:
+            if watched is not None:
+                self._selector.unregister(number)
+        elif watched is None:
+            self._selector.register(number, mask, (pair, end))
+        elif watched.events != mask:
+            self._selector.modify(number, mask, (pair, end))
+
+    def _drop(self, end: End) -> None:
+        number = end.sock.fileno()
+        if number >= 0:
+            if number in self._selector.get_map():
+                self._selector.unregister(number)
+            end.sock.close()
+        end.state = State.OVER
+
+
+assert _PIECE <= LONGEST
