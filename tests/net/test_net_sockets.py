@@ -286,6 +286,21 @@ def test_offers_are_bounded():
         pair.close()
 
 
+def test_a_crowd_that_comes_at_once_is_let_in():
+    """Connections that the node has had no time to answer are not reset: the crowd waits in the kernel's queue."""
+    pair = Pair("127.0.0.1", Limits(offers=2))
+    try:
+        pair.do("b", Listen(pair.b))
+        streams = [Stream(Endpoint("127.0.0.1", free_port(stream=True)), pair.b) for _ in range(9)]
+        for stream in streams:
+            pair.do("a", OpenStream(stream))
+        pair.answers["b"] = lambda heard: [AcceptStream(heard.stream)] if isinstance(heard, StreamOffered) else []
+        pair.until(lambda: sum(isinstance(heard, StreamOpened) for heard in pair.heard["b"]) == 9)
+        assert not any(isinstance(heard, StreamClosed) for heard in pair.heard["a"])
+    finally:
+        pair.close()
+
+
 def test_no_descriptor_is_left(monkeypatch: pytest.MonkeyPatch):
     """Nothing ends because of it: an opening fails, an endpoint can't be had, peers wait until there is room again."""
     pair = Pair("127.0.0.1")

@@ -98,7 +98,7 @@ class Limits(msgspec.Struct, frozen=True):
         send: above it `StreamFull` is told, and `StreamWritable` when a stream's send queue has drained to half of it.
         queue: a send queue never grows above it; an order that would is a LocalProtocolError.
         streams: open, opening or offered at one time; a further one is refused.
-        offers: connections that wait for the node's answer; a further one is reset.
+        offers: connections that wait for the node's answer; a further one is reset once the node has heard of them all.
         datagrams: that wait for room in one socket's send buffer; further ones are lost, as in a full queue.
         arrivals: happenings that wait for the node; beyond it nothing is read from any socket.
     """
@@ -380,6 +380,8 @@ class SocketNetwork:
 
     def _take_offers(self, listener: _Listener) -> None:
         for _ in range(_ACCEPTS_A_TURN):
+            if self._offers >= self._limits.offers and self._arrivals:
+                return  # the node has not heard of all of them yet: the others wait in the kernel's queue
             try:
                 made, source = listener.socket.accept()
             except OSError as error:
