@@ -27,6 +27,7 @@ from workbench.net.values import (
     Happening,
     Listen,
     LogKeys,
+    Meter,
     Note,
     OpenStream,
     PacketArrived,
@@ -43,8 +44,10 @@ from workbench.net.values import (
     StreamEnded,
     StreamFailed,
     StreamFlushed,
+    StreamFull,
     StreamOffered,
     StreamOpened,
+    StreamWritable,
     UnbindDatagrams,
     UnclaimPackets,
     Unlisten,
@@ -421,7 +424,7 @@ def test_a_paused_node_hears_nothing_and_loses_nothing():
 
 @pytest.mark.parametrize("seed", range(8))
 def test_spliced_streams_are_one(seed):
-    """Splice: octets and ends pass both ways without the node, whatever the wires do; it hears of the ends only."""
+    """Splice: octets pass both ways without the node, whatever the wires do; it hears and decides of ends."""
     left, right, far = Endpoint("10.0.0.2", 2855), Endpoint("10.0.1.2", 6000), Endpoint("10.0.1.9", 30)
     plan = Plan((Host("a", (Foot("w", A.host),)), Host("b", (Foot("w", left.host), Foot("v", right.host))),
                  Host("c", (Foot("v", far.host),))), (Wire("w", loss=0.05), Wire("v", loss=0.05, delay=0.02)))
@@ -430,7 +433,7 @@ def test_spliced_streams_are_one(seed):
     bench.do("c", Listen(far))
     bench.do("a", OpenStream(Stream(A, left)))
     out = Stream(right, far)
-    payload = bytes(range(251)) * 200
+    payload, meter = bytes(range(251)) * 200, Meter()
 
     def answer(arrival: Arrival) -> list[Command]:
         match arrival.node, arrival.happened:
@@ -439,19 +442,21 @@ def test_spliced_streams_are_one(seed):
             case "b", StreamOpened(stream) if stream == out:
                 return [AcceptStream(Stream(left, A))]
             case "b", StreamOpened(stream):
-                return [Splice(stream, out)]
+                return [Splice(stream, out, meter)]
+            case "b", StreamEnded(stream):
+                return [EndStream(out if stream != out else Stream(left, A))]
             case "c", StreamOffered(stream):
                 return [AcceptStream(stream)]
             case "a" | "c", StreamOpened(stream):
                 return [SendStream(stream, payload), EndStream(stream)]
-            case "b", StreamData():
-                return [SendStream(out if arrival.happened.stream.local == left else Stream(left, A),
-                                   arrival.happened.data)]
         return []
 
     bench.run(answer=answer)
     assert bench.octets("a") == bench.octets("c") == payload
+    assert meter.read() == (len(payload), len(payload))
     closed = [heard for heard in bench.heard["b"] if isinstance(heard, StreamClosed)]
+    spliced = bench.heard["b"][:bench.heard["b"].index(closed[0])]
+    assert not [heard for heard in spliced if isinstance(heard, StreamData | StreamFull | StreamWritable)]
     assert sorted(closed, key=str) == sorted([StreamClosed(Stream(left, A)), StreamClosed(out)], key=str)
 
 

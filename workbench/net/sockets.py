@@ -41,6 +41,7 @@ from workbench.net.values import (
     Note,
     OpenStream,
     PauseStream,
+    Prefer,
     RefuseStream,
     SendDatagram,
     SendStream,
@@ -215,7 +216,7 @@ class SocketNetwork:
                 self._listen(local)
             case Unlisten(local):
                 self._unlisten(local)
-            case Drop() | Note() | LogKeys():
+            case Prefer() | Drop() | Note() | LogKeys():
                 pass
             case _:
                 raise LocalProtocolError(f"this host's network does not carry {type(command).__name__}")

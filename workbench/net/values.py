@@ -7,7 +7,8 @@ capture shows too. Octets, times and addresses are the only things a node learns
 from __future__ import annotations
 
 import enum
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
 import msgspec
 
@@ -258,18 +259,103 @@ class SendPacket(msgspec.Struct, frozen=True):
     why: str = ""
 
 
+class Meter:
+    """Octets that a network has carried for a node. The node makes it and reads it; the network turns it.
+
+    One meter may serve one splice or relay after the other; it goes on from where it stands.
+    """
+
+    __slots__ = ("_back", "_fetch", "_forth")
+
+    def __init__(self) -> None:
+        self._forth = self._back = 0
+        self._fetch: Callable[[], tuple[int, int]] | None = None
+
+    def read(self) -> tuple[int, int]:
+        """Octets carried from `a` to `b`, and from `b` to `a`."""
+        forth, back = self._fetch() if self._fetch is not None else (0, 0)
+        return self._forth + forth, self._back + back
+
+    def count(self, forth: int = 0, back: int = 0) -> None:
+        """The network has carried so much more."""
+        self._forth += forth
+        self._back += back
+
+    def follow(self, fetch: Callable[[], tuple[int, int]] | None) -> None:
+        """Have figures that are kept elsewhere fetched at each `read`; None: take the last of them and keep that."""
+        self._forth, self._back = self.read()
+        self._fetch = fetch
+
+    def __repr__(self) -> str:
+        return "Meter()"
+
+
 class Splice(msgspec.Struct, frozen=True):
-    """Join two open streams: the network copies octets, FIN and RST both ways and tells the node of the end only."""
+    """Join two open streams: from now on the network copies octets both ways itself, with its own back-pressure.
+
+    The node hears no `StreamData`, `StreamFull` and `StreamWritable` of them any more. Octets that arrived before and
+    that it has not been told of go across as well; what it queued on either stream goes first. A pause that it ordered
+    before is over; one that it orders later stops the copying from that stream.
+
+    Ends are told and decided as without a splice: `StreamEnded` and `StreamClosed` come when every octet before them
+    is in the other stream's queue, and nothing follows from them by itself. (A reset may take along octets that had
+    not been read.) `EndStream` sends FIN behind what is under way towards that stream; what arrives for it later is
+    thrown away. `SendStream` is not legal. The splice ends with either stream, or by `Unsplice`.
+
+    Of streams one of which has ended it joins nothing, but octets that the node has not been told of go across.
+
+    Args:
+        meter: counts the octets that are put into the other stream's queue.
+    """
 
     a: Stream
     b: Stream
+    meter: Meter | None = None
+
+
+class Unsplice(msgspec.Struct, frozen=True):
+    """End the splice of which `a` is either stream: octets come to the node again.
+
+    What is under way still reaches the other side, before anything that the node sends there. If much of it waits
+    there, `StreamFull` says so. Does nothing where there is no splice: it has ended before.
+    """
+
+    a: Stream
 
 
 class Relay(msgspec.Struct, frozen=True):
-    """Join two datagram endpoints with their remote sides; the network copies datagrams both ways."""
+    """Join two endpoints packet by packet: what reaches `a.local` from `a.remote` leaves `b.local` for `b.remote`,
+    and the other way. Addresses, ports and checksums are changed, a hop is counted, and nothing else is done.
+
+    Both are of one IP version; they need not be bound. Where they are claimed (`ClaimPackets`) or bound, what comes
+    from other sources still comes to the node; so do ICMP errors at claimed endpoints. The relay ends with the claim or
+    the binding of either endpoint.
+
+    Args:
+        protocol: "UDP" or "TCP".
+        meter: counts octets of payload. A network that can count whole packets only takes off headers without options.
+    """
 
     a: Stream
     b: Stream
+    protocol: Literal["UDP", "TCP"] = "UDP"
+    meter: Meter | None = None
+
+
+class Unrelay(msgspec.Struct, frozen=True):
+    """End the relay of which `a` is either side. Does nothing where there is none."""
+
+    a: Stream
+    protocol: Literal["UDP", "TCP"] = "UDP"
+
+
+class Prefer(msgspec.Struct, frozen=True):
+    """What arrives at this endpoint is told before other arrivals that wait, and is looked for more often.
+
+    That is for datagrams, and for streams whose `local` it is: control is not starved by media. It stays.
+    """
+
+    local: Endpoint
 
 
 class Drop(msgspec.Struct, frozen=True):
@@ -297,5 +383,5 @@ class LogKeys(msgspec.Struct, frozen=True):
 Command = (
     BindDatagrams | UnbindDatagrams | SendDatagram | Listen | Unlisten | AcceptStream | RefuseStream | OpenStream
     | SendStream | PauseStream | EndStream | AbortStream | ClaimPackets | UnclaimPackets | SendPacket | Splice
-    | Relay | Drop | Note | LogKeys
+    | Unsplice | Relay | Unrelay | Prefer | Drop | Note | LogKeys
 )

@@ -35,6 +35,7 @@ from workbench.net.values import (
     OpenStream,
     PacketArrived,
     PauseStream,
+    Prefer,
     RefuseStream,
     Relay,
     SendDatagram,
@@ -43,15 +44,16 @@ from workbench.net.values import (
     Splice,
     Stream,
     StreamClosed,
-    StreamData,
-    StreamEnded,
     StreamFailed,
-    StreamWritable,
     UnbindDatagrams,
     UnclaimPackets,
     Unlisten,
+    Unrelay,
+    Unsplice,
 )
+from workbench.net.virtual.relays import Onward, Relays
 from workbench.net.virtual.settings import DEFAULT, Settings
+from workbench.net.virtual.splices import Splices
 from workbench.net.virtual.states import State
 from workbench.net.virtual.tcp import Event as TcpEvent
 from workbench.net.virtual.tcp import TcpMachine, Transmit, refusal
@@ -96,9 +98,9 @@ class Stack:
         self._listening: set[Endpoint] = set()
         self._claimed: set[Endpoint] = set()
         self._claims_all = False
-        self._relays: dict[Stream, Stream] = {}
-        self._splices: dict[Stream, Stream] = {}
+        self._relays = Relays()
         self._streams: dict[Stream, TcpMachine] = {}
+        self._splices = Splices(self._streams, self._did, settings.send_limit)
         self._timers: list[tuple[float, int, Stream]] = []
         self._armed: dict[Stream, float] = {}
         self._count = 0
@@ -115,6 +117,8 @@ class Stack:
         Raises:
             LocalProtocolError: an address or wire that is not ours, or an order that TCP does not know in this state.
         """
+        if self._splices and self._splices.takes(command, now):
+            return self._take()
         match command:
             case SendStream(stream, data, why):
                 self._order(stream, lambda machine: machine.send(data, now, why), now)
@@ -134,18 +138,21 @@ class Stack:
                 self._order(stream, lambda machine: machine.abort(now, why), now)
             case PauseStream(stream, paused):
                 self._order(stream, lambda machine: machine.pause(paused, now), now)
-            case Splice(a, b):
-                self._splice(a, b, now)
+            case Splice():
+                return self.splice(command, (b"", b""), now)
+            case Unsplice(stream):
+                self._out += self._splices.part(stream, now)
             case BindDatagrams(local):
                 self._bound.add(self._own(local))
             case UnbindDatagrams(local):
                 self._bound.discard(local)
-                for end in [end for end in self._relays if end.local == local]:
-                    self._relays.pop(self._relays.pop(end), None)
+                self._relays.part_all(local, "UDP")
             case Relay(a, b):
                 self._own(a.local)
                 self._own(b.local)
-                self._relays[a], self._relays[b] = b, a
+                self._relays.join(command)
+            case Unrelay(side, protocol):
+                self._relays.part(side, protocol)
             case Listen(local):
                 self._listening.add(self._own(local))
             case Unlisten(local):
@@ -160,7 +167,8 @@ class Stack:
                 self._claims_all = False
             case UnclaimPackets(local) if local is not None:
                 self._claimed.discard(local)
-            case Drop() | Note() | LogKeys():
+                self._relays.part_all(local, "UDP", "TCP")
+            case Prefer() | Drop() | Note() | LogKeys():
                 pass
             case _:
                 raise LocalProtocolError(f"no network carries {type(command).__name__}")
@@ -218,14 +226,10 @@ class Stack:
             return
         self._out.append(Put(wire, packets.encode_udp(local, remote, data, ident=self._next_ident()), why))
 
-    def _splice(self, a: Stream, b: Stream, now: float) -> None:
-        for stream in (a, b):
-            machine = self._streams.get(stream)
-            if machine is None or stream in self._splices:
-                raise LocalProtocolError(f"{stream} can't be spliced")
-        self._splices[a], self._splices[b] = b, a
-        for stream in (a, b):
-            self._order(stream, lambda machine: machine.pause(False, now), now)
+    def splice(self, command: Splice, untold: tuple[bytes, bytes], now: float) -> list[Outcome]:
+        """Join two streams; `untold` are the octets of each that the node has not been told of."""
+        self._splices.join(command, untold, now)
+        return self._take()
 
     # Arrivals and time.
 
@@ -237,6 +241,8 @@ class Stack:
             ip = packets.decode_ip(packet)
             if ip.destination not in self.addresses or not ip.checksum_ok or ip.is_fragment:
                 return []
+            if self._relays and (onward := self._relays.onward(ip, packet)) is not None:
+                return self._send_onward(onward)
             if self._claimed and self._is_claimed(ip):
                 return [PacketArrived(wire, packet)]
             if ip.protocol == packets.TCP:
@@ -250,6 +256,10 @@ class Stack:
         except PeerError:
             return self._take()
         return self._take()
+
+    def _send_onward(self, onward: Onward) -> list[Outcome]:
+        wire = self._route(onward.source.host, onward.destination.host)
+        return [] if wire is None else [Put(wire, onward.packet, "relayed")]
 
     def _is_claimed(self, ip: Ip) -> bool:
         if Endpoint(ip.destination, 0) in self._claimed:
@@ -281,10 +291,7 @@ class Stack:
         udp = packets.decode_udp(ip)
         if not udp.checksum_ok:
             return
-        onward = self._relays.get(Stream(udp.destination, udp.source))
-        if onward is not None:
-            self._send_datagram(onward.local, onward.remote, udp.data, "relayed")
-        elif udp.destination in self._bound:
+        if udp.destination in self._bound:
             self._out.append(DatagramReceived(udp.destination, udp.source, udp.data))
         else:
             self._unreachable(packet, ip, packets.Unreachable.PORT)
@@ -340,15 +347,15 @@ class Stack:
 
     def _did(self, machine: TcpMachine, events: list[TcpEvent], now: float) -> None:
         stream = machine.stream
-        other = self._splices.get(stream) if self._splices else None
         for event in events:
             if isinstance(event, Transmit):
                 self._put_segment(event.segment, event.why)
-            elif other is not None:
-                self._spliced(other, event, now)
-            else:
+            elif not self._splices or not self._splices.hears(stream, event, now):
                 self._out.append(event)
+                if isinstance(event, StreamClosed):
+                    self._out += self._splices.part(stream, now)
         if machine.finished:
+            self._out += self._splices.part(stream, now)
             self._forget(stream)
             return
         # Timers mostly move later; the entry that is there then wakes the machine early, and it is set anew.
@@ -358,28 +365,6 @@ class Stack:
             self._armed[stream] = wakeup
             heapq.heappush(self._timers, (wakeup, self._count, stream))
 
-    def _spliced(self, other: Stream, event: TcpEvent, now: float) -> None:
-        """One of two joined streams says something: do it to the other."""
-        far = self._streams.get(other)
-        match event:
-            case StreamData(stream, data) if far is not None and far.state is not State.CLOSED:
-                self._did(far, far.send(data, now, "spliced"), now)
-                if far.queued > self._settings.send_limit:
-                    self._order(stream, lambda machine: machine.pause(True, now), now)
-            case StreamWritable():
-                self._order(other, lambda machine: machine.pause(False, now), now)
-            case StreamEnded() if far is not None and far.state is not State.CLOSED:
-                self._did(far, far.end(now, "spliced"), now)
-            case StreamClosed(stream, reason):
-                self._splices.pop(stream, None)
-                self._out.append(event)
-                if reason is not None and far is not None:
-                    self._splices.pop(other, None)
-                    self._did(far, far.abort(now, "spliced"), now)
-                    self._out.append(StreamClosed(other, Failure.RESET))
-            case _:
-                pass
-
     def _put_segment(self, segment: Tcp, why: str) -> None:
         wire = self._route(segment.source.host, segment.destination.host)
         if wire is not None:
@@ -388,7 +373,6 @@ class Stack:
     def _forget(self, stream: Stream) -> None:
         self._streams.pop(stream, None)
         self._armed.pop(stream, None)
-        self._splices.pop(stream, None)
 
     def _next_ident(self) -> int:
         self._ident = self._ident + 1 & 0xFFFF

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from random import Random
 
 from workbench.errors import LocalProtocolError, ScenarioError
+from workbench.net.arrivals import Arrivals
 from workbench.net.interface import Arrival, Capabilities, Foot, Host, Plan, Tap
 from workbench.net.packets import destination_of, pack_address
-from workbench.net.values import Command
+from workbench.net.values import Command, Prefer, Splice
 from workbench.net.virtual.clock import Clock
 from workbench.net.virtual.host import Outcome, Put, Stack
 from workbench.net.virtual.settings import DEFAULT, Settings
@@ -36,10 +36,10 @@ class VirtualNetwork:
 
     def __init__(self, plan: Plan, seed: int, taps: Sequence[Tap] = (), *, settings: Settings = DEFAULT,
                  max_in_flight: int = 100_000) -> None:
-        self.capabilities = Capabilities(holds_syn=True, packets=True, splice=True)
+        self.capabilities = Capabilities(holds_syn=True, packets=True, splice=True, relay=True)
         self._taps = tuple(taps)
         self._clock = Clock()
-        self._arrivals: deque[Arrival] = deque()
+        self._arrivals = Arrivals()
         self._max_in_flight = max_in_flight
         self._wires = {wire.name: Impairments(wire, f"{seed}") for wire in plan.wires}
         self._owners: dict[tuple[str, str], str] = {}     # (wire, address) -> host
@@ -79,7 +79,14 @@ class VirtualNetwork:
         if stack is None:
             raise LocalProtocolError(f"no host is called {sender}")
         self._clock.set(now)
-        self._settle(sender, stack.carry(command, self._clock.now))
+        match command:
+            case Splice(a, b):
+                untold = self._arrivals.withdraw(sender, a), self._arrivals.withdraw(sender, b)
+                self._settle(sender, stack.splice(command, untold, self._clock.now))
+            case Prefer(local):
+                self._arrivals.prefer(sender, local)
+            case _:
+                self._settle(sender, stack.carry(command, self._clock.now))
 
     def wait(self, deadline: float) -> Arrival | None:
         """The next happening at or before `deadline`, or None: the deadline came, or nothing is due ever."""
@@ -88,7 +95,7 @@ class VirtualNetwork:
                 if deadline != float("inf"):
                     self._clock.set(deadline)
                 return None
-        return self._arrivals.popleft()
+        return self._arrivals.take()
 
     def close(self) -> None:
         """Nothing is held outside this process."""
@@ -102,7 +109,7 @@ class VirtualNetwork:
             if isinstance(outcome, Put):
                 self._put(name, outcome, now)
             else:
-                self._arrivals.append(Arrival(name, outcome, now))
+                self._arrivals.add(Arrival(name, outcome, now))
         wakeup = self._stacks[name].next_wakeup()
         if wakeup is not None and wakeup < self._alarms.get(name, float("inf")):
             self._alarms[name] = wakeup

@@ -145,6 +145,26 @@ class TcpMachine:
         """Octets that were ordered to be sent and are not acknowledged yet."""
         return len(self._out)
 
+    def tell_if_full(self) -> list[StreamFull]:
+        """Say again that the queue is full, for somebody who has not heard it; or never say that it is no more."""
+        self._crowded = self._crowded and self.sends
+        return [StreamFull(self.stream)] if self._crowded else []
+
+    @property
+    def paused(self) -> bool:
+        """Octets are not handed over."""
+        return self._paused
+
+    @property
+    def sends(self) -> bool:
+        """Whether octets can be queued: it is not over, and no `end` was ordered."""
+        return not self._ending and self.state not in (State.CLOSED, State.LISTEN)
+
+    @property
+    def told_close(self) -> bool:
+        """The node has heard the last of it."""
+        return self._told_close
+
     @property
     def next_sequence(self) -> int:
         """The sequence number behind all that was ever sent (for the choice of a later connection's ISN)."""
