@@ -7,7 +7,6 @@ capture is printed with its control characters made visible.
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,8 +17,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from workbench import __version__
+from workbench import __version__, cli_nodes
 from workbench.errors import CaptureError, ScenarioError, WorkbenchError
+from workbench.lab.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from workbench.analysis.report import Report
     from workbench.lab.run import Run
     from workbench.lab.scenario import Scenario
-    from workbench.lab.trace import Entry
-    from workbench.nodes.node import Node
-    from workbench.security.source import Source
 
 HELD = 0
 BROKEN = 1
@@ -238,7 +235,7 @@ def show(
     if not text and sys.stdout.isatty() and shown.count("\n") > _lines():
         import pydoc
 
-        pydoc.pager(_visible(shown))
+        pydoc.pager(visible(shown))
     else:
         _say(shown)
     for note in report.notes:
@@ -302,30 +299,8 @@ def lab(context: typer.Context) -> None:
     os.execv(sys.executable, command)
 
 
-Config = Annotated[Path, typer.Option("--config", metavar="FILE", help="Its settings, in TOML.", show_default=False)]
-Every = Annotated[bool, typer.Option("--all", help="Show everything it hears and orders, not only remarks.")]
-
-
-@app.command()
-def agw(config: Config, every: Every = False) -> None:
-    """An IMS-AGW on this host, until Ctrl-C: H.248 with one controller, connections on its own addresses.
-
-    Without a word about it in FILE everything is on loopback.
-    """
-    from workbench.lab import settings
-
-    _serve(partial(settings.agw, config), every)
-
-
-@app.command()
-def alg(config: Config, every: Every = False) -> None:
-    """An IMS-ALG (P-CSCF) on this host, until Ctrl-C: SIP over UDP on both sides, H.248 with one gateway.
-
-    Without a word about it in FILE everything is on loopback.
-    """
-    from workbench.lab import settings
-
-    _serve(partial(settings.alg, config), every)
+for _node in (cli_nodes.agw, cli_nodes.alg, cli_nodes.ue):
+    app.command()(_node)
 
 
 @app.command()
@@ -360,30 +335,6 @@ def doctor(
             if not check.here:
                 _say(f"{'':{width + 6}}for {check.purpose}" + (f": {check.remedy}" if check.remedy else ""))
     raise typer.Exit(HELD if all(check.here for check in checks if check.required) else BROKEN)
-
-
-def _serve(make: Callable[[Source, float], Node], every: bool) -> None:
-    """Run a node until it is stopped, and say what it does line by line."""
-    from workbench.lab.alone import serve
-    from workbench.net.values import BindDatagrams, Drop, Listen, Note
-
-    def watch(entry: Entry) -> None:
-        match entry.what:
-            case Note(text=text):
-                said = text
-            case Drop(what=what, reason=reason):
-                said = f"{type(what).__name__} is refused: {reason}"
-            case BindDatagrams(local=local):
-                said = f"receives datagrams at {local}"
-            case Listen(local=local):
-                said = f"listens at {local}"
-            case what if every:
-                said = f"{'hears' if entry.heard else 'orders'} {what}"
-            case _:
-                return
-        print(f"{entry.time:10.3f} {entry.node} {_visible(said)}", flush=True)  # noqa: T201 - this is the command line
-
-    serve(make, watch)
 
 
 def _settings(option: str, what: str, settings: Sequence[str]) -> dict[str, str]:
@@ -556,28 +507,19 @@ _COLOUR = {"pass": "32", "fail": "1;31", "inconclusive": "33"}
 
 def _say(line: str, verdict: str = "") -> None:
     """One line for people, coloured on a terminal that wants colour."""
-    line = _visible(line)
+    line = visible(line)
     if verdict in _COLOUR and sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb":
         line = f"\x1b[{_COLOUR[verdict]}m{line}\x1b[0m"
     print(line)  # noqa: T201 - this is the command line
 
 
 def _complain(line: str) -> None:
-    print(f"workbench: {_visible(line)}", file=sys.stderr)  # noqa: T201 - this is the command line
+    print(f"workbench: {visible(line)}", file=sys.stderr)  # noqa: T201 - this is the command line
 
 
 def _fail(line: str) -> None:
     _complain(" ".join(line.split()))
     sys.exit(WRONG_INPUT)
-
-
-# What steers a terminal or turns text around: C0 but tab and newline, DEL, C1, and the bidirectional controls.
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-
-
-def _visible(text: str) -> str:
-    """Text from a capture with its control characters written out, so that it can't steer a terminal."""
-    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def _print_json(document: Any) -> None:
@@ -615,7 +557,7 @@ class _Advance:
         from rich.markup import escape
 
         self._begun += done
-        self._progress.update(self._task, description=escape(_visible(name)), completed=self._begun - 1)
+        self._progress.update(self._task, description=escape(visible(name)), completed=self._begun - 1)
 
 
 @contextmanager

@@ -5,26 +5,23 @@ The same node, the same values as in a scenario; only the network is this host's
 
 from __future__ import annotations
 
-import secrets
-import signal
-import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 
 from workbench.errors import LocalProtocolError, NetworkError
+from workbench.lab.spoken import Quit
 from workbench.lab.trace import Entry
 from workbench.net.interface import Network
-from workbench.net.sockets import SocketNetwork
 from workbench.net.values import Asked, Command, Happening, Note, Started, Woke
 from workbench.nodes.node import Node
-from workbench.security.source import Source
 
 Watch = Callable[[Entry], None]
 
 # A node that names the same moment this often after it was woken for it has a timer that it never clears.
 _MOST_IDLE = 10_000
-# How long the reply to a gateway's last words is waited for.
+# How long the reply to a gateway's last words is waited for, and how long a call may take to end.
 _FAREWELL = 0.2
+_LONGEST_FAREWELL = 2.0
 
 
 class Alone:
@@ -34,24 +31,42 @@ class Alone:
         node: any node.
         network: this host's; `SocketNetwork` measures time from the moment it was made, and so do all times here.
         watch: is shown everything that the node hears and orders, as it happens.
+        script: orders for the node, each with its second.
+
+    Attributes:
+        latest: the longest time since somebody last set it to 0 by which the node was late: for a wakeup, or for what
+            had arrived while it was busy.
+        quitting: somebody said that the process shall end once the rest is done.
     """
 
-    def __init__(self, node: Node, network: Network, watch: Watch | None = None) -> None:
+    def __init__(
+        self, node: Node, network: Network, watch: Watch | None = None, script: Iterable[tuple[float, object]] = (),
+    ) -> None:
         self.node = node
         self.now = 0.0
+        self.latest = 0.0
+        self.quitting = False
         self._network = network
         self._watch = watch
+        self._script = deque(sorted(script, key=lambda line: line[0]))
+        self._said: deque[object] = deque()
+        self._wakeup: float | None = None
         self._stopped = False
         self._started = False
         self._idle = 0
         self._woken_for = -1.0
+
+    @property
+    def scripted(self) -> bool:
+        """Something of the script, or of what was said, is still to be asked of the node."""
+        return bool(self._script) or bool(self._said)
 
     def stop(self) -> None:
         """Let `run` come back after the happening that is being worked on. For signal handlers too."""
         self._stopped = True
 
     def run(self, clock: Callable[[], float], *, until: float = float("inf"),
-            done: Callable[[], bool] = lambda: False) -> bool:
+            done: Callable[[], bool] | None = None) -> bool:
         """Run until `done` holds, the moment `until` has come, or `stop` was called.
 
         Args:
@@ -69,84 +84,99 @@ class Alone:
             self._started = True
             self.now = clock()
             self._hand(Started(), starting=True)
-        while not (held := done()) and not self._stopped and self.now < until:
+        while (done is None or not done()) and not self._stopped and self.now < until:
             self._step(clock, until)
-        return held
+        return done is not None and done()
 
     def leave(self, clock: Callable[[], float]) -> None:
-        """Let a gateway say that it goes out of service, and give its words a moment to get away."""
+        """Let a gateway say that it goes out of service, or a UE end its call, and give that a moment."""
         leave = getattr(self.node, "leave", None)
-        if leave is not None:
-            self.now = max(self.now, clock())
-            self._carry(leave(self.now), starting=False)
-            self._stopped = False
+        if leave is None:
+            return
+        self.now = max(self.now, clock())
+        self._carry(leave(self.now), starting=False)
+        self._wakeup = self.node.next_wakeup()
+        self._stopped = False
+        if hasattr(self.node, "quiet"):
+            self.run(clock, until=self.now + _LONGEST_FAREWELL, done=lambda: bool(getattr(self.node, "quiet", True)))
+        else:
             self.run(clock, until=self.now + _FAREWELL)
 
     def ask(self, order: object) -> None:
         """Ask the node for something now, as a script line would."""
         self._hand(Asked(order))
 
+    def say(self, order: object) -> None:
+        """Ask the node for something when it comes round. For other threads, which then interrupt the network.
+
+        A `Note` is only shown, and `Quit` only remembered (`quitting`).
+        """
+        self._said.append(order)
+
     def _step(self, clock: Callable[[], float], until: float) -> None:
         # A wakeup that is due comes before what has arrived, or a busy peer could keep timers from ever running.
-        wakeup = self.node.next_wakeup()
+        wakeup = self._wakeup
         if wakeup is not None and wakeup <= self.now:
             self._wake(wakeup)
-            return
-        arrival = self._network.wait(until if wakeup is None else min(wakeup, until))
-        self.now = max(self.now, clock())
+        elif self._said:
+            self._heed(self._said.popleft())
+        elif self._script and self._script[0][0] <= self.now:
+            self._heed(self._script.popleft()[1])
+        else:
+            self._wait(clock, until if wakeup is None or wakeup > until else wakeup)
+
+    def _heed(self, order: object) -> None:
+        match order:
+            case Quit():
+                self.quitting = True
+            case Note():
+                self._show(order)
+            case _:
+                self._hand(Asked(order))
+
+    def _wait(self, clock: Callable[[], float], until: float) -> None:
+        if self._script:
+            until = min(until, self._script[0][0])
+        arrival = self._network.wait(until)
+        now = clock()
+        if now > self.now:
+            self.now = now
         if arrival is not None:
+            self._note_late(now - arrival.time)
             self._hand(arrival.happened)
 
     def _wake(self, wakeup: float) -> None:
+        self._note_late(self.now - wakeup)
         self._idle = self._idle + 1 if wakeup == self._woken_for else 0
         self._woken_for = wakeup
         if self._idle > _MOST_IDLE:
             raise LocalProtocolError(f"{self.node.name} wants to be woken at {wakeup:.3f} s again and again")
         self._hand(Woke())
 
+    def _note_late(self, seconds: float) -> None:
+        if seconds > self.latest:
+            self.latest = seconds
+
     def _hand(self, happened: Happening, *, starting: bool = False) -> None:
-        self._show(happened, heard=True)
-        self._carry(self.node.handle(happened, self.now), starting=starting)
+        if self._watch is not None:
+            self._watch(Entry(self.now, self.node.name, happened, heard=True))
+        commands = self.node.handle(happened, self.now)
+        # What a node does, its next wakeup included, follows from what it has heard: only hearing moves it.
+        self._wakeup = self.node.next_wakeup()
+        if commands:
+            self._carry(commands, starting=starting)
 
     def _carry(self, commands: Sequence[Command], *, starting: bool) -> None:
         for command in commands:
-            self._show(command, heard=False)
+            if self._watch is not None:
+                self._show(command)
             try:
                 self._network.carry(self.node.name, command, self.now)
             except NetworkError as error:
                 if starting:
                     raise
-                self._show(Note(str(error)), heard=False)
+                self._show(Note(str(error)))
 
-    def _show(self, what: Happening | Command, *, heard: bool) -> None:
+    def _show(self, command: Command) -> None:
         if self._watch is not None:
-            self._watch(Entry(self.now, self.node.name, what, heard))
-
-
-def serve(make: Callable[[Source, float], Node], watch: Watch | None = None) -> None:
-    """Make a node and run it on this host until Ctrl-C or SIGTERM.
-
-    Args:
-        make: is given a source that nobody can guess, and the Unix seconds at which the node's time is 0.
-        watch: see `Alone`.
-
-    Raises:
-        WorkbenchError: the node can't be made, or this host does not give it an endpoint.
-    """
-    epoch = time.time()
-    node = make(Source(secrets.randbits(256), "alone"), epoch)
-    network = SocketNetwork(node.name)
-    alone = Alone(node, network, watch)
-
-    def stop(number: int, frame: Any) -> None:
-        alone.stop()
-        network.interrupt()
-
-    before = [(number, signal.signal(number, stop)) for number in (signal.SIGINT, signal.SIGTERM)]
-    try:
-        alone.run(lambda: network.now)
-        alone.leave(lambda: network.now)
-    finally:
-        for number, handler in before:
-            signal.signal(number, handler)
-        network.close()
+            self._watch(Entry(self.now, self.node.name, command, heard=False))

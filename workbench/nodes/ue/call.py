@@ -98,6 +98,7 @@ class Call:
         self.direction = sdp.Direction.BOTH
         self.heard = 0
         self.told: set[str] = set()
+        self.undelivered: set[str] = set()
         self.failed = False
         self.released = False
 

@@ -37,14 +37,16 @@ SIP_PORT = 5060
 # What we do, and what we know of without doing it (RFC 3261 §8.2.1).
 _ALLOWED = ("INVITE", "ACK", "BYE", "CANCEL")
 _KNOWN = ("INFO", "MESSAGE", "NOTIFY", "OPTIONS", "PRACK", "PUBLISH", "REFER", "REGISTER", "SUBSCRIBE", "UPDATE")
+_MOST_ORDERS = 256
 
 
 class UserEquipment:
-    """A UE with one SIP identity.
+    """A UE with one SIP identity. `failed` says which of its person's orders did not come about, and why.
 
     Args:
         uri: its SIP URI.
-        address: its IP address; SIP listens on port 5060.
+        address: its IP address.
+        port: where SIP listens.
         proxy: where SIP requests go.
         identity: the certificate that its SDP announces; `presents` is the one that its TLS shows.
         registers: it registers when asked; a peer without registration can call at once.
@@ -72,6 +74,7 @@ class UserEquipment:
         *,
         uri: str,
         address: str,
+        port: int = SIP_PORT,
         proxy: Endpoint,
         source: Source,
         identity: Identity,
@@ -95,7 +98,7 @@ class UserEquipment:
         if msrp not in tuple(Model):
             raise LocalProtocolError(f"{name}: msrp is {msrp!r}; there are {', '.join(Model)}")
         self.name = name
-        self._local = Endpoint(address, SIP_PORT)
+        self._local = Endpoint(address, port)
         settings = Settings(
             uri=uri, local=self._local, proxy=proxy, identity=identity, presents=presents, registers=registers,
             media_security=media_security, offers=_setup(name, offers), answers=_setup(name, answers),
@@ -104,7 +107,14 @@ class UserEquipment:
             connects=connects, connects_after=connects_after, discovers=discovers)
         self._phone = Phone(
             settings, source, obey=self._obey, unacknowledged=lambda call: releasing.release(self._phone, call))
-        self._orders: deque[Order] = deque(maxlen=256)
+        self._orders: deque[Order] = deque(maxlen=_MOST_ORDERS)
+        self._busy = False
+        self.failed: deque[str] = deque(maxlen=_MOST_ORDERS)
+
+    @property
+    def idle(self) -> bool:
+        """Every order so far is carried out, or has failed."""
+        return not self._busy and not self._orders
 
     def handle(self, happened: Happening, now: float) -> list[Command]:
         """Answer a happening."""
@@ -128,11 +138,25 @@ class UserEquipment:
         """The first timer of SIP, of a procedure or of MSRP."""
         return self._phone.next_wakeup()
 
+    def leave(self, now: float) -> list[Command]:
+        """End the call, if there is one: the person goes."""
+        self._phone.now = now
+        return self._phone.procedures.start(person.hang_up(self._phone), now)
+
+    @property
+    def quiet(self) -> bool:
+        """There is no call, and nothing of a former one is still to be closed."""
+        return all(call.finished and not call.runs for call in self._phone.calls())
+
     def _person(self) -> Steps:
         while True:
             while not self._orders:
                 yield Await((("order",),))
-            yield from person.do(self._phone, self._orders.popleft())
+            self._busy = True
+            failed = yield from person.do(self._phone, self._orders.popleft())
+            self._busy = False
+            if failed:
+                self.failed.append(failed)
 
     # What others ask for
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from workbench.net.values import Endpoint, Note, OpenStream, Stream
+from collections.abc import Generator
+
+from workbench.net.values import Command, Endpoint, Note, OpenStream, Stream
 from workbench.nodes.orders import Call as CallOrder
 from workbench.nodes.orders import CloseMedia, ConnectAgain, HangUp, Order, Register, ReOffer, SendFile, SendText
 from workbench.nodes.procedure import Await, Steps
@@ -16,19 +18,23 @@ PATIENCE_SECONDS = 60.0
 _SLOWEST = 4096
 """Octets per second that a long message may take beyond that."""
 
+Done = Generator[Command | Await, object, str]
+"""Steps of an order, and in the end why it did not come about, or nothing."""
 
-def do(phone: Phone, order: Order) -> Steps:
-    """Carry out one order."""
+
+def do(phone: Phone, order: Order) -> Done:
+    """Carry out one order; why it did not come about, or nothing."""
     match order:
         case Register():
             yield from registering.register(phone)
+            return "" if phone.registered else "not registered"
         case CallOrder(to=to):
-            yield from calling.call(phone, to)
+            return (yield from _call(phone, to))
         case SendText(text=text):
-            yield from _say(phone, text.encode(), "text/plain", repr(text))
+            return (yield from _say(phone, text.encode(), "text/plain", repr(text)))
         case SendFile(octets=octets, kind=kind, text=text):
             content = Content(octets, phone.source.octets(16), text=text)
-            yield from _say(phone, content, kind, f"a file of {octets} octets")
+            return (yield from _say(phone, content, kind, f"a file of {octets} octets"))
         case ReOffer():
             yield from _re_offer(phone, order)
         case CloseMedia(how=how):
@@ -36,29 +42,43 @@ def do(phone: Phone, order: Order) -> Steps:
         case ConnectAgain():
             yield from _connect_again(phone)
         case HangUp(after_heard=count):
-            yield from _hang_up(phone, count)
+            yield from hang_up(phone, count)
+    return ""
 
 
-def _say(phone: Phone, body: Body, kind: str, what: str) -> Steps:
-    while phone.call is None:
-        yield Await((MEDIA,))
+def _call(phone: Phone, to: str) -> Done:
+    before = phone.call
+    yield from calling.call(phone, to)
     call = phone.call
+    return "" if call is not None and call is not before and call.settled else f"no call to {to}"
+
+
+def _say(phone: Phone, body: Body, kind: str, what: str) -> Done:
+    yield from phone.until(lambda: phone.call is not None, PATIENCE_SECONDS)
+    call = phone.call
+    if call is None:
+        return (yield from _failed(f"nobody to say {what} to: there is no call"))
     ready = yield from phone.until(
         lambda: (call.bearer.media.up and call.direction.sends) or call.over, PATIENCE_SECONDS)
     if call.over or not ready:
         why = "the session is over" if call.over else "on hold" if call.bearer.media.up else "no session came up"
-        yield Note(f"nobody to say {what} to: {why}")
-        return
+        return (yield from _failed(f"nobody to say {what} to: {why}"))
     limit = call.peer.max_octets if call.peer is not None else None
     if limit is not None and len(body) > limit:
-        yield Note(f"{what} is not sent: the other end takes {limit} octets at most [RFC 4975 §8.6]")
-        return
+        return (yield from _failed(
+            f"{what} is not sent: the other end takes {limit} octets at most [RFC 4975 §8.6]"))
     message_id, commands = call.bearer.media.send(body, kind, phone.now)
     yield from commands
     yield from phone.media_news(call)
     patience = PATIENCE_SECONDS + len(body) / _SLOWEST
     if not (yield from phone.until(lambda: message_id in call.told or call.over, patience)):
-        yield Note(f"no report on {message_id} within {patience:.0f} s")
+        return (yield from _failed(f"no report on {message_id} within {patience:.0f} s"))
+    return "" if message_id in call.told - call.undelivered else f"{what} has not arrived"
+
+
+def _failed(why: str) -> Done:
+    yield Note(why)
+    return why
 
 
 def _in_place(phone: Phone) -> Wait:
@@ -101,7 +121,8 @@ def _connect_again(phone: Phone) -> Steps:
                      "a second connection to where the first one leads")
 
 
-def _hang_up(phone: Phone, after_heard: int) -> Steps:
+def hang_up(phone: Phone, after_heard: int = 0) -> Steps:
+    """Release the call, if there is one, once so many messages have been heard."""
     call = phone.call
     while call is not None and not call.over and call.heard < after_heard:
         yield Await((MEDIA,))

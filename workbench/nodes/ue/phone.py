@@ -248,6 +248,7 @@ class Phone:
                 return Note(f"message {message_id} has arrived")
             case NotTold(message_id=message_id, status=status, reason=reason):
                 call.told.add(message_id)
+                call.undelivered.add(message_id)
                 what = f"message {message_id}" if message_id else "the first SEND, without a message,"
                 return Note(f"{what} failed: {status} {reason}")
             case Up():

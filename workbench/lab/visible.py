@@ -1,0 +1,13 @@
+"""Text from outside made harmless for terminals and for files of lines."""
+
+from __future__ import annotations
+
+import re
+
+# What steers a terminal or turns text around: C0 but tab and newline, DEL, C1, and the bidirectional controls.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def visible(text: str) -> str:
+    """Text from a capture or a peer with its control characters written out, so that it can't steer a terminal."""
+    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
