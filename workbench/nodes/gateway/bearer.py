@@ -29,7 +29,7 @@ from workbench.net.values import (
     Stream,
     StreamOffered,
 )
-from workbench.nodes.gateway import carriages, establishing, securing
+from workbench.nodes.gateway import carriages, establishing, securing, splicing
 from workbench.nodes.gateway.connection import Connection
 from workbench.nodes.gateway.merging import CLAUSE as MERGE_CLAUSE
 from workbench.nodes.gateway.payload import TCP_CLAUSE, Payload
@@ -51,7 +51,7 @@ class Bearer(Connection):
     """
 
     __slots__ = (
-        "_due", "_fin_seen", "_payload", "_secured", "_tls_ordered", "came_in", "links", "sinks", "tcp_ordered")
+        "_due", "_payload", "_secured", "_tls_ordered", "came_in", "fin_seen", "links", "sinks", "tcp_ordered")
 
     def __init__(self, context: int, termination: str, number: int, setting: Setting, means: Means) -> None:
         super().__init__(context, termination, number, setting, means)
@@ -66,7 +66,7 @@ class Bearer(Connection):
         self.full = False
         self.fin_sent = False
         self.leaving = False
-        self._fin_seen = False
+        self.fin_seen = False
         self.came_in = False
         self._tls_ordered = False
         self._secured: Secured | None = None
@@ -82,6 +82,7 @@ class Bearer(Connection):
     def apply(self, setting: Setting, now: float, *, renew: bool = False) -> None:
         """Take a new setting. A connection in place stays, unless `renew` asks for a new one (`a=connection:new`)."""
         before, self.setting = self.setting, setting
+        self.review()
         if renew and self.state is not State.LISTENING:
             self._abandon("a=connection:new: the former connection is given up [RFC 4145 §5]")
         self._listen()
@@ -111,6 +112,8 @@ class Bearer(Connection):
     def relinked(self, now: float) -> None:
         """Something is new at this endpoint or in its stream: what waits may go on."""
         for one in (self, *self.links):
+            one.review()
+        for one in (self, *self.links):
             one.choose_carriage()
         for one in (self, *self.links):
             one.consider(now)
@@ -134,6 +137,7 @@ class Bearer(Connection):
 
     def release(self, now: float, why: str, *, reset: bool = False) -> None:
         """End this endpoint: close_notify, FIN, and RST for a peer that does not answer in time."""
+        self.part()
         if self.carriage is not None and self.carriage.part(now):
             return
         if self.stream is not None and self.state is not State.OVER:
@@ -190,7 +194,7 @@ class Bearer(Connection):
 
     def arrived(self, data: bytes, now: float) -> None:
         """The next octets of the connection."""
-        if self.state is not State.UP or self._fin_seen:
+        if self.state is not State.UP or self.fin_seen:
             return
         if not self.setting.tls:
             self.take(data, now)
@@ -213,7 +217,7 @@ class Bearer(Connection):
 
     def ended(self, now: float) -> None:
         """The peer's FIN: half-close for plain TCP; with TLS the end of the session, in order or not."""
-        self._fin_seen = True
+        self.fin_seen = True
         if self.setting.tls:
             if self._secured is None:
                 securing.failed(self, tls.Failed("the connection ended before a ClientHello", None, True), now)
@@ -291,6 +295,7 @@ class Bearer(Connection):
         """Packets or streams, as long as no connection is there."""
         if self.state not in (State.IDLE, State.LISTENING) or carriages.suits(self):
             return
+        self.part()
         self.unlisten()
         self.carriage = carriages.made_for(self)
         self._listen()
@@ -309,6 +314,7 @@ class Bearer(Connection):
             self.state = State.LISTENING if wanted else State.IDLE
 
     def _abandon(self, why: str) -> None:
+        self.part()
         if self.stream is not None and self.state is not State.OVER:
             refused = self.state is State.OFFERED
             self.order(RefuseStream(self.stream, why) if refused else AbortStream(self.stream, why))
@@ -341,6 +347,30 @@ class Bearer(Connection):
             self.leave(now, why)
         else:
             self.release(now, why, reset=True)
+
+    # What the network carries by itself
+
+    @property
+    def passed(self) -> tuple[int, int]:
+        """Octets of payload that have come in here, and gone out, until now."""
+        came, went = self.joint.passed(self) if self.joint is not None else (0, 0)
+        return self.octets_in + came, self.octets_out + went
+
+    @property
+    def rests(self) -> bool:
+        """Nothing of what came in here waits or is changed."""
+        return self._payload is None or self._payload.rests
+
+    def review(self) -> None:
+        """Whether the network may still carry by itself what it does."""
+        if self.joint is not None:
+            self.joint.review()
+
+    def watch(self, wanted: bool) -> None:
+        """Say when payload passes, or no longer: then it has to come by."""
+        self.watched = wanted
+        self.review()
+        splicing.consider(self)
 
     # TLS and payload
 
@@ -392,11 +422,14 @@ class Bearer(Connection):
             self.brought.heard = True
         else:
             self.brought.take(data, now)
+            splicing.consider(self)
 
     def pump(self, now: float) -> None:
         """Pass on what waits here, as far as that is possible."""
+        self.review()
         if self._payload is not None:
             self._payload.pump(now)
+        splicing.consider(self)
 
     def pump_both(self, now: float) -> None:
         """The same here and at the other endpoints."""
@@ -426,6 +459,7 @@ class Bearer(Connection):
         """Release this connection for good: close_notify, FIN, and a time limit for the peer's FIN."""
         if self.state is not State.UP or self.leaving:
             return
+        self.part()
         self.leaving = True
         self.disarm("tls")
         policy = self.means.policy

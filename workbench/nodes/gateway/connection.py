@@ -15,6 +15,7 @@ from workbench.nodes.gateway.states import State
 
 if TYPE_CHECKING:
     from workbench.nodes.gateway.carriages import Carriage
+    from workbench.nodes.gateway.joints import Joint
 
 
 class Connection:
@@ -26,12 +27,13 @@ class Connection:
         means: what all endpoints share.
 
     `full` while the network takes no more octets, `fin_sent` behind our FIN, `leaving` while the connection is being
-    released; `watched` if somebody wants to know when payload passes.
+    released; `watched` if somebody wants to know when payload passes. `octets_in` and `octets_out` are what passed
+    through the gateway itself, `joint` is what the network carries for it.
     """
 
     __slots__ = (
-        "carriage", "context", "entered", "fin_sent", "full", "leaving", "listening", "means", "number", "octets_in",
-        "octets_out", "setting", "state", "stream", "termination", "timers", "watched")
+        "carriage", "context", "entered", "fin_sent", "full", "joint", "leaving", "listening", "means", "number",
+        "octets_in", "octets_out", "setting", "state", "stream", "termination", "timers", "watched")
 
     def __init__(self, context: int, termination: str, number: int, setting: Setting, means: Means) -> None:
         self.context = context
@@ -47,6 +49,7 @@ class Connection:
         self.octets_in = 0
         self.octets_out = 0
         self.carriage: Carriage | None = None
+        self.joint: Joint | None = None
         self.listening = False
         self.full = False
         self.fin_sent = False
@@ -112,8 +115,14 @@ class Connection:
             local = self.setting.local
             self.means.out.order(Unlisten(local) if self.carriage is None else UnclaimPackets(local))
 
+    def part(self) -> None:
+        """What the network carried by itself is the gateway's business again."""
+        if self.joint is not None:
+            self.joint.part()
+
     def over(self) -> None:
         """The connection has ended, or will never be."""
+        self.part()
         self.state = State.OVER
         self.timers = None
         self.unlisten()

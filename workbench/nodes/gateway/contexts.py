@@ -311,7 +311,8 @@ class Termination:
 def _octets(end: StreamEnd | None, name: str) -> int:
     if end is None or end.bearer is None:
         return 0
-    return end.bearer.octets_out if name.lower() == "nt/os" else end.bearer.octets_in
+    came, went = end.bearer.passed
+    return went if name.lower() == "nt/os" else came
 
 
 class Context:

@@ -49,6 +49,11 @@ class Payload:
         self.end_due = False
         self.rewriting: tuple[tuple[Path, ...], Rewriter] | None = None
 
+    @property
+    def rests(self) -> bool:
+        """Nothing waits, and nothing is rewritten."""
+        return not self._inbox and not self._paused and not self.end_due and self.rewriting is None
+
     def take(self, data: bytes, now: float) -> None:
         """The next octets."""
         self.heard = True

@@ -95,7 +95,8 @@ class Watcher:
         """Have bearers say when payload passes, if anybody wants to know."""
         watched = termination.more is not None and bool(termination.more.quiet)
         for bearer in termination.bearers.values():
-            bearer.watched = watched
+            if bearer.watched is not watched:
+                bearer.watch(watched)
 
     # What was detected
 
