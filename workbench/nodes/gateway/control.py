@@ -384,6 +384,7 @@ class Control:
         termination.watch(None, ())
         self._out.agenda.discard(termination)
         self.contexts.take_out(context, termination)
+        self._pump(context, now)
 
     def _release(self, bearer: Bearer, now: float, why: str) -> None:
         """End a bearer for good; its port is free again when its connection is over."""
@@ -635,6 +636,11 @@ class Control:
         flows = self._flows(context, triples)
         context.flows = flows if flows else None
         context.relink()
+        self._pump(context, now)
+
+    @staticmethod
+    def _pump(context: Context, now: float) -> None:
+        """Others are joined now than before: what waits may go on."""
         for termination in context.terminations:
             for bearer in termination.bearers.values():
                 bearer.pump(now)
