@@ -18,6 +18,7 @@ from workbench.net.values import (
     Note,
     OpenStream,
     PauseStream,
+    Prefer,
     RefuseStream,
     SendDatagram,
     SendStream,
@@ -63,7 +64,8 @@ class Stage(Play):
     """A play with a registered gateway; `orders` speaks H.248 text, `Peer` is the other end of a connection."""
 
     def __init__(self, *, registered: bool = True, **settings: object) -> None:
-        super().__init__(gateway(**settings), ignoring=(Note, LogKeys, Listen, Unlisten, ClaimPackets, UnclaimPackets))
+        super().__init__(gateway(**settings), ignoring=(
+            Note, LogKeys, Listen, Unlisten, ClaimPackets, UnclaimPackets, Prefer))
         self.number = 1000
         self.messages: list[h248.Message] = []
         self.sees(Started()).does(BindDatagrams(MG))

@@ -15,6 +15,7 @@ from workbench.net.values import (
     LogKeys,
     Note,
     OpenStream,
+    Prefer,
     SendDatagram,
     SendStream,
     Started,
@@ -55,6 +56,7 @@ class Controlled(Play):
         self.sees(Started())
         if transport == "udp":
             self.does(BindDatagrams(MG))
+        self.does(Prefer(MG))
 
     def opens(self, to=MGC):
         """The gateway opens its connection, which is accepted."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import sys
 from typing import Protocol
 
 _FEW = 64
@@ -61,10 +62,10 @@ class Agenda:
                 self._enter(owner, due)
         return None
 
-    def due(self, now: float) -> list[Owner]:
-        """Take out those that are due, each once."""
+    def due(self, now: float, most: int = sys.maxsize) -> list[Owner]:
+        """Take out those that are due, each once; of very many the first ones."""
         found: list[Owner] = []
-        while (moment := self.next_wakeup()) is not None and moment <= now:
+        while len(found) < most and (moment := self.next_wakeup()) is not None and moment <= now:
             owner = heapq.heappop(self._heap)[2]
             owner.entered = None
             found.append(owner)

@@ -57,6 +57,9 @@ from workbench.security.identities import Identity
 INACTIVITY = "it/ito"
 REALMS_CHANGED = "ipra/arc"
 _HANGS = (410, 411, 430, 435)
+# A thousand handshakes whose time is over at once are dealt with in portions, so that an order comes in between.
+_OWNERS_AT_ONCE = 32
+_PORTIONS_APART = 0.001
 _READY = (Listen, Unlisten, ClaimPackets, UnclaimPackets, Note)
 
 
@@ -128,6 +131,7 @@ class Gateway:
         self._notified: dict[int, h248.Command] = {}
         self._provisioned: tuple[h248.Property, ...] = ()
         self._heard = 0.0
+        self._portion_at = 0.0
 
     # The node
 
@@ -160,13 +164,17 @@ class Gateway:
 
     def next_wakeup(self) -> float | None:
         """The first timer of H.248, a heartbeat or a bearer."""
+        due = self._out.agenda.next_wakeup()
         moments = [
-            self._association.next_wakeup(), self._inactive_at(), self._out.agenda.next_wakeup()]
+            self._association.next_wakeup(), self._inactive_at(),
+            max(due, self._portion_at) if due is not None else None]
         return min((moment for moment in moments if moment is not None), default=None)
 
     def _wake(self, now: float) -> None:
         self._reported(self._link.carry(self._association.wake(now), now), now)
-        for owner in self._out.agenda.due(now):
+        due = self._out.agenda.due(now, _OWNERS_AT_ONCE)
+        self._portion_at = now + _PORTIONS_APART if len(due) == _OWNERS_AT_ONCE else 0.0
+        for owner in due:
             if isinstance(owner, Bearer):
                 owner.wake(now)
             elif isinstance(owner, Termination):

@@ -23,6 +23,7 @@ from workbench.net.values import (
     Happening,
     Note,
     OpenStream,
+    Prefer,
     SendDatagram,
     SendStream,
     Stream,
@@ -73,9 +74,10 @@ class Link:
         self._connections: dict[Stream, _Connection] = {}
 
     def start(self) -> None:
-        """Be ready for what controllers send."""
+        """Be ready for what controllers send, whatever else arrives."""
         if self._transport == "udp":
             self._out.order(BindDatagrams(self._local))
+        self._out.order(Prefer(self._local))
 
     def concerns(self, stream: Stream) -> bool:
         """Whether this connection is one to a controller."""
