@@ -9,7 +9,7 @@ from kernel_stage import PAIR, STREAM, A, B, Stage, needs_namespaces
 from workbench.errors import LocalProtocolError, ScenarioError
 from workbench.net import packets
 from workbench.net.interface import Foot, Host, Plan, Wire
-from workbench.net.packets import SYN, Tcp, encode_tcp, encode_udp
+from workbench.net.packets import SYN, Tcp, Udp, encode_tcp, encode_udp
 from workbench.net.values import (
     BindDatagrams,
     ClaimPackets,
@@ -57,6 +57,30 @@ def test_a_claimed_endpoint_is_the_nodes():
         assert set(stage.flags()) == {"a: SYN"}
         stage.do("b", UnclaimPackets(B))
         assert stage.heard() == [StreamFailed(STREAM, Failure.REFUSED)]     # the SYN again, and the kernel's RST
+
+
+@pytest.mark.parametrize("claim", [B, None], ids=["a port", "all"])
+def test_claimed_packets_are_whole(claim):
+    """A later fragment has no ports: the node gets the packet that the fragments make, and may send it on."""
+    data = bytes(range(256)) * 100
+    with Stage() as stage:
+        stage.do("b", ClaimPackets(claim))
+        stage.do("a", BindDatagrams(A), SendDatagram(A, B, data))
+        assert len(stage.packets) > 1
+        packet = stage.until(PacketArrived).packet
+        assert packets.decode_udp(packets.decode_ip(packet)) == Udp(A, B, data)
+        stage.do("b", SendPacket("line", packets.rewrite(packet, source=B, destination=A)))
+        assert stage.until(DatagramReceived) == DatagramReceived(A, B, data)
+        assert max(len(packet) for _, _, packet, _ in stage.packets) <= 1500
+
+
+def test_fragments_beside_a_claim_are_the_kernels():
+    """What is for another port is put together and taken by the host's UDP."""
+    other = Endpoint(B.host, 5001)
+    with Stage() as stage:
+        stage.do("b", ClaimPackets(B), BindDatagrams(other))
+        stage.do("a", BindDatagrams(A), SendDatagram(A, other, bytes(9000)))
+        assert stage.heard() == [DatagramReceived(other, A, bytes(9000))]
 
 
 def test_a_host_may_claim_all():

@@ -9,32 +9,37 @@ from workbench.net.values import Endpoint
 
 
 class Claims:
-    """The claims of one host."""
+    """The claims of one host; `all`: it claims everything."""
 
     def __init__(self) -> None:
-        self._all = False
+        self.all = False
         self._ends: set[Endpoint] = set()
 
     def add(self, local: Endpoint | None) -> None:
         """Claim an endpoint (port 0: every port), or with None all that reaches the host."""
         if local is None:
-            self._all = True
+            self.all = True
         else:
             self._ends.add(local)
 
     def remove(self, local: Endpoint | None) -> None:
         """Give a claim back."""
         if local is None:
-            self._all = False
+            self.all = False
         else:
             self._ends.discard(local)
 
-    def cover(self, packet: bytes) -> bool:
+    @property
+    def any(self) -> bool:
+        """Whether the host claims anything."""
+        return self.all or bool(self._ends)
+
+    def cover(self, ip: Ip) -> bool:
         """Whether this packet is claimed; so is an ICMP error about a packet that left a claimed endpoint."""
-        if self._all or not self._ends:
-            return self._all
+        if self.all or not self._ends:
+            return self.all
         try:
-            return self._covers(packets.decode_ip(packet))
+            return self._covers(ip)
         except PeerError:
             return False
 

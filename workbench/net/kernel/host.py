@@ -16,8 +16,10 @@ from workbench.errors import LocalProtocolError, PeerError
 from workbench.net import packets
 from workbench.net.interface import Arrival
 from workbench.net.kernel.claims import Claims
+from workbench.net.kernel.fragments import Fragments
 from workbench.net.kernel.namespaces import Namespaces
-from workbench.net.packets import RST, SYN, Tcp
+from workbench.net.kernel.relays import FORWARDS, Relays
+from workbench.net.packets import RST, SYN, Ip, Tcp
 from workbench.net.sockets import Connection, Datagrams, SocketNetwork
 from workbench.net.values import (
     AbortStream,
@@ -29,11 +31,14 @@ from workbench.net.values import (
     Happening,
     PacketArrived,
     RefuseStream,
+    Relay,
     Stream,
     StreamFailed,
     StreamFlushed,
     StreamOffered,
+    UnbindDatagrams,
     UnclaimPackets,
+    Unrelay,
 )
 from workbench.net.virtual.tcp import refusal
 
@@ -54,7 +59,7 @@ class KernelHost(SocketNetwork):
 
     Args:
         name: of the host and its node.
-        addresses: its own.
+        addresses: its own, and whether the wire of each is direct.
         namespaces: where its sockets are made.
         clock: seconds since the run's start.
         tell: takes what happened.
@@ -64,7 +69,7 @@ class KernelHost(SocketNetwork):
 
     _shares_ports = True
 
-    def __init__(self, name: str, addresses: frozenset[str], namespaces: Namespaces, clock: Callable[[], float],
+    def __init__(self, name: str, addresses: dict[str, bool], namespaces: Namespaces, clock: Callable[[], float],
                  tell: Callable[[Arrival], None], inject: Callable[[str, bytes], None],
                  put: Callable[[str, bytes, str], None]) -> None:
         super().__init__(name)
@@ -75,6 +80,8 @@ class KernelHost(SocketNetwork):
         self._inject = inject
         self._put = put
         self._claims = Claims()
+        self._fragments = Fragments()
+        self.relays = Relays(lambda script: namespaces.nft(name, script), lambda: namespaces.set(name, FORWARDS))
         self._held: dict[Stream, tuple[str, bytes, Tcp]] = {}      # SYNs that wait for the node's answer
         self._admitted: set[Stream] = set()         # accepted by the node, handshake under way
         self._flushed: set[Stream] = set()
@@ -96,9 +103,19 @@ class KernelHost(SocketNetwork):
         """Carry out one command; packets themselves are the network's matter."""
         match command:
             case ClaimPackets(local):
-                self._claims.add(None if local is None else self._own(local))
+                self._claims.add(None if local is None else self._on_our_wire(local))
             case UnclaimPackets(local):
                 self._claims.remove(local)
+                self.relays.remove_at(local)
+            case UnbindDatagrams(local):
+                self.relays.remove_at(local, ("UDP",))
+                super().carry(sender, command, now)
+            case Relay(a, b):
+                self._own(a.local)
+                self._own(b.local)
+                self.relays.add(command)
+            case Unrelay(a, protocol):
+                self.relays.remove(a, protocol)
             case RefuseStream(stream, why) | AbortStream(stream, why) if stream in self._held:
                 self._refuse(stream, why)
             case _:
@@ -106,15 +123,34 @@ class KernelHost(SocketNetwork):
 
     def receive(self, wire: str, packet: bytes) -> None:
         """Take a packet from a wire: for the node, or for the kernel."""
-        if self._claims.cover(packet):
+        try:
+            ip = packets.decode_ip(packet)
+        except PeerError:
+            self._pass_garbage(wire, packet)
+            return
+        parts = [packet]
+        if ip.is_fragment and self._claims.any:     # of a later fragment nobody can say whose it is
+            found = self._fragments.take(packet, ip, self.now)
+            if found is None:
+                return
+            packet, parts = found
+            ip = packets.decode_ip(packet)
+        if self._claims.cover(ip) and not self.relays.cover(ip):
             self._tell(PacketArrived(wire, packet))
             return
-        segment = _segment(packet)
+        segment = _segment(ip)
         if segment is not None and self._keeps(wire, packet, segment):
             return
-        self._inject(wire, packet)
+        for part in parts:
+            self._inject(wire, part)
         if segment is not None:
             self._look(Stream(segment.destination, segment.source), bool(segment.flags & RST))
+
+    def _pass_garbage(self, wire: str, packet: bytes) -> None:
+        if self._claims.all:
+            self._tell(PacketArrived(wire, packet))
+        else:
+            self._inject(wire, packet)
 
     # SYNs
 
@@ -137,11 +173,16 @@ class KernelHost(SocketNetwork):
 
     def _accept(self, stream: Stream) -> None:
         held = self._held.pop(stream, None)
-        if held is not None:
-            self._admitted.add(stream)
-            self._inject(held[0], held[1])
+        if held is None:
+            super()._accept(stream)
+            return
+        self._admitted.add(stream)
+        self._inject(held[0], held[1])
 
     def _taken(self, stream: Stream, made: socket.socket) -> None:
+        if self._addresses[stream.local.host]:      # direct: the kernel has answered before we could hold it
+            super()._taken(stream, made)
+            return
         if stream not in self._admitted:    # given up by the node during the handshake
             _reset(made)
             return
@@ -226,6 +267,12 @@ class KernelHost(SocketNetwork):
             raise LocalProtocolError(f"{local.host} is not an address of this host")
         return local
 
+    def _on_our_wire(self, local: Endpoint) -> Endpoint:
+        self._own(local)
+        if self._addresses[local.host]:
+            raise LocalProtocolError(f"{local.host} is on a direct wire: nothing stands there that could claim packets")
+        return local
+
     def _make(self, local: Endpoint, kind: socket.SocketKind) -> socket.socket:
         version6 = local.version == 6
         made = self._namespaces.socket(self._node, socket.AF_INET6 if version6 else socket.AF_INET, kind)
@@ -240,9 +287,8 @@ class KernelHost(SocketNetwork):
         return made
 
 
-def _segment(packet: bytes) -> Tcp | None:
+def _segment(ip: Ip) -> Tcp | None:
     try:
-        ip = packets.decode_ip(packet)
         return packets.decode_tcp(ip) if ip.protocol == packets.TCP and not ip.is_fragment else None
     except PeerError:
         return None

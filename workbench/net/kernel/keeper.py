@@ -49,6 +49,8 @@ _SYSCTLS = {
     "net/ipv6/conf/all/accept_ra": "0",
     "net/ipv6/conf/default/accept_ra": "0",
     "net/ipv6/conf/default/accept_dad": "0",
+    "net/ipv4/conf/all/send_redirects": "0",
+    "net/ipv4/conf/default/send_redirects": "0",
 }
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -62,26 +64,54 @@ class Keeper:
         self.hosts: list[int] = []
 
     def build(self, hosts: list[dict[str, Any]]) -> list[int]:
-        """Set up every host; the packet sockets at the ends of its wires, host by host, link by link."""
-        for host in hosts:
-            space = _new_namespace()
-            self.hosts.append(space)
-            _enter(self.wires)
-            lines = [
-                f"link add {link['end']} type veth peer name {link['name']} netns /proc/self/fd/{space}\n"
-                f"link set {link['end']} arp off multicast off addrgenmode none\nlink set {link['end']} up\n"
-                for link in host["links"]]
-            _ip([], "".join(lines), space)
-            _enter(space)
-            for path, value in _SYSCTLS.items():
-                with contextlib.suppress(OSError):      # a kernel without it
-                    _write(f"/proc/sys/{path}", value)
+        """Set up every host; a packet socket for each of its links that has one, host by host, link by link."""
+        for _ in hosts:
+            self.hosts.append(_new_namespace())
+            self.set(len(self.hosts) - 1, _SYSCTLS)     # before there are links, which take over what is the default
+        _enter(self.wires)
+        _ip([], "".join(self._link(number, link) for number, host in enumerate(hosts) for link in host["links"]),
+            *self.hosts)
+        for number, host in enumerate(hosts):
+            _enter(self.hosts[number])
             for link in host["links"]:
-                _switch_off_offloads(link["name"])
+                if link["end"]:
+                    _switch_off_offloads(link["name"])
             _ip([], host["batch"])
             _ip(["-6"], host["batch6"])
-        _enter(self.wires)
-        return [_tap(link["end"]) for host in hosts for link in host["links"]]
+        return [made for number, host in enumerate(hosts) for link in host["links"]
+                for made in self._tap(number, link)]
+
+    def _link(self, host: int, link: dict[str, Any]) -> str:
+        """Lines that make a link: to the namespace of the wires, or straight to another host."""
+        end, name, space = link["end"], link["name"], self.hosts[host]
+        if end:
+            return (f"link add {end} type veth peer name {name} netns /proc/self/fd/{space}\n"
+                    f"link set {end} arp off multicast off addrgenmode none\nlink set {end} up\n")
+        if link["peer"] is None:    # made with the other host's
+            return ""
+        other = self.hosts[link["peer"][0]]
+        return (f"link add {name} netns /proc/self/fd/{space} type veth peer name {link['peer'][1]} "
+                f"netns /proc/self/fd/{other}\n")
+
+    def _tap(self, host: int, link: dict[str, Any]) -> list[int]:
+        if link["end"]:
+            _enter(self.wires)
+            return [_tap(link["end"])]
+        _enter(self.hosts[host])
+        return [_tap(link["name"], both=True)] if link["tapped"] else []
+
+    def set(self, host: int, sysctls: dict[str, str]) -> None:
+        """Set what a host's namespace has of kernel parameters; a kernel may lack some."""
+        _enter(self.hosts[host])
+        for path, value in sysctls.items():
+            with contextlib.suppress(OSError):
+                _write(f"/proc/sys/{path}", value)
+
+    def nft(self, host: int, script: str) -> str:
+        """Have nft carry out a script in a host's namespace: all of it or nothing. What it says."""
+        _enter(self.hosts[host])
+        done = subprocess.run(["nft", "-f", "-"], input=script.encode(), check=True, capture_output=True)
+        return done.stdout.decode(errors="replace")
 
     def socket(self, host: int, family: int, kind: int) -> int:
         """A socket in a host's namespace."""
@@ -113,9 +143,15 @@ def main() -> int:
 
 
 def _answer(line: socket.socket, keeper: Keeper, request: dict[str, Any]) -> None:
+    made: list[int] = []
+    said = ""
     try:
         if "hosts" in request:
             made = keeper.build(request["hosts"])
+        elif "sysctls" in request:
+            keeper.set(request["host"], request["sysctls"])
+        elif "nft" in request:
+            said = keeper.nft(request["host"], request["nft"])
         else:
             made = [keeper.socket(request["host"], request["family"], request["kind"])]
     except (OSError, subprocess.SubprocessError) as error:
@@ -124,7 +160,7 @@ def _answer(line: socket.socket, keeper: Keeper, request: dict[str, Any]) -> Non
         return
     # The kernel takes at most 253 descriptors a message (SCM_MAX_FD).
     for start in range(0, max(1, len(made)), 200):
-        socket.send_fds(line, [b"{}"], made[start:start + 200])
+        socket.send_fds(line, [json.dumps({"said": said}).encode()], made[start:start + 200])
     for descriptor in made:
         os.close(descriptor)
 
@@ -179,10 +215,14 @@ def _switch_off_offloads(link: str) -> None:
                 fcntl.ioctl(control.fileno(), _SIOCETHTOOL, asked)
 
 
-def _tap(end: str) -> int:
-    """A packet socket at the end of a wire: what the host sends comes out of it, what goes in reaches the host."""
+def _tap(end: str, *, both: bool = False) -> int:
+    """A packet socket at the end of a wire: what the host sends comes out of it, what goes in reaches the host.
+
+    With `both` it stands at a host's own link, and hears what the host sends and what it gets.
+    """
     made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-    made.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
+    if not both:
+        made.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
     for force, plain in ((_SO_RCVBUFFORCE, socket.SO_RCVBUF), (_SO_SNDBUFFORCE, socket.SO_SNDBUF)):
         try:
             made.setsockopt(socket.SOL_SOCKET, force, _BUFFER)

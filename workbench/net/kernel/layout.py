@@ -7,29 +7,35 @@ source address.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
 from workbench.errors import ScenarioError
-from workbench.net.interface import Foot, Host, Plan
+from workbench.net.interface import Foot, Host, Plan, Wire
 from workbench.net.packets import pack_address
 
 _FIRST_TABLE = 100
 
 
 class Link(msgspec.Struct, frozen=True):
-    """A host's side of a wire: a veth whose other end stays where the wires are.
+    """A host's side of a wire: a veth whose other end stays where the wires are, or is another host's.
 
     Args:
         name: in the host's namespace.
-        end: name of the wire's end, unique in the namespace of the wires.
+        end: name of the wire's end, unique in the namespace of the wires; empty: the wire is direct.
         wire: of the plan.
-        address: Ethernet address of the host's side.
+        address: Ethernet address of the host's side; a direct wire has the same one on both, since nobody asks for it.
+        peer: number of the other host of a direct wire, and the name of its link; for one of the two only.
+        tapped: a direct wire that is captured here.
     """
 
     name: str
     end: str
     wire: str
     address: bytes
+    peer: tuple[int, str] | None = None
+    tapped: bool = False
 
 
 class Namespace(msgspec.Struct, frozen=True):
@@ -44,13 +50,18 @@ class Namespace(msgspec.Struct, frozen=True):
 class Owners:
     """Who has which address on which wire.
 
+    Args:
+        tapped: direct wires are captured too.
+
     Raises:
-        ScenarioError: the plan names a wire that it does not have, gives an address twice on one wire, or has two
-            hosts of one name.
+        ScenarioError: the plan names a wire that it does not have, gives an address twice on one wire, has two
+            hosts of one name, or a direct wire that is not between two hosts or is to impair.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, *, tapped: bool = False) -> None:
+        self._tapped = tapped
         wires = {wire.name for wire in plan.wires}
+        self.direct = frozenset(wire.name for wire in plan.wires if wire.direct)
         self.hosts: dict[str, Host] = {}
         self.of: dict[tuple[str, str], str] = {}
         for host in plan.hosts:
@@ -64,6 +75,17 @@ class Owners:
                 if (foot.wire, foot.address) in self.of:
                     raise ScenarioError(f"{foot.address} is there twice on {foot.wire!r}")
                 self.of[foot.wire, foot.address] = host.name
+        for wire in plan.wires:
+            if wire.direct:
+                self._check(wire)
+
+    def _check(self, wire: Wire) -> None:
+        """A direct wire is a link of the kernel's."""
+        hosts = {owner for (name, _), owner in self.of.items() if name == wire.name}
+        if len(hosts) != 2:
+            raise ScenarioError(f"{wire.name!r} is direct, so it is between two hosts; it has {len(hosts)}")
+        if wire.jitter or wire.loss or wire.reorder or wire.duplicate:
+            raise ScenarioError(f"{wire.name!r} is direct: nothing stands there that could impair packets")
 
     def receiver(self, sender: str, wire: str, destination: str) -> str | None:
         """Who hears a packet on this wire: the owner of its destination, or the sender's next hop there."""
@@ -77,13 +99,26 @@ class Owners:
 
     def namespaces(self) -> tuple[Namespace, ...]:
         """One namespace a host, in the plan's order."""
-        return tuple(self._namespace(number, host) for number, host in enumerate(self.hosts.values()))
+        hosts = list(self.hosts.values())
+        names = {(host.name, wire): f"wb{index}" for host in hosts for index, wire in enumerate(_wires(host))}
+        return tuple(self._namespace(number, host, names) for number, host in enumerate(hosts))
 
-    def _namespace(self, number: int, host: Host) -> Namespace:
-        wires = list(dict.fromkeys(foot.wire for foot in host.feet))
-        links = tuple(
-            Link(f"wb{index}", f"w{number}-{index}", wire, bytes((2, 0x77, 0x62, number >> 8, number & 255, index)))
-            for index, wire in enumerate(wires))
+    def _links(self, number: int, host: Host, names: dict[tuple[str, str], str]) -> Iterator[Link]:
+        """A host's links; `names` are those of all hosts."""
+        for index, wire in enumerate(_wires(host)):
+            name = names[host.name, wire]
+            if wire not in self.direct:
+                address = bytes((2, 0x77, 0x62, number >> 8, number & 255, index))
+                yield Link(name, f"w{number}-{index}", wire, address)
+                continue
+            other = next(owner for (its, _), owner in self.of.items() if its == wire and owner != host.name)
+            place = list(self.hosts).index(other)
+            address = bytes((2, 0x77, 0x62, 0xFF, min(number, place) & 255, max(number, place) & 255))
+            first = number < place
+            yield Link(name, "", wire, address, (place, names[other, wire]) if first else None, first and self._tapped)
+
+    def _namespace(self, number: int, host: Host, every: dict[tuple[str, str], str]) -> Namespace:
+        links = tuple(self._links(number, host, every))
         names = {link.wire: link.name for link in links}
         lines = ["link set lo up"]
         for link in links:
@@ -123,6 +158,11 @@ class Owners:
             everything = "::/0" if version6 else "0.0.0.0/0"
             lines.append(f"route add {everything} dev {names[onward.wire]} src {source.address} quickack 1")
         return lines
+
+
+def _wires(host: Host) -> tuple[str, ...]:
+    """The wires that a host stands on."""
+    return tuple(dict.fromkeys(foot.wire for foot in host.feet))
 
 
 def _feet(host: Host, destination: str) -> list[Foot]:

@@ -21,7 +21,7 @@ _PATIENCE = 30.0  # a keeper that has not answered by then hangs
 
 
 class Namespaces:
-    """The namespaces of one network.
+    """The namespaces of one network. `ends` are the packet sockets at its wires' ends, by host and wire.
 
     Args:
         hosts: what each holds, in order.
@@ -45,12 +45,11 @@ class Namespaces:
         try:
             self._hear(0)
             self._numbers = {host.host: number for number, host in enumerate(hosts)}
-            wanted = [(host.host, link.wire) for host in hosts for link in host.links]
-            made = self._ask({"hosts": [_plain(host) for host in hosts]}, len(wanted))
+            wanted = [(host.host, link.wire) for host in hosts for link in host.links if link.end or link.tapped]
+            made, _ = self._ask({"hosts": [_plain(host) for host in hosts]}, len(wanted))
         except BaseException:
             self.close()
             raise
-        # The packet socket at the wire's end of every link.
         self.ends = {place: socket.socket(fileno=fd) for place, fd in zip(wanted, made, strict=True)}
 
     @property
@@ -60,18 +59,29 @@ class Namespaces:
 
     def socket(self, host: str, family: int, kind: int) -> socket.socket:
         """A socket in a host's namespace. Raises OSError as `socket.socket` does, NetworkError without a keeper."""
-        made = self._ask({"host": self._numbers[host], "family": family, "kind": kind}, 1)
+        made, _ = self._ask({"host": self._numbers[host], "family": family, "kind": kind}, 1)
         return socket.socket(fileno=made[0])
 
-    def _ask(self, request: dict[str, Any], descriptors: int) -> list[int]:
+    def set(self, host: str, sysctls: dict[str, str]) -> None:
+        """Set kernel parameters of a host's namespace (paths below /proc/sys). Raises NetworkError."""
+        self._ask({"host": self._numbers[host], "sysctls": sysctls}, 0)
+
+    def nft(self, host: str, script: str) -> str:
+        """Have nft carry out a script in a host's namespace; what it says. Raises NetworkError."""
+        try:
+            return self._ask({"host": self._numbers[host], "nft": script}, 0)[1]
+        except OSError as error:
+            raise NetworkError(f"the program nft does not start: {error.strerror}") from error
+
+    def _ask(self, request: dict[str, Any], descriptors: int) -> tuple[list[int], str]:
         try:
             self._line.send(json.dumps(request).encode())
         except OSError as error:
             raise _lost() from error
         return self._hear(descriptors)
 
-    def _hear(self, descriptors: int) -> list[int]:
-        """The keeper's answer, with that many descriptors."""
+    def _hear(self, descriptors: int) -> tuple[list[int], str]:
+        """The keeper's answer: that many descriptors, and what a program said."""
         made: list[int] = []
         while True:
             try:
@@ -89,7 +99,7 @@ class Namespaces:
             if "error" in told:
                 raise NetworkError(str(told["error"]).strip().splitlines()[0])
             if len(made) >= descriptors:
-                return made
+                return made, told.get("said", "")
 
 
 def owner() -> str:
@@ -118,7 +128,7 @@ def why_not() -> str:
 
 
 def _plain(host: Namespace) -> dict[str, Any]:
-    links = [{"name": link.name, "end": link.end} for link in host.links]
+    links = [{"name": link.name, "end": link.end, "peer": link.peer, "tapped": link.tapped} for link in host.links]
     return {"links": links, "batch": host.batch, "batch6": host.batch6}
 
 

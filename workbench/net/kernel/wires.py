@@ -29,7 +29,7 @@ class Wires:
     Args:
         plan, owners: who stands where.
         seed: of the impairments.
-        ends: the packet socket at the wire's end of each host's link.
+        ends: the packet socket at the wire's end of each host's link; they do not block.
         links: Ethernet address of each host's link.
         taps: each is called once a packet that is put on a wire, before any loss.
         deliver: called with host, wire and packet when a packet has come through.
@@ -42,8 +42,6 @@ class Wires:
         self._owners = owners
         self._wires = {wire.name: Impairments(wire, f"{seed}") for wire in plan.wires}
         self.ends = ends
-        for end in ends.values():
-            end.setblocking(False)
         self._headers = {place: {version: mac + b"\x02wire\x00" + kind for version, kind in _TYPES.items()}
                          for place, mac in links.items()}
         self._taps = tuple(taps)
@@ -74,10 +72,10 @@ class Wires:
         """Put a packet on a wire. What goes to a group of hosts is not carried: our hosts have no use for it.
 
         Raises:
-            LocalProtocolError: the sender has no foot there.
+            LocalProtocolError: the sender has no foot there, or the wire is direct.
         """
         if (sender, wire) not in self.ends:
-            raise LocalProtocolError(f"{sender} has no foot on {wire!r}")
+            raise LocalProtocolError(f"{sender} has no foot on {wire!r}, or it is direct")
         destination = destination_of(packet)
         if destination is None or destination.startswith(("ff", "224.")):
             return
