@@ -103,8 +103,9 @@ def test_direct_and_other_wires_in_one_plan():
         "other", "10.3.0.4"))), Host("e", (Foot("other", "10.3.0.5"),))),
         (Wire("line", direct=True), Wire("far"), Wire("other", direct=True)))
     with Stage(plan) as stage:
-        for here, there, owner, sender in ((A, B, "b", "a"), (Endpoint("10.2.0.3", 7), Endpoint("10.2.0.4", 7), "d", "c"),
-                                           (Endpoint("10.3.0.4", 7), Endpoint("10.3.0.5", 7), "e", "d")):
+        for here, there, owner, sender in (
+                (A, B, "b", "a"), (Endpoint("10.2.0.3", 7), Endpoint("10.2.0.4", 7), "d", "c"),
+                (Endpoint("10.3.0.4", 7), Endpoint("10.3.0.5", 7), "e", "d")):
             stage.do(owner, BindDatagrams(there))
             stage.do(sender, BindDatagrams(here), SendDatagram(here, there, b"x"))
             assert stage.until(DatagramReceived) == DatagramReceived(there, here, b"x")
