@@ -36,6 +36,8 @@ from workbench.protocols.h248 import message as h248
 from workbench.protocols.h248 import text
 from workbench.security.source import Source
 
+RELAYS_BELOW = [False]
+"""Whether a bench's gateway has the network relay by itself what it can."""
 STRANGER = "10.20.30.99"
 HOSTS = (
     Host("MGC", (Foot("Iq", MGC.host),)),
@@ -110,6 +112,7 @@ class Bench:
         self.net = VirtualNetwork(
             Plan(HOSTS, (Wire("Iq"), *wires)), seed=seed, taps=[lambda *what: self.tapped.append(what)])
         settings.setdefault("wires", {ACCESS: "access", CORE: "core"})
+        settings.setdefault("relays", RELAYS_BELOW[0])
         self.agw = ImsAgw("IMS-AGW", control=MG, controller=MGC, source=Source(seed, "agw"), identity=AGW_IDENTITY,
                           addresses={A: ACCESS, C: CORE}, **settings)  # type: ignore[arg-type]
         self.ends = {"UE": End(), "Peer": End()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import packet_stage
 import pytest
 from agw_stage import ACCESS, EVENTS, PEER, UE, A, C, Peer, Stage, add, given, local, modify, remote, stream
 from gateway_stage import Full
@@ -26,6 +27,12 @@ from workbench.net.values import (
 UE_SOURCE = Endpoint(UE.host, 5555)
 LATCH = "Signals { ipnapt/latch { Stream = 1, napt = LATCH } }"
 SPOILT = {"loss": 0.03, "reorder": 0.05, "duplicate": 0.05, "jitter": 0.002}
+
+
+@pytest.fixture(autouse=True, params=[False, True], ids=["through", "below"])
+def relays_below(request, monkeypatch):
+    """Everything holds as well where the network is ordered to relay by itself."""
+    monkeypatch.setattr(packet_stage, "RELAYS_BELOW", [request.param])
 
 
 def without_roles(

@@ -163,8 +163,10 @@ class Relay:
     def _hand_down(self) -> None:
         """Have the network relay between the two peers, if it can and may."""
         bearer, far = self._bearer, self._far
-        if (bearer.means.policy.relays and bearer.joint is None and far is not None and bearer.partner is not None
-                and self.may_pass_below(far) and far.may_pass_below(self)):
+        if not bearer.means.policy.relays or bearer.joint is not None or bearer.partner is None or far is None:
+            return
+        one_version = bearer.setting.local.version == far._bearer.setting.local.version
+        if one_version and self.may_pass_below(far) and far.may_pass_below(self):
             Relayed(bearer, far._bearer)
 
     def _pass(self, packet: Packet, far: Relay, peer: Endpoint) -> None:
