@@ -27,7 +27,8 @@ def said(run):
     legs = defaultdict(list)
     for message in run.report.messages:
         if not message.repeated:
-            legs[message.wire, message.source.node].append((message.protocol, message.destination.node, message.summary))
+            leg = message.wire, message.source.node
+            legs[leg].append((message.protocol, message.destination.node, message.summary))
     return dict(legs)
 
 

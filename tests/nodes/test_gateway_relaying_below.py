@@ -1,4 +1,4 @@
-"""A stateless relay whose peers are known is the network's work; whatever is not between these two stays the gateway's."""
+"""A stateless relay whose peers are known is the network's work; what is not between these two is the gateway's."""
 
 from __future__ import annotations
 
