@@ -9,23 +9,36 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from workbench.errors import AuthenticationError, LocalProtocolError
 from workbench.protocols.tls.registry import alert_name
 from workbench.security import fingerprints
+from workbench.security.events import (
+    Data,
+    Established,
+    Event,
+    Failed,
+    KeyLine,
+    PeerClosed,
+    Transmit,
+    Verified,
+)
+from workbench.security.progress import Fault, Progress
 
 if TYPE_CHECKING:
-    from OpenSSL import SSL
-
     from workbench.protocols.sdp import Fingerprint
+    from workbench.security.alerts import Keys
     from workbench.security.identities import Identity
 
+__all__ = [
+    "Data", "Established", "Event", "Failed", "KeyLine", "PeerClosed", "State", "TlsSession", "Transmit", "Verified",
+]  # fmt: skip
+
 _SUITES_12 = b"ECDHE+AESGCM:ECDHE+CHACHA20"
-_READ_OCTETS = 65_536
 _CHANGE_CIPHER_SPEC = 20
+# Records that may stand before our alert in the same flight: an answer to a KeyUpdate, tickets.
+_BEFORE_AN_ALERT = 4
 
 
 class State(enum.Enum):
@@ -39,66 +52,6 @@ class State(enum.Enum):
     PEER_CLOSED = enum.auto() # the peer has
     CLOSED = enum.auto()
     FAILED = enum.auto()
-
-
-class Transmit(msgspec.Struct, frozen=True):
-    """Octets for the transport below."""
-
-    octets: bytes
-
-
-class Established(msgspec.Struct, frozen=True):
-    """The handshake is complete on our side. In TLS 1.3 the server may still refuse our certificate.
-
-    Args:
-        version: `1.2` or `1.3`.
-        suite: the library's name of the cipher suite.
-        peer_certificate: DER.
-    """
-
-    version: str
-    suite: str
-    peer_certificate: bytes
-
-
-class Verified(msgspec.Struct, frozen=True):
-    """The peer's certificate matches what was announced. From here on payload passes."""
-
-
-class Data(msgspec.Struct, frozen=True):
-    """Payload of the peer, decrypted, whose certificate has been verified."""
-
-    octets: bytes
-
-
-class PeerClosed(msgspec.Struct, frozen=True):
-    """The peer sent close_notify: nothing more comes from it."""
-
-
-class Failed(msgspec.Struct, frozen=True):
-    """The session is over and was not closed in order. A last `Transmit` with our alert may stand before it.
-
-    Args:
-        reason: one line for people.
-        alert: the fatal alert's description number, None where there was none.
-        ours: we found the fault (True), or the peer told us of it.
-    """
-
-    reason: str
-    alert: int | None
-    ours: bool
-
-
-class KeyLine(msgspec.Struct, frozen=True):
-    """One line for a key log (RFC 9850). It opens the session to whoever reads it."""
-
-    line: str
-
-    def __repr__(self) -> str:
-        return "KeyLine(...)"
-
-
-Event = Transmit | Established | Verified | Data | PeerClosed | Failed | KeyLine
 
 
 class TlsSession:
@@ -135,13 +88,14 @@ class TlsSession:
         self._held_octets = 0
         self._held_end: PeerClosed | None = None
         self._refusal: AuthenticationError | None = None
-        self._alert: tuple[int, bool] | None = None
-        self._key_lines: dict[str, str] = {}
+        self._secrets: dict[str, str] = {}
         self._fresh_lines: list[str] = []
         self._written = 0
+        self._overhead = 0
         self._rekeyed = False
         self._certificate = b""
-        self._connection = self._connect(identity, versions)
+        self.judged: bool | None = None
+        self._connect(identity, tuple(versions))
 
     # What the caller does
 
@@ -156,22 +110,20 @@ class TlsSession:
         """Take octets of the transport in any portions; return what they mean, oldest first."""
         if not data or self.state in (State.IDLE, State.CLOSED, State.PEER_CLOSED, State.FAILED):
             return []
-        view = memoryview(data)
-        while view:
-            view = view[self._connection.bio_write(view.tobytes()) :]
+        self._engine.feed(bytes(data))
         return self._turn()
 
     def send(self, data: bytes) -> list[Event]:
         """Protect payload. Raises LocalProtocolError unless the session is up and verified."""
         if self.state not in (State.UP, State.PEER_CLOSED):
             raise LocalProtocolError(f"payload on a TLS session that is {self.state.name}")
-        view = memoryview(data)
-        try:
-            while view:
-                view = view[self._connection.send(view[:_READ_OCTETS].tobytes()) :]
-        except self._library_error() as error:
-            return self._fail(error)
-        return self._outgoing()
+        octets = self._engine.write(data)
+        if isinstance(octets, Fault):
+            return self._fail(octets)
+        records, rest = divmod(len(octets) - len(data), self._overhead)
+        self._written += records
+        self._rekeyed = self._rekeyed or rest != 0
+        return [Transmit(octets)] if octets else []
 
     def close(self) -> list[Event]:
         """Send close_notify; before the handshake is complete, nothing. Payload of ours ends here."""
@@ -181,9 +133,7 @@ class TlsSession:
             return []
         if state in (State.IDLE, State.HANDSHAKE):
             return []
-        try:
-            self._connection.shutdown()
-        except self._library_error():
+        if not self._engine.shut():
             return self._outgoing()
         if state is not State.PEER_CLOSED:
             self.state = State.CLOSING
@@ -192,9 +142,10 @@ class TlsSession:
     def announce(self, announced: Sequence[Fingerprint]) -> list[Event]:
         """The peer's fingerprints have arrived, or changed. What was held comes out, or the session fails."""
         self._announced = tuple(announced)
+        self.judged = None
         if self.state not in (State.HELD, State.UP):
             return []
-        if not self._accepts(self._certificate):
+        if not self.judge(self._certificate):
             return self._refuse()
         return self._release() if self.state is State.HELD else []
 
@@ -219,53 +170,28 @@ class TlsSession:
 
     # The library
 
-    def _connect(self, identity: Identity | None, versions: Sequence[str]) -> SSL.Connection:
-        from OpenSSL import SSL
+    def _connect(self, identity: Identity | None, versions: tuple[str, ...]) -> None:
+        from workbench.security import openssl
 
-        from workbench.security.openssl import demand_certificate
-
-        known = {"1.2": SSL.TLS1_2_VERSION, "1.3": SSL.TLS1_3_VERSION}
-        if not versions or set(versions) - set(known):
+        if not versions or set(versions) - {"1.2", "1.3"}:
             raise LocalProtocolError(f"TLS versions {', '.join(versions) or 'none'}; there are 1.2 and 1.3")
-        context = SSL.Context(SSL.TLS_METHOD)
-        context.set_min_proto_version(min(known[version] for version in versions))
-        context.set_max_proto_version(max(known[version] for version in versions))
-        context.set_cipher_list(_SUITES_12)
-        # A session does not outlive its connection (TS 23.334 §5.11.2), so nothing is kept for resumption.
-        context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_COMPRESSION)
-        context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
-        context.set_keylog_callback(lambda _connection, line: self._key(line))
-        context.set_info_callback(self._info)
-        if identity is not None:
-            from cryptography import x509
+        self._engine = openssl.Engine(openssl.context(identity, versions, _SUITES_12), self.client, self)
 
-            context.use_certificate(x509.load_der_x509_certificate(identity.certificate))
-            context.use_privatekey(identity.key)
-        self._kept = demand_certificate(context, self._accepts)
-        connection = SSL.Connection(context, None)
-        if self.client:
-            connection.set_connect_state()
-        else:
-            connection.set_accept_state()
-        return connection
-
-    def _library_error(self) -> type[Exception]:
-        from OpenSSL import SSL
-
-        return SSL.Error
-
-    def _key(self, line: bytes) -> None:
+    def learn(self, line: bytes) -> None:
+        """The library has made a secret (for the engine only)."""
         text = line.decode("ascii")
         label = text.split(" ", 1)[0]
-        if label not in self._key_lines:
-            self._key_lines[label] = text
-            self._fresh_lines.append(text)
+        if label not in self._secrets:
+            self._secrets[label] = text
+            if self._log_keys:
+                self._fresh_lines.append(text)
 
-    def _info(self, _connection: SSL.Connection, where: int, code: int) -> None:
-        from OpenSSL import SSL
-
-        if where & SSL.SSL_CB_ALERT and code >> 8 == 2 and self._alert is None:
-            self._alert = (code & 0xFF, bool(where & SSL.SSL_CB_WRITE))
+    def judge(self, certificate: bytes) -> bool:
+        """Whether the peer's certificate is what was announced, as far as that is known (for the engine, too)."""
+        self._certificate = certificate
+        if self.judged is None:
+            self.judged = self._accepts(certificate)
+        return self.judged
 
     def _accepts(self, certificate: bytes) -> bool:
         if not self._verify or self._announced is None:
@@ -280,53 +206,42 @@ class TlsSession:
     # Turning the crank
 
     def _turn(self) -> list[Event]:
-        from OpenSSL import SSL
-
         events: list[Event] = []
-        try:
-            if self.state is State.HANDSHAKE:
-                self._connection.do_handshake()
+        if self.state is State.HANDSHAKE:
+            shaken = self._engine.shake()
+            if isinstance(shaken, Fault):
+                return self._fail(shaken)
+            if shaken is Progress.DONE:
                 events += self._complete()
-            while self.state in (State.HELD, State.UP, State.CLOSING):
-                events += self._payload(self._connection.recv(_READ_OCTETS))
-        except SSL.WantReadError:
-            if self.state in (State.HELD, State.UP) and self._connection_writes():
-                self._rekeyed = True
-        except SSL.ZeroReturnError:
-            events += self._end()
-        except SSL.Error as error:
-            return events + self._fail(error)
+        if self.state in (State.HELD, State.UP, State.CLOSING):
+            octets, outcome = self._engine.read()
+            if octets:
+                events += self._payload(octets)
+            if isinstance(outcome, Fault):
+                return events + self._fail(outcome)
+            if outcome is Progress.ENDED:
+                events += self._end()
         return events + self._outgoing()
 
-    def _connection_writes(self) -> bool:
-        # Octets that the library wants to send although no payload was given: an answer to a KeyUpdate. They are
-        # taken in `_outgoing`, so all that is asked here is whether there are any.
-        octets = self._drain()
-        self._pending = octets
-        return bool(octets)
-
-    _pending: bytes = b""
-
     def _complete(self) -> list[Event]:
-        from workbench.security.openssl import peer_certificate
+        from workbench.security.alerts import overhead
 
-        certificate = peer_certificate(self._connection)
-        if certificate is None:  # can't be: both roles demand one
+        certificate, engine = self._certificate, self._engine
+        if not certificate:  # can't be: both roles demand one
             return self._refuse()
-        self._certificate = certificate
-        version = (self._connection.get_protocol_version_name() or "").removeprefix("TLSv")
-        suite = self._connection.get_cipher_name() or ""
+        version, suite = engine.version, engine.suite
+        self._overhead = overhead(suite, version)
         self.state = State.HELD
         # The last octets of the handshake leave before anything else; only a TLS 1.3 server's tickets among them are
         # protected with the keys that payload uses too. In TLS 1.2 our Finished was the first such record.
-        last = self._drain()
+        last = engine.output()
         tickets = version == "1.3" and not self.client
         self._written = _records(last) if tickets else int(version == "1.2")
         events: list[Event] = [*self._lines(), *([Transmit(last)] if last else [])]
         events.append(Established(version, suite, certificate))
         if self._announced is None and self._verify:
             return events
-        return events + (self._release() if self._accepts(certificate) else self._refuse())
+        return events + (self._release() if self.judge(certificate) else self._refuse())
 
     def _release(self) -> list[Event]:
         self.state = State.UP
@@ -351,6 +266,8 @@ class TlsSession:
         return [*self._shutdown(), Failed(what, None, True)]
 
     def _end(self) -> list[Event]:
+        if self.state is State.FAILED:
+            return []
         if self.state is State.HELD:
             self._held_end = PeerClosed()
             return []
@@ -359,75 +276,76 @@ class TlsSession:
 
     # Failing
 
-    def _fail(self, error: Exception) -> list[Event]:
+    def _fail(self, fault: Fault) -> list[Event]:
+        octets = self._engine.output()
+        description = self._sent_alert(octets) if fault.alert is None else fault.alert
         self.state = State.FAILED
         self._held, self._held_octets = [], 0
-        events = self._outgoing()
-        description, ours = self._alert or (None, True)
-        if ours and self._refusal is not None:
+        reason = fault.reason
+        if fault.alert is not None:
+            reason = f"the peer sent the fatal alert {alert_name(fault.alert).removeprefix('alert ')}"
+        elif self._refusal is not None:
             reason = str(self._refusal)
-        elif description is not None and not ours:
-            reason = f"the peer sent the fatal alert {alert_name(description).removeprefix('alert ')}"
-        else:
-            reason = _reason(error)
-        return [*events, Failed(reason, description, ours)]
+        transmit = [Transmit(octets)] if octets else []
+        return [*self._lines(), *transmit, Failed(reason, description, fault.alert is None)]
 
     def _refuse(self) -> list[Event]:
-        from workbench.security.alerts import BAD_CERTIFICATE
+        from workbench.security import alerts
 
         self.state = State.FAILED
         self._held, self._held_octets = [], 0
-        last = self._last_alert(BAD_CERTIFICATE)
         reason = str(self._refusal or "no certificate")
-        if last is None:
+        keys = None if self._rekeyed else self._keys("TRAFFIC_SECRET_0")
+        if keys is None:
             return [*self._shutdown(), Failed(reason, None, True)]
-        return [*self._outgoing(), Transmit(last), Failed(reason, BAD_CERTIFICATE, True)]
+        protect = alerts.alert_13 if self._engine.version == "1.3" else alerts.alert_12
+        last = Transmit(protect(keys, alerts.BAD_CERTIFICATE, self._written))
+        return [*self._outgoing(), last, Failed(reason, alerts.BAD_CERTIFICATE, True)]
 
-    def _last_alert(self, description: int) -> bytes | None:
+    def _sent_alert(self, octets: bytes) -> int | None:
+        """The description of the alert that the library ended our octets with; it is not told otherwise."""
         from workbench.security import alerts
 
-        suite = self._connection.get_cipher_name() or ""
-        if self._rekeyed or not alerts.knows(suite):
+        found = alerts.in_clear(octets)
+        labels = ("TRAFFIC_SECRET_0", "HANDSHAKE_TRAFFIC_SECRET") if octets and found is None else ()
+        for label in labels:
+            keys = self._keys(label)
+            if keys is not None and found is None:
+                read = alerts.read_13 if self._engine.version == "1.3" else alerts.read_12
+                found = read(keys, octets, range(self._written, self._written + _BEFORE_AN_ALERT))
+        return found
+
+    def _keys(self, label: str) -> Keys | None:
+        """The keys of our direction, where this kind of secret is known and the suite is one that `alerts` knows."""
+        from workbench.security import alerts
+
+        suite = self._engine.suite
+        if not alerts.knows(suite):
             return None
-        label = "CLIENT_TRAFFIC_SECRET_0" if self.client else "SERVER_TRAFFIC_SECRET_0"
-        if label in self._key_lines:
-            secret = bytes.fromhex(self._key_lines[label].split(" ")[2])
-            return alerts.alert_13(description, suite, secret, self._written)
-        master = self._connection.master_key()
-        randoms = self._connection.client_random(), self._connection.server_random()
-        if master is None or None in randoms:
-            return None
-        both: Any = randoms
-        return alerts.alert_12(description, suite, master, both, self.client, self._written)
+        line = self._secrets.get(f"{'CLIENT' if self.client else 'SERVER'}_{label}")
+        if line is not None:
+            return alerts.keys_13(suite, bytes.fromhex(line.split(" ")[2]))
+        agreed = self._engine.secrets_12 if self._engine.version == "1.2" else None
+        return None if agreed is None else alerts.keys_12(suite, agreed[0], agreed[1:], self.client)
 
     def _shutdown(self) -> list[Event]:
-        try:
-            self._connection.shutdown()
-        except self._library_error():
-            pass
+        self._engine.shut()
         return self._outgoing()
 
     # What leaves
 
-    def _drain(self) -> bytes:
-        from OpenSSL import SSL
-
-        portions, self._pending = [self._pending], b""
-        try:
-            while True:
-                portions.append(self._connection.bio_read(_READ_OCTETS))
-        except SSL.WantReadError:
-            return b"".join(portions)
-
     def _lines(self) -> list[Event]:
         fresh, self._fresh_lines = self._fresh_lines, []
-        return [KeyLine(line) for line in fresh] if self._log_keys else []
+        return [KeyLine(line) for line in fresh]
 
     def _outgoing(self) -> list[Event]:
-        octets = self._drain()
+        octets = self._engine.output()
         if octets and self.state not in (State.IDLE, State.HANDSHAKE):
             self._written += _records(octets)
-        return [*self._lines(), *([Transmit(octets)] if octets else [])]
+            # The library answers a KeyUpdate: our traffic secret is no longer the one that we know.
+            self._rekeyed = self._rekeyed or self.state in (State.HELD, State.UP)
+        lines = self._lines() if self._fresh_lines else []
+        return [*lines, Transmit(octets)] if octets else lines
 
 
 def _records(octets: bytes) -> int:
@@ -437,9 +355,3 @@ def _records(octets: bytes) -> int:
         count += octets[at] != _CHANGE_CIPHER_SPEC
         at += 5 + int.from_bytes(octets[at + 3 : at + 5])
     return count
-
-
-def _reason(error: Exception) -> str:
-    entries = error.args[0] if error.args and isinstance(error.args[0], list) else []
-    texts = [str(entry[-1]) for entry in entries if isinstance(entry, tuple) and entry]
-    return "; ".join(dict.fromkeys(text for text in texts if text)) or "TLS failed"
