@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import base64
 import subprocess
+from functools import cache
 from pathlib import Path
 
 from programs import missing, need
 
+_HERE = Path(__file__).parent
 _DRIVER = Path(__file__).with_name("h248_driver.escript")
 _PACKAGES = "erlang-base erlang-megaco erlang-examples"
+
+
+@cache
+def compiled(folder: Path) -> Path:
+    """A folder with the modules of our own that run on megaco, compiled once a run of the tests."""
+    erlc = need("erlc", _PACKAGES)
+    done = subprocess.run([erlc, "-o", str(folder), *map(str, sorted(_HERE.glob("*.erl")))],
+                          capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
 
 
 class Refused(str):

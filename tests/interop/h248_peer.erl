@@ -2,25 +2,21 @@
 %% transaction handling, its transports and its codecs. One line on standard output for each thing that happens.
 %%
 %%   erl -noshell -pa DIR -run h248_peer main controller TRANSPORT CODING PORT ...
-%%
-%% TRANSPORT is udp or tcp (TPKT); CODING is pretty, compact or binary. In binary, messages go to the ASN.1 codec as
-%% they are (`native`), since megaco's own names for packages do not know hangterm, ipdc or tcpbcc.
 -module(h248_peer).
 -export([main/1]).
 -export([handle_connect/3, handle_disconnect/4, handle_syntax_error/4, handle_message_error/4,
          handle_trans_request/4, handle_trans_long_request/4, handle_trans_reply/5, handle_trans_ack/5,
          handle_unexpected_trans/4, handle_trans_request_abort/5]).
 
--define(NO, asn1_NOVALUE).
--define(CHOOSE, 16#FFFFFFFE).
--define(PATIENCE, 15000).
+-include("h248.hrl").
 
--record('PropertyParm', {name, value, extraInfo = ?NO}).
--record('StreamParms', {localControlDescriptor = ?NO, localDescriptor = ?NO, remoteDescriptor = ?NO}).
--record('LocalControlDescriptor', {streamMode = ?NO, reserveValue = ?NO, reserveGroup = ?NO, propertyParms = []}).
--record('CommandRequest', {command, optional = ?NO, wildcardReturn = ?NO}).
--record('ActionRequest', {contextId, contextRequest = ?NO, contextAttrAuditReq = ?NO, commandRequests}).
--record('ActionReply', {contextId, errorDescriptor = ?NO, contextReply = ?NO, commandReply = []}).
+-import(h248_stack, [say/2]).
+-import(h248_words, [root/0, all/0, choose/1, made/1, amm/3, media/1, event/5, audit/2, subtract/3, sdp_name/1,
+                     sdp_letter/1, name/2, item/1, integer/1, enumeration/2, string/1, unwrapped/1, described/1,
+                     found/1, shown/1]).
+
+-define(HOST, {127, 0, 0, 1}).
+-define(PATIENCE, 15000).
 
 %% --- what is run ---
 
@@ -37,8 +33,8 @@ number(Word) ->
     try list_to_integer(Word) catch error:badarg -> Word end.
 
 run(controller, Transport, Coding, [Port, Addressed, Dead]) ->
-    Handle = user(Port, Transport, Coding),
-    ok = listen(Transport, Port, Handle),
+    Handle = h248_stack:user(?MODULE, ?HOST, Port, Transport, Coding),
+    ok = h248_stack:listen(Transport, ?HOST, Port, Handle),
     say("listening", [Port]),
     Connection = registration_of(),
     put(coding, Coding),
@@ -48,12 +44,12 @@ run(controller, Transport, Coding, [Port, Addressed, Dead]) ->
     receive never -> ok after 100 -> ok end;
 
 run(gateway, Transport, Coding, [Own, Controller]) ->
-    Handle = user(Own, Transport, Coding),
+    Handle = h248_stack:user(?MODULE, ?HOST, Own, Transport, Coding),
     put(coding, Coding),
-    {ok, Preliminary} = connect(Transport, Own, Controller, Handle),
+    {ok, Preliminary} = h248_stack:connect(Transport, ?HOST, Own, Controller, Handle),
     report("ServiceChange", megaco:call(Preliminary, [registration()], options())),
     % The reply has told the controller's identifier, by which the connection is known from here on.
-    [Connection] = megaco:user_info(mid(Own), connections),
+    [Connection] = megaco:user_info(h248_stack:mid(?HOST, Own), connections),
     serve(Connection).
 
 registration_of() ->
@@ -64,53 +60,7 @@ registration_of() ->
     after ?PATIENCE -> exit("nobody registered")
     end.
 
-user(Port, Transport, Coding) ->
-    Mid = mid(Port),
-    % Nothing is repeated within a test: a peer that is slow on a busy machine is not taken for one that is gone.
-    ok = megaco:start_user(Mid, [{user_mod, ?MODULE}, {user_args, [{self(), Coding}]}, {protocol_version, 2},
-                                 {request_timer, {megaco_incr_timer, 2000, 2, 0, 4}}, {request_keep_alive_timeout, plain}]),
-    {megaco_receive_handle, Mid, _, _, _, _} = megaco:user_info(Mid, receive_handle),
-    {Module, Configuration} = codec(Coding),
-    {megaco_receive_handle, Mid, Module, Configuration, send_module(Transport), 2}.
-
-mid(Port) -> {ip4Address, {'IP4Address', [127, 0, 0, 1], Port}}.
-
-codec(pretty) -> {megaco_pretty_text_encoder, []};
-codec(compact) -> {megaco_compact_text_encoder, []};
-codec(binary) -> {megaco_ber_encoder, [native]}.
-
-send_module(udp) -> megaco_udp;
-send_module(tcp) -> megaco_tcp.
-
-listen(udp, Port, Handle) ->
-    {ok, Pid} = megaco_udp:start_transport(),
-    {ok, _, _} = megaco_udp:open(Pid, [{port, Port}, {receive_handle, Handle}, {udp_options, [{ip, {127, 0, 0, 1}}]}]),
-    ok;
-listen(tcp, Port, Handle) ->
-    {ok, Pid} = megaco_tcp:start_transport(),
-    megaco_tcp:listen(Pid, [{port, Port}, {receive_handle, Handle}, {tcp_options, [{ip, {127, 0, 0, 1}}, {reuseaddr, true}]}]).
-
-connect(udp, Own, Controller, Handle) ->
-    {ok, Pid} = megaco_udp:start_transport(),
-    {ok, Socket, Control} =
-        megaco_udp:open(Pid, [{port, Own}, {receive_handle, Handle}, {udp_options, [{ip, {127, 0, 0, 1}}]}]),
-    megaco:connect(Handle, preliminary_mid, megaco_udp:create_send_handle(Socket, {127, 0, 0, 1}, Controller), Control);
-connect(tcp, Own, Controller, Handle) ->
-    {ok, Pid} = megaco_tcp:start_transport(),
-    {ok, Send, Control} =
-        megaco_tcp:connect(Pid, [{host, {127, 0, 0, 1}}, {port, Controller}, {receive_handle, Handle},
-                                 {tcp_options, [{ip, {127, 0, 0, 1}}, {port, Own}, {reuseaddr, true}]}]),
-    megaco:connect(Handle, preliminary_mid, Send, Control).
-
 options() -> [{request_timer, {megaco_incr_timer, 2000, 2, 0, 3}}].
-
-say(What, Words) ->
-    Line = lists:join(" ", [What | [word(Word) || Word <- Words]]),
-    io:put_chars([re:replace(Line, "\n", " ", [global, {return, list}]), "\n"]).
-
-word(Word) when is_integer(Word) -> integer_to_list(Word);
-word(Word) when is_atom(Word) -> atom_to_list(Word);
-word(Word) -> Word.
 
 %% --- the controller ---
 
@@ -163,38 +113,6 @@ report_action(What, #'ActionReply'{contextId = Context, errorDescriptor = {'Erro
     say(What, [Context, "error", Code]);
 report_action(What, #'ActionReply'{contextId = Context, commandReply = Commands}) ->
     [say(What, [Context | described(Command)]) || Command <- Commands].
-
-described({auditValueReply, {auditResult, {'AuditResult', Termination, Found}}}) -> described(Termination, Found);
-described({auditValueReply, {auditResultTermList, {'TerminationAuditResult', [Termination], Found}}}) ->
-    described(Termination, Found);
-described({serviceChangeReply, {'ServiceChangeReply', [Termination], {serviceChangeResParms, _}}}) ->
-    [shown(Termination)];
-described({_, {'AmmsReply', [Termination], Found}}) -> described(Termination, Found).
-
-described(Termination, ?NO) -> [shown(Termination)];
-described(Termination, Found) -> [shown(Termination) | [found(One) || One <- Found]].
-
-found({mediaDescriptor, {'MediaDescriptor', _, {multiStream, [{'StreamDescriptor', Number, Parms} | _]}}}) ->
-    ["stream=", integer_to_list(Number), sides(Parms)];
-found({mediaDescriptor, {'MediaDescriptor', _, {oneStream, Parms}}}) -> ["stream=-", sides(Parms)];
-found({errorDescriptor, {'ErrorDescriptor', Code, _}}) -> ["error=", integer_to_list(Code)];
-found({statisticsDescriptor, Items}) -> ["statistics=", integer_to_list(length(Items))];
-found({packagesDescriptor, Items}) -> ["packages=", integer_to_list(length(Items))];
-found({auditReturnItem, Item}) -> ["item=", atom_to_list(Item)];
-found({Kind, _}) -> atom_to_list(Kind);
-found(Kind) when is_atom(Kind) -> atom_to_list(Kind).
-
-sides(#'StreamParms'{localDescriptor = Local, remoteDescriptor = Remote}) ->
-    [[" local=", sdp(Local)], [" remote=", sdp(Remote)]].
-
-sdp(?NO) -> "-";
-sdp({'LocalRemoteDescriptor', Groups}) ->
-    lists:join("|", [[sdp_letter(Name), "=", re:replace(unwrapped(Value), " ", "_", [global, {return, list}])]
-                     || Group <- Groups, #'PropertyParm'{name = Name, value = [Value | _]} <- Group]).
-
-shown({megaco_term_id, _, Parts}) -> lists:append(lists:join("/", Parts));
-shown({'TerminationID', [], Octets}) -> lists:flatten(["0x", [io_lib:format("~2.16.0B", [Octet]) || Octet <- Octets]]);
-shown({'TerminationID', [_ | _], _}) -> "*".
 
 %% --- the gateway ---
 
@@ -283,25 +201,6 @@ given("a", Value, _) ->
                [{return, list}]);
 given(_, Value, _) -> Value.
 
-%% --- words of the protocol, in text and in binary ---
-
-root() -> case get(coding) of binary -> {'TerminationID', [], lists:duplicate(8, 255)}; _ -> {megaco_term_id, false, ["root"]} end.
-
-%% Binary: the wildcard octet says ALL or CHOOSE, this level and below, from bit 31 on (H.248.1 Annex A).
-all() -> case get(coding) of binary -> {'TerminationID', [[16#DF]], [0, 0, 0, 0]}; _ -> {megaco_term_id, true, ["*"]} end.
-
-choose(Side) ->
-    case get(coding) of
-        binary -> {'TerminationID', [[16#5F]], [0, 0, 0, 0]};
-        _ -> {megaco_term_id, true, ["ip", "1", atom_to_list(Side), "$"]}
-    end.
-
-made(Number) ->
-    case get(coding) of
-        binary -> {'TerminationID', [], [16#20, 0, Number div 256 rem 256, Number rem 256]};
-        _ -> {megaco_term_id, false, ["ip", "1", "made", integer_to_list(Number)]}
-    end.
-
 add(Side, Realm, Setup, Request) ->
     Control = #'LocalControlDescriptor'{streamMode = inactive, propertyParms =
         [#'PropertyParm'{name = name("ipdc/realm", [0, 16#9D, 0, 1]), value = [string(Realm)]}]},
@@ -320,75 +219,20 @@ modify(Termination, Request, Dead) ->
     end,
     amm(modReq, Termination, [media(Parms), events(Request, Watched) | Signals]).
 
-amm(Kind, Termination, Descriptors) -> #'CommandRequest'{command = {Kind, {'AmmRequest', [Termination], Descriptors}}}.
-
-media(Parms) -> {mediaDescriptor, {'MediaDescriptor', ?NO, {multiStream, [{'StreamDescriptor', 1, Parms}]}}}.
-
 events(Request, Watched) ->
-    Cause = event("g/cause", [0, 1, 0, 1], ?NO, fun asked/4, []),
+    Cause = event("g/cause", [0, 1, 0, 1], ?NO, fun h248_words:asked/4, []),
     Tcp = case get(coding) of
         binary -> [];
         _ -> [{'RequestedEvent', "tcpbcc/BNCChange", 1, ?NO, []}]
     end,
     {eventsDescriptor, {'EventsDescriptor', Request, Watched ++ [Cause | Tcp]}}.
 
-heartbeat() -> event("hangterm/thb", [0, 16#98, 0, 1], ?NO, fun asked/4, [{"timerx", [0, 1], integer(1)}]).
-
-asked(Name, Stream, Action, Parameters) -> {'RequestedEvent', Name, Stream, Action, Parameters}.
-
-event(Text, Octets, Action, Make, Parameters) ->
-    Make(name(Text, Octets), ?NO, Action,
-         [{'EventParameter', name(Name, Id), [Value], ?NO} || {Name, Id, Value} <- Parameters]).
-
-audit(Termination, Tokens) ->
-    #'CommandRequest'{command = {auditValueRequest, {'AuditRequest', Termination, {'AuditDescriptor', tokens(Tokens), ?NO}}}}.
-
-tokens([]) -> ?NO;
-tokens(Tokens) -> Tokens.
-
-subtract(Termination, Audit, Wildcard) ->
-    #'CommandRequest'{command = {subtractReq, {'SubtractRequest', [Termination], Audit}}, wildcardReturn = Wildcard}.
+heartbeat() -> event("hangterm/thb", [0, 16#98, 0, 1], ?NO, fun h248_words:asked/4, [{"timerx", [0, 1], integer(1)}]).
 
 sdp_of(Host, Port, Setup) ->
     Lines = [{"v", "0"}, {"c", "IN IP4 " ++ Host}, {"m", "message " ++ Port ++ " TCP/MSRP *"},
              {"a", "setup:" ++ atom_to_list(Setup)}],
     {'LocalRemoteDescriptor', [[#'PropertyParm'{name = sdp_name(Letter), value = [string(Value)]} || {Letter, Value} <- Lines]]}.
-
-sdp_name(Letter) ->
-    case get(coding) of
-        binary -> [0, 0, 16#B0, proplists:get_value(Letter, sdp_numbers())];
-        _ -> Letter
-    end.
-
-sdp_letter([0, 0, 16#B0, Number]) -> {Letter, _} = lists:keyfind(Number, 2, sdp_numbers()), Letter;
-sdp_letter(Letter) -> Letter.
-
-sdp_numbers() ->
-    lists:zip(["v", "o", "s", "i", "u", "e", "p", "c", "b", "z", "k", "a", "t", "r", "m"], lists:seq(1, 15)).
-
-name(Text, Octets) -> case get(coding) of binary -> Octets; _ -> Text end.
-
-item([A, B, C, D]) when A < 32 -> io_lib:format("0x~2.16.0B~2.16.0B/0x~2.16.0B~2.16.0B", [A, B, C, D]);
-item(Text) -> Text.
-
-%% Values of properties and parameters: their text, or their BER encoding inside the octet string (H.248.1 Annex A).
-integer(Number) -> case get(coding) of binary -> [2, 1, Number]; _ -> integer_to_list(Number) end.
-
-enumeration(Label, Number) -> case get(coding) of binary -> [10, 1, Number]; _ -> Label end.
-
-string(Text) ->
-    case get(coding) of
-        binary when length(Text) < 128 -> [22, length(Text) | Text];
-        binary -> [22, 16#81, length(Text) | Text];
-        _ -> Text
-    end.
-
-unwrapped(Value) ->
-    case {get(coding), Value} of
-        {binary, [22, 16#81, _ | Text]} -> Text;
-        {binary, [22, _ | Text]} -> Text;
-        _ -> Value
-    end.
 
 %% --- callbacks of the megaco user ---
 

@@ -6,9 +6,9 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
+from interop.erlang import compiled
 from programs import need
 
 from workbench.lab.alone import Alone
@@ -17,18 +17,7 @@ from workbench.net.values import Command, DatagramReceived, Endpoint, SendDatagr
 from workbench.protocols.h248.transport import Tpkt
 
 PACKAGES = "erlang-base erlang-megaco"
-SOURCE = Path(__file__).with_name("h248_peer.erl")
 PATIENCE = 30.0
-
-
-@cache
-def compiled(folder: Path) -> Path:
-    """The peer's module, compiled once a run."""
-    erlc = need("erlc", PACKAGES)
-    done = subprocess.run(
-        [erlc, "-o", str(folder), str(SOURCE)], capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder
 
 
 class Peer:
