@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from workbench.protocols.sdp import Fingerprint
 
 CLAUSE = "TS 23.334 §6.2.10.3"
+# What the network may have read before it hears that reading is to stop.
+_UNDER_WAY = 1_048_576
 
 
 class Secured:
@@ -33,17 +35,18 @@ class Secured:
     `verified` once the peer's certificate has been checked: from then on payload passes.
     """
 
-    __slots__ = ("_bearer", "_session", "_shaken", "verified")
+    __slots__ = ("_answering", "_bearer", "_session", "_shaken", "verified")
 
     def __init__(self, bearer: Bearer, *, client: bool) -> None:
         policy = bearer.means.policy
         self._bearer = bearer
         self._shaken = False
+        self._answering = False
         self.verified = False
         self._session = tls.TlsSession(
             bearer.means.identity, client, versions=policy.tls_versions,
             announced=bearer.setting.remote_fingerprints, verify=policy.verify_fingerprints, log_keys=policy.log_keys,
-            max_held=4 * policy.held + 65_536)
+            max_held=policy.held + _UNDER_WAY)
 
     @property
     def ready(self) -> bool:
@@ -52,8 +55,9 @@ class Secured:
 
     @property
     def holds(self) -> bool:
-        """So much payload waits for the fingerprint that reading has to stay stopped."""
-        return self._session.held > self._bearer.means.policy.held // 2
+        """Reading has to stay stopped: payload waits for the fingerprint, or answers for a peer that reads none."""
+        waits = self._session.held > self._bearer.means.policy.held // 2
+        return waits or (self._answering and self._bearer.full)
 
     def start(self, now: float) -> None:
         """Begin."""
@@ -61,7 +65,12 @@ class Secured:
 
     def receive(self, data: bytes, now: float) -> None:
         """The next octets of the connection."""
-        self._happened(self._session.receive_data(data), now)
+        events = self._session.receive_data(data)
+        self._happened(events, now)
+        # A peer can ask for records without end (each renegotiation is answered with an alert), and read none of them.
+        self._answering = self._bearer.full and any(isinstance(event, tls.Transmit) for event in events)
+        if self._answering:
+            self._bearer.brought.pause()
 
     def announce(self, fingerprints: Sequence[Fingerprint], now: float) -> None:
         """The controller has said what the peer's certificate has to match."""
