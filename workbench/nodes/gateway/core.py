@@ -138,6 +138,8 @@ class Gateway:
     def handle(self, happened: Happening, now: float) -> list[Command]:
         """Answer a happening."""
         match happened:
+            case StreamData(stream=stream):  # most of all by far
+                self._streamed(happened, stream, now)
             case Started():
                 self._link.start()
                 self._reported(self._link.carry(self._association.start(now), now), now)
@@ -145,10 +147,8 @@ class Gateway:
                 self._datagram(happened, now)
             case StreamOffered(stream=stream):
                 self._offered(happened, stream, now)
-            case (StreamOpened(stream=stream) | StreamFailed(stream=stream) | StreamData(stream=stream)
-                  | StreamFull(stream=stream) | StreamWritable(stream=stream) | StreamFlushed(stream=stream)
-                  | StreamEnded(stream=stream)
-                  | StreamClosed(stream=stream)):
+            case (StreamOpened(stream=stream) | StreamFailed(stream=stream) | StreamFull(stream=stream) | StreamWritable(stream=stream) | StreamFlushed(stream=stream)
+                  | StreamEnded(stream=stream) | StreamClosed(stream=stream)):
                 self._streamed(happened, stream, now)
             case PacketArrived():
                 self._packet(happened, now)
@@ -357,12 +357,12 @@ class Gateway:
                 self._out.order(Drop(happened, "no termination has this connection"))
             return
         match happened:
+            case StreamData(data=data):
+                bearer.arrived(data, now)
             case StreamOpened():
                 bearer.opened(now)
             case StreamFailed(reason=reason):
                 bearer.failed(reason, now)
-            case StreamData(data=data):
-                bearer.arrived(data, now)
             case StreamFull():
                 bearer.full = True
             case StreamWritable():

@@ -44,10 +44,12 @@ class Spliced(Joint):
 
 def consider(bearer: Bearer) -> None:
     """Splice this endpoint and its partner, if that may be."""
-    if bearer.means.policy.splices and bearer.joint is None:
-        partner = bearer.partner
-        if partner is not None and _rests(bearer) and _rests(partner) and _plainly_joined(bearer, partner):
-            Spliced(bearer, partner)
+    if not bearer.means.policy.splices or bearer.joint is not None or bearer.setting.tls:
+        return
+    partner = bearer.partner
+    if (partner is not None and not partner.setting.tls
+            and _rests(bearer) and _rests(partner) and _plainly_joined(bearer, partner)):
+        Spliced(bearer, partner)
 
 
 def _stream(bearer: Bearer) -> Stream:
