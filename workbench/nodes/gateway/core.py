@@ -147,8 +147,9 @@ class Gateway:
                 self._datagram(happened, now)
             case StreamOffered(stream=stream):
                 self._offered(happened, stream, now)
-            case (StreamOpened(stream=stream) | StreamFailed(stream=stream) | StreamFull(stream=stream) | StreamWritable(stream=stream) | StreamFlushed(stream=stream)
-                  | StreamEnded(stream=stream) | StreamClosed(stream=stream)):
+            case (StreamOpened(stream=stream) | StreamFailed(stream=stream) | StreamFull(stream=stream)
+                  | StreamWritable(stream=stream) | StreamFlushed(stream=stream) | StreamEnded(stream=stream)
+                  | StreamClosed(stream=stream)):
                 self._streamed(happened, stream, now)
             case PacketArrived():
                 self._packet(happened, now)
