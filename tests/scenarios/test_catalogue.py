@@ -137,6 +137,7 @@ def test_names_of_variants_and_expectations_fit(scenario):
     for weakened in scenario.weakened:
         assert set(weakened.breaks) <= set(names)
         assert weakened.breaks
+        assert set(weakened.drops) <= {*names, *added} - set(weakened.breaks)
         scenario.topology.changed(weakened.changes)
     for knob in scenario.knobs.values():
         assert knob.default in knob.choices

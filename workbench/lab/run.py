@@ -233,7 +233,8 @@ class Run:
     @cached_property
     def verdicts(self) -> tuple[Verdict, ...]:
         """One for each expectation that the run's settings ask for, in the scenario's order."""
-        return tuple(expectation.judge(self.report) for expectation in self.scenario.expected(self.knobs))
+        expected = self.scenario.expected(self.knobs, self.weakened)
+        return tuple(expectation.judge(self.report) for expectation in expected)
 
     @property
     def passed(self) -> bool:

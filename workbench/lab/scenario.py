@@ -66,11 +66,19 @@ class Knob(msgspec.Struct, frozen=True):
 
 
 class Weakened(msgspec.Struct, frozen=True):
-    """The control: a change that must break exactly the expectations it names."""
+    """The control: a change that must break exactly the expectations it names.
+
+    Args:
+        name: a sentence.
+        changes: settings of nodes that it replaces.
+        breaks: names of the expectations that must fail.
+        drops: names of those that it does not ask for: their answer is no matter of what was changed.
+    """
 
     name: str
     changes: Changes
     breaks: tuple[str, ...]
+    drops: tuple[str, ...] = ()
 
 
 class Scenario(msgspec.Struct, frozen=True):
@@ -129,14 +137,18 @@ class Scenario(msgspec.Struct, frozen=True):
                 raise ScenarioError(f"{name}={value} can't work with {conflict[0]}={conflict[1]}: {conflict[2]}")
         return chosen
 
-    def expected(self, knobs: Mapping[str, str]) -> tuple[Expectation, ...]:
+    def expected(self, knobs: Mapping[str, str], weakened: str | None = None) -> tuple[Expectation, ...]:
         """What must be seen with these settings: the scenario's own expectations, and what choices drop and add.
+
+        Of a weakened run what its variant drops is not asked for either.
 
         Raises:
             ScenarioError: as of `settings`.
         """
         chosen = self.settings(knobs)
         dropped = {gone for name, value in chosen.items() for gone in self.knobs[name].drops.get(value, ())}
+        if weakened is not None:
+            dropped |= set(self.variant(weakened).drops)
         added = [one for name, value in chosen.items() for one in self.knobs[name].adds.get(value, ())]
         own = [one for one in self.expect if one.name not in dropped]
         return (*own, *(one for one in added if one.name not in dropped))
