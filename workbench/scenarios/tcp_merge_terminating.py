@@ -36,7 +36,7 @@ RELEASED = "both terminations are subtracted"
 MISSED = "that UE A never came is reported once, for the side towards the core"
 GIVEN_UP = "after the guard time UE B's connection is closed"
 
-# With translation the gateway keeps the window closed until both are there. Whether an octet comes early all the same is
+# With translation the gateway keeps the window closed until both are there. Whether an octet comes early is
 # up to a UE's TCP: RFC 9293 §3.8.6.1 probes a closed window with one, Linux without.
 _EARLY = (FIRST_B, FIRST_A)
 
