@@ -5,6 +5,7 @@ Source: H.248.1 §7.1.8; TS 29.334 §5.15, §5.17; RFC 4145 (setup, connection),
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,8 @@ from workbench.protocols.msrp.uri import Path, decode_path
 from workbench.protocols.sdp import CHOOSE
 from workbench.security.fingerprints import STRENGTH
 from workbench.security.identities import Identity
+
+_Attributes = dict[str, list[str]]
 
 _OPPOSITE = {Role.ACTIVE: Role.PASSIVE, Role.PASSIVE: Role.ACTIVE}
 
@@ -82,10 +85,10 @@ def read_local(described: sdp.SessionDescription, transports: Mapping[str, bool]
     version = _version(connection.addr_type) if host is None else ipaddress.ip_address(host).version
     port = _port(media)
     tls = transports[media.proto.lower()]
+    said = _attributes(described, media)
     return Local(
-        sys.intern(media.proto), tls, version, host, port, _role(described, media) or Role.NONE,
-        _hash(described, media, identity, tls), _one(described, media, "connection") == "new",
-        _path(described, media))
+        sys.intern(media.proto), tls, version, host, port, _role(said) or Role.NONE, _hash(said, media, identity, tls),
+        _one(said, "connection") == "new", _path(said, media))
 
 
 def read_remote(described: sdp.SessionDescription) -> Remote:
@@ -99,8 +102,8 @@ def read_remote(described: sdp.SessionDescription) -> Remote:
     port = _port(media)
     host = None if connection is None or connection.address == CHOOSE else _address(connection.address)
     address = None if host is None or not port else Endpoint(host, port)
-    return Remote(
-        media.proto, address, _role(described, media), _fingerprints(described, media), _path(described, media))
+    said = _attributes(described, media)
+    return Remote(media.proto, address, _role(said), _fingerprints(said), _path(said, media))
 
 
 def filled(
@@ -157,6 +160,20 @@ def _only_media(described: sdp.SessionDescription) -> sdp.Media:
     return described.media[0]
 
 
+def _attributes(described: sdp.SessionDescription, media: sdp.Media) -> _Attributes:
+    """The values of all attributes by name; those of the media level replace the session's (RFC 8122 §5, RFC 4145)."""
+    said: _Attributes = {}
+    for level in (described, media):
+        own: _Attributes = {}
+        for line in level.lines:
+            if line.type == "a":
+                name, _, value = line.value.partition(":")
+                own.setdefault(name, []).append(value)
+        said |= own
+    return said
+
+
+@functools.lru_cache(maxsize=1_024)
 def _address(text: str) -> str:
     try:
         return str(ipaddress.ip_address(text))
@@ -179,12 +196,12 @@ def _port(media: sdp.Media) -> int | None:
     return media.port
 
 
-def _one(described: sdp.SessionDescription, media: sdp.Media, name: str) -> str:
-    return (described.attribute_of(media, name) or "").strip().lower()
+def _one(said: _Attributes, name: str) -> str:
+    return said[name][0].strip().lower() if name in said else ""
 
 
-def _role(described: sdp.SessionDescription, media: sdp.Media) -> Role | None:
-    value = _one(described, media, "setup")
+def _role(said: _Attributes) -> Role | None:
+    value = _one(said, "setup")
     if not value:
         return None
     if value not in (Role.ACTIVE, Role.PASSIVE, Role.ACTPASS, Role.HOLDCONN):
@@ -192,10 +209,10 @@ def _role(described: sdp.SessionDescription, media: sdp.Media) -> Role | None:
     return Role(value)
 
 
-def _path(described: sdp.SessionDescription, media: sdp.Media) -> Path | None:
+def _path(said: _Attributes, media: sdp.Media) -> Path | None:
     """`a=path` of an endpoint whose application is named; for others it is a line like any other."""
-    value = described.attribute_of(media, "path")
-    if value is None or CHOOSE in value or not media.proto.lower().endswith("/msrp"):
+    value = said["path"][0] if "path" in said else CHOOSE
+    if CHOOSE in value or not media.proto.lower().endswith("/msrp"):
         return None
     try:
         return decode_path(" ".join(value.split()))
@@ -203,12 +220,10 @@ def _path(described: sdp.SessionDescription, media: sdp.Media) -> Path | None:
         raise Refused(449, f"a=path: {error}") from None
 
 
-def _hash(
-    described: sdp.SessionDescription, media: sdp.Media, identity: Identity, tls: bool
-) -> str | None:
+def _hash(said: _Attributes, media: sdp.Media, identity: Identity, tls: bool) -> str | None:
     """The hash function of a fingerprint to give: `SHA-256 $`, `$` or `$ $`; a concrete one has to be ours."""
     wanted = None
-    for value in _all(described, media):
+    for value in said.get("fingerprint", ()):
         if not tls:
             raise Refused(473, f"a=fingerprint with {media.proto}")
         name = sdp.fingerprint_choice(value)
@@ -223,16 +238,8 @@ def _hash(
     return wanted
 
 
-def _fingerprints(
-    described: sdp.SessionDescription, media: sdp.Media
-) -> tuple[sdp.Fingerprint, ...] | None:
-    values: Sequence[str] = _all(described, media)
-    return tuple(_decoded(value) for value in values) or None
-
-
-def _all(described: sdp.SessionDescription, media: sdp.Media) -> tuple[str, ...]:
-    # Media level replaces session level (RFC 8122 §5).
-    return media.attributes("fingerprint") or described.attributes("fingerprint")
+def _fingerprints(said: _Attributes) -> tuple[sdp.Fingerprint, ...] | None:
+    return tuple([_decoded(value) for value in said.get("fingerprint", ())]) or None
 
 
 def _decoded(value: str) -> sdp.Fingerprint:

@@ -202,10 +202,11 @@ class Planner:
                 setting, remote=remote.address, remote_fingerprints=remote.fingerprints, remote_path=remote.path)
         elif stream.remotes == ():
             setting = msgspec.structs.replace(setting, remote=None, remote_fingerprints=None, remote_path=None)
-        peer = remote.role if remote is not None else self._known_role(end) if stream.remotes is None else None
-        gate = _gate(stream.properties)
-        setting = msgspec.structs.replace(
-            setting, mode=mode, role=describing.settled(setting.role, peer), gate=gate)
+        role = setting.role
+        if stream.locals is not None or stream.remotes is not None:
+            peer = remote.role if remote is not None else self._known_role(end) if stream.remotes is None else None
+            role = describing.settled(role, peer)
+        setting = msgspec.structs.replace(setting, mode=mode, role=role, gate=_gate(stream.properties))
         self._check_version(stream, setting)
         stream.setting = setting
         return stream
