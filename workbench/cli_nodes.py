@@ -3,55 +3,76 @@
 from __future__ import annotations
 
 import sys
-from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from workbench.lab.visible import visible
 
+if TYPE_CHECKING:
+    from workbench.lab.watching import Options
+
 Config = Annotated[Path, typer.Option("--config", metavar="FILE", help="Its settings, in TOML.", show_default=False)]
 Every = Annotated[bool, typer.Option("--all", help="Show everything it hears and orders, not only remarks.")]
+LogFile = Annotated[str, typer.Option("--log", metavar="FILE|-", show_default=False, help=(
+    "Write JSON lines to FILE, or to standard output (which then has nothing else)."))]
+Capture = Annotated[Path | None, typer.Option("--capture", metavar="FILE", help="Write its packets, as pcapng.")]
+Size = Annotated[int, typer.Option(
+    "--capture-size", min=1, max=1 << 20, metavar="MB", help="Megabytes that the capture may have.")]
+KeyLog = Annotated[bool, typer.Option("--keylog", help="Put TLS secrets into the capture, to decrypt it with.")]
 
 
-def agw(config: Config, every: Every = False) -> None:
+def agw(
+    config: Config, every: Every = False, log: LogFile = "", capture: Capture = None, size: Size = 1000,
+    keylog: KeyLog = False,
+) -> None:
     """An IMS-AGW on this host, until Ctrl-C: H.248 with one controller, connections on its own addresses.
 
     Without a word about it in FILE everything is on loopback.
     """
-    from workbench.lab import settings
-    from workbench.lab.journal import Journal
-    from workbench.lab.serving import serve
+    from workbench.lab.serving import Role, serve
+    from workbench.lab.settings.agw import agw, plan
 
-    serve(partial(settings.agw, config), Journal(every))
+    serve(Role(lambda source, epoch, splices, keys: agw(config, source, epoch, splices=splices, log_keys=keys),
+               lambda: plan(config)), _options(every, log, capture, size, keylog))
 
 
-def alg(config: Config, every: Every = False) -> None:
+def alg(
+    config: Config, every: Every = False, log: LogFile = "", capture: Capture = None, size: Size = 1000,
+) -> None:
     """An IMS-ALG (P-CSCF) on this host, until Ctrl-C: SIP over UDP on both sides, H.248 with one gateway.
 
     Without a word about it in FILE everything is on loopback.
     """
-    from workbench.lab import settings
-    from workbench.lab.journal import Journal
-    from workbench.lab.serving import serve
+    from workbench.lab.serving import Role, serve
+    from workbench.lab.settings.alg import alg, plan
 
-    serve(partial(settings.alg, config), Journal(every))
+    serve(Role(lambda source, epoch, *_: alg(config, source, epoch), lambda: plan(config)),
+          _options(every, log, capture, size))
 
 
-def ue(config: Config, every: Every = False) -> None:
+def ue(
+    config: Config, every: Every = False, log: LogFile = "", capture: Capture = None, size: Size = 1000,
+    keylog: KeyLog = False,
+) -> None:
     """A UE on this host: does what the script in FILE says, or what is typed, and takes calls by itself.
 
     Typed commands: register, call URI, text WORDS, file OCTETS, hold, resume, hangup, quit. Exit status 1 says that
     something did not come about.
     """
-    from workbench.lab import settings
-    from workbench.lab.journal import Journal
-    from workbench.lab.serving import phone
-    from workbench.lab.settings.ue import script
+    from workbench.lab.serving import Role, phone
+    from workbench.lab.settings.ue import plan, script, ue
 
     told = script(config)
-    failed = phone(partial(settings.ue, config), Journal(every), told, None if told else sys.stdin)
+    role = Role(lambda source, epoch, *_: ue(config, source, epoch), lambda: plan(config))
+    failed = phone(role, _options(every, log, capture, size, keylog), told, None if told else sys.stdin)
     for what in failed:
         print(f"workbench: {visible(what)}", file=sys.stderr)  # noqa: T201 - this is the command line
     raise typer.Exit(1 if failed else 0)
+
+
+def _options(every: bool, log: str, capture: Path | None, size: int, keylog: bool = False) -> Options:
+    from workbench.lab.watching import Options
+
+    return Options(every, log, capture, size * 1_000_000, keylog)

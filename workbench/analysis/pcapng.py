@@ -367,17 +367,20 @@ class Reader:
 
 
 class Writer:
-    """A pcapng file, little-endian, times in nanoseconds.
+    """A pcapng file, little-endian, times in nanoseconds. `octets` is how long it is by now.
 
     Args:
         target: path of the file to write, or an open binary file (which stays open).
         application: written into the section header as the program that made the file.
+        comment: on the section: what a reader has to know of all of it.
 
     Raises:
         CaptureError: the file can't be written.
     """
 
-    def __init__(self, target: str | os.PathLike[str] | BinaryIO, application: str = "eMediasec workbench") -> None:
+    def __init__(self, target: str | os.PathLike[str] | BinaryIO, application: str = "eMediasec workbench",
+                 comment: str = "") -> None:
+        self.octets = 0
         self._mine = isinstance(target, str | os.PathLike)
         if isinstance(target, str | os.PathLike):
             try:
@@ -388,7 +391,8 @@ class Writer:
             self._file = target
         self._interfaces = 0
         header = struct.pack("<IHHq", _BYTE_ORDER_MAGIC, 1, 0, -1)
-        self._block(SECTION, header + _option(4, application.encode()) + _option(_OPT_END, b""))
+        said = _option(_OPT_COMMENT, comment.encode()) if comment else b""
+        self._block(SECTION, header + said + _option(4, application.encode()) + _option(_OPT_END, b""))
 
     def interface(self, name: str, link: int = RAW) -> int:
         """Describe an interface (a wire) and return its id. `link`: LINKTYPE_ of its packets; RAW is IP."""
@@ -430,6 +434,18 @@ class Writer:
             body += _option(_OPT_COMMENT, comment.encode()[: 0xFFFF]) + _option(_OPT_END, b"")
         self._block(ENHANCED_PACKET, body)
 
+    def statistics(self, interface: int, time_ns: int, *, received: int, lost: int, comment: str = "") -> None:
+        """Say at the end how many packets of an interface there were, and how many of them are not in the file."""
+        body = struct.pack("<III", interface, time_ns >> 32, time_ns & 0xFFFFFFFF)
+        if comment:
+            body += _option(_OPT_COMMENT, comment.encode()[: 0xFFFF])
+        body += _option(4, struct.pack("<Q", received)) + _option(5, struct.pack("<Q", lost))
+        self._block(STATISTICS, body + _option(_OPT_END, b""))
+
+    def flush(self) -> None:
+        """Hand what is written to the system: it is in the file then, whatever becomes of this process."""
+        self._file.flush()
+
     def close(self) -> None:
         """Flush; close the file if this writer opened it."""
         if self._mine:
@@ -446,6 +462,7 @@ class Writer:
 
     def _block(self, kind: int, body: bytes) -> None:
         total = len(body) + 12
+        self.octets += total
         self._file.write(struct.pack("<II", kind, total) + body + struct.pack("<I", total))
 
 

@@ -6,7 +6,7 @@ The same node, the same values as in a scenario; only the network is this host's
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 
 from workbench.errors import LocalProtocolError, NetworkError
 from workbench.lab.spoken import Quit
@@ -30,8 +30,9 @@ class Alone:
     Args:
         node: any node.
         network: this host's; `SocketNetwork` measures time from the moment it was made, and so do all times here.
-        watch: is shown everything that the node hears and orders, as it happens.
-        script: orders for the node, each with its second.
+        watch: is shown what the node hears and orders, as it happens.
+        kinds: types of happenings and commands that `watch` is shown; None: all of them.
+        script: orders for the node, each with its second after the start.
 
     Attributes:
         latest: the longest time since somebody last set it to 0 by which the node was late: for a wakeup, or for what
@@ -41,6 +42,7 @@ class Alone:
 
     def __init__(
         self, node: Node, network: Network, watch: Watch | None = None, script: Iterable[tuple[float, object]] = (),
+        kinds: Container[type] | None = None,
     ) -> None:
         self.node = node
         self.now = 0.0
@@ -48,6 +50,7 @@ class Alone:
         self.quitting = False
         self._network = network
         self._watch = watch
+        self._kinds = kinds if watch is not None else ()
         self._script = deque(sorted(script, key=lambda line: line[0]))
         self._said: deque[object] = deque()
         self._wakeup: float | None = None
@@ -83,6 +86,7 @@ class Alone:
         if not self._started:
             self._started = True
             self.now = clock()
+            self._script = deque((self.now + time, order) for time, order in self._script)
             self._hand(Started(), starting=True)
         while (done is None or not done()) and not self._stopped and self.now < until:
             self._step(clock, until)
@@ -109,7 +113,7 @@ class Alone:
     def say(self, order: object) -> None:
         """Ask the node for something when it comes round. For other threads, which then interrupt the network.
 
-        A `Note` is only shown, and `Quit` only remembered (`quitting`).
+        A `Note` is only shown, `Quit` only remembered (`quitting`), and a function called.
         """
         self._said.append(order)
 
@@ -131,6 +135,8 @@ class Alone:
                 self.quitting = True
             case Note():
                 self._show(order)
+            case _ if callable(order):
+                order()
             case _:
                 self._hand(Asked(order))
 
@@ -158,8 +164,9 @@ class Alone:
             self.latest = seconds
 
     def _hand(self, happened: Happening, *, starting: bool = False) -> None:
-        if self._watch is not None:
-            self._watch(Entry(self.now, self.node.name, happened, heard=True))
+        kinds = self._kinds
+        if kinds is None or type(happened) in kinds:
+            self._show(happened, heard=True)
         commands = self.node.handle(happened, self.now)
         # What a node does, its next wakeup included, follows from what it has heard: only hearing moves it.
         self._wakeup = self.node.next_wakeup()
@@ -167,8 +174,9 @@ class Alone:
             self._carry(commands, starting=starting)
 
     def _carry(self, commands: Sequence[Command], *, starting: bool) -> None:
+        kinds = self._kinds
         for command in commands:
-            if self._watch is not None:
+            if kinds is None or type(command) in kinds:
                 self._show(command)
             try:
                 self._network.carry(self.node.name, command, self.now)
@@ -177,6 +185,6 @@ class Alone:
                     raise
                 self._show(Note(str(error)))
 
-    def _show(self, command: Command) -> None:
+    def _show(self, what: Happening | Command, *, heard: bool = False) -> None:
         if self._watch is not None:
-            self._watch(Entry(self.now, self.node.name, command, heard=False))
+            self._watch(Entry(self.now, self.node.name, what, heard))

@@ -5,24 +5,24 @@ from __future__ import annotations
 import secrets
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Protocol, TextIO, TypeVar
+from typing import Protocol, TextIO
+
+import msgspec
 
 from workbench.errors import SettingsError
-from workbench.lab.alone import Alone, Watch
+from workbench.lab.alone import Alone
+from workbench.lab.recording import Plan
 from workbench.lab.spoken import Quit, read_order
+from workbench.lab.watching import Options, Watching
 from workbench.net.interface import Network
 from workbench.net.sockets import SocketNetwork
 from workbench.net.values import Note
 from workbench.nodes.node import Node
 from workbench.security.source import Source
 
-if TYPE_CHECKING:
-    from workbench.nodes.ue import UserEquipment
-
-Make = Callable[[Source, float], Node]
 _MOST_LINE = 70_000
 
 
@@ -67,29 +67,36 @@ class Stopping:
         self._network.interrupt()
 
 
-def serve(make: Make, watch: Watch | None = None, network: Callable[[str], Host] = SocketNetwork) -> None:
-    """Make a node and run it on this host until Ctrl-C or SIGTERM; a second one ends it at once.
+class Role(msgspec.Struct, frozen=True):
+    """A kind of node, as its settings file describes one.
 
     Args:
-        make: is given a source that nobody can guess, and the Unix seconds at which the node's time is 0.
-        watch: see `Alone`.
-        network: makes this host's network for the node of that name.
+        make: makes it, of a source that nobody can guess, the Unix seconds at which its time is 0, whether the network
+            splices, and whether TLS keys go to the capture.
+        plan: what a capture says of its surroundings.
+        network: makes this host's network for it.
+    """
+
+    make: Callable[[Source, float, bool, bool], Node]
+    plan: Callable[[], Plan]
+    network: Callable[[str], Host] = SocketNetwork
+
+
+def serve(role: Role, options: Options) -> None:
+    """Make a node and run it on this host until Ctrl-C or SIGTERM; a second one ends it at once.
 
     Raises:
         WorkbenchError: the node can't be made, or this host does not give it an endpoint.
         KeyboardInterrupt: it was to end at once.
     """
-    _run(_made(make), watch, network)
+    with Serving(role, options) as serving:
+        serving.run()
 
 
-def phone(
-    make: Callable[[Source, float], UserEquipment], watch: Watch | None,
-    script: Sequence[tuple[float, object]], typed: TextIO | None,
-) -> list[str]:
+def phone(role: Role, options: Options, script: Sequence[tuple[float, object]], typed: TextIO | None) -> list[str]:
     """Make a UE, and let its person do what a script says and what is typed.
 
     Args:
-        make, watch: as of `serve`.
         script: what is said at which second; where nothing is typed it ends the process when all of it is done.
         typed: lines are read from here. `quit`, or its end behind at least one command, ends the process likewise.
 
@@ -99,37 +106,58 @@ def phone(
     Raises:
         WorkbenchError, KeyboardInterrupt: as of `serve`.
     """
-    ue = _made(make)
-    quits = typed is None and bool(script)
-
-    def begin(alone: Alone, host: Host) -> Callable[[], bool]:
+    with Serving(role, options, script) as serving:
+        alone, ue = serving.alone, serving.alone.node
+        quits = typed is None and bool(script)
         if typed is not None:
-            threading.Thread(target=_listen, args=(typed, alone, host), daemon=True).start()
-        return lambda: (quits or alone.quitting) and not alone.scripted and ue.idle
-
-    _run(ue, watch, SocketNetwork, script, begin)
-    return list(ue.failed)
+            threading.Thread(target=_listen, args=(typed, alone, serving.host), daemon=True).start()
+        serving.run(lambda: (quits or alone.quitting) and not alone.scripted and bool(getattr(ue, "idle", True)))
+        return list(getattr(ue, "failed", ()))
 
 
-_N = TypeVar("_N", bound=Node)
+class Serving:
+    """A node, its network, and all that watches it, from making to closing.
 
+    Args:
+        role, options: what to make, and what is asked for beside it.
+        script: orders for the node, each with its second.
+    """
 
-def _made(make: Callable[[Source, float], _N]) -> _N:
-    return make(Source(secrets.randbits(256), "alone"), time.time())
+    def __init__(self, role: Role, options: Options, script: Iterable[tuple[float, object]] = ()) -> None:
+        self._closing = ExitStack()
+        with self._closing:
+            self.watching = Watching(options, role.plan())
+            self.host = role.network("node")
+            self._closing.callback(self.host.close)
+            node = role.make(
+                Source(secrets.randbits(256), "alone"), self.watching.epoch,
+                self.host.capabilities.splice and not self.watching.sees_payload, options.keylog)
+            self.watching.locate = getattr(node, "place_of", None)
+            self.alone = Alone(node, self.host, self.watching, script, self.watching.kinds)
+            self._closing.callback(self._close_watching)
+            self._closing = self._closing.pop_all()
 
+    def run(self, done: Callable[[], bool] | None = None) -> None:
+        """Run until `done` holds or somebody stops it; then let the node say goodbye."""
+        if self.watching.why_rebuilt:
+            why = f"capture: packets are rebuilt, since {self.watching.why_rebuilt}"
+            self.watching.say(0.0, self.alone.node.name, why)
+        with Stopping(self.alone, self.host):
+            self.alone.run(self._clock, done=done)
+            self.alone.leave(self._clock)
 
-def _run(
-    node: Node, watch: Watch | None, network: Callable[[str], Host], script: Iterable[tuple[float, object]] = (),
-    begin: Callable[[Alone, Host], Callable[[], bool]] | None = None,
-) -> None:
-    host = network(node.name)
-    alone = Alone(node, host, watch, script)
-    try:
-        with Stopping(alone, host):
-            alone.run(lambda: host.now, done=None if begin is None else begin(alone, host))
-            alone.leave(lambda: host.now)
-    finally:
-        host.close()
+    def __enter__(self) -> Serving:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self._closing.close()
+
+    def _clock(self) -> float:
+        return self.host.now
+
+    def _close_watching(self) -> None:
+        self.watching.close(self.alone.now, self.alone.node.name)
 
 
 def _listen(typed: TextIO, alone: Alone, host: Host) -> None:

@@ -232,6 +232,14 @@ def _pseudo(source: str, destination: str, protocol: int) -> int:
 
 # Decoding.
 
+def transport_checksum(ip: Ip, place: int) -> bytes:
+    """The checksum of a TCP segment or UDP datagram, which has its own at `place` of the payload."""
+    rest = ip.payload[:place] + b"\0\0" + ip.payload[place + 2 :]
+    start = _pseudo(ip.source, ip.destination, ip.protocol) + len(rest)
+    value = checksum(rest, start)
+    return (0xFFFF if ip.protocol == UDP and not value else value).to_bytes(2, "big")
+
+
 def decode_ip(octets: bytes, *, whole: bool = True) -> Ip:
     """Read an IP packet.
 

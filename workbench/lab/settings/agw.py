@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from workbench.errors import WorkbenchError
+from workbench.lab.recording import Plan, planned
 from workbench.lab.settings.file import File, registry_of, several
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class AgwFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         contexts: how many there may be at one time.
         tls_versions: `1.2`, `1.3` or both.
         packages: a file that is laid over the package registry.
+        splices: where the system can, it copies plain payload by itself, and the gateway never sees it.
         realms: IP realm to the gateway's own address there, or several.
     """
 
@@ -61,16 +63,19 @@ class AgwFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     contexts: int = 10_000
     tls_versions: tuple[Literal["1.2", "1.3"], ...] = ("1.2", "1.3")
     packages: str | None = None
+    splices: bool = True
     realms: dict[str, str | tuple[str, ...]] = msgspec.field(
         default_factory=lambda: dict.fromkeys(_REALMS, "127.0.0.1"))
 
 
-def agw(path: Path, source: Source, epoch: float) -> Node:
+def agw(path: Path, source: Source, epoch: float, *, splices: bool = False, log_keys: bool = False) -> Node:
     """An IMS-AGW as a file says.
 
     Args:
         source: where its key comes from.
         epoch: Unix seconds at which the network's clock is 0.
+        splices: the network can copy plain payload by itself; it does so unless the file says otherwise.
+        log_keys: TLS keys go to the capture.
 
     Raises:
         SettingsError: with key and line.
@@ -115,7 +120,20 @@ def agw(path: Path, source: Source, epoch: float) -> Node:
         first_id=source.number(1, 0x7FFFFFFF),
         source=source, identity=Identity.self_signed(told.name, source), tls_versions=told.tls_versions,
         limits=Limits(contexts=told.contexts), ports=told.ports, port_step=told.port_step, profile=told.profile,
-        profile_file=_profile(file, told.profile_file, registry), coding=told.coding, epoch=epoch, registry=registry)
+        profile_file=_profile(file, told.profile_file, registry), coding=told.coding, epoch=epoch, registry=registry,
+        splices=splices and told.splices, log_keys=log_keys)
+
+
+def plan(path: Path) -> Plan:
+    """What a capture says of the gateway's surroundings. Raises SettingsError."""
+    file = File.read(path)
+    told = file.settings(AgwFile)
+    control = file.endpoint("control", told.control, PORTS[told.coding])
+    wires: dict[str, str] = {}
+    for realm, addresses in told.realms.items():
+        wires |= {file.address(f"realms.{realm}", one): realm.partition(".")[0] or realm for one in several(addresses)}
+    controllers = [file.endpoint("controller", one, PORTS[told.coding]) for one in several(told.controller)]
+    return planned(told.name, {**wires, str(control): "Iq"}, controllers)
 
 
 def _profile(file: File, given: str | None, registry: Registry | None) -> Path | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from workbench.lab.recording import Plan, planned
 from workbench.lab.settings.agw import PORTS, Coding, Transport
 from workbench.lab.settings.file import File, registry_of
 
@@ -68,3 +69,14 @@ def alg(path: Path, source: Source, epoch: float) -> Node:
         modifies_setup=told.modifies_setup, narrows=told.narrows, starts_tcp=StartsTcp(told.starts_tcp),
         msrp=Msrp(told.msrp), plain_answer=PlainAnswer(told.plain_answer), guards_e2e=told.guards_e2e,
         transport=told.transport, first_id=source.number(1, 0x7FFFFFFF))
+
+
+def plan(path: Path) -> Plan:
+    """What a capture says of the controller's surroundings. Raises SettingsError."""
+    file = File.read(path)
+    told = file.settings(AlgFile)
+    control = file.endpoint("control", told.control, PORTS[told.coding])
+    access, core = file.endpoint("access", told.access, 5060), file.endpoint("core", told.core, 5060)
+    others = [file.endpoint("gateway", told.gateway, PORTS[told.coding])]
+    others += [file.endpoint(f"routes.{domain}", hop, 5060) for domain, hop in told.routes.items()]
+    return planned(told.name, {str(access): "access", str(core): "core", str(control): "Iq"}, others)

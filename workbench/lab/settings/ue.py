@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from workbench.errors import SettingsError
+from workbench.lab.recording import Plan, planned
 from workbench.lab.settings.file import File
 from workbench.lab.spoken import Quit, Spoken, read_line, read_order
 
@@ -80,6 +81,15 @@ def ue(path: Path, source: Source, epoch: float) -> UserEquipment:
         falls_back=told.falls_back, insists=told.insists or "", listens=told.listens,
         accepts_after=told.accepts_after, connects=told.connects, connects_after=told.connects_after,
         discovers=file.endpoint("discovers", told.discovers, 3478) if told.discovers else None)
+
+
+def plan(path: Path) -> Plan:
+    """What a capture says of the UE's surroundings. Raises SettingsError."""
+    file = File.read(path)
+    told = file.settings(UeFile)
+    local = file.endpoint("sip", told.sip, 5060)
+    return planned(told.name, {local.host: "access" if told.registers else "core"},
+                   [file.endpoint("proxy", told.proxy, 5060)])
 
 
 def script(path: Path) -> tuple[tuple[float, Order | Quit], ...]:
