@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -107,3 +108,10 @@ class Edge:
         for process in self.running:
             process.kill()
             process.communicate()
+
+
+def unprivileged() -> None:
+    """For `preexec_fn`: what this process starts has no capability, like an ordinary user's (prctl(2))."""
+    libc = ctypes.CDLL(None)
+    for capability in range(64):
+        libc.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP

@@ -107,7 +107,8 @@ class Log:
         self._place = place
         self._mine = target != "-"
         try:
-            self._out = Path(target).open("a", encoding="utf-8") if self._mine else sys.stdout  # noqa: SIM115
+            # Unbuffered: what a full disk did not take is not tried again with the next line.
+            self._out = Path(target).open("ab", buffering=0) if self._mine else sys.stdout.buffer  # noqa: SIM115
         except OSError as error:
             raise SettingsError(f"--log {target}: {error.strerror or error}") from None
         self.lost = 0
@@ -131,7 +132,7 @@ class Log:
             text = str(fields.get("text", ""))
             line = msgspec.json.encode({"time": stamp, "node": visible(node)[:100], "event": event, "text": text[:500]})
         try:
-            self._out.write(line.decode() + "\n")
+            self._out.write(line + b"\n")
             self._out.flush()
         except (OSError, ValueError) as error:
             if isinstance(error, BrokenPipeError):

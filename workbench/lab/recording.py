@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from workbench.analysis.pcapng import Writer
-from workbench.errors import LocalProtocolError
+from workbench.errors import CaptureError, LocalProtocolError
 from workbench.lab.rebuilding import Rebuilder, Rebuilt
 from workbench.lab.trace import Entry
 from workbench.net.listening import Listening
@@ -97,10 +97,15 @@ class Recorder:
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._writer = Writer(path, comment=REBUILT if listening is None else "")
-        self._wires = {wire: self._writer.interface(wire) for wire in dict.fromkeys((*plan.wires.values(), "host"))}
+        self._wires: dict[str, int] = {}
+        try:
+            self._wires = {wire: self._writer.interface(wire) for wire in dict.fromkeys((*plan.wires.values(), "host"))}
+            self._writer.names(plan.names)
+            self._writer.flush()
+        except OSError as error:
+            self._close()
+            raise CaptureError(f"{path}: {error.strerror or error}") from None
         self._counts = dict.fromkeys(self._wires.values(), 0)
-        self._writer.names(plan.names)
-        self._writer.flush()
         # Real packets are seen by a thread; what it needs of the node's entries is which endpoints there are.
         self.kinds = None if listening is None else frozenset((BindDatagrams, Listen, OpenStream, LogKeys))
         self._thread = threading.Thread(target=self._listen, daemon=True)
@@ -212,6 +217,12 @@ class Recorder:
                 self._writer.statistics(
                     wire, now, received=count + (0 if number else lost + self.left_out),
                     lost=0 if number else lost + self.left_out, comment="" if number else losses)
+        except OSError as error:
+            self._fail(error)
+        self._close()
+
+    def _close(self) -> None:
+        try:
             self._writer.close()
         except OSError as error:
             self._fail(error)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-# What steers a terminal or turns text around: C0 but tab and newline, DEL, C1, and the bidirectional controls.
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# What steers a terminal, breaks lines or turns text around: C0 but tab and newline, DEL, C1, line and paragraph
+# separators, and the bidirectional controls.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def visible(text: str) -> str:

@@ -23,6 +23,7 @@ from workbench.nodes.gateway.playing import Player
 from workbench.nodes.gateway.reporting import detected
 from workbench.nodes.gateway.settings import Limits, Means, Outbox, Policy, Profile, Refused
 from workbench.nodes.gateway.states import State
+from workbench.nodes.gateway.tally import Tally
 from workbench.nodes.gateway.topology import Flows
 from workbench.nodes.gateway.vocabulary import CONTEXT, Vocabulary
 from workbench.nodes.gateway.watching import Watcher
@@ -65,6 +66,7 @@ class Control:
         self.root = Termination(h248.ROOT, "", 0.0)
         self.bearers: dict[Endpoint, Bearer] = {}
         self.leaving: dict[Stream, Bearer] = {}
+        self.tally = Tally()
         self.restart_ordered = False
         self.hand_off_ordered: str | None = None
         self.reaches: Callable[[str], bool] = lambda mgc_id: False
@@ -396,6 +398,7 @@ class Control:
         self.bearers.pop(bearer.setting.local, None)
         if bearer.stream is None or bearer.state is State.OVER:
             self._addresses.give_back(bearer.setting.local)
+            self.tally.gone(bearer)
         else:
             self.leaving[bearer.stream] = bearer
 
@@ -405,7 +408,7 @@ class Control:
         for bearer in over:
             self._out.agenda.discard(bearer)
             if bearer.stream is not None and self.leaving.get(bearer.stream) is bearer:
-                del self.leaving[bearer.stream]
+                self.tally.gone(self.leaving.pop(bearer.stream))
                 self._addresses.give_back(bearer.setting.local)
 
     def drop_all(self, now: float) -> None:
@@ -514,6 +517,7 @@ class Control:
             if found is not None:
                 self.watcher.heard(found[1], bearer, incoming, now)
         observed, self._out.observed = self._out.observed, []
+        self.tally.observed(observed)
         for one in observed:
             found = self.contexts.find(one.termination)
             if found is not None:

@@ -5,6 +5,7 @@ Source: H.248.1 §7.2.8 (registration), §8; TS 29.334 §5.12 (transport), §5.1
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from workbench.errors import LocalProtocolError, MalformedMessageError
@@ -199,6 +200,7 @@ class Gateway:
     def _reported(self, events: Sequence[association.Event], now: float) -> None:
         """What the control association reports, once its messages are on their way."""
         for event in events:
+            self._control.tally.control(event)
             match event:
                 case machine.RequestReceived(id=number, actions=actions):
                     self._obey(number, actions, now)
@@ -228,6 +230,7 @@ class Gateway:
         """Carry out a request. What was reserved is ready when the reply leaves; what it sets in motion comes after."""
         kept, self._out.commands = self._out.commands, []
         replies = self._control.execute(actions, now)
+        self._control.tally.answered(replies)
         caused, self._out.commands = self._out.commands, kept
         self._out.order(*(command for command in caused if isinstance(command, _READY)))
         answer = self._answer(number, replies, now)
@@ -256,6 +259,28 @@ class Gateway:
         transactions = self._association.transactions
         if transactions is not None:
             provision(transactions, properties, "gateway")
+
+    # For those who run it
+
+    def figures(self) -> dict[str, dict[str, float]]:
+        """Figures by name, and by label's value where one has several: what there is now, and totals."""
+        control = self._control
+        bearers = [*control.bearers.values(), *control.leaving.values()]
+        came, went = control.tally.octets(bearers)
+        states = Counter(bearer.state.name.lower() for bearer in bearers)
+        return {
+            "contexts": {"": len(control.contexts)},
+            "terminations": {"": sum(1 for _ in control.contexts.terminations())},
+            "streams": {state.name.lower(): states[state.name.lower()] for state in State},
+            "payload_octets": {"in": came, "out": went},
+            "registered": {"": int(self._association.obeys)},
+            **{name: {"": total} for name, total in control.tally.totals.items()},
+        }
+
+    def place_of(self, local: Endpoint) -> tuple[int, str] | None:
+        """The context and the termination that an endpoint belongs to."""
+        bearer = self._control.bearers.get(local)
+        return None if bearer is None else (bearer.context, bearer.termination)
 
     # Leaving and coming back
 

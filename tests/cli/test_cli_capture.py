@@ -1,0 +1,106 @@
+"""`--capture` and `--log` of node commands: a call through processes, and what is found in each node's files."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from edge_of_processes import PATIENCE, Edge, unprivileged, until
+
+from workbench.analysis.report import Report, analyze
+from workbench.net.listening import possible
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="all of 127.0.0.0/8 is needed")
+
+
+@pytest.fixture
+def edge(tmp_path: Path) -> Iterator[Edge]:
+    made = Edge(tmp_path)
+    yield made
+    made.close()
+
+
+def captured(edge: Edge, **more) -> dict[str, Report]:
+    """A call, with the captures of all four nodes."""
+
+    def options(name: str) -> tuple[str, ...]:
+        keys = () if name == "alg" else ("--keylog",)
+        return ("--capture", str(edge.folder / f"{name}.pcapng"), "--log", str(edge.folder / f"{name}.log"), *keys)
+
+    alg = edge.start("alg", *options("alg"), **more)
+    until(alg, f"at {edge.net}.10:2944")
+    agw, peer = (edge.start(name, *options(name), **more) for name in ("agw", "peer"))
+    until(agw, "registered with the controller")
+    until(peer, "receives datagrams")
+    edge.ue("0 register", "0 call sip:bob@home2.example", "0 text Hello, Bob.", "0 hangup")
+    ue = edge.start("ue", *options("ue"), **more)
+    said, _ = ue.communicate(timeout=PATIENCE)
+    assert ue.returncode == 0, said
+    until(peer, "the media session is over")
+    for process in (agw, alg, peer):
+        process.send_signal(signal.SIGTERM)
+        said, complaints = process.communicate(timeout=PATIENCE)
+        assert (process.returncode, complaints) == (0, ""), said
+        assert "packets in" in said
+    return {name: analyze(edge.folder / f"{name}.pcapng") for name in ("agw", "alg", "peer", "ue")}
+
+
+def check(edge: Edge, reports: dict[str, Report]) -> None:
+    """Each node's capture shows its part of the call; the gateway's decrypts, the log agrees."""
+    for name, report in reports.items():
+        assert not report.notes and "call-1" in [session.id for session in report.sessions], name
+        assert any(node.named for node in report.nodes), name
+    agw, alg, ue = reports["agw"], reports["alg"], reports["ue"]
+    (call,) = [session for session in agw.sessions if session.id == "call-1"]
+    assert (call.security, call.context) == ("e2ae", 1)
+    legs = {leg.name: leg for leg in call.legs}
+    assert legs["access"].tls_version == "TLS 1.3" and legs["core"].tcp_client == "IMS-AGW"
+    words = [message for message in agw.messages if b"Hello, Bob." in message.octets]
+    assert len(words) == 2  # decrypted on the access leg, in the clear on the core
+    assert {message.protocol for message in alg.messages} == {"SIP", "H.248"}
+    assert any(session.kind == "registration" for session in ue.sessions)
+    lines = [json.loads(line) for line in (edge.folder / "agw.log").read_text().splitlines()]
+    assert any(line.get("context") == 1 and line["event"] == "StreamOpened" for line in lines)
+
+
+@pytest.mark.skipif(bool(possible()), reason=possible())
+def test_real_packets_of_a_call(edge: Edge):
+    """With CAP_NET_RAW: the kernel's own segments, in the wires' names."""
+    reports = captured(edge)
+    check(edge, reports)
+    assert b"rebuilt" not in (edge.folder / "agw.pcapng").read_bytes()
+
+
+def test_rebuilt_packets_of_a_call(edge: Edge):
+    """Without it: packets made again from what the nodes heard and said; nothing is spliced then."""
+    reports = captured(edge, preexec_fn=None if os.geteuid() else unprivileged)
+    check(edge, reports)
+    assert b"rebuilt from socket octets" in (edge.folder / "agw.pcapng").read_bytes()
+
+
+def test_a_killed_node_leaves_a_capture(edge: Edge):
+    """Whatever it did before kill -9 can be analysed."""
+    alg = edge.start("alg")
+    until(alg, f"at {edge.net}.10:2944")
+    path = str(edge.folder / "agw.pcapng")
+    agw = edge.start("agw", "--capture", path, preexec_fn=None if os.geteuid() else unprivileged)
+    until(agw, "registered with the controller")
+    agw.kill()
+    agw.wait()
+    report = analyze(edge.folder / "agw.pcapng")
+    assert any(session.kind == "control" for session in report.sessions) and not report.notes
+
+
+def test_a_log_on_standard_output_is_alone_there(edge: Edge):
+    """Every line is JSON, until the node has ended."""
+    agw = edge.start("agw", "--log", "-")
+    assert agw.stdout is not None
+    agw.stdout.readline()
+    agw.send_signal(signal.SIGINT)
+    said, _ = agw.communicate(timeout=PATIENCE)
+    assert [json.loads(line)["node"] for line in said.splitlines()]
