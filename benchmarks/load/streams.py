@@ -7,6 +7,7 @@ import selectors
 import socket
 import ssl
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Self
@@ -20,7 +21,7 @@ from workbench.net.values import Endpoint
 
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _TLS_PIECE = 16_384
-_PIECE = 262_144
+_PIECE = LONGEST
 # One for all ends: what is read is checked at once.
 _BUFFER = memoryview(bytearray(_PIECE))
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -127,15 +128,23 @@ class Streams:
         client: who the UEs are, for TLS.
         client_host: where the UEs are.
         checks: whether octets are compared, or only counted.
+        at_once: how many streams are opened at one time; others wait until these are up. A gateway on a busy machine
+            can't shake hands with a thousand UEs within the time that it gives each of them.
     """
 
     def __init__(
-        self, host: str, client: Client | None = None, *, client_host: str = "127.0.0.1", checks: bool = True
+        self, host: str, client: Client | None = None, *, client_host: str = "127.0.0.1", checks: bool = True,
+        at_once: int = 64,
     ) -> None:
         self.client = client
         self.pairs: list[Pair] = []
+        self.ending = False
+        """True: an end of a stream is what is expected, and no trouble."""
         self._client_host = client_host
         self._checks = checks
+        self._at_once = at_once
+        self._unopened: deque[Pair] = deque()
+        self._opening = 0
         self._selector = selectors.DefaultSelector()
         self._listener = socket.create_server((host, 0), backlog=4096)
         self._listener.setblocking(False)
@@ -158,15 +167,27 @@ class Streams:
     def open(
         self, contexts: Iterable[Context], *, octets: int | None = 0, back: int | str | None = "same"
     ) -> list[Pair]:
-        """Connect a UE to each context.
+        """Connect a UE to each context, as `turn` and `run` get to it.
 
         Args:
             octets: that the UE sends; None: without end.
             back: that the far end sends; `same`: as many.
         """
-        made = [self._open(context, octets, octets if isinstance(back, str) else back) for context in contexts]
+        made = [self._made(context, octets, octets if isinstance(back, str) else back) for context in contexts]
         self.pairs += made
+        self._unopened += made
         return made
+
+    def carry(self, octets: int | None, *, back: int | str | None = "same") -> None:
+        """Let every stream carry so many octets more; `run(done)` then waits for them."""
+        for pair in self.pairs:
+            pair.octets_back = _more(pair.octets_back, octets if isinstance(back, str) else back)
+            pair.ue.octets = _more(pair.ue.octets, octets)
+            if pair.far is not None:
+                pair.far.octets = pair.octets_back
+            for end in (pair.ue, pair.far):
+                if end is not None and end.state is State.OPEN:
+                    self._watch(pair, end, self._wishes(end))
 
     def run(self, done: Callable[[], bool], seconds: float = 60.0) -> bool:
         """Work until `done` holds, or for so long; whether it held."""
@@ -177,6 +198,8 @@ class Streams:
 
     def turn(self, seconds: float = 0.1) -> None:
         """Wait at most so long for something to do, and do it."""
+        while self._unopened and self._opening < self._at_once:
+            self._open(self._unopened.popleft())
         for key, mask in self._selector.select(seconds):
             if key.data is None:
                 self._accept()
@@ -209,6 +232,7 @@ class Streams:
 
     def shut(self) -> None:
         """Each UE closes its stream; the far ends close when they hear of it."""
+        self.ending = True
         for pair in self.pairs:
             self._drop(pair.ue)
 
@@ -223,18 +247,21 @@ class Streams:
 
     # Opening
 
-    def _open(self, context: Context, octets: int | None, back: int | None) -> Pair:
+    def _made(self, context: Context, octets: int | None, back: int | None) -> Pair:
         made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         made.setblocking(False)
-        made.bind((self._client_host, 0))
-        made.connect_ex((context.access.host, context.access.port))
         number = self._numbers
         self._numbers += 2
         end = End(made, f"UE of context {context.id}", Content(number), Content(number + 1), octets)
         end.checks = self._checks
-        pair = self._expected[context.core] = Pair(context, end, octets_back=back)
-        self._selector.register(made.fileno(), _WRITE, (pair, end))
-        return pair
+        return Pair(context, end, octets_back=back)
+
+    def _open(self, pair: Pair) -> None:
+        pair.ue.sock.bind((self._client_host, 0))
+        pair.ue.sock.connect_ex((pair.context.access.host, pair.context.access.port))
+        self._expected[pair.context.core] = pair
+        self._opening += 1
+        self._selector.register(pair.ue.sock.fileno(), _WRITE, (pair, pair.ue))
 
     def _accept(self) -> None:
         for _ in range(256):
@@ -275,11 +302,11 @@ class Streams:
             self._drop(end)
             return
         if end.heard_end:
-            if end.has_more():
-                end.fail("the other side has ended it")
+            if not self.ending and not pair.through:
+                end.fail("the gateway has ended it")
             self._drop(end)
         elif end.state is State.OPEN:
-            self._watch(pair, end, (_READ if end.reads else 0) | (_WRITE if end.has_more() else 0))
+            self._watch(pair, end, self._wishes(end))
 
     def _opened(self, pair: Pair, end: End) -> None:
         error = end.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -288,6 +315,7 @@ class Streams:
         end.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if pair.context.kind is not Kind.TLS:
             end.state = State.OPEN
+            self._opening -= 1
             return
         assert self.client is not None
         end.secure(self.client)
@@ -299,6 +327,7 @@ class Streams:
         if not announced(pair.context.fingerprint, end.sock.getpeercert(binary_form=True)):
             raise OSError("the certificate is not the announced one")
         end.state = State.OPEN
+        self._opening -= 1
 
     def _carry(self, end: End, mask: int) -> None:
         if mask & _READ and end.reads:
@@ -307,6 +336,10 @@ class Streams:
         if mask & _WRITE and end.has_more() and not end.heard_end:
             with suppress(*_WOULD_BLOCK):
                 end.send()
+
+    @staticmethod
+    def _wishes(end: End) -> int:
+        return (_READ if end.reads else 0) | (_WRITE if end.has_more() else 0)
 
     def _watch(self, pair: Pair, end: End, mask: int) -> None:
         number = end.sock.fileno()
@@ -325,7 +358,9 @@ class Streams:
             if number in self._selector.get_map():
                 self._selector.unregister(number)
             end.sock.close()
+        self._opening -= end.state in (State.OPENING, State.SHAKING_HANDS)
         end.state = State.OVER
 
 
-assert _PIECE <= LONGEST
+def _more(before: int | None, octets: int | None) -> int | None:
+    return None if octets is None else (before or 0) + octets
