@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from alg_stage import ALICE, BOB, PRINT, PRIVATE, Stage, message
+from alg_stage import ALICE, BOB, CONTROL, GATEWAY, PRINT, PRIVATE, Stage, control, message
 
 from workbench.nodes.ims_alg import Msrp
 from workbench.protocols import sip
+from workbench.protocols.h248 import message as h248
 
 
 def contexts(stage):
@@ -240,3 +241,82 @@ def test_an_answer_that_takes_the_protection_away_ends_the_call(answer):
     assert stage.peer.status() == 502
     assert [request.method for request in stage.ue.requests()] == ["INVITE", "ACK", "BYE"]
     assert set(stage.released()) == contexts(stage)
+
+
+def comes_back(stage: Stage, method: str, held: tuple[int, ...] | int, *, meanwhile=lambda: None) -> None:
+    """The gateway registers with contexts of its own; the audit of them gets these, or an error code, as its answer."""
+    services = h248.Services(method=method, reason="900 Service Restored", version=2, profile="p/1")
+    stage.holds = True
+    stage.feed(CONTROL, GATEWAY, control(h248.Request(8000, (h248.Action(h248.NULL, (
+        h248.Command(h248.Kind.SERVICE_CHANGE, ("ROOT",), (services,)),)),))))
+    (audit,) = [one for one in stage._held if one.actions[0].commands[0].kind is h248.Kind.AUDIT_VALUE]
+    assert audit.actions[0].context == h248.ALL
+    stage._held.remove(audit)
+    meanwhile()
+    stage.grants()
+    if isinstance(held, int):
+        reply = h248.Reply(audit.id, error=h248.ErrorDescriptor(held, "no"))
+    elif held:
+        reply = h248.Reply(audit.id, tuple(h248.ActionReply(context, tuple(
+            h248.CommandReply(h248.Kind.AUDIT_VALUE, (f"ip/1/{side}/{context}",)) for side in ("access", "core")))
+            for context in held))
+    else:
+        reply = h248.Reply(audit.id, (h248.ActionReply(h248.ALL, error=h248.ErrorDescriptor(411, "no context")),))
+    stage.feed(CONTROL, GATEWAY, control(reply))
+
+
+@pytest.mark.parametrize("method", ["Disconnected", "Failover"])
+def test_contexts_of_nobody_are_released(method):
+    """A gateway comes with contexts that a controller of before has made: Subtract, each; a call's own stays."""
+    stage = Stage()
+    offerer, answerer = invited(stage)
+    answerer.answers(message(answerer.host, 6000, setup="passive"))
+    offerer.acknowledges()
+    (known,) = contexts(stage)
+    comes_back(stage, method, (7, known, 9))
+    assert stage.released() == [7, 9]
+    assert len(stage.alg._calls) == 1 and not offerer.requests("BYE")
+
+
+def test_a_call_whose_context_is_gone_ends():
+    """The gateway is back without it: BYE on both sides."""
+    stage = Stage()
+    offerer, answerer = invited(stage)
+    answerer.answers(message(answerer.host, 6000, setup="passive"))
+    offerer.acknowledges()
+    comes_back(stage, "Disconnected", ())
+    assert offerer.requests("BYE") and answerer.requests("BYE") and len(stage.alg._calls) == 0
+
+
+def test_a_call_that_begins_during_the_audit_is_nobody_else_s():
+    """The audit shows the context of a call that was set up meanwhile: it stays."""
+    stage = Stage()
+    made: list[int] = []
+
+    def call() -> None:
+        stage.holds = False
+        offerer, answerer = invited(stage)
+        answerer.answers(message(answerer.host, 6000, setup="passive"))
+        offerer.acknowledges()
+        made.extend(contexts(stage))
+
+    comes_back(stage, "Disconnected", (3, 51), meanwhile=call)
+    assert made == [51] and stage.released() == [3]
+
+
+@pytest.mark.parametrize(("calls", "released"), [(0, [h248.ALL]), (1, [])])
+def test_more_contexts_than_fit_into_a_reply(calls, released):
+    """Error 533: without calls everything is released unseen; with calls nothing is, heartbeats will tell."""
+    stage = Stage()
+    if calls:
+        invited(stage)
+    comes_back(stage, "Disconnected", 533)
+    assert stage.released() == released
+
+
+def test_an_audit_that_is_refused_ends_nothing():
+    """What the gateway holds is not known then."""
+    stage = Stage()
+    invited(stage)
+    comes_back(stage, "Disconnected", 510)
+    assert stage.released() == [] and len(stage.alg._calls) == 1

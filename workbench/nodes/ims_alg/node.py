@@ -21,7 +21,7 @@ from workbench.net.values import (
 from workbench.nodes.controller.association import Association, Said, Stray, Transport
 from workbench.nodes.controller.engine import Engine, Told
 from workbench.nodes.controller.indications import ServiceChanged, ends_bearer
-from workbench.nodes.ims_alg import releasing, sessions
+from workbench.nodes.ims_alg import recovering, releasing, sessions
 from workbench.nodes.ims_alg.calls import ACCESS, CORE, Call, Calls, Registration, Rejected
 from workbench.nodes.ims_alg.edge import Edge
 from workbench.nodes.ims_alg.judging import MECHANISM
@@ -173,6 +173,8 @@ class ImsAlg:
             case Changed(meaning=Meaning.BEGUN | Meaning.LEFT | Meaning.HANDED_OFF as meaning):
                 # Contexts of before are gone; a call that still has one can't go on.
                 return [Note(meaning), *self._lost(None)]
+            case Changed(meaning=Meaning.BACK | Meaning.TAKEN_OVER as meaning):
+                return [Note(meaning), *self._procedures.start(self._recover(), now)]
             case Changed(meaning=meaning, reason=reason):
                 return [Note(f"{meaning} {reason}".rstrip())]
             case Said(indication=indication) if ends_bearer(indication):
@@ -181,6 +183,11 @@ class ImsAlg:
             case Stray(context=context, termination=termination):
                 return self._procedures.start(self._edge.iq.release_stray(context, termination), now)
         return []
+
+    def _recover(self) -> Steps:
+        """What the gateway has brought is compared with the calls: what either has alone is given up."""
+        for context in sorted((yield from recovering.recovered(self._edge))):
+            yield from self._lost(context)
 
     def _lost(self, context: int | None) -> list[Command]:
         """A context is gone, or with None all are: its call ends, unless the stream is being replaced."""
