@@ -18,8 +18,9 @@ from load.client import Client
 from load.content import Content
 from load.controller import Context, Controller, Kind, Refused
 from load.limits import room_for
-from load.process import Agw, NotStarted, agw, own_address
+from load.ordering import contexts_of, ordering
+from load.process import Agw, NotStarted, Process, agw, left_at, own_address, sockets_at
 from load.streams import End, Pair, Streams
 
-__all__ = ["Agw", "Client", "Content", "Context", "Controller", "End", "Kind", "NotStarted", "Pair", "Refused",
-           "Streams", "agw", "own_address", "room_for"]
+__all__ = ["Agw", "Client", "Content", "Context", "Controller", "End", "Kind", "NotStarted", "Pair", "Process",
+           "Refused", "Streams", "agw", "contexts_of", "left_at", "ordering", "own_address", "room_for", "sockets_at"]

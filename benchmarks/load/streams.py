@@ -236,6 +236,10 @@ class Streams:
         for pair in self.pairs:
             self._drop(pair.ue)
 
+    def drop(self, pair: Pair) -> None:
+        """This UE closes its stream."""
+        self._drop(pair.ue)
+
     def close(self) -> None:
         """Give back every socket."""
         for end in self.ends():

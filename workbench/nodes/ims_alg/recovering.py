@@ -1,7 +1,7 @@
 """A gateway that is back with its contexts: they are compared with the calls that run here.
 
-A controller that was restarted has no calls, and what its gateway still holds belongs to nobody. Where too many contexts
-are there for one reply, a controller without calls releases them unseen; one with calls leaves it to the heartbeats of
+A controller that was restarted has no calls, and what its gateway still holds belongs to nobody. Where there are
+too many for one reply, a controller without calls releases them unseen; one with calls leaves it to the heartbeats of
 terminations (H.248.36), which it refuses and answers with Subtract.
 
 Source: H.248.1 §11.4, §11.5; TS 23.334 §8.6.
