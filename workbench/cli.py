@@ -299,7 +299,7 @@ def lab(context: typer.Context) -> None:
     os.execv(sys.executable, command)
 
 
-for _node in (cli_nodes.agw, cli_nodes.alg, cli_nodes.ue):
+for _node in (cli_nodes.agw, cli_nodes.alg, cli_nodes.ue, cli_nodes.nat):
     app.command()(_node)
 
 

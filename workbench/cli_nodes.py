@@ -72,6 +72,23 @@ def ue(
     raise typer.Exit(1 if failed else 0)
 
 
+def nat(
+    config: Config, every: Every = False, log: LogFile = "", capture: Capture = None, size: Size = 1000,
+) -> None:
+    """A NAT on this host (Linux, root), until Ctrl-C: between the hosts of a prefix and everything else.
+
+    It has a TUN device of its own, to which the system routes; this host has to forward packets.
+    """
+    from workbench.lab.serving import Role, serve
+    from workbench.lab.settings.nat import device, nat, plan
+    from workbench.net.tun import TunNetwork
+
+    told = device(config)
+    role = Role(lambda source, epoch, *_: nat(config, source, epoch), lambda: plan(config),
+                lambda name: TunNetwork(name, told))
+    serve(role, _options(every, log, capture, size))
+
+
 def _options(every: bool, log: str, capture: Path | None, size: int, keylog: bool = False) -> Options:
     from workbench.lab.watching import Options
 

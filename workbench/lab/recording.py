@@ -41,10 +41,12 @@ class Plan(msgspec.Struct, frozen=True):
     Args:
         wires: address, or address and port (`str(Endpoint)`), to the wire (interface) that packets there are shown on.
         names: address to node.
+        raw: the node itself handles whole packets: they are recorded as they are, and wires are names only.
     """
 
     wires: Mapping[str, str]
     names: Mapping[str, str]
+    raw: bool = False
 
     @property
     def addresses(self) -> list[str]:
@@ -96,7 +98,7 @@ class Recorder:
         self._rebuilder = Rebuilder()
         self._lock = threading.Lock()
         self._over = threading.Event()
-        self._writer = Writer(path, comment=REBUILT if listening is None else "")
+        self._writer = Writer(path, comment=REBUILT if listening is None and not plan.raw else "")
         self._wires: dict[str, int] = {}
         try:
             self._wires = {wire: self._writer.interface(wire) for wire in dict.fromkeys((*plan.wires.values(), "host"))}
@@ -115,7 +117,7 @@ class Recorder:
     @property
     def real(self) -> bool:
         """Packets are those of the wire, not rebuilt ones."""
-        return self._listening is not None
+        return self._listening is not None or self._plan.raw
 
     def __call__(self, entry: Entry) -> None:
         """Record an entry."""

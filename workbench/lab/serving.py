@@ -142,6 +142,9 @@ class Serving:
         if self.watching.why_rebuilt:
             why = f"capture: packets are rebuilt, since {self.watching.why_rebuilt}"
             self.watching.say(0.0, self.alone.node.name, why)
+        ready = getattr(self.host, "ready", "")
+        if ready:
+            self.watching.say(0.0, self.alone.node.name, ready)
         with Stopping(self.alone, self.host):
             self.alone.run(self._clock, done=done)
             self.alone.leave(self._clock)

@@ -49,13 +49,13 @@ class Watching:
 
     def __init__(self, options: Options, plan: Plan) -> None:
         self.epoch = time.time()
-        self.why_rebuilt = possible() if options.capture is not None else ""
+        self.why_rebuilt = possible() if options.capture is not None and not plan.raw else ""
         self.log = Log(options.log, self.epoch, options.every, self._place) if options.log else None
         self.screen = None if options.log == "-" else Screen(options.every)
         self.recorder: Recorder | None = None
         self.locate: Place | None = None
         if options.capture is not None:
-            listening = None if self.why_rebuilt else Listening(plan.addresses)
+            listening = None if self.why_rebuilt or plan.raw else Listening(plan.addresses)
             self.recorder = Recorder(
                 options.capture, plan, self.epoch, listening=listening, size=options.size, keylog=options.keylog)
         self._watches: list[Watch] = [one for one in (self.screen, self.log, self.recorder) if one is not None]
