@@ -149,13 +149,6 @@ def read_12(keys: Keys, octets: bytes, sequences: Iterable[int]) -> int | None:
     return None
 
 
-def overhead(suite: str, version: str) -> int:
-    """Octets that a record of payload has beside it, its header included (RFC 8446 §5.2, RFC 5288 §3, RFC 7905 §2)."""
-    if version == "1.3":
-        return 5 + 1 + _TAG
-    return 5 + _TAG + (0 if "CHACHA20" in suite else _EXPLICIT)
-
-
 def _prf(hash_name: str, secret: bytes, seed: bytes, size: int) -> bytes:
     # P_hash of RFC 5246 §5: HMAC over a chain A(i) of HMACs of the seed.
     made, link = b"", seed

@@ -40,6 +40,10 @@ _RECORD = 32_768
 _ALERT_REASONS = range(1000, 1256)
 
 
+# Where a verification keeps the session that it is for.
+_SESSION: int = _lib.SSL_get_ex_data_X509_STORE_CTX_idx()
+
+
 class Owner(Protocol):
     """Whose session it is. `judged`: what it said about the peer's certificate, once it has been asked."""
 
@@ -72,7 +76,7 @@ def _verify(_ok: int, store: Any) -> int:
         if _lib.X509_STORE_CTX_get_error_depth(store) > 0:
             verdict = True
         else:
-            ssl = _lib.X509_STORE_CTX_get_ex_data(store, _lib.SSL_get_ex_data_X509_STORE_CTX_idx())
+            ssl = _lib.X509_STORE_CTX_get_ex_data(store, _SESSION)
             verdict = _verdict(_owners[ssl], _lib.X509_STORE_CTX_get_current_cert(store))
     except Exception:  # whatever goes wrong with a stranger's certificate: it is not accepted
         verdict = False

@@ -104,7 +104,7 @@ class TlsSession:
         if self.state is not State.IDLE:
             raise LocalProtocolError(f"start of a TLS session that is {self.state.name}")
         self.state = State.HANDSHAKE
-        return self._turn()
+        return self._turn() if self.client else []
 
     def receive_data(self, data: bytes) -> list[Event]:
         """Take octets of the transport in any portions; return what they mean, oldest first."""
@@ -179,6 +179,8 @@ class TlsSession:
 
     def learn(self, line: bytes) -> None:
         """The library has made a secret (for the engine only)."""
+        if not self._log_keys and not line.startswith(b"CLIENT_" if self.client else b"SERVER_"):
+            return
         text = line.decode("ascii")
         label = text.split(" ", 1)[0]
         if label not in self._secrets:
@@ -224,13 +226,11 @@ class TlsSession:
         return events + self._outgoing()
 
     def _complete(self) -> list[Event]:
-        from workbench.security.alerts import overhead
-
         certificate, engine = self._certificate, self._engine
         if not certificate:  # can't be: both roles demand one
             return self._refuse()
         version, suite = engine.version, engine.suite
-        self._overhead = overhead(suite, version)
+        self._overhead = _overhead(suite, version)
         self.state = State.HELD
         # The last octets of the handshake leave before anything else; only a TLS 1.3 server's tickets among them are
         # protected with the keys that payload uses too. In TLS 1.2 our Finished was the first such record.
@@ -346,6 +346,11 @@ class TlsSession:
             self._rekeyed = self._rekeyed or self.state in (State.HELD, State.UP)
         lines = self._lines() if self._fresh_lines else []
         return [*lines, Transmit(octets)] if octets else lines
+
+
+def _overhead(suite: str, version: str) -> int:
+    """Octets that a record has beside its payload, header included (RFC 8446 §5.2, RFC 5288 §3, RFC 7905 §2)."""
+    return 5 + 1 + 16 if version == "1.3" else 5 + 16 + (0 if "CHACHA20" in suite else 8)
 
 
 def _records(octets: bytes) -> int:
