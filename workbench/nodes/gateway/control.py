@@ -520,7 +520,7 @@ class Control:
         self.tally.observed(observed)
         for one in observed:
             found = self.contexts.find(one.termination)
-            if found is not None:
+            if found is not None and self.watcher.watches(found[1]):
                 self.watcher.detected(
                     found[1], detected(one, self._profile, self._registry, self._stamp(now)), now)
 

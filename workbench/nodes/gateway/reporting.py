@@ -6,6 +6,7 @@ Source: H.248.1 §7.1.9, §7.1.17; Annex E.1 (g/cause); H.248.89, H.248.90 (stat
 from __future__ import annotations
 
 import datetime
+import functools
 
 import msgspec
 
@@ -81,5 +82,10 @@ def detected(observed: Observed, profile: Profile, registry: Registry, time: str
 def time_stamp(seconds: float) -> str:
     """`yyyymmddThhmmsscc` in UTC for Unix seconds, as H.248 text writes time."""
     whole, hundredths = divmod(round(seconds * 100), 100)
-    moment = datetime.datetime.fromtimestamp(whole, datetime.UTC)
-    return f"{moment:%Y%m%dT%H%M%S}{hundredths:02d}"
+    return f"{_second(whole)}{hundredths:02d}"
+
+
+@functools.lru_cache(maxsize=4)
+def _second(whole: int) -> str:
+    # In one second a busy gateway detects hundreds of events.
+    return f"{datetime.datetime.fromtimestamp(whole, datetime.UTC):%Y%m%dT%H%M%S}"

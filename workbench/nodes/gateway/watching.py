@@ -107,6 +107,12 @@ class Watcher:
         event = ObservedEvent(name, self._stamp(now), stream, tuple(parameters))
         self.detected(termination, [Detected(event, stream)], now)
 
+    @staticmethod
+    def watches(termination: Termination) -> bool:
+        """Whether the controller asked for any event of a termination, or for events to be kept."""
+        more = termination.more
+        return bool(termination.events) or (more is not None and more.buffer_control is not EventBufferControl.OFF)
+
     def detected(self, termination: Termination, found: Sequence[Detected], now: float) -> None:
         """Something was detected of which these events tell; the best one that is asked for counts."""
         more = termination.more
