@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import secrets
 import signal
 import threading
@@ -145,9 +146,14 @@ class Serving:
         ready = getattr(self.host, "ready", "")
         if ready:
             self.watching.say(0.0, self.alone.node.name, ready)
-        with Stopping(self.alone, self.host):
-            self.alone.run(self._clock, done=done)
-            self.alone.leave(self._clock)
+        # What is there by now stays to the end: Python need not look through it again and again for what does not.
+        gc.freeze()
+        try:
+            with Stopping(self.alone, self.host):
+                self.alone.run(self._clock, done=done)
+                self.alone.leave(self._clock)
+        finally:
+            gc.unfreeze()
 
     def __enter__(self) -> Serving:
         return self
