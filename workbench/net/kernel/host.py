@@ -18,7 +18,7 @@ from workbench.net.interface import Arrival
 from workbench.net.kernel.claims import Claims
 from workbench.net.kernel.fragments import Fragments
 from workbench.net.kernel.namespaces import Namespaces
-from workbench.net.kernel.relays import FORWARDS, Relays
+from workbench.net.kernel.relays import Relays
 from workbench.net.packets import RST, SYN, Ip, Tcp
 from workbench.net.sockets import Connection, Datagrams, SocketNetwork
 from workbench.net.values import (
@@ -32,6 +32,7 @@ from workbench.net.values import (
     PacketArrived,
     RefuseStream,
     Relay,
+    SendPacket,
     Stream,
     StreamFailed,
     StreamFlushed,
@@ -65,13 +66,14 @@ class KernelHost(SocketNetwork):
         tell: takes what happened.
         inject: gives a packet from a wire to the host's kernel.
         put: puts a packet on a wire in the host's name, with a comment.
+        relays: which the kernel has for it.
     """
 
     _shares_ports = True
 
     def __init__(self, name: str, addresses: dict[str, bool], namespaces: Namespaces, clock: Callable[[], float],
                  tell: Callable[[Arrival], None], inject: Callable[[str, bytes], None],
-                 put: Callable[[str, bytes, str], None]) -> None:
+                 put: Callable[[SendPacket], None], relays: Relays) -> None:
         super().__init__(name)
         self._addresses = addresses
         self._namespaces = namespaces
@@ -81,7 +83,7 @@ class KernelHost(SocketNetwork):
         self._put = put
         self._claims = Claims()
         self._fragments = Fragments()
-        self.relays = Relays(lambda script: namespaces.nft(name, script), lambda: namespaces.set(name, FORWARDS))
+        self.relays = relays
         self._held: dict[Stream, tuple[str, bytes, Tcp]] = {}      # SYNs that wait for the node's answer
         self._admitted: set[Stream] = set()         # accepted by the node, handshake under way
         self._flushed: set[Stream] = set()
@@ -129,13 +131,19 @@ class KernelHost(SocketNetwork):
             self._pass_garbage(wire, packet)
             return
         parts = [packet]
-        if ip.is_fragment and self._claims.any:     # of a later fragment nobody can say whose it is
+        if ip.is_fragment and (self._claims.any or self.relays.any):    # of a later fragment nobody can say whose it is
             found = self._fragments.take(packet, ip, self.now)
             if found is None:
                 return
             packet, parts = found
             ip = packets.decode_ip(packet)
-        if self._claims.cover(ip) and not self.relays.cover(ip):
+        if self.relays.cover(ip):
+            if len(parts) > 1:
+                self._put(self.relays.pass_on(packet, ip))
+            else:
+                self._inject(wire, packet)
+            return
+        if self._claims.cover(ip):
             self._tell(PacketArrived(wire, packet))
             return
         segment = _segment(ip)
@@ -209,7 +217,7 @@ class KernelHost(SocketNetwork):
         wire, _, syn = self._held.pop(stream)
         answer = refusal(syn)
         if answer is not None:
-            self._put(wire, packets.encode_tcp(answer), why)
+            self._put(SendPacket(wire, packets.encode_tcp(answer), why))
 
     def _unlisten(self, local: Endpoint) -> None:
         for stream in [stream for stream in self._held if stream.local == local]:

@@ -49,8 +49,6 @@ _SYSCTLS = {
     "net/ipv6/conf/all/accept_ra": "0",
     "net/ipv6/conf/default/accept_ra": "0",
     "net/ipv6/conf/default/accept_dad": "0",
-    "net/ipv4/conf/all/send_redirects": "0",
-    "net/ipv4/conf/default/send_redirects": "0",
 }
 
 _libc = ctypes.CDLL(None, use_errno=True)

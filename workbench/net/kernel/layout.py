@@ -97,16 +97,25 @@ class Owners:
                 return self.of.get((wire, foot.next_hop))
         return None
 
+    def links(self, host: str) -> dict[str, str]:
+        """The names of a host's links, by wire."""
+        return {foot.wire: f"wb{index}" for index, foot in enumerate(
+            {foot.wire: foot for foot in self.hosts[host].feet}.values())}
+
+    def way(self, host: str, source: str, destination: str) -> tuple[str, str] | None:
+        """The link and the wire on which a packet leaves a host; None: nothing leads there."""
+        feet = sorted(_feet(self.hosts[host], destination), key=lambda foot: foot.address != source)
+        wire = next((foot.wire for foot in feet if (foot.wire, destination) in self.of), None)
+        if wire is None:
+            wire = next((foot.wire for foot in feet if foot.next_hop is not None), None)
+        return None if wire is None else (self.links(host)[wire], wire)
+
     def namespaces(self) -> tuple[Namespace, ...]:
         """One namespace a host, in the plan's order."""
-        hosts = list(self.hosts.values())
-        names = {(host.name, wire): f"wb{index}" for host in hosts for index, wire in enumerate(_wires(host))}
-        return tuple(self._namespace(number, host, names) for number, host in enumerate(hosts))
+        return tuple(self._namespace(number, host) for number, host in enumerate(self.hosts.values()))
 
-    def _links(self, number: int, host: Host, names: dict[tuple[str, str], str]) -> Iterator[Link]:
-        """A host's links; `names` are those of all hosts."""
-        for index, wire in enumerate(_wires(host)):
-            name = names[host.name, wire]
+    def _links(self, number: int, host: Host) -> Iterator[Link]:
+        for index, (wire, name) in enumerate(self.links(host.name).items()):
             if wire not in self.direct:
                 address = bytes((2, 0x77, 0x62, number >> 8, number & 255, index))
                 yield Link(name, f"w{number}-{index}", wire, address)
@@ -115,10 +124,11 @@ class Owners:
             place = list(self.hosts).index(other)
             address = bytes((2, 0x77, 0x62, 0xFF, min(number, place) & 255, max(number, place) & 255))
             first = number < place
-            yield Link(name, "", wire, address, (place, names[other, wire]) if first else None, first and self._tapped)
+            peer = (place, self.links(other)[wire]) if first else None
+            yield Link(name, "", wire, address, peer, first and self._tapped)
 
-    def _namespace(self, number: int, host: Host, every: dict[tuple[str, str], str]) -> Namespace:
-        links = tuple(self._links(number, host, every))
+    def _namespace(self, number: int, host: Host) -> Namespace:
+        links = tuple(self._links(number, host))
         names = {link.wire: link.name for link in links}
         lines = ["link set lo up"]
         for link in links:
@@ -158,11 +168,6 @@ class Owners:
             everything = "::/0" if version6 else "0.0.0.0/0"
             lines.append(f"route add {everything} dev {names[onward.wire]} src {source.address} quickack 1")
         return lines
-
-
-def _wires(host: Host) -> tuple[str, ...]:
-    """The wires that a host stands on."""
-    return tuple(dict.fromkeys(foot.wire for foot in host.feet))
 
 
 def _feet(host: Host, destination: str) -> list[Foot]:

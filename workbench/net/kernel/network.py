@@ -18,8 +18,7 @@ from contextlib import suppress
 
 from workbench.errors import LocalProtocolError, PeerError
 from workbench.net import packets
-from workbench.net.interface import Arrival, Capabilities, Plan, Tap
-from workbench.net.kernel import relays
+from workbench.net.interface import Arrival, Capabilities, Host, Plan, Tap
 from workbench.net.kernel.clock import RunClock
 from workbench.net.kernel.flows import Flows
 from workbench.net.kernel.fragments import cut
@@ -27,6 +26,7 @@ from workbench.net.kernel.host import KernelHost
 from workbench.net.kernel.layout import Owners
 from workbench.net.kernel.namespaces import Namespaces
 from workbench.net.kernel.reasons import Reasons
+from workbench.net.kernel.relays import RELAYED, Relays, why_not
 from workbench.net.kernel.wires import Wires
 from workbench.net.values import (
     Command,
@@ -45,7 +45,6 @@ _READ = selectors.EVENT_READ
 _ETHERNET = 14
 _LARGEST = 65_536 + _ETHERNET
 _FRAMES_A_TURN = 256
-_RELAYED = "relayed by the kernel"
 # Nothing has happened for so long (seconds): the kernel, which answers within the call that gives it a packet, has
 # nothing left to say. More than enough for a softirq that was put off.
 _QUIET = 0.05
@@ -77,7 +76,7 @@ class KernelNetwork:
         self._namespaces = Namespaces(spaces)
         self.capabilities = Capabilities(
             holds_syn=not owners.direct, packets=not owners.direct, splice=False,
-            relay=bool(spaces) and not relays.why_not(lambda script: self._namespaces.nft(spaces[0].host, script)))
+            relay=bool(spaces) and not why_not(lambda script: self._namespaces.nft(spaces[0].host, script)))
         self._arrivals: deque[Arrival] = deque()
         links = {(space.host, link.wire): link.address for space in spaces for link in space.links if link.end}
         ends = self._namespaces.ends
@@ -93,7 +92,7 @@ class KernelNetwork:
         self._hosts: dict[str, KernelHost] = {}
         self._selector = selectors.DefaultSelector()
         for host in plan.hosts:
-            self._add(host.name, {foot.address: foot.wire in owners.direct for foot in host.feet})
+            self._add(host, owners)
         for place, end in ends.items():
             end.setblocking(False)
             self._selector.register(end, _READ, place)
@@ -103,11 +102,15 @@ class KernelNetwork:
         self._closed = False
         self._cut = 0
 
-    def _add(self, name: str, addresses: dict[str, bool]) -> None:
+    def _add(self, added: Host, owners: Owners) -> None:
+        name = added.name
+        relays = Relays(lambda script: self._namespaces.nft(name, script), list(owners.links(name).values()),
+                        lambda local, remote: owners.way(name, local, remote))
         host = self._hosts[name] = KernelHost(
-            name, addresses, self._namespaces, lambda: self.now, self._arrivals.append,
+            name, {foot.address: foot.wire in owners.direct for foot in added.feet}, self._namespaces,
+            lambda: self.now, self._arrivals.append,
             lambda wire, packet: self._wires.inject(name, wire, packet),
-            lambda wire, packet, why: self._put(name, wire, packet, why))
+            lambda order: self._send(name, order), relays)
         self._selector.register(host, _READ, host)
 
     @property
@@ -242,7 +245,7 @@ class KernelNetwork:
         try:
             ip = packets.decode_ip(packet)
             if why is None and self._hosts[host].relays.passed(ip):
-                why = _RELAYED
+                why = RELAYED
             if ip.protocol == packets.TCP:
                 segment = packets.decode_tcp(ip)
                 self._flows.saw(segment, time.monotonic())
