@@ -20,12 +20,14 @@ LogFile = Annotated[str, typer.Option("--log", metavar="FILE|-", show_default=Fa
 Capture = Annotated[Path | None, typer.Option("--capture", metavar="FILE", help="Write its packets, as pcapng.")]
 Size = Annotated[int, typer.Option(
     "--capture-size", min=1, max=1 << 20, metavar="MB", help="Megabytes that the capture may have.")]
+Metrics = Annotated[str, typer.Option("--metrics", metavar="PLACE", show_default=False, help=(
+    "Serve figures for Prometheus at PORT (on 127.0.0.1), ADDRESS:PORT, or the path of a Unix socket."))]
 KeyLog = Annotated[bool, typer.Option("--keylog", help="Put TLS secrets into the capture, to decrypt it with.")]
 
 
 def agw(
     config: Config, every: Every = False, log: LogFile = "", capture: Capture = None, size: Size = 1000,
-    keylog: KeyLog = False,
+    keylog: KeyLog = False, metrics: Metrics = "",
 ) -> None:
     """An IMS-AGW on this host, until Ctrl-C: H.248 with one controller, connections on its own addresses.
 
@@ -35,11 +37,12 @@ def agw(
     from workbench.lab.settings.agw import agw, plan
 
     serve(Role(lambda source, epoch, splices, keys: agw(config, source, epoch, splices=splices, log_keys=keys),
-               lambda: plan(config)), _options(every, log, capture, size, keylog))
+               lambda: plan(config)), _options(every, log, capture, size, keylog, metrics))
 
 
 def alg(
     config: Config, every: Every = False, log: LogFile = "", capture: Capture = None, size: Size = 1000,
+    metrics: Metrics = "",
 ) -> None:
     """An IMS-ALG (P-CSCF) on this host, until Ctrl-C: SIP over UDP on both sides, H.248 with one gateway.
 
@@ -49,12 +52,12 @@ def alg(
     from workbench.lab.settings.alg import alg, plan
 
     serve(Role(lambda source, epoch, *_: alg(config, source, epoch), lambda: plan(config)),
-          _options(every, log, capture, size))
+          _options(every, log, capture, size, metrics=metrics))
 
 
 def ue(
     config: Config, every: Every = False, log: LogFile = "", capture: Capture = None, size: Size = 1000,
-    keylog: KeyLog = False,
+    keylog: KeyLog = False, metrics: Metrics = "",
 ) -> None:
     """A UE on this host: does what the script in FILE says, or what is typed, and takes calls by itself.
 
@@ -66,7 +69,7 @@ def ue(
 
     told = script(config)
     role = Role(lambda source, epoch, *_: ue(config, source, epoch), lambda: plan(config))
-    failed = phone(role, _options(every, log, capture, size, keylog), told, None if told else sys.stdin)
+    failed = phone(role, _options(every, log, capture, size, keylog, metrics), told, None if told else sys.stdin)
     for what in failed:
         print(f"workbench: {visible(what)}", file=sys.stderr)  # noqa: T201 - this is the command line
     raise typer.Exit(1 if failed else 0)
@@ -74,6 +77,7 @@ def ue(
 
 def nat(
     config: Config, every: Every = False, log: LogFile = "", capture: Capture = None, size: Size = 1000,
+    metrics: Metrics = "",
 ) -> None:
     """A NAT on this host (Linux, root), until Ctrl-C: between the hosts of a prefix and everything else.
 
@@ -86,10 +90,12 @@ def nat(
     told = device(config)
     role = Role(lambda source, epoch, *_: nat(config, source, epoch), lambda: plan(config),
                 lambda name: TunNetwork(name, told))
-    serve(role, _options(every, log, capture, size))
+    serve(role, _options(every, log, capture, size, metrics=metrics))
 
 
-def _options(every: bool, log: str, capture: Path | None, size: int, keylog: bool = False) -> Options:
+def _options(
+    every: bool, log: str, capture: Path | None, size: int, keylog: bool = False, metrics: str = "",
+) -> Options:
     from workbench.lab.watching import Options
 
-    return Options(every, log, capture, size * 1_000_000, keylog)
+    return Options(every, log, capture, size * 1_000_000, keylog, metrics)

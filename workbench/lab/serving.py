@@ -9,16 +9,18 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from types import FrameType, TracebackType
-from typing import Protocol, TextIO
+from typing import TextIO
 
 import msgspec
 
 from workbench.errors import SettingsError
 from workbench.lab.alone import Alone
+from workbench.lab.metrics import Meters
+from workbench.lab.metrics_server import Server
 from workbench.lab.recording import Plan
 from workbench.lab.spoken import Quit, read_order
 from workbench.lab.watching import Options, Watching
-from workbench.net.interface import Network
+from workbench.net.interface import LocalNetwork
 from workbench.net.sockets import SocketNetwork
 from workbench.net.values import Note
 from workbench.nodes.node import Node
@@ -27,32 +29,28 @@ from workbench.security.source import Source
 _MOST_LINE = 70_000
 
 
-class Host(Network, Protocol):
-    """This host's network for one node: a clock, and a wait that can be ended."""
-
-    @property
-    def now(self) -> float:
-        """Seconds since it was made."""
-
-    def interrupt(self) -> None:
-        """End a `wait` that is under way; from a signal handler or another thread."""
-
-
 class Stopping:
-    """While this is entered, SIGINT and SIGTERM let a node stop; the second one ends it at once.
+    """While this is entered, SIGINT and SIGTERM let a node stop, a second one at once; SIGUSR1 asks for its figures.
+
+    Args:
+        report: gives the figures; is called by the node's loop.
 
     Raises:
         KeyboardInterrupt: the second one.
     """
 
-    def __init__(self, alone: Alone, network: Host) -> None:
+    def __init__(self, alone: Alone, network: LocalNetwork, report: Callable[[], None]) -> None:
         self.told = False
+        self._report = report
         self._alone = alone
         self._network = network
         self._before: list[tuple[int, object]] = []
 
     def __enter__(self) -> Stopping:
-        self._before = [(number, signal.signal(number, self._stop)) for number in (signal.SIGINT, signal.SIGTERM)]
+        handlers = [(signal.SIGINT, self._stop), (signal.SIGTERM, self._stop)]
+        if hasattr(signal, "SIGUSR1"):
+            handlers.append((signal.SIGUSR1, self._ask))
+        self._before = [(number, signal.signal(number, handler)) for number, handler in handlers]
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
@@ -65,6 +63,10 @@ class Stopping:
             raise KeyboardInterrupt
         self.told = True
         self._alone.stop()
+        self._network.interrupt()
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        self._alone.say(self._report)
         self._network.interrupt()
 
 
@@ -80,7 +82,7 @@ class Role(msgspec.Struct, frozen=True):
 
     make: Callable[[Source, float, bool, bool], Node]
     plan: Callable[[], Plan]
-    network: Callable[[str], Host] = SocketNetwork
+    network: Callable[[str], LocalNetwork] = SocketNetwork
 
 
 def serve(role: Role, options: Options) -> None:
@@ -136,6 +138,9 @@ class Serving:
             self.watching.locate = getattr(node, "place_of", None)
             self.alone = Alone(node, self.host, self.watching, script, self.watching.kinds)
             self._closing.callback(self._close_watching)
+            self.meters = Meters(self.alone, self.host, self.watching)
+            if options.metrics:
+                self._closing.callback(Server(options.metrics, self.meters.ask).close)
             self._closing = self._closing.pop_all()
 
     def run(self, done: Callable[[], bool] | None = None) -> None:
@@ -149,7 +154,7 @@ class Serving:
         # What is there by now stays to the end: Python need not look through it again and again for what does not.
         gc.freeze()
         try:
-            with Stopping(self.alone, self.host):
+            with Stopping(self.alone, self.host, self.meters.write):
                 self.alone.run(self._clock, done=done)
                 self.alone.leave(self._clock)
         finally:
@@ -169,7 +174,7 @@ class Serving:
         self.watching.close(self.alone.now, self.alone.node.name)
 
 
-def _listen(typed: TextIO, alone: Alone, host: Host) -> None:
+def _listen(typed: TextIO, alone: Alone, host: LocalNetwork) -> None:
     """Pass on what is typed, line by line: in a thread, since no wait is for sockets and terminals on every system."""
     spoken = False
     while line := typed.readline(_MOST_LINE):

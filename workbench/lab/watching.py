@@ -25,7 +25,7 @@ class Options(msgspec.Struct, frozen=True):
         capture: a file for packets.
         size: octets that it may have.
         keylog: TLS secrets go into it.
-        metrics: where figures are served; see `lab.metrics`.
+        metrics: where figures are served; see `lab.metrics_server`.
     """
 
     every: bool = False
@@ -79,6 +79,11 @@ class Watching:
         """Show an entry to all."""
         for watch in self._watches:
             watch(entry)
+
+    def write(self, now: float, node: str, event: str, fields: dict[str, Any]) -> None:
+        """A line in JSON, into the log, or on standard output where there is none."""
+        log = self.log or Log("-", self.epoch)
+        log.write(now, node, event, fields)
 
     def say(self, now: float, node: str, text: str) -> None:
         """A remark of the process itself."""

@@ -101,3 +101,14 @@ class Network(Protocol):
 
     def close(self) -> None:
         """Give back whatever the network holds outside this process."""
+
+
+class LocalNetwork(Network, Protocol):
+    """This host's network for one node: time is the wall clock's, and a wait can be ended."""
+
+    @property
+    def now(self) -> float:
+        """Seconds since it was made."""
+
+    def interrupt(self) -> None:
+        """End a `wait` that is under way; from a signal handler or another thread."""

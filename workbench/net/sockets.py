@@ -16,7 +16,7 @@ import selectors
 import socket
 import struct
 import time
-from collections import deque
+from collections import Counter, deque
 from contextlib import suppress
 from functools import lru_cache
 
@@ -239,6 +239,13 @@ class SocketNetwork:
         self._selector.close()
         self._interrupted.close()
         self._interrupts.close()
+
+    def figures(self) -> dict[str, dict[str, float]]:
+        """How many sockets do what now."""
+        states = Counter("open" if state == "ended" else state for state in map(_state, self._streams.values()))
+        return {"sockets": {
+            "opening": states["opening"], "offered": states["offered"], "open": states["open"],
+            "listening": len(self._listening), "datagrams": len(self._bound)}}
 
     # The loop's turn
 

@@ -112,6 +112,11 @@ class ImsAlg:
         """The first timer of SIP, H.248 or a procedure."""
         return earliest([self._engine.next_wakeup(), self._procedures.next_wakeup(), self._sip.next_wakeup()])
 
+    def figures(self) -> dict[str, dict[str, float]]:
+        """Figures by name, for those who run it."""
+        return {"calls": {"": len(self._calls)}, "registrations": {"": len(self._edge.registrations)},
+                "registered": {"": int(self._engine.in_service)}}
+
     # What SIP asks for
 
     def _obey(self, side: str, key: str, request: sip.Request, source: sip.Address) -> Steps:

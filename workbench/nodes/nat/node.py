@@ -105,6 +105,10 @@ class Nat:
         """When the oldest unsolicited SYN is answered. Bindings are looked at when packets come."""
         return next(iter(self._held.values()))[0] if self._held else None
 
+    def figures(self) -> dict[str, dict[str, float]]:
+        """Figures by name, for those who run it."""
+        return {"nat_sessions": {"": len(self._bindings)}, "nat_held": {"": len(self._held)}}
+
     def _translate(self, happened: PacketArrived, now: float) -> list[Command]:
         ip = packets.decode_ip(happened.packet)
         if ip.ttl <= 1:
