@@ -10,10 +10,13 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from workbench import scenarios
 from workbench.errors import ScenarioError
+from workbench.lab.topology import Topology
 from workbench.net.kernel.namespaces import why_not
+from workbench.scenarios import tcp_edge
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=f"no kernel network here: {why_not()}")
 
@@ -75,6 +78,33 @@ def test_frames_carry_the_same_comments(both):
     virtual, kernel = ({message.comment for message in run.report.messages} for run in both)
     relayed = {comment for comment in virtual if comment.startswith("relayed from ")}
     assert virtual - kernel <= (relayed if "relayed by the kernel" in kernel else set())
+
+
+def behind(strict: bool):
+    """A UE behind a NAT of this kind, in merge mode at both sides."""
+    scenario = scenarios.get("tcp-merge-both-behind-nat")
+    nodes = [structs.replace(node, behind=tcp_edge.nat_of(node.name, core=node.name == "UE B", strict=strict))
+             if getattr(node, "behind", None) is not None else node for node in scenario.topology.nodes]
+    return structs.replace(scenario, topology=Topology(scenario.topology.wires, tuple(nodes)))
+
+
+@pytest.mark.parametrize("strict", [False, True], ids=["ports preserved", "random ports"])
+def test_the_kernels_nat_is_as_good_as_ours(strict, tmp_path):
+    """With NATs by Linux the same messages pass as with ours, and the same is seen."""
+    scenario = behind(strict)
+    own = structs.replace(scenario, topology=scenario.topology.translated("kernel"))
+    runs = [one.run("kernel", seed=1, out=tmp_path / name) for one, name in ((scenario, "ours"), (own, "kernel"))]
+    assert [[(v.name, v.reason) for v in run.verdicts if v.verdict != "pass"] for run in runs] == [[], []]
+    assert messages(runs[0], by_direction=False) == messages(runs[1], by_direction=False)
+    assert [bool(run.trace.of("NAT of UE A")) for run in runs] == [True, False]
+
+
+def test_a_kernels_nat_needs_a_kernel(tmp_path):
+    """On the virtual network it is refused, with what would be right."""
+    scenario = behind(False)
+    own = structs.replace(scenario, topology=scenario.topology.translated("kernel"))
+    with pytest.raises(ScenarioError, match='network \'virtual\' has no NATs of its own here: by="node"'):
+        own.run("virtual", out=tmp_path)
 
 
 def test_differences_are_documented():

@@ -85,6 +85,9 @@ class LiveRun:
         self._keys: dict[str, None] = {}
         self._network = _network(network, self._topology.plan(), seed, self._tap)
         has = self._network.capabilities
+        if not has.translates and any(host.translates for host in self._topology.plan().hosts):
+            self._network.close()
+            raise ScenarioError(f"network {network!r} has no NATs of its own here: by=\"node\" is for every network")
         # In virtual time nothing is won by passing payload below a node, and its traces stay comparable.
         below = network != "virtual"
         self._nodes: dict[str, Node] = build(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from workbench.errors import ScenarioError
-from workbench.net.interface import Foot, Host, Plan, Wire
+from workbench.net.interface import Foot, Host, Plan, Translation, Wire
 from workbench.net.values import Endpoint
 from workbench.nodes.nat import TCP_SECONDS, TRANSITORY_SECONDS, UDP_SECONDS, Behaviour
 
@@ -34,6 +34,9 @@ class Behind(msgspec.Struct, frozen=True):
         hairpins: two UEs behind it reach each other by their outside endpoints.
         unsolicited: what a SYN that it does not let in gets: nothing, RST at once, or ICMP after six seconds.
         udp_seconds, tcp_seconds, transitory_seconds: how long a binding lives unused.
+        by: our NAT (`node`, on every network), or the one that a kernel network's Linux has (`kernel`). Linux filters
+            by address and port, drops what is unsolicited, does not hairpin, and maps in one of two ways: as if
+            endpoint-independent, ports preserved; or by address and port, no port preserved. Lifetimes are its own.
     """
 
     name: str
@@ -49,6 +52,24 @@ class Behind(msgspec.Struct, frozen=True):
     udp_seconds: float = UDP_SECONDS
     tcp_seconds: float = TCP_SECONDS
     transitory_seconds: float = TRANSITORY_SECONDS
+    by: Literal["node", "kernel"] = "node"
+
+    def translation(self, outside: str) -> Translation | None:
+        """What a network has to do for it, on that outside wire; None: it is a node of ours.
+
+        Raises:
+            ScenarioError: Linux has no such NAT.
+        """
+        if self.by == "node":
+            return None
+        strict = not self.preserves_ports
+        mapping = Behaviour.ADDRESS_AND_PORT_DEPENDENT if strict else Behaviour.ENDPOINT_INDEPENDENT
+        wanted = (self.mapping, self.filtering, self.overloads, self.hairpins, self.unsolicited)
+        if wanted != (mapping, Behaviour.ADDRESS_AND_PORT_DEPENDENT, False, False, "drop"):
+            raise ScenarioError(
+                f"{self.name} can't be by=\"kernel\": Linux filters by address and port, drops what is unsolicited, "
+                "does not hairpin, and maps endpoint-independent, ports preserved, or by address and port without")
+        return Translation(self.wire, outside, random_ports=strict)
 
 
 class Ue(msgspec.Struct, frozen=True):
@@ -237,8 +258,14 @@ class Topology(msgspec.Struct, frozen=True):
         """With every wire replaced by one of these qualities (`loss`, `reorder`, `duplicate`, `jitter`, `delay`)."""
         return Topology(tuple(msgspec.structs.replace(wire, **impairments) for wire in self.wires), self.nodes)
 
+    def translated(self, by: Literal["node", "kernel"]) -> Topology:
+        """With every NAT as a node of ours, or as the kernel network's own (see `Behind`)."""
+        return Topology(self.wires, tuple(
+            msgspec.structs.replace(node, behind=msgspec.structs.replace(node.behind, by=by))
+            if isinstance(node, Ue | Puncher) and node.behind is not None else node for node in self.nodes))
+
     def plan(self) -> Plan:
-        """Hosts and wires for a network."""
+        """Hosts and wires for a network. Raises ScenarioError: a NAT is wanted that no kernel has."""
         hosts: list[Host] = []
         wires = list(self.wires)
         for node in self.nodes:
@@ -249,7 +276,8 @@ class Topology(msgspec.Struct, frozen=True):
                     like = next((w for w in self.wires if w.name == node.wire), Wire(node.wire))
                     wires.insert(0, msgspec.structs.replace(like, name=nat.wire))
                     hosts.append(Host(node.name, (Foot(nat.wire, nat.address, next_hop=nat.inside),)))
-                    hosts.append(Host(nat.name, (Foot(nat.wire, nat.inside), Foot(node.wire, node.address))))
+                    hosts.append(Host(nat.name, (Foot(nat.wire, nat.inside), Foot(node.wire, node.address)),
+                                      nat.translation(node.wire)))
                 case Alg():
                     hosts.append(Host(node.name, (
                         Foot(node.access_wire, node.access.host), Foot(node.control_wire, node.control.host),
@@ -287,7 +315,7 @@ def build(topology: Topology, seed: int, epoch: float, *, packets: bool = True, 
     nodes: dict[str, Node] = {}
     for node in topology.nodes:
         source = Source(seed, node.name)
-        if isinstance(node, Ue | Puncher) and node.behind is not None:
+        if isinstance(node, Ue | Puncher) and node.behind is not None and node.behind.by == "node":
             nodes[node.behind.name] = _nat(node.behind, node.wire, node.address, seed)
         match node:
             case Ue():

@@ -46,11 +46,25 @@ class Foot(msgspec.Struct, frozen=True):
     next_hop: str | None = None
 
 
+class Translation(msgspec.Struct, frozen=True):
+    """A host is a NAT by what its network has of its own (a kernel's), without a node.
+
+    Args:
+        inside, outside: wires that it stands on.
+        random_ports: each session gets an outside port by chance; otherwise inside ports are kept where they can be.
+    """
+
+    inside: str
+    outside: str
+    random_ports: bool = False
+
+
 class Host(msgspec.Struct, frozen=True):
-    """A machine with one or more feet; a node of the same name lives on it."""
+    """A machine with one or more feet; a node of the same name lives on it, unless the network makes it a NAT."""
 
     name: str
     feet: tuple[Foot, ...]
+    translates: Translation | None = None
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -68,12 +82,14 @@ class Capabilities(msgspec.Struct, frozen=True):
         packets: it has `ClaimPackets` and `SendPacket`.
         splice: it has `Splice`: octets of two streams are copied below the node.
         relay: it has `Relay`: packets of two endpoints are passed on below the node.
+        translates: it has NATs of its own (`Host.translates`).
     """
 
     holds_syn: bool
     packets: bool
     splice: bool
     relay: bool = False
+    translates: bool = False
 
 
 class Arrival(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ A plan with a direct wire is another matter: what passes there nobody sees, so t
 from __future__ import annotations
 
 import selectors
+import shutil
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ from workbench.net.kernel.layout import Owners
 from workbench.net.kernel.namespaces import Namespaces
 from workbench.net.kernel.reasons import Reasons
 from workbench.net.kernel.relays import RELAYED, Relays, why_not
+from workbench.net.kernel.translation import translate
 from workbench.net.kernel.wires import Wires
 from workbench.net.values import (
     Command,
@@ -76,7 +78,8 @@ class KernelNetwork:
         self._namespaces = Namespaces(spaces)
         self.capabilities = Capabilities(
             holds_syn=not owners.direct, packets=not owners.direct, splice=False,
-            relay=bool(spaces) and not why_not(lambda script: self._namespaces.nft(spaces[0].host, script)))
+            relay=bool(spaces) and not why_not(lambda script: self._namespaces.nft(spaces[0].host, script)),
+            translates=shutil.which("nft") is not None)
         self._arrivals: deque[Arrival] = deque()
         links = {(space.host, link.wire): link.address for space in spaces for link in space.links if link.end}
         ends = self._namespaces.ends
@@ -93,6 +96,8 @@ class KernelNetwork:
         self._selector = selectors.DefaultSelector()
         for host in plan.hosts:
             self._add(host, owners)
+            if host.translates is not None:
+                translate(host, owners.links(host.name), self._namespaces)
         for place, end in ends.items():
             end.setblocking(False)
             self._selector.register(end, _READ, place)
