@@ -655,6 +655,39 @@ def test_a_service_change_that_does_not_fit_the_state():
     assert codes == [505, 501, 472] and alg.state(MID) == "unknown"
 
 
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_a_controller_that_was_started_again_finds_its_gateway(version):
+    """It asks; a gateway that obeys it answers, is registered from then on, in its version, and is to be audited."""
+    alg = Supervision(mid(FIRST), versions=(1, 3))
+    (asked,) = alg.look_for(GATEWAY, 0.0)
+    request = decode(asked.octets, "pretty")
+    assert asked.to == GATEWAY and request.version == 1 and alg.gateways == ()
+    reply = m.Reply(request.body[0].id, (m.ActionReply(m.NULL, (m.CommandReply(m.Kind.AUDIT_VALUE, (m.ROOT,)),)),))
+    events = alg.receive_data(encode(m.Message(version, MID, (reply,)), "pretty"), GATEWAY, 1.0)
+    assert [event.meaning for event in events if isinstance(event, Changed)] == [Meaning.TAKEN_OVER]
+    assert alg.gateways[0].mid == MID and alg.transactions(MID).version == version
+    assert alg.look_for(GATEWAY, 2.0) == []
+
+
+def test_a_gateway_that_is_looked_for_registers_by_itself():
+    """One that obeys nobody refuses with 505; whether it is there or not, its registration is taken as ever."""
+    alg = Supervision(mid(FIRST), max_gateways=1)
+    (asked,) = alg.look_for(GATEWAY, 0.0)
+    number = decode(asked.octets, "pretty").body[0].id
+    refusal = m.Reply(number, error=m.ErrorDescriptor(505, "not yet"))
+    assert alg.receive_data(encode(m.Message(2, MID, (refusal,)), "pretty"), GATEWAY, 1.0) == []
+    assert alg.gateways == ()
+    events = alg.receive_data(Association(MID, [FIRST]).start(0.0)[0].octets, GATEWAY, 2.0)
+    assert [event.meaning for event in events if isinstance(event, Changed)] == [Meaning.BEGUN]
+    silent = Supervision(mid(FIRST), max_gateways=1)
+    silent.look_for(GATEWAY, 0.0)
+    while (moment := silent.next_wakeup()) is not None:
+        silent.wake(moment)
+    assert silent.gateways == ()
+    assert silent.receive_data(Association(MID, [FIRST]).start(0.0)[0].octets, GATEWAY, 99.0)
+    assert len(silent.gateways) == 1
+
+
 # Hostile peers
 
 def test_many_gateways_that_never_were():

@@ -68,7 +68,7 @@ def alg(path: Path, source: Source, epoch: float) -> Node:
         source=source, coding=told.coding, tcp=Tcp(told.tcp),
         modifies_setup=told.modifies_setup, narrows=told.narrows, starts_tcp=StartsTcp(told.starts_tcp),
         msrp=Msrp(told.msrp), plain_answer=PlainAnswer(told.plain_answer), guards_e2e=told.guards_e2e,
-        transport=told.transport, first_id=source.number(1, 0x7FFFFFFF))
+        transport=told.transport, first_id=source.number(1, 0x7FFFFFFF), looks=True)
 
 
 def plan(path: Path) -> Plan:

@@ -107,6 +107,7 @@ class Association:
         first_id: id of our first request.
         profiles: `name/version` of the profiles that are accepted (error 459 for others); empty: any.
         supervision: after this many seconds of silence the gateway is asked whether it lives; None: never.
+        looks: at the start a gateway is looked for that obeyed us before (UDP; over TCP it comes back by itself).
     """
 
     def __init__(
@@ -119,8 +120,10 @@ class Association:
         first_id: int = 1001,
         profiles: Sequence[str] = (),
         supervision: float | None = None,
+        looks: bool = False,
     ) -> None:
         self.control = control
+        self._looks = looks and transport == "udp"
         self.book = Book()
         self._only = gateway
         self._transport = transport
@@ -189,7 +192,7 @@ class Association:
         """Take a happening; what it means."""
         match happened:
             case Started():
-                return [Carry(Listen(self.control) if self._transport == "tcp" else BindDatagrams(self.control))]
+                return self._started(now)
             case DatagramReceived(remote=remote, data=data):
                 if self._only is not None and remote != self._only:
                     return [Carry(Drop(happened, "not from our gateway"))]
@@ -210,6 +213,14 @@ class Association:
         return self._meant(self._supervision.wake(now), now)
 
     # Transport
+
+    def _started(self, now: float) -> list[Event]:
+        if self._transport == "tcp":
+            return [Carry(Listen(self.control))]
+        found = []
+        if self._looks and self._only is not None:
+            found = self._supervision.look_for((self._only.host, self._only.port), now)
+        return [Carry(BindDatagrams(self.control)), *self._meant(found, now)]
 
     def _offered(self, happened: StreamOffered, stream: Stream, now: float) -> list[Event]:
         if self._only is not None and stream.remote.host != self._only.host:

@@ -49,6 +49,7 @@ class ImsAlg:
         coding: of H.248: text with long (`pretty`) or short (`compact`) tokens, or `binary`.
         transport: of H.248: `udp`, or `tcp`, where the gateway opens the connection.
         first_id: id of the first H.248 request; after a restart within LONG-TIMER it has to be another one.
+        looks: it was started again, perhaps: it asks whether the gateway obeys it already, and has contexts of nobody.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class ImsAlg:
         coding: Coding = "pretty",
         transport: Transport = "udp",
         first_id: int = 1001,
+        looks: bool = False,
     ) -> None:
         self.name = name
         self._procedures = Procedures()
@@ -79,8 +81,8 @@ class ImsAlg:
         locals_ = {ACCESS: access, CORE: core}
         self._sip = Signalling(locals_, source, self._procedures, self._calls, self._obey)
         self._engine = Engine(
-            Association(control, gateway, coding=coding, transport=transport, first_id=first_id), self._procedures,
-            self._told)
+            Association(control, gateway, coding=coding, transport=transport, first_id=first_id, looks=looks),
+            self._procedures, self._told)
         # In binary, names of terminations are octets of the gateway's own choice; the realm says which side it is.
         orders = Orders(
             self._engine, {side: local.version for side, local in locals_.items()}, named=coding != "binary")

@@ -34,10 +34,11 @@ from workbench.protocols.h248.message import (
     ErrorDescriptor,
     Kind,
     Method,
+    Reply,
     Services,
 )
 from workbench.protocols.h248.service_change import Profile
-from workbench.protocols.h248.transport import DEFAULT_PORTS, address_of
+from workbench.protocols.h248.transport import DEFAULT_PORTS, address_of, mid_of
 
 
 class State(StrEnum):
@@ -66,6 +67,7 @@ class Stimulus(StrEnum):
     WENT = "the gateway takes the order"
     REFUSED_TO_GO = "the gateway refuses the order"
     LOST = "no answer, or the connection broke"
+    FOUND = "a gateway that we asked obeys us already"
 
 
 class Meaning(StrEnum):
@@ -73,7 +75,7 @@ class Meaning(StrEnum):
 
     BEGUN = "a new gateway, or one that begins anew: it has no contexts"
     BACK = "the gateway is back with its contexts: audit them"
-    TAKEN_OVER = "the gateway comes from another controller with contexts unknown here: audit them"
+    TAKEN_OVER = "the gateway comes with contexts unknown here: audit them"
     CHANGED = "the gateway has other packages or capabilities than before"
     LEAVING = "the gateway goes out of service after a delay"
     STAYS = "the gateway stays in service after all"
@@ -95,6 +97,8 @@ def _registrations() -> dict[tuple[State, Stimulus], tuple[State, Meaning]]:
 
 TRANSITIONS: Mapping[tuple[State, Stimulus], tuple[State, Meaning]] = {
     **_registrations(),
+
+    (_S.UNKNOWN, _X.FOUND): (_S.REGISTERED, _M.TAKEN_OVER),
 
     (_S.REGISTERED, _X.CHANGED): (_S.REGISTERED, _M.CHANGED),
     (_S.REGISTERED, _X.CANCELLED): (_S.REGISTERED, _M.NOTHING),
@@ -295,6 +299,21 @@ class Supervision:
         """
         return self._known(mid).transactions
 
+    def look_for(self, address: Address, now: float) -> list[Event]:
+        """Ask whether a gateway is there that obeyed us before we were started, and still does.
+
+        One that obeys nobody refuses (505), and registers by itself. (H.248.1 §11.5 leaves open how a controller
+        that has lost its state finds its gateways; over TCP the broken connection brings them back.)
+        """
+        if address in self._sources or len(self._peers) >= self._max_gateways:
+            return []
+        mid = mid_of(*address)
+        # In the oldest version: every gateway reads it, and the reply says which one was agreed on.
+        transactions = Transactions(self.mid, version=self._oldest, first_id=self._first_id, **self._settings)
+        peer = self._peers[mid.lower()] = self._sources[address] = _Peer(Gateway(mid, address), transactions, heard=now)
+        peer.audit, sent = transactions.request((_SUPERVISION,), now)
+        return self._sent(peer, sent, "is there a gateway that obeys us already? [H.248.1 §11.5]")
+
     # --- what the network tells ---
 
     def receive_data(self, data: bytes, source: Address, now: float) -> list[Event]:
@@ -305,6 +324,8 @@ class Supervision:
             if peer is None:
                 return []
         peer.heard = now
+        if peer.state is State.UNKNOWN and peer.audit is not None:
+            self._learn_version(peer, data)
         return self._heard(peer, peer.transactions.receive_data(data, now, source), source, now)
 
     def disconnected(self, source: Address, why: str) -> list[Event]:
@@ -341,8 +362,9 @@ class Supervision:
                     heard += self._sent(peer, [event])
                 case machine.RequestReceived():
                     heard += self._requested(peer, event, source, now)
-                case machine.ReplyReceived(id=number) if number == peer.audit:
+                case machine.ReplyReceived(id=number, reply=reply) if number == peer.audit:
                     peer.audit = None
+                    heard += [] if _refused(reply) else self._step(peer, Stimulus.FOUND)
                 case machine.ReplyReceived(id=number, reply=reply) if number == peer.order:
                     peer.order = None
                     error = service_change.error_of(reply)
@@ -451,6 +473,18 @@ class Supervision:
 
     # --- gateways ---
 
+    def _learn_version(self, peer: _Peer, data: bytes) -> None:
+        """Of a gateway that we look for: the version, and the name, that its messages have."""
+        try:
+            message = self._codec.decode(data)
+        except PeerError:
+            return
+        version = min(max(message.version, self._oldest), self._newest)
+        peer.transactions.version = version
+        self._peers.pop(peer.gateway.mid.lower(), None)
+        self._peers[message.mid.lower()] = peer
+        peer.gateway = Gateway(message.mid, peer.gateway.address, version)
+
     def _step(self, peer: _Peer, stimulus: Stimulus, reason: str = "", delay: int = 0) -> list[Event]:
         found = TRANSITIONS.get((peer.state, stimulus))
         if found is None:
@@ -512,6 +546,11 @@ class Supervision:
         if peer.state not in _HERE:
             raise LocalProtocolError(f"{mid} is {peer.state}")
         return peer
+
+
+def _refused(reply: Reply) -> bool:
+    errors = (action.error or next((one.error for one in action.commands), None) for action in reply.actions)
+    return reply.error is not None or any(error is not None for error in errors)
 
 
 def _stimulus(services: Services) -> Stimulus | None:
