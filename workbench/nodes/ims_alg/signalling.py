@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
+from workbench.errors import PeerError
 from workbench.net.values import Command, Endpoint, Note, SendDatagram
-from workbench.nodes.ims_alg.calls import Call, Calls, Leg, Rejected
+from workbench.nodes.ims_alg.calls import ACCESS, Call, Calls, Leg, Rejected
 from workbench.nodes.procedure import Await, Procedures, Steps, earliest
 from workbench.protocols import sip
 from workbench.security.source import Source
@@ -96,7 +98,7 @@ class Signalling:
             request = sip.invite_onwards(received, uri=uri, contact=contact, token=self.token, body=body)
         else:
             leg.dialog, request = leg.dialog.request("INVITE", contact=contact, body=body)
-        key, events = self._sides[leg.side].request(request, leg.target, self.now)
+        key, events = self._sides[leg.side].request(request, next_hop(leg), self.now)
         yield from self._did(leg.side, events, why)
         return request, key
 
@@ -121,14 +123,15 @@ class Signalling:
         if leg.dialog is None or not leg.owes_ack:
             return
         leg.owes_ack = False
-        yield from self._did(leg.side, self._sides[leg.side].ack(leg.dialog.ack(), leg.target, self.now), why)
+        yield from self._did(leg.side, self._sides[leg.side].ack(leg.dialog.ack(), next_hop(leg), self.now), why)
 
     def bye(self, leg: Leg, why: str) -> Steps:
         """End a half, if it has a dialog. A 2xx is acknowledged first (RFC 3261 §13.2.2.4)."""
         yield from self.ack(leg, "a 2xx is acknowledged")
+        to = next_hop(leg)
         dialog = self._calls.end(leg, self.now)
         if dialog is not None:
-            _, events = self._sides[leg.side].request(dialog.request("BYE")[1], leg.target, self.now)
+            _, events = self._sides[leg.side].request(dialog.request("BYE")[1], to, self.now)
             yield from self._did(leg.side, events, why)
 
     def matching_invite(self, side: str, cancel: sip.Request) -> str | None:
@@ -154,3 +157,19 @@ class Signalling:
                 case sip.PeerViolation(error=error):
                     commands.append(Note(f"SIP: {error}"))
         return commands
+
+
+def next_hop(leg: Leg) -> sip.Address:
+    """Where a request of this half goes.
+
+    To a UE along the way that its own requests came, which holds behind a NAT too (TS 24.229 §5.2.7.2). In the core a
+    dialog says it: the first hop of its route set, or the peer's Contact (RFC 3261 §8.1.2); a name, which would have to
+    be looked up, leaves it at the hop of the first INVITE.
+    """
+    if leg.side == ACCESS or leg.dialog is None:
+        return leg.target
+    try:
+        uri = sip.Uri.decode(leg.dialog.next_hop)
+        return (str(ipaddress.ip_address(uri.address)), uri.port or 5060)
+    except (PeerError, ValueError):
+        return leg.target

@@ -75,6 +75,11 @@ class Dialog(msgspec.Struct, frozen=True):
         """The peer's tag."""
         return tag_of(self.remote)
 
+    @property
+    def next_hop(self) -> str:
+        """The URI that says where requests go: the first route, or without any the remote target (§8.1.2)."""
+        return address_uri(self.routes[0]) if self.routes else self.target
+
     def matches(self, request: Request) -> bool:
         """Whether a request of the peer belongs to this dialog: Call-ID and both tags (§12.2.2)."""
         return (request.call_id == self.call_id and request.to_tag == self.local_tag
