@@ -1,4 +1,4 @@
-"""`workbench agw` as a process before a controller of Erlang/OTP, and the contexts that tests have it make."""
+"""`workbench agw` as a process, under a controller of Erlang/OTP or under `workbench alg`, and what is made of it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from interop.tls_ends import listener
 
 CORE = 7000
 BEHIND = "127.0.0.1"  # where a program's connection to any address of 127/8 comes from
+
+
+ACCESS, OUTSIDE, UE, PEER = 5060, 5080, 5070, 5090
+"""SIP: the IMS-ALG's own ports on both sides, and those of the ends."""
 
 
 class Bridge(msgspec.Struct, frozen=True):
@@ -72,3 +76,20 @@ def exchanged(one: Child, other: Child, up: int, down: int) -> None:
     other.write(answered)
     assert other.gives(up) == said
     assert one.gives(down) == answered
+
+
+def edge(programs: Children, more: str = "") -> tuple[Child, Child]:
+    """Our IMS-ALG and our IMS-AGW, the one registered with the other. Calls to home2.example go to the peer's port."""
+    here = programs.address
+    alg = programs.workbench("alg", "alg", textwrap.dedent(f"""
+        control = "{here}:2950"
+        gateway = "{here}:2944"
+        access = "{here}:{ACCESS}"
+        core = "{here}:{OUTSIDE}"
+        routes = {{ "home2.example" = "{here}:{PEER}" }}
+        {more}
+    """))
+    alg.says(f"at {here}:2950")
+    agw = gateway(programs)
+    agw.says("registered with the controller")
+    return alg, agw

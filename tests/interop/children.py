@@ -6,12 +6,13 @@ import itertools
 import os
 import queue
 import re
+import signal
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -38,7 +39,8 @@ class Child:
         self.words = [str(word) for word in words]
         self._process = subprocess.Popen(
             self.words, cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
-            env={**os.environ, "PYTHONPATH": str(_ROOT), "LC_ALL": "C"})
+            start_new_session=True,
+            env={**os.environ, "PYTHONPATH": str(_ROOT), "LC_ALL": "C", "ERL_CRASH_DUMP": os.devnull})
         self.output = bytearray()
         self.errors = bytearray()
         self._news = threading.Condition()
@@ -99,34 +101,51 @@ class Child:
         self.until(lambda: len(self.output) >= count, f"{count} octets ({len(self.output)} so far)")
         return bytes(self.output)
 
+    def listens(self, address: str, port: int) -> None:
+        """Wait until somebody takes a connection there, for a program that does not say so."""
+        def there() -> bool:
+            try:
+                with socket.create_connection((address, port), timeout=1):
+                    return True
+            except ConnectionRefusedError:
+                return False
+
+        self.polls(there, f"listens at TCP {address}:{port}")
+
+    def receives(self, address: str, port: int) -> None:
+        """The same for datagrams: the kernel knows who has a UDP socket there."""
+        wanted = f" {socket.inet_aton(address)[::-1].hex().upper()}:{port:04X} "
+        self.polls(lambda: wanted in Path("/proc/net/udp").read_text(), f"receives at UDP {address}:{port}")
+
+    def polls(self, there: Callable[[], bool], what: str) -> None:
+        """Look again and again, a bounded number of times and while the program lives."""
+        for _ in range(600):
+            if there():
+                return
+            assert self._open, self.text
+            with self._news:
+                self._news.wait(0.05)
+        raise AssertionError(f"nobody {what}:\n{self.text}")
+
     def ended(self) -> int:
         """Wait for its end, and give its exit status."""
         self.until(lambda: self._open == 0, "end")
         return self._process.wait(PATIENCE)
 
     @property
-    def pid(self) -> int:
-        """Its number."""
-        return self._process.pid
-
-    @property
     def text(self) -> str:
         """All that it has said."""
         return (bytes(self.output[-20_000:]) + b"\n" + bytes(self.errors[-20_000:])).decode(errors="replace")
 
-    def signal(self, number: int) -> None:
-        """Send it a signal."""
-        self._process.send_signal(number)
-
     def kill(self) -> None:
-        """End it with SIGKILL, and wait until it is gone."""
-        self._process.kill()
+        """End it with SIGKILL, and with it what it has started itself; wait until it is gone."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(PATIENCE)
 
     def close(self) -> None:
         """End it, whatever it is doing."""
-        self._process.kill()
-        self._process.wait(PATIENCE)
+        self.kill()
         self._input.put(None)
         for thread in self._threads:
             thread.join(PATIENCE)
@@ -137,13 +156,13 @@ class Children:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._running: list[Child] = []
+        self.running: list[Child] = []
         self._held, self.address = _own_address()
 
     def start(self, *words: object) -> Child:
         """Start a program."""
         child = Child(*words, cwd=self.folder)
-        self._running.append(child)
+        self.running.append(child)
         return child
 
     def workbench(self, command: str, name: str, settings: str) -> Child:
@@ -154,7 +173,7 @@ class Children:
 
     def close(self) -> None:
         """End them all."""
-        for child in reversed(self._running):
+        for child in reversed(self.running):
             child.close()
         self._held.close()
 

@@ -95,6 +95,13 @@ class Megaco:
         filled = next(word.removeprefix("local=") for word in found if word.startswith("local="))
         return End(where, name, tuple(filled.split("|")))
 
+    def modify(self, end: End, more: str = "", remote: str = "-", watch: str = "") -> None:
+        """Modify a termination: one more line in its Local, another Remote."""
+        local = "|".join([*end.local, more.replace(" ", "_")] if more else end.local)
+        watch = watch or ("cause" if self.binary else "cause,tcp,tls")
+        answers = self.order("modify", end.context, end.name, "sendRecv", local, remote, watch)
+        assert [words[:2] for words in answers] == [[end.context, end.name]], answers
+
     def subtract(self, context: str, termination: str = "*") -> dict[str, int]:
         """Subtract; the statistics that the reply gives."""
         answers = self.order("subtract", context, termination)
