@@ -14,6 +14,7 @@ the system has more than one (Linux), so that several runs do not meet.
 
 from __future__ import annotations
 
+from load.attacks import HalfOpen, Silent, SlowLoris
 from load.client import Client
 from load.content import Content
 from load.controller import Context, Controller, Kind, Refused
@@ -22,5 +23,6 @@ from load.ordering import contexts_of, ordering
 from load.process import Agw, NotStarted, Process, agw, left_at, own_address, sockets_at
 from load.streams import End, Pair, Streams
 
-__all__ = ["Agw", "Client", "Content", "Context", "Controller", "End", "Kind", "NotStarted", "Pair", "Process",
-           "Refused", "Streams", "agw", "contexts_of", "left_at", "ordering", "own_address", "room_for", "sockets_at"]
+__all__ = ["Agw", "Client", "Content", "Context", "Controller", "End", "HalfOpen", "Kind", "NotStarted", "Pair",
+           "Process", "Refused", "Silent", "SlowLoris", "Streams",
+           "agw", "contexts_of", "left_at", "ordering", "own_address", "room_for", "sockets_at"]

@@ -165,15 +165,19 @@ class Streams:
         return Endpoint(*self._listener.getsockname()[:2])
 
     def open(
-        self, contexts: Iterable[Context], *, octets: int | None = 0, back: int | str | None = "same"
+        self, contexts: Iterable[Context], *, octets: int | None = 0, back: int | str | None = "same",
+        reads: bool = True,
     ) -> list[Pair]:
         """Connect a UE to each context, as `turn` and `run` get to it.
 
         Args:
             octets: that the UE sends; None: without end.
             back: that the far end sends; `same`: as many.
+            reads: False: a UE that connects, and once it is up reads nothing.
         """
         made = [self._made(context, octets, octets if isinstance(back, str) else back) for context in contexts]
+        for pair in made:
+            pair.ue.reads = reads
         self.pairs += made
         self._unopened += made
         return made

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import load
 import pytest
 from programs import missing
@@ -26,3 +28,18 @@ def test_tls_streams_at_one_time(count: int):
         assert streams.run(streams.over) and not streams.troubles()
         assert not agw.controller.audit() and not agw.controller.notified
         assert agw.stop() == 0
+
+
+def test_a_gateway_raises_its_own_limit_of_open_files():
+    """More streams than a process of the system's usual limit of 1,024 open files could have: here with 64."""
+    resource = pytest.importorskip("resource", reason="this system has no limit of open files")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with ExitStack() as stack:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, before[1]))
+        try:
+            agw = stack.enter_context(load.agw())
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        streams = stack.enter_context(load.Streams(agw.host))
+        streams.open(agw.controller.set_up(80, load.Kind.PLAIN, core=streams.core), octets=10_000)
+        assert streams.run(streams.done) and not streams.troubles()

@@ -15,6 +15,7 @@ import msgspec
 
 from workbench.errors import SettingsError
 from workbench.lab.alone import Alone
+from workbench.lab.descriptors import raise_limit
 from workbench.lab.metrics import Meters
 from workbench.lab.metrics_server import Server
 from workbench.lab.recording import Plan
@@ -92,6 +93,7 @@ def serve(role: Role, options: Options) -> None:
         WorkbenchError: the node can't be made, or this host does not give it an endpoint.
         KeyboardInterrupt: it was to end at once.
     """
+    raise_limit()
     with Serving(role, options) as serving:
         serving.run()
 
