@@ -192,7 +192,8 @@ class HalfOpen:
         return struct.pack("!BBHHHBBH4s4s", 0x45, 0, 40, 0, 0, 64, socket.IPPROTO_TCP, 0, source, destination) + segment
 
 
-KINDS: dict[str, Callable[[Sequence[Endpoint], int, str], Attack]] = {"silent": Silent, "slow-loris": SlowLoris, "half-open": HalfOpen}
+KINDS: dict[str, Callable[[Sequence[Endpoint], int, str], Attack]] = {
+    "silent": Silent, "slow-loris": SlowLoris, "half-open": HalfOpen}
 
 
 def _client_hello() -> bytes:
@@ -204,9 +205,9 @@ def _client_hello() -> bytes:
 
 
 def _checksum(octets: bytes) -> int:
-    total = sum(struct.unpack(f"!{len(octets) // 2}H", octets))
+    total: int = sum(struct.unpack(f"!{len(octets) // 2}H", octets))
     total = (total & 0xFFFF) + (total >> 16)
-    return ~(total + (total >> 16)) & 0xFFFF
+    return 0xFFFF ^ (total + (total >> 16) & 0xFFFF)
 
 
 def _reset(sock: socket.socket) -> None:
