@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from workbench.errors import LocalProtocolError, NetworkError
-from workbench.net import sockets
-from workbench.net.sockets import Limits, SocketNetwork, free_port
+from workbench.net.sockets import Limits, SocketNetwork, free_port, places
 from workbench.net.values import (
     AbortStream,
     AcceptStream,
@@ -119,9 +118,9 @@ def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
 
 
 def test_what_it_can_not_do_is_said(pair: Pair):
-    """No held SYN, no packets, no splice: the node is told rather than deceived."""
+    """No held SYN, no packets, no relay: the node is told rather than deceived."""
     said = pair.networks["a"].capabilities
-    assert (said.holds_syn, said.packets, said.splice) == (False, False, False)
+    assert (said.holds_syn, said.packets, said.splice, said.relay) == (False, False, True, False)
     with pytest.raises(LocalProtocolError, match="ClaimPackets"):
         pair.do("a", ClaimPackets(pair.a))
 
@@ -311,7 +310,7 @@ def test_no_descriptor_is_left(monkeypatch: pytest.MonkeyPatch):
             def nothing(*args, **kwargs):
                 raise OSError(errno.EMFILE, "Too many open files")
 
-            patched.setattr(sockets, "_socket", nothing)
+            patched.setattr(places, "make_socket", nothing)
             patched.setattr(socket.socket, "accept", nothing)
             other = Stream(Endpoint("127.0.0.1", 1), pair.b)
             pair.do("a", OpenStream(other))

@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from workbench.errors import LocalProtocolError, PeerError
 from workbench.net import packets
-from workbench.net.interface import Arrival
+from workbench.net.arrivals import Arrivals
 from workbench.net.kernel.claims import Claims
 from workbench.net.kernel.fragments import Fragments
 from workbench.net.kernel.namespaces import Namespaces
@@ -28,7 +28,6 @@ from workbench.net.values import (
     DatagramFailed,
     Endpoint,
     Failure,
-    Happening,
     PacketArrived,
     RefuseStream,
     Relay,
@@ -63,7 +62,7 @@ class KernelHost(SocketNetwork):
         addresses: its own, and whether the wire of each is direct.
         namespaces: where its sockets are made.
         clock: seconds since the run's start.
-        tell: takes what happened.
+        arrivals: where what happens waits for the nodes.
         inject: gives a packet from a wire to the host's kernel.
         put: puts a packet on a wire in the host's name, with a comment.
         relays: which the kernel has for it.
@@ -72,13 +71,12 @@ class KernelHost(SocketNetwork):
     _shares_ports = True
 
     def __init__(self, name: str, addresses: dict[str, bool], namespaces: Namespaces, clock: Callable[[], float],
-                 tell: Callable[[Arrival], None], inject: Callable[[str, bytes], None],
+                 arrivals: Arrivals, inject: Callable[[str, bytes], None],
                  put: Callable[[SendPacket], None], relays: Relays) -> None:
-        super().__init__(name)
+        super().__init__(name, arrivals=arrivals)
         self._addresses = addresses
         self._namespaces = namespaces
         self._clock = clock
-        self._pass_on = tell
         self._inject = inject
         self._put = put
         self._claims = Claims()
@@ -266,9 +264,6 @@ class KernelHost(SocketNetwork):
                     self._tell(DatagramFailed(bound.local, Endpoint(source[0], source[1]), reason))
 
     # Sockets
-
-    def _tell(self, happened: Happening) -> None:
-        self._pass_on(Arrival(self._node, happened, self._clock()))
 
     def _own(self, local: Endpoint) -> Endpoint:
         if local.host not in self._addresses:

@@ -13,12 +13,12 @@ from __future__ import annotations
 import selectors
 import shutil
 import time
-from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 
 from workbench.errors import LocalProtocolError, PeerError
 from workbench.net import packets
+from workbench.net.arrivals import Arrivals
 from workbench.net.interface import Arrival, Capabilities, Host, Plan, Tap
 from workbench.net.kernel.clock import RunClock
 from workbench.net.kernel.flows import Flows
@@ -77,10 +77,10 @@ class KernelNetwork:
         spaces = owners.namespaces()
         self._namespaces = Namespaces(spaces)
         self.capabilities = Capabilities(
-            holds_syn=not owners.direct, packets=not owners.direct, splice=False,
+            holds_syn=not owners.direct, packets=not owners.direct, splice=True,
             relay=bool(spaces) and not why_not(lambda script: self._namespaces.nft(spaces[0].host, script)),
             translates=shutil.which("nft") is not None)
-        self._arrivals: deque[Arrival] = deque()
+        self._arrivals = Arrivals()
         links = {(space.host, link.wire): link.address for space in spaces for link in space.links if link.end}
         ends = self._namespaces.ends
         self._taps = tuple(taps)
@@ -113,7 +113,7 @@ class KernelNetwork:
                         lambda local, remote: owners.way(name, local, remote))
         host = self._hosts[name] = KernelHost(
             name, {foot.address: foot.wire in owners.direct for foot in added.feet}, self._namespaces,
-            lambda: self.now, self._arrivals.append,
+            lambda: self.now, self._arrivals,
             lambda wire, packet: self._wires.inject(name, wire, packet),
             lambda order: self._send(name, order), relays)
         self._selector.register(host, _READ, host)
@@ -167,7 +167,7 @@ class KernelNetwork:
                     self._clock.set(deadline)
                 break
             self._turn(deadline, _QUIET)
-        return self._arrivals.popleft() if self._arrivals else None
+        return self._arrivals.take()
 
     def close(self) -> None:
         """Give back sockets and namespaces."""

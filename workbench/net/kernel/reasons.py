@@ -17,6 +17,7 @@ from workbench.net.values import (
     RefuseStream,
     SendDatagram,
     SendStream,
+    Splice,
     Stream,
 )
 
@@ -25,6 +26,7 @@ _HALF = 0x80000000
 _MOST_STREAMS = 4096
 _MOST_DATAGRAMS = 1024
 _MOST_MARKS = 1024
+_SPLICED = "spliced by the kernel"
 
 
 class _Said(msgspec.Struct):
@@ -58,9 +60,13 @@ class Reasons:
                     del self._streams[next(iter(self._streams))]
                 self._streams[stream] = _Said(syn=why)
             case SendStream(stream, data, why) if (said := self._streams.get(stream)) is not None:
+                said.queued = max(said.queued, said.sent)       # octets of a splice were not ordered
                 if why != (said.marks[-1][1] if said.marks else ""):
                     said.marks.append((said.queued, why))
                 said.queued += len(data)
+            case Splice(a, b):
+                for said in [self._streams[stream] for stream in (a, b) if stream in self._streams]:
+                    said.marks.append((said.queued, _SPLICED))
             case EndStream(stream, why) if (said := self._streams.get(stream)) is not None:
                 said.fin = said.fin or why
             case AbortStream(stream, why) | RefuseStream(stream, why) if (
