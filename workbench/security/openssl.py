@@ -203,7 +203,7 @@ class Engine:
     def write(self, payload: bytes) -> bytes | Fault:
         """Protect payload: the records for the transport."""
         size, at, made = len(payload), 0, 0
-        limit = min(size, _AT_ONCE) + 2 * _WRITTEN_AT_ONCE
+        limit = min(size, _AT_ONCE) * 9 // 8 + 2 * _WRITTEN_AT_ONCE
         room, source = _take_room(limit), _ffi.from_buffer(payload)
         parts: list[bytes] = []
         while at < size:
