@@ -171,6 +171,20 @@ def test_one_splice_after_the_other_is_counted_together():
     assert call.counted("ip/1/access/1") == {"nt/os": 1011, "nt/or": 107}
 
 
+def test_octets_that_were_under_way_are_counted_later():
+    """What the network still puts across when a splice has been taken back counts as well; however many there were."""
+    call = Call()
+    splices = [call.spliced()]
+    for _ in range(10):
+        call.orders(modify("ip/1/access/1", stream(mode="Inactive")))
+        call.stage.does(Unsplice)
+        turned(splices[-1], call, 3, 2)
+        call.orders(modify("ip/1/access/1", stream()))
+        splices.append(call.spliced())
+    assert call.counted("ip/1/access/1") == {"nt/os": 20, "nt/or": 30}
+    assert len(call.stage.node._control.bearers[call.access.local].meters) <= 4
+
+
 def test_subtract_takes_the_splice_back_first():
     """Both connections are ended by FIN, behind the end of the splice."""
     call = Call()

@@ -29,7 +29,7 @@ from workbench.net.values import (
     Stream,
     StreamOffered,
 )
-from workbench.nodes.gateway import carriages, establishing, securing, splicing
+from workbench.nodes.gateway import carriages, establishing, joints, securing, splicing
 from workbench.nodes.gateway.connection import Connection
 from workbench.nodes.gateway.merging import CLAUSE as MERGE_CLAUSE
 from workbench.nodes.gateway.payload import TCP_CLAUSE, Payload
@@ -353,7 +353,7 @@ class Bearer(Connection):
     @property
     def passed(self) -> tuple[int, int]:
         """Octets of payload that have come in here, and gone out, until now."""
-        came, went = self.joint.passed(self) if self.joint is not None else (0, 0)
+        came, went = joints.read(self.meters)
         return self.octets_in + came, self.octets_out + went
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbench.net.values import Command, Endpoint, EndStream, SendStream, Stream, UnclaimPackets, Unlisten
+from workbench.net.values import Command, Endpoint, EndStream, Meter, SendStream, Stream, UnclaimPackets, Unlisten
 from workbench.nodes.gateway.settings import Change, Means, Observed, Setting
 from workbench.nodes.gateway.states import State
 
@@ -28,12 +28,12 @@ class Connection:
 
     `full` while the network takes no more octets, `fin_sent` behind our FIN, `leaving` while the connection is being
     released; `watched` if somebody wants to know when payload passes. `octets_in` and `octets_out` are what passed
-    through the gateway itself, `joint` is what the network carries for it.
+    through the gateway itself, `joint` is what the network carries for it, `meters` are what that is counted on.
     """
 
     __slots__ = (
-        "carriage", "context", "entered", "fin_sent", "full", "joint", "leaving", "listening", "means", "number",
-        "octets_in", "octets_out", "setting", "state", "stream", "termination", "timers", "watched")
+        "carriage", "context", "entered", "fin_sent", "full", "joint", "leaving", "listening", "means", "meters",
+        "number", "octets_in", "octets_out", "setting", "state", "stream", "termination", "timers", "watched")
 
     def __init__(self, context: int, termination: str, number: int, setting: Setting, means: Means) -> None:
         self.context = context
@@ -50,6 +50,7 @@ class Connection:
         self.octets_out = 0
         self.carriage: Carriage | None = None
         self.joint: Joint | None = None
+        self.meters: tuple[tuple[Meter, bool], ...] = ()
         self.listening = False
         self.full = False
         self.fin_sent = False
