@@ -160,3 +160,21 @@ def test_subtract_in_full_flow_ends_both_sides(live):
     # What was counted as sent may still have been on its way when the connection was ended, and nothing else.
     assert len(far.heard) <= second["nt/os"] == first["nt/or"]
     assert len(ue.heard) <= first["nt/os"] == second["nt/or"]
+
+
+def test_what_was_under_way_at_the_end_is_in_the_figures(live):
+    """Released while the far end does not read: all that it hears later, up to the FIN, is what nt/os said it was sent."""
+    ue, far = live.call()
+    far.reads = False
+    forth = octets(13, 24_000_000)
+    ue.says(forth)
+    stuck = 0
+    while stuck < 100:
+        said = ue.said
+        live.turn()
+        stuck = stuck + 1 if ue.said == said else 0
+    _, second = subtracts(live)
+    far.reads = True
+    live.until(lambda: far.ended)
+    assert forth.startswith(far.heard)
+    assert second["nt/os"] == len(far.heard)
