@@ -163,7 +163,7 @@ def test_subtract_in_full_flow_ends_both_sides(live):
 
 
 def test_what_was_under_way_at_the_end_is_in_the_figures(live):
-    """Released while the far end does not read: all that it hears later, up to the FIN, is what nt/os said it was sent."""
+    """Released while the far end does not read: what it hears later, up to the FIN, is what nt/os said."""
     ue, far = live.call()
     far.reads = False
     forth = octets(13, 24_000_000)

@@ -17,12 +17,12 @@ from workbench.protocols.msrp import rewriting
 from workbench.protocols.msrp.machine import PeerViolation, RequestRefused
 
 if TYPE_CHECKING:
-    from workbench.nodes.gateway.bearer import Bearer
+    from workbench.nodes.gateway.flow import Flow
 
 CLAUSE = "TS 23.334 §5.19.5"
 
 
-def concerns(bearer: Bearer) -> bool:
+def concerns(bearer: Flow) -> bool:
     """Payload of this endpoint is rewritten."""
     partner = bearer.partner
     if partner is None or not (bearer.setting.names_msrp and partner.setting.names_msrp):
@@ -30,7 +30,7 @@ def concerns(bearer: Bearer) -> bool:
     return any(one is not None for one in _paths(bearer, partner))
 
 
-def ready(bearer: Bearer) -> bool:
+def ready(bearer: Flow) -> bool:
     """Payload need not wait for a path, nor for this peer to take responses of ours."""
     partner = bearer.partner
     if partner is None or not concerns(bearer):
@@ -38,14 +38,14 @@ def ready(bearer: Bearer) -> bool:
     return all(one is not None for one in _paths(bearer, partner)) and not bearer.full
 
 
-def pass_on(bearer: Bearer, data: bytes, now: float) -> None:
+def pass_on(bearer: Flow, data: bytes, now: float) -> None:
     """The next octets of this endpoint, to its partner; responses of ours go back."""
     partner = bearer.partner
     assert partner is not None
     _happened(bearer, partner, _rewriter(bearer, partner).receive_data(data), now)
 
 
-def end(bearer: Bearer, now: float) -> None:
+def end(bearer: Flow, now: float) -> None:
     """This endpoint brings nothing more: what is held of its last message goes on."""
     partner = bearer.partner
     if partner is not None and bearer.rewriter is not None and concerns(bearer):
@@ -56,12 +56,12 @@ def end(bearer: Bearer, now: float) -> None:
                 bearer.order(Note(f"{bearer.termination}: MSRP: {event.error}"))
 
 
-def _paths(bearer: Bearer, partner: Bearer) -> tuple[object, ...]:
+def _paths(bearer: Flow, partner: Flow) -> tuple[object, ...]:
     one, other = bearer.setting, partner.setting
     return one.path, one.remote_path, other.path, other.remote_path
 
 
-def _rewriter(bearer: Bearer, partner: Bearer) -> rewriting.Rewriter:
+def _rewriter(bearer: Flow, partner: Flow) -> rewriting.Rewriter:
     """This endpoint's direction. A new connection begins anew; new paths count from the next message on."""
     one, other = bearer.setting, partner.setting
     assert one.path is not None and other.path is not None and other.remote_path is not None
@@ -73,7 +73,7 @@ def _rewriter(bearer: Bearer, partner: Bearer) -> rewriting.Rewriter:
     return rewriter
 
 
-def _happened(bearer: Bearer, partner: Bearer, events: list[rewriting.Event], now: float) -> None:
+def _happened(bearer: Flow, partner: Flow, events: list[rewriting.Event], now: float) -> None:
     for event in events:
         match event:
             case rewriting.Onward(octets=octets):
@@ -88,7 +88,7 @@ def _happened(bearer: Bearer, partner: Bearer, events: list[rewriting.Event], no
                 _lost(bearer, partner, str(error), now)
 
 
-def _lost(bearer: Bearer, partner: Bearer, what: str, now: float) -> None:
+def _lost(bearer: Flow, partner: Flow, what: str, now: float) -> None:
     """The peer's octets are no MSRP any more: both connections are released, and the controller is told."""
     bearer.order(Note(f"{bearer.termination}: MSRP: {what}"))
     bearer.observe(Change.LOST)

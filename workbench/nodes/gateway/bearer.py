@@ -1,9 +1,10 @@
 """One stream endpoint of a gateway: when its TCP connection comes and goes, and what its partner has to do with it.
 
 The states, and what follows from what, stand in `states`; what is decided before a connection is there, in
-`establishing`; what is done to it, in `connection`. TLS is `securing`, payload `payload` and `aware`. An endpoint whose
-packets are claimed has a `carriage`: `relay` (no role: nothing is known of connections) or `merging` (two handshakes
-answered, then sequence numbers translated); all others are streams of the network.
+`establishing`; what is done to it, in `connection`; what it carries, in `flow`, `payload`, `aware` and `securing`, or,
+where the network carries by itself, `splicing`. An endpoint whose packets are claimed has a `carriage`: `relay` (no
+role: nothing is known of connections) or `merging` (two handshakes answered, then sequence numbers translated); all
+others are streams of the network.
 
 Everything a peer does is answered with commands and observations; nothing is raised.
 
@@ -11,8 +12,6 @@ Source: TS 23.334 §5.4, §5.16, §6.2.10.3, §6.2.18; H.248.89 (TCP), H.248.90 
 """
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -29,34 +28,27 @@ from workbench.net.values import (
     Stream,
     StreamOffered,
 )
-from workbench.nodes.gateway import carriages, establishing, joints, securing, splicing
-from workbench.nodes.gateway.connection import Connection
+from workbench.nodes.gateway import carriages, establishing, securing
+from workbench.nodes.gateway.flow import Flow
 from workbench.nodes.gateway.merging import CLAUSE as MERGE_CLAUSE
-from workbench.nodes.gateway.payload import TCP_CLAUSE, Payload
+from workbench.nodes.gateway.payload import TCP_CLAUSE
 from workbench.nodes.gateway.securing import Secured
 from workbench.nodes.gateway.settings import Change, Means, Role, Setting
 from workbench.nodes.gateway.states import State
 from workbench.security import tls
 
-if TYPE_CHECKING:
-    from workbench.protocols.msrp.rewriting import Rewriter
 
-
-class Bearer(Connection):
+class Bearer(Flow):
     """A stream endpoint: termination and H.248 stream. Arguments as for `Connection`.
 
-    `links` are the other endpoints of the stream, `sinks` those at which the octets go out that come in here. What a
-    connection needs (queue, timers, TLS) is made with the connection. `came_in`: the peer opened it; `tcp_ordered`: an
-    establish signal did.
+    What a connection needs (queue, timers, TLS) is made with the connection. `came_in`: the peer opened it;
+    `tcp_ordered`: an establish signal did.
     """
 
-    __slots__ = (
-        "_due", "_payload", "_secured", "_tls_ordered", "came_in", "fin_seen", "links", "sinks", "tcp_ordered")
+    __slots__ = ("_due", "_tls_ordered", "came_in", "tcp_ordered")
 
     def __init__(self, context: int, termination: str, number: int, setting: Setting, means: Means) -> None:
         super().__init__(context, termination, number, setting, means)
-        self.links: tuple[Bearer, ...] = ()
-        self.sinks: tuple[Bearer, ...] = ()
         self._due = False
         self._reset()
 
@@ -69,13 +61,8 @@ class Bearer(Connection):
         self.fin_seen = False
         self.came_in = False
         self._tls_ordered = False
-        self._secured: Secured | None = None
-        self._payload: Payload | None = None
-
-    @property
-    def partner(self) -> Bearer | None:
-        """The other endpoint of the stream, where there is exactly one: with it this one comes and goes."""
-        return self.links[0] if len(self.links) == 1 else None
+        self._secured = None
+        self._payload = None
 
     # What the controller orders
 
@@ -348,130 +335,9 @@ class Bearer(Connection):
         else:
             self.release(now, why, reset=True)
 
-    # What the network carries by itself
-
-    @property
-    def passed(self) -> tuple[int, int]:
-        """Octets of payload that have come in here, and gone out, until now."""
-        came, went = joints.read(self.meters)
-        return self.octets_in + came, self.octets_out + went
-
-    @property
-    def rests(self) -> bool:
-        """Nothing of what came in here waits or is changed."""
-        return self._payload is None or self._payload.rests
-
-    def review(self) -> None:
-        """Whether the network may still carry by itself what it does."""
-        if self.joint is not None:
-            self.joint.review()
-
-    def watch(self, wanted: bool) -> None:
-        """Say when payload passes, or no longer: then it has to come by."""
-        self.watched = wanted
-        self.review()
-        splicing.consider(self)
-
-    # TLS and payload
-
-    @property
-    def verified(self) -> bool:
-        """TLS is up, and the peer's certificate is the one that was announced."""
-        return self._secured is not None and self._secured.verified
-
-    @property
-    def held_by_tls(self) -> bool:
-        """So much waits for the peer's fingerprint that reading has to stay stopped."""
-        return self._secured is not None and self._secured.holds
-
-    @property
-    def has_brought(self) -> bool:
-        """Payload of the peer has come."""
-        return self._payload is not None and self._payload.heard
-
-    @property
-    def brought(self) -> Payload:
-        """What the peer has sent and nobody has got yet; from now on there."""
-        if self._payload is None:
-            self._payload = Payload(self)
-        return self._payload
-
-    @property
-    def rewriter(self) -> Rewriter | None:
-        """What changes the paths in what comes in here, in an application-aware stream."""
-        return self._payload.rewriting[1] if self._payload is not None and self._payload.rewriting else None
-
-    @property
-    def takes(self) -> bool:
-        """Payload can be sent to the peer now."""
-        return (
-            self.state is State.UP and not self.fin_sent and not self.full
-            and (not self.setting.tls or (self._secured is not None and self._secured.ready)))
-
     def _start_tls(self, now: float) -> None:
         if self.state is State.UP and self.setting.tls and self._secured is None and self._tls_ordered:
             self._secured = Secured(self, client=True)
             if self._due:
                 self.arm("tls", now + self.means.policy.tls_guard)
             self._secured.start(now)
-
-    def take(self, data: bytes, now: float) -> None:
-        """Payload of the peer."""
-        self.count(len(data), incoming=True)
-        if self.leaving:
-            self.brought.heard = True
-        else:
-            self.brought.take(data, now)
-            splicing.consider(self)
-
-    def pump(self, now: float) -> None:
-        """Pass on what waits here, as far as that is possible."""
-        self.review()
-        if self._payload is not None:
-            self._payload.pump(now)
-        splicing.consider(self)
-
-    def pump_both(self, now: float) -> None:
-        """The same here and at the other endpoints."""
-        self.pump(now)
-        for other in self.links:
-            other.pump(now)
-
-    def transmit(self, data: bytes, sender: Bearer, now: float, why: str = "") -> None:
-        """Payload for the peer."""
-        self.count(len(data), incoming=False)
-        what = f"payload of {sender.termination}" if not why else f"payload of {sender.termination}, {why}"
-        if self._secured is not None:
-            self._secured.send(data, now, f"{what}, protected at {self.termination} [{securing.CLAUSE}]")
-        else:
-            clause = securing.CLAUSE if sender.setting.tls else TCP_CLAUSE
-            self.write(data, f"{what}, in the clear at {self.termination} [{clause}]")
-
-    # Ending
-
-    def _free_others(self, now: float) -> None:
-        """What the others of several had to say waits for this endpoint no longer."""
-        if len(self.links) > 1:
-            for other in self.links:
-                other.pump(now)
-
-    def leave(self, now: float, why: str) -> None:
-        """Release this connection for good: close_notify, FIN, and a time limit for the peer's FIN."""
-        if self.state is not State.UP or self.leaving:
-            return
-        self.part()
-        self.leaving = True
-        self.disarm("tls")
-        policy = self.means.policy
-        self.arm("linger", now + (policy.drain if self.carriage is None else policy.linger))
-        self.unlisten()
-        if self._payload is not None:
-            self._payload.resume()
-        self.finish(why)
-        self._free_others(now)
-
-    def finish(self, why: str) -> None:
-        """FIN behind all that was said, after close_notify where there is TLS."""
-        if self.state is State.UP and not self.fin_sent and self._secured is not None and self.means.policy.close_tls:
-            self._secured.close()
-        self.end(why)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from workbench.net.values import Command, Meter
 
 if TYPE_CHECKING:
-    from workbench.nodes.gateway.bearer import Bearer
+    from workbench.nodes.gateway.flow import Flow
 
 _MOST_METERS = 4
 
@@ -22,7 +22,7 @@ class Joint:
 
     __slots__ = ("_a", "_b")
 
-    def __init__(self, a: Bearer, b: Bearer) -> None:
+    def __init__(self, a: Flow, b: Flow) -> None:
         self._a = a
         self._b = b
         meter = Meter()
@@ -60,7 +60,7 @@ def read(meters: tuple[tuple[Meter, bool], ...]) -> tuple[int, int]:
     return came, went
 
 
-def _remember(bearer: Bearer, meter: Meter, *, forth: bool) -> None:
+def _remember(bearer: Flow, meter: Meter, *, forth: bool) -> None:
     """Read this meter as well from now on. The oldest of many stands still by now: it is read a last time."""
     if len(bearer.meters) >= _MOST_METERS:
         came, went = read(bearer.meters[:1])

@@ -21,7 +21,7 @@ from workbench.nodes.gateway import aware, securing
 from workbench.nodes.gateway.states import State
 
 if TYPE_CHECKING:
-    from workbench.nodes.gateway.bearer import Bearer
+    from workbench.nodes.gateway.flow import Flow
     from workbench.protocols.msrp.rewriting import Rewriter
     from workbench.protocols.msrp.uri import Path
 
@@ -40,7 +40,7 @@ class Payload:
 
     __slots__ = ("_bearer", "_inbox", "_paused", "_waiting", "end_due", "heard", "rewriting")
 
-    def __init__(self, bearer: Bearer) -> None:
+    def __init__(self, bearer: Flow) -> None:
         self._bearer = bearer
         self._inbox: deque[bytes] = deque()
         self._waiting = 0

@@ -17,7 +17,7 @@ from workbench.security import tls
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from workbench.nodes.gateway.bearer import Bearer
+    from workbench.nodes.gateway.flow import Flow
     from workbench.protocols.sdp import Fingerprint
 
 CLAUSE = "TS 23.334 §6.2.10.3"
@@ -37,7 +37,7 @@ class Secured:
 
     __slots__ = ("_answering", "_bearer", "_session", "_shaken", "verified")
 
-    def __init__(self, bearer: Bearer, *, client: bool) -> None:
+    def __init__(self, bearer: Flow, *, client: bool) -> None:
         policy = bearer.means.policy
         self._bearer = bearer
         self._shaken = False
@@ -126,7 +126,7 @@ class Secured:
         return f"TLS {step} at {where}, the gateway is TLS {role} [{CLAUSE}]"
 
 
-def closed(bearer: Bearer, now: float) -> None:
+def closed(bearer: Flow, now: float) -> None:
     """close_notify of the peer: TCP underneath goes, then the other endpoint (F8)."""
     if bearer.leaving:
         return
@@ -136,7 +136,7 @@ def closed(bearer: Bearer, now: float) -> None:
     bearer.pump_both(now)
 
 
-def failed(bearer: Bearer, event: tls.Failed, now: float) -> None:
+def failed(bearer: Flow, event: tls.Failed, now: float) -> None:
     """No session, or no longer one: TCP goes, then the other endpoint; nothing unchecked was passed on (F5, F6)."""
     bearer.disarm("tls")
     if bearer.leaving or bearer.state is not State.UP:

@@ -24,7 +24,7 @@ from workbench.nodes.gateway.joints import Joint
 from workbench.nodes.gateway.states import State
 
 if TYPE_CHECKING:
-    from workbench.nodes.gateway.bearer import Bearer
+    from workbench.nodes.gateway.flow import Flow
 
 
 class Spliced(Joint):
@@ -42,7 +42,7 @@ class Spliced(Joint):
         return _plainly_joined(self._a, self._b)
 
 
-def consider(bearer: Bearer) -> None:
+def consider(bearer: Flow) -> None:
     """Splice this endpoint and its partner, if that may be."""
     if not bearer.means.policy.splices or bearer.joint is not None or bearer.setting.tls:
         return
@@ -52,16 +52,16 @@ def consider(bearer: Bearer) -> None:
         Spliced(bearer, partner)
 
 
-def _stream(bearer: Bearer) -> Stream:
+def _stream(bearer: Flow) -> Stream:
     assert bearer.stream is not None
     return bearer.stream
 
 
-def _plainly_joined(a: Bearer, b: Bearer) -> bool:
+def _plainly_joined(a: Flow, b: Flow) -> bool:
     return _lets_pass(a, b) and _lets_pass(b, a)
 
 
-def _lets_pass(one: Bearer, other: Bearer) -> bool:
+def _lets_pass(one: Flow, other: Flow) -> bool:
     """Payload that comes in at `one` goes out at `other` as it is, and nowhere else."""
     setting = one.setting
     return (
@@ -69,7 +69,7 @@ def _lets_pass(one: Bearer, other: Bearer) -> bool:
         and not one.watched and not aware.concerns(one))
 
 
-def _rests(bearer: Bearer) -> bool:
+def _rests(bearer: Flow) -> bool:
     """Up in both directions, and nothing is under way here."""
     return (
         bearer.state is State.UP and bearer.carriage is None and bearer.joint is None and not bearer.fin_seen
