@@ -305,7 +305,7 @@ class Splice(msgspec.Struct, frozen=True):
     Of streams one of which has ended it joins nothing, but octets that the node has not been told of go across.
 
     Args:
-        meter: counts the octets that are put into the other stream's queue.
+        meter: counts the octets that are taken from one stream for the other, also while they are under way.
     """
 
     a: Stream

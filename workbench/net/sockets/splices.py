@@ -155,7 +155,8 @@ class SplicingSide(ListeningSide):
         if half.pipe is None:
             return self._copy(half)
         try:
-            if half.pipe.fill(half.near.socket.fileno()):
+            if taken := half.pipe.fill(half.near.socket.fileno()):
+                half.count(taken)
                 return self._drain(half)
             self._hear_end(half.near)
         except OSError as error:
@@ -168,13 +169,11 @@ class SplicingSide(ListeningSide):
         if half.pipe is None or half.far.failing is not None:
             return 0
         try:
-            given = half.pipe.drain(half.far.socket.fileno())
+            return half.pipe.drain(half.far.socket.fileno())
         except OSError as error:
             if error.errno not in WOULD_BLOCK:
                 self._fail_sending(half.far, error)
             return 0
-        half.count(given)
-        return given
 
     def _copy(self, half: Half) -> int:
         """Carry octets once without a pipe; for a far side that we have ended they are thrown away."""
@@ -218,9 +217,7 @@ class SplicingSide(ListeningSide):
     def _empty(self, half: Half) -> None:
         """Put what is in the pipe into the far side's queue, and give the pipe back."""
         if half.pipe is not None and half.holds and self._is_open(half.far) and half.far.failing is None:
-            octets = half.pipe.take()
-            half.count(len(octets))
-            half.far.queue.add(octets)
+            half.far.queue.add(half.pipe.take())
         self._return(half)
 
     def _keep_or_return(self, half: Half) -> None:
