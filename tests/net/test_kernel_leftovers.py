@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,61 @@ def test_a_failed_start_leaves_nothing(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(NetworkError, match="needs the program ip"):
         namespaces.Namespaces(())
+
+
+def _outside() -> dict[str, list[str]]:
+    """What a run could leave in this system's own namespace: links, rules, named namespaces, processes, folders."""
+    def say(*command: str) -> list[str]:
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
+
+    return {
+        "links": [line.split(":")[1] for line in say("ip", "-o", "link")], "rules": say("nft", "list", "ruleset"),
+        "namespaces": say("ip", "netns", "list"), "files": sorted(map(str, Path(tempfile.gettempdir()).glob("wb-*"))),
+        "keepers": [str(keeper.process) for keeper in leftovers.keepers() if keeper.is_left]}
+
+
+@pytest.mark.long
+def test_fifty_runs_of_which_ten_are_killed(tmp_path):
+    """No namespace, link, rule, process or file is left but the captures of the runs that came to their end.
+
+    Each fifth run is killed with SIGKILL, at another moment: when so many of its descriptors are namespaces' sockets.
+    """
+    before = _outside()
+    owners: dict[int, bool] = {}
+    for number in range(50):
+        folder = tmp_path / str(number)
+        run = subprocess.Popen(
+            [sys.executable, "-m", "workbench.cli", "run", "tcp-stateless-relay", "--network", "kernel", "--out",
+             str(folder)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(ROOT)})
+        killed = number % 5 == 4
+        if killed:
+            _kill_with_keeper(run, sockets=number // 5)
+        _, said = run.communicate()
+        owners[run.pid] = killed
+        assert run.returncode == (-signal.SIGKILL if killed else 0), said.decode()
+        assert killed or [path.name for path in folder.glob("*.pcapng")]
+    mine = [keeper for keeper in leftovers.keepers() if int(keeper.owner.split("-")[1]) in owners]
+    for keeper in mine:     # one that has not noticed yet does within a second
+        ended = os.pidfd_open(keeper.process)
+        assert select.select([ended], [], [], 30.0)[0]
+        os.close(ended)
+    assert sum(owners.values()) == 10
+    assert _outside() == before
+
+
+def _kill_with_keeper(run: subprocess.Popen[bytes], sockets: int) -> None:
+    """SIGKILL a run that has its keeper and at least so many more descriptors than when it got it."""
+    while run.poll() is None and not any(f"wb-{run.pid}-" in keeper.owner for keeper in leftovers.keepers()):
+        pass
+    first = _descriptors(run.pid)
+    while run.poll() is None and _descriptors(run.pid) < first + sockets:
+        pass
+    run.kill()
+
+
+def _descriptors(process: int) -> int:
+    try:
+        return len(os.listdir(f"/proc/{process}/fd"))
+    except OSError:
+        return 1 << 30
