@@ -34,10 +34,11 @@ def agw(
     Without a word about it in FILE everything is on loopback.
     """
     from workbench.lab.serving import Role, serve
-    from workbench.lab.settings.agw import agw, plan
+    from workbench.lab.settings.agw import agw, plan, probes
 
-    serve(Role(lambda source, epoch, splices, keys: agw(config, source, epoch, splices=splices, log_keys=keys),
-               lambda: plan(config)), _options(every, log, capture, size, keylog, metrics))
+    role = Role(lambda source, epoch, splices, keys: agw(config, source, epoch, splices=splices, log_keys=keys),
+                lambda: plan(config), probes=lambda: probes(config))
+    serve(role, _options(every, log, capture, size, keylog, metrics))
 
 
 def alg(

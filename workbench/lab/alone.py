@@ -12,7 +12,7 @@ from workbench.errors import LocalProtocolError, NetworkError
 from workbench.lab.spoken import Quit
 from workbench.lab.trace import Entry
 from workbench.net.interface import Network
-from workbench.net.values import Asked, Command, Happening, Note, Started, Woke
+from workbench.net.values import Asked, BindDatagrams, Command, Happening, Listen, Note, Started, Woke
 from workbench.nodes.node import Node
 
 Watch = Callable[[Entry], None]
@@ -62,7 +62,7 @@ class Alone:
     @property
     def scripted(self) -> bool:
         """Something of the script, or of what was said, is still to be asked of the node."""
-        return bool(self._script) or bool(self._said)
+        return bool(self._said) or any(not callable(order) for _, order in self._script)
 
     def stop(self) -> None:
         """Let `run` come back after the happening that is being worked on. For signal handlers too."""
@@ -116,6 +116,10 @@ class Alone:
         A `Note` is only shown, `Quit` only remembered (`quitting`), and a function called.
         """
         self._said.append(order)
+
+    def later(self, seconds: float, order: object) -> None:
+        """Ask the node for something, or call a function, after so many seconds. For the node's own thread."""
+        self._script = deque(sorted((*self._script, (self.now + seconds, order)), key=lambda line: line[0]))
 
     def _step(self, clock: Callable[[], float], until: float) -> None:
         # A wakeup that is due comes before what has arrived, or a busy peer could keep timers from ever running.
@@ -176,7 +180,10 @@ class Alone:
     def _carry(self, commands: Sequence[Command], *, starting: bool) -> None:
         kinds = self._kinds
         for command in commands:
-            if kinds is None or type(command) in kinds:
+            shown = kinds is None or type(command) in kinds
+            # What this host may refuse at the start is not said before it is so.
+            waits = starting and isinstance(command, BindDatagrams | Listen)
+            if shown and not waits:
                 self._show(command)
             try:
                 self._network.carry(self.node.name, command, self.now)
@@ -184,6 +191,8 @@ class Alone:
                 if starting:
                     raise
                 self._show(Note(str(error)))
+            if shown and waits:
+                self._show(command)
 
     def _show(self, what: Happening | Command, *, heard: bool = False) -> None:
         if self._watch is not None:

@@ -22,14 +22,17 @@ from workbench.lab.recording import Plan
 from workbench.lab.spoken import Quit, read_order
 from workbench.lab.watching import Options, Watching
 from workbench.net.interface import LocalNetwork
-from workbench.net.sockets import SocketNetwork
-from workbench.net.values import Note
+from workbench.net.sockets import SocketNetwork, probe
+from workbench.net.values import Endpoint, Note
 from workbench.nodes.node import Node
 from workbench.security.source import Source
 
 _MOST_LINE = 70_000
 # Octets; above any portion of a stream.
 _KEPT = 4_194_304
+# A node that lacks its counterpart says so after this time, and then again.
+_FIRST_WORRY = 5.0
+_NEXT_WORRY = 60.0
 
 
 class Stopping:
@@ -81,11 +84,13 @@ class Role(msgspec.Struct, frozen=True):
             splices, and whether TLS keys go to the capture.
         plan: what a capture says of its surroundings.
         network: makes this host's network for it.
+        probes: endpoints that this host has to allow although the node binds them later only; port 0: any.
     """
 
     make: Callable[[Source, float, bool, bool], Node]
     plan: Callable[[], Plan]
     network: Callable[[str], LocalNetwork] = SocketNetwork
+    probes: Callable[[], Iterable[Endpoint]] = tuple
 
 
 def serve(role: Role, options: Options) -> None:
@@ -136,6 +141,8 @@ class Serving:
             self.watching = Watching(options, role.plan())
             self.host = role.network("node")
             self._closing.callback(self.host.close)
+            for endpoint in role.probes():
+                probe(endpoint)
             node = role.make(
                 Source(secrets.randbits(256), "alone"), self.watching.epoch,
                 self.host.capabilities.splice and not self.watching.sees_payload, options.keylog)
@@ -155,6 +162,7 @@ class Serving:
         ready = getattr(self.host, "ready", "")
         if ready:
             self.watching.say(0.0, self.alone.node.name, ready)
+        self.alone.later(_FIRST_WORRY, self._worry)
         _settle_memory()
         try:
             with Stopping(self.alone, self.host, self.meters.write):
@@ -169,6 +177,16 @@ class Serving:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
         self._closing.close()
+
+    def _worry(self) -> None:
+        """Say what the node waits for, once in a while, as long as it does."""
+        lacks = getattr(self.alone.node, "lacks", None)
+        if lacks is None:
+            return
+        missing = lacks()
+        if missing:
+            self.watching.say(self.host.now, self.alone.node.name, missing)
+        self.alone.later(_NEXT_WORRY if missing else _FIRST_WORRY, self._worry)
 
     def _clock(self) -> float:
         return self.host.now

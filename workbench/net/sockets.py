@@ -594,6 +594,15 @@ def free_port(host: str = "127.0.0.1", *, stream: bool = False) -> int:
         return int(probe.getsockname()[1])
 
 
+def probe(local: Endpoint) -> None:
+    """Whether this host would give us this endpoint (port 0: this address). Raises NetworkError."""
+    try:
+        with _socket(local, socket.SOCK_DGRAM) as made:
+            made.bind((local.host, local.port))
+    except (OSError, OverflowError) as error:
+        raise _refused(local, "UDP", error) from None
+
+
 def _socket(local: Endpoint, kind: socket.SocketKind) -> socket.socket:
     version = local.version
     made = socket.socket(socket.AF_INET6 if version == 6 else socket.AF_INET, kind)

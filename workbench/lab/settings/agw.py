@@ -11,6 +11,7 @@ import msgspec
 from workbench.errors import WorkbenchError
 from workbench.lab.recording import Plan, planned
 from workbench.lab.settings.file import File, registry_of, several
+from workbench.net.values import Endpoint
 
 if TYPE_CHECKING:
     from workbench.nodes.node import Node
@@ -23,6 +24,7 @@ PORTS = {"pretty": 2944, "compact": 2944, "binary": 2945}
 """Registered ports of H.248: text and binary."""
 
 _LONGEST_DELAY = 600
+_PRIVILEGED = 1024
 _REALMS = ("access.example.net", "core.example.net")
 
 
@@ -104,13 +106,14 @@ def agw(path: Path, source: Source, epoch: float, *, splices: bool = False, log_
     if not 0 <= told.waiting_delay <= _LONGEST_DELAY:
         raise file.wrong("waiting_delay", f"{told.waiting_delay:g}; from 0 to {_LONGEST_DELAY}")
     port = PORTS[told.coding]
-    controllers = [file.endpoint("controller", one, port) for one in several(told.controller)]
+    control = file.endpoint("control", told.control, port)
+    controllers = [file.peer("controller", one, port, control) for one in several(told.controller)]
     if not controllers:
         raise file.wrong("controller", "a gateway needs at least one")
     registry = registry_of(file, told.packages)
     return ImsAgw(
         told.name,
-        control=file.endpoint("control", told.control, port),
+        control=control,
         controller=controllers,
         addresses={
             realm: [file.address(f"realms.{realm}", address) for address in several(addresses)]
@@ -122,6 +125,15 @@ def agw(path: Path, source: Source, epoch: float, *, splices: bool = False, log_
         limits=Limits(contexts=told.contexts), ports=told.ports, port_step=told.port_step, profile=told.profile,
         profile_file=_profile(file, told.profile_file, registry), coding=told.coding, epoch=epoch, registry=registry,
         splices=splices and told.splices, log_keys=log_keys)
+
+
+def probes(path: Path) -> list[Endpoint]:
+    """Media addresses, which the gateway binds later only, with a port where it is a privileged one."""
+    file = File.read(path)
+    told = file.settings(AgwFile)
+    port = told.ports[0] if told.ports[0] < _PRIVILEGED else 0
+    return [Endpoint(file.address(f"realms.{realm}", address), port)
+            for realm, addresses in told.realms.items() for address in several(addresses)]
 
 
 def plan(path: Path) -> Plan:

@@ -58,13 +58,15 @@ def alg(path: Path, source: Source, epoch: float) -> Node:
     if registry_of(file, told.packages) is not None:
         lay_over(file.path.parent / str(told.packages))
     port = PORTS[told.coding]
+    control = file.endpoint("control", told.control, port)
+    core = file.endpoint("core", told.core, 5060)
     return ImsAlg(
         told.name,
         access=file.endpoint("access", told.access, 5060),
-        core=file.endpoint("core", told.core, 5060),
-        control=file.endpoint("control", told.control, port),
-        gateway=file.endpoint("gateway", told.gateway, port),
-        routes={domain: file.endpoint(f"routes.{domain}", hop, 5060) for domain, hop in told.routes.items()},
+        core=core,
+        control=control,
+        gateway=file.peer("gateway", told.gateway, port, control),
+        routes={domain: file.peer(f"routes.{domain}", hop, 5060, core) for domain, hop in told.routes.items()},
         source=source, coding=told.coding, tcp=Tcp(told.tcp),
         modifies_setup=told.modifies_setup, narrows=told.narrows, starts_tcp=StartsTcp(told.starts_tcp),
         msrp=Msrp(told.msrp), plain_answer=PlainAnswer(told.plain_answer), guards_e2e=told.guards_e2e,

@@ -59,6 +59,15 @@ class File(msgspec.Struct, frozen=True):
             raise self.wrong(key, f"{given!r} has no port" if number is None else f"port {number}")
         return Endpoint(self.address(key, found[1] or found[2] or found[3]), number)
 
+    def peer(self, key: str, given: str, port: int, local: Endpoint) -> Endpoint:
+        """The endpoint of somebody who is spoken to from `local`. Raises SettingsError, also where that can't be."""
+        remote = self.endpoint(key, given, port)
+        if remote.version != local.version:
+            raise self.wrong(key, f"{remote} can't be reached from {local.host}, which is of another IP version")
+        if ipaddress.ip_address(local.host).is_loopback and not ipaddress.ip_address(remote.host).is_loopback:
+            raise self.wrong(key, f"{remote} can't be reached from {local.host}, which is for this host alone")
+        return remote
+
     def address(self, key: str, given: str) -> str:
         """An address that peers can be told. Raises SettingsError."""
         try:

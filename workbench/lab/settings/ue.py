@@ -74,13 +74,13 @@ def ue(path: Path, source: Source, epoch: float) -> UserEquipment:
     identity = Identity.self_signed(told.uri, source)
     return UserEquipment(
         told.name, uri=told.uri, address=local.host, port=local.port,
-        proxy=file.endpoint("proxy", told.proxy, 5060), source=source, identity=identity,
+        proxy=file.peer("proxy", told.proxy, 5060, local), source=source, identity=identity,
         presents=identity if told.presents == "announced" else Identity.self_signed(told.uri, source),
         registers=told.registers, media_security=told.media_security, offers=told.offers, answers=told.answers,
         tls_versions=told.tls_versions, chunk=told.chunk, rings=told.rings, msrp=told.msrp,
         falls_back=told.falls_back, insists=told.insists or "", listens=told.listens,
         accepts_after=told.accepts_after, connects=told.connects, connects_after=told.connects_after,
-        discovers=file.endpoint("discovers", told.discovers, 3478) if told.discovers else None)
+        discovers=file.peer("discovers", told.discovers, 3478, local) if told.discovers else None)
 
 
 def plan(path: Path) -> Plan:

@@ -121,6 +121,7 @@ class Gateway:
             f"[{control.host}]:{control.port}", [(one.host, one.port) for one in controllers], profile=profile.name,
             version=version, reliable=transport == "tcp", coding=coding, waiting_delay=waiting_delay, jitter=jitter,
             first_id=first_id)
+        self._tried = " and ".join(f"{one} ({transport}, {codec_of(coding).coding})" for one in controllers)
         self._link = Link(control, transport, self._association, self._out)
         names = BinaryNames(profile.binary_names) if codec_of(coding).coding == "binary" else TextNames(
             profile.text_names)
@@ -276,6 +277,13 @@ class Gateway:
             "registered": {"": int(self._association.obeys)},
             **{name: {"": total} for name, total in control.tally.totals.items()},
         }
+
+    def lacks(self) -> str:
+        """What the gateway waits for, and what to check; empty: nothing."""
+        if self._association.obeys:
+            return ""
+        return (f"no controller takes this gateway yet; it keeps trying {self._tried}. Check address, port, coding "
+                f"and transport there, and that it expects a gateway at {self._local}")
 
     def place_of(self, local: Endpoint) -> tuple[int, str] | None:
         """The context and the termination that an endpoint belongs to."""

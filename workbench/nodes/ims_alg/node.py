@@ -76,6 +76,7 @@ class ImsAlg:
         looks: bool = False,
     ) -> None:
         self.name = name
+        self._gateway = gateway
         self._procedures = Procedures()
         self._calls = Calls()
         locals_ = {ACCESS: access, CORE: core}
@@ -118,6 +119,13 @@ class ImsAlg:
         """Figures by name, for those who run it."""
         return {"calls": {"": len(self._calls)}, "registrations": {"": len(self._edge.registrations)},
                 "registered": {"": int(self._engine.in_service)}}
+
+    def lacks(self) -> str:
+        """What the controller waits for, and what to check; empty: nothing."""
+        if self._engine.in_service:
+            return ""
+        return (f"no gateway has registered yet, so calls are refused. Check that {self._gateway} runs, and has "
+                f"{self._engine.association.control} as its controller, with the same coding and transport")
 
     # What SIP asks for
 
