@@ -11,7 +11,7 @@ Source: RFC 9293 §3.9.1 (user/TCP interface), RFC 8085 §5 (UDP and the socket 
 from __future__ import annotations
 
 from workbench.net.sockets.entries import Connection, Datagrams, Limits
-from workbench.net.sockets.making import free_port
+from workbench.net.sockets.making import free_port, probe
 from workbench.net.sockets.network import SocketNetwork
 
-__all__ = ["Connection", "Datagrams", "Limits", "SocketNetwork", "free_port"]
+__all__ = ["Connection", "Datagrams", "Limits", "SocketNetwork", "free_port", "probe"]

@@ -9,6 +9,7 @@ import struct
 from contextlib import suppress
 from functools import lru_cache
 
+from workbench.net.sockets.failures import refused
 from workbench.net.values import Endpoint
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0) if os.name != "nt" else struct.pack("HH", 1, 0)
@@ -20,6 +21,15 @@ def free_port(host: str = "127.0.0.1", *, stream: bool = False) -> int:
     with make_socket(local, socket.SOCK_STREAM if stream else socket.SOCK_DGRAM) as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])
+
+
+def probe(local: Endpoint) -> None:
+    """Whether this host would give us this endpoint (port 0: this address). Raises NetworkError."""
+    try:
+        with make_socket(local, socket.SOCK_DGRAM) as made:
+            made.bind((local.host, local.port))
+    except (OSError, OverflowError) as error:
+        raise refused(local, "UDP", error) from None
 
 
 def make_socket(local: Endpoint, kind: socket.SocketKind) -> socket.socket:

@@ -87,6 +87,14 @@ class SocketNetwork(DatagramSide, SplicingSide):
             case _:
                 raise LocalProtocolError(f"this host's network does not carry {type(command).__name__}")
 
+    def figures(self) -> dict[str, dict[str, float]]:
+        """How many sockets do what now, for those who run the node."""
+        opening = sum(connection.opening for connection in self._streams.values())
+        offered = sum(connection.offered for connection in self._streams.values())
+        return {"sockets": {
+            "opening": opening, "offered": offered, "open": len(self._streams) - opening - offered,
+            "listening": len(self._listening), "datagrams": len(self._bound)}}
+
     def close(self) -> None:
         """Give back every socket; streams that are still open are reset."""
         for connection in list(self._streams.values()):
