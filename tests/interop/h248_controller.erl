@@ -8,6 +8,7 @@
 %%   N subtract CONTEXT TERMINATION                      one or *; the reply tells the statistics
 %%   N audit CONTEXT TERMINATION TOKENS                  * for all; TOKENS with commas, - for none
 %%   N idle HUNDREDTHS                                   inactivity timeout at ROOT (it/ito)
+%%   N handoff ADDRESS PORT                              ServiceChange: the gateway is to go to that controller
 %%
 %% LOCAL and REMOTE are the lines of the SDP, with | between them and _ for a blank, or - for none. WATCH names events
 %% with commas: cause, tcp, tls, tls=Est. What comes of order N is told in lines `answer N WHAT ...`, and `answered N`
@@ -31,6 +32,8 @@ main([Transport, Coding, Address, Port]) ->
         put(coding, list_to_atom(Coding)),
         Way = list_to_atom(Transport),
         Handle = h248_stack:user(?MODULE, Host, list_to_integer(Port), Way, get(coding)),
+        % Whoever remembers requests of a process before this one must not take ours for them.
+        ok = megaco:update_user_info(h248_stack:mid(Host, list_to_integer(Port)), min_trans_id, rand:uniform(1 bsl 30)),
         ok = h248_stack:listen(Way, Host, list_to_integer(Port), Handle),
         Main = self(),
         spawn_link(fun() -> read(Main) end),
@@ -87,7 +90,12 @@ order("audit", [Context, Termination, Tokens]) ->
 order("idle", [Hundredths]) ->
     Number = list_to_integer(Hundredths),
     Idle = event("it/ito", [0, 16#45, 0, 1], ?NO, fun h248_words:asked/4, [{"mit", [0, 1], integer(Number)}]),
-    {0, [amm(modReq, root(), [{eventsDescriptor, {'EventsDescriptor', 1, [Idle]}}])]}.
+    {0, [amm(modReq, root(), [{eventsDescriptor, {'EventsDescriptor', 1, [Idle]}}])]};
+order("handoff", [Address, Port]) ->
+    {ok, Host} = inet:parse_address(Address),
+    Parms = {'ServiceChangeParm', handOff, ?NO, ?NO, ?NO, [string("903 MGC Directed Change")], ?NO,
+             h248_stack:mid(Host, list_to_integer(Port)), ?NO, ?NO, ?NO},
+    {0, [#'CommandRequest'{command = {serviceChangeReq, {'ServiceChangeRequest', [root()], Parms}}}]}.
 
 context("$") -> ?CHOOSE;
 context("*") -> 16#FFFFFFFF;
@@ -129,6 +137,7 @@ command({auditValueReply, {error, {'ErrorDescriptor', Code, _}}}) -> ["error", C
 command({auditValueReply, {auditResult, {'AuditResult', Termination, Found}}}) -> [shown(Termination) | words(Found)];
 command({auditValueReply, {auditResultTermList, {'TerminationAuditResult', All, Found}}}) ->
     [shown(One) || One <- All] ++ words(Found);
+command({serviceChangeReply, {'ServiceChangeReply', All, _}}) -> [shown(One) || One <- All];
 command({_, {'AmmsReply', All, Found}}) -> [shown(One) || One <- All] ++ words(Found).
 
 words(?NO) -> [];

@@ -79,6 +79,10 @@ class Megaco:
         found = self.child.says(rf"^{what}\b.*{pattern}.*$")
         return found[0].split()[1:]
 
+    def methods(self) -> list[str]:
+        """How the gateway has registered, each time."""
+        return [method for (method,) in self._said("registered")]
+
     def _said(self, what: str) -> list[list[str]]:
         text = self.child.output.decode(errors="replace")
         return [line.split()[1:] for line in text.splitlines() if line.startswith(f"{what} ")]
