@@ -83,18 +83,18 @@ class Child:
         """Nothing more comes."""
         self._input.put(None)
 
-    def until(self, found: Callable[[], _T], what: str) -> _T:
+    def until(self, found: Callable[[], _T], what: str, patience: float = PATIENCE) -> _T:
         """Wait until there is something; it fails when the program has ended without it or takes too long."""
         with self._news:
-            self._news.wait_for(lambda: found() or self._open == 0, PATIENCE)
+            self._news.wait_for(lambda: found() or self._open == 0, patience)
             got = found()
         told = re.sub(r"[^\n -~]", ".", self.text)[-4000:]
         assert got, f"no {what} from {' '.join(self.words)}:\n{told}"
         return got
 
-    def says(self, pattern: str) -> re.Match[str]:
+    def says(self, pattern: str, patience: float = PATIENCE) -> re.Match[str]:
         """Wait for a line that this pattern is found in."""
-        return self.until(lambda: re.search(pattern, self.text, re.MULTILINE), pattern)
+        return self.until(lambda: re.search(pattern, self.text, re.MULTILINE), pattern, patience)
 
     def gives(self, count: int) -> bytes:
         """Wait for so many octets of standard output."""
