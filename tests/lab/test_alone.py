@@ -11,6 +11,8 @@ import pytest
 from workbench.errors import LocalProtocolError, NetworkError, SettingsError
 from workbench.lab import settings
 from workbench.lab.alone import Alone
+from workbench.lab.spoken import Quit
+from workbench.net.interface import Arrival
 from workbench.net.sockets import SocketNetwork, free_port
 from workbench.net.values import (
     Asked,
@@ -98,6 +100,61 @@ def test_what_it_hears_and_orders_is_shown():
     alone = Alone(node, network, lambda entry: (shown.append(entry.what), alone.stop()))
     assert run(alone, network) is False
     assert shown == [Started(), BindDatagrams(node.local)]
+
+
+class Queue:
+    """A network that has so many datagrams waiting, and nothing behind them."""
+
+    def __init__(self, waiting: int, local: Endpoint) -> None:
+        self.waiting = waiting
+        self.local = local
+        self.now = 0.0
+
+    def carry(self, sender, command, now):
+        pass
+
+    def wait(self, deadline):
+        self.waiting -= 1
+        return Arrival("echo", DatagramReceived(self.local, self.local, b"x"), self.now) if self.waiting >= 0 else None
+
+
+@pytest.mark.parametrize(("kinds", "entries"), [(None, 202), (frozenset((Note, Started)), 1), (frozenset(), 0)])
+def test_an_arrival_costs_no_more_than_it_must(monkeypatch, kinds, entries: int):
+    """The node is asked for its wakeup once for each happening, and an entry is made only where somebody wants it."""
+    made = []
+    monkeypatch.setattr("workbench.lab.alone.Entry", lambda *fields, **more: made.append(fields))
+    node = Echo(Endpoint("127.0.0.1", 1))
+    asked = []
+    node.next_wakeup = lambda: asked.append(1)
+    network = Queue(100, node.local)
+    alone = Alone(node, network, lambda entry: None, kinds=kinds)
+    alone.run(lambda: 0.0, done=lambda: network.waiting < 0)
+    assert (len(node.heard), len(asked), len(made)) == (101, 101, entries)
+
+
+def test_how_late_it_was_is_known():
+    """For what waited while the node was busy, and for a wakeup that was due; whoever reads it begins anew."""
+    node = Echo(Endpoint("127.0.0.1", 1))
+    node.wakeup = 3.0
+    network = Queue(1, node.local)
+    alone = Alone(node, network)
+    times = iter((0.0, 0.5, 7.0, 7.0))
+    alone.run(lambda: next(times), done=lambda: len(node.heard) == 2)
+    assert alone.latest == 0.5
+    alone.run(lambda: next(times), done=lambda: Woke() in node.heard)
+    assert alone.latest == 4.0
+
+
+def test_orders_that_come_later():
+    """A function that is put off is called when its time has come, and keeps no script from being done."""
+    node, network = Echo(Endpoint("127.0.0.1", free_port())), SocketNetwork("echo")
+    called = []
+    alone = Alone(node, network, script=[(0.002, Note("shown only")), (0.001, Quit())])
+    alone.later(0.003, lambda: called.append(alone.now))
+    assert alone.scripted
+    assert run(alone, network, done=lambda: bool(called))
+    assert alone.quitting and not alone.scripted and called[0] >= 0.003
+    assert all(not isinstance(heard, Asked) for heard in node.heard)
 
 
 def test_an_endpoint_that_can_not_be_had():
