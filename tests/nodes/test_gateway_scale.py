@@ -10,9 +10,20 @@ import sys
 import tracemalloc
 from types import FrameType
 
-from agw_stage import EVENTS, MG, MGC, PEER, UE, UE_PRINT, A, C, gateway, local, remote, stream
+from agw_stage import EVENTS, MG, MGC, PEER, UE, UE_PRINT, A, C, Stage, gateway, local, plain, remote, stream
 
-from workbench.net.values import DatagramReceived, SendDatagram, Started, Woke
+from workbench.net.values import (
+    DatagramReceived,
+    Endpoint,
+    SendDatagram,
+    Splice,
+    Started,
+    Stream,
+    StreamClosed,
+    StreamOffered,
+    StreamOpened,
+    Woke,
+)
 from workbench.nodes.gateway.settings import Limits
 
 ACCESS_ADD = stream(
@@ -118,3 +129,37 @@ def test_released_calls_leave_nothing_behind():
     assert not list(control.contexts.terminations())
     assert len(calls.gateway._out.agenda._heap) < 200
     assert not any(state & 1 for pool in control._addresses._by_host.values() for state in pool._state)
+
+
+def test_a_connection_that_is_carried_below_adds_little():
+    """Two spliced connections of a call take less than 2 kB; when they are over, half of that is given back."""
+    stage = Stage(splices=True, limits=Limits(contexts=5_000))
+    calls = [plain(stage) for _ in range(650)]
+
+    def connects(number: int) -> list[Stream]:
+        access, core = calls[number]
+        streams = [Stream(access, Endpoint(UE.host, 10_000 + number)), Stream(core, PEER)]
+        stage.sees(StreamOffered(streams[0])).take()
+        for one in streams:
+            stage.sees(StreamOpened(one))
+        assert isinstance(stage.take()[0], Splice)
+        stage.all.clear()
+        return streams
+
+    for number in range(50):
+        connects(number)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        streams = [connects(number) for number in range(50, 650)]
+        gc.collect()
+        assert (tracemalloc.get_traced_memory()[0] - before) / 600 < 2_048
+        for one in (one for pair in streams for one in pair):
+            stage.sees(StreamClosed(one)).take()
+            stage.all.clear()
+        stage.later(120.0)
+        gc.collect()
+        assert (tracemalloc.get_traced_memory()[0] - before) / 600 < 1_024
+    finally:
+        tracemalloc.stop()
