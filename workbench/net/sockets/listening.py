@@ -14,8 +14,8 @@ from workbench.net.sockets.making import endpoint, is_address, reset
 from workbench.net.sockets.streams import StreamSide
 from workbench.net.values import Endpoint, Failure, Stream, StreamFailed, StreamOffered
 
-# A turn of the loop takes at most so many from one listener, so that none keeps the others waiting.
-_A_TURN = 32
+# Of a listener that has to be closed for a moment, which would reset them.
+_MOST_AT_ONCE = 32
 # A listener that found no free descriptor is left alone for so long; its peers wait in the kernel's queue.
 _REST = 0.2
 
@@ -39,17 +39,18 @@ class ListeningSide(StreamSide):
             if connection.offered and connection.stream.local == local:
                 self._abort(connection.stream)
 
-    def _take_offers(self, listener: Listener) -> None:
-        for _ in range(_A_TURN):
+    def _take_offers(self, listener: Listener, most: int) -> int:
+        """Offer so many connections to the node at most; how many were taken from the kernel."""
+        for taken in range(most):
             if self._offers >= self._limits.offers and self._arrivals:
-                return  # the node has not heard of all of them yet: the others wait in the kernel's queue
+                return taken  # the node has not heard of all of them yet: the others wait in the kernel's queue
             try:
                 made, source = listener.socket.accept()
             except OSError as error:
                 if error.errno not in WOULD_BLOCK | FAILED_WAITING:  # no descriptor is left, or no memory
                     self._watch(listener, 0)
                     self._resting.append((self.now + _REST, listener))
-                return
+                return taken
             made.setblocking(False)
             stream = Stream(listener.local, endpoint(source))
             crowded = len(self._streams) >= self._limits.streams or self._offers >= self._limits.offers
@@ -57,6 +58,7 @@ class ListeningSide(StreamSide):
                 reset(made)
                 continue
             self._taken(stream, made)
+        return most
 
     def _taken(self, stream: Stream, made: socket.socket) -> None:
         """The kernel has established a connection with a listener of ours: offer it."""
@@ -97,7 +99,7 @@ class ListeningSide(StreamSide):
         # A port that listens can't be bound again; it listens again once our connection has its socket.
         listener = None if self._shares_ports else self._listening.pop(stream.local, None)
         if listener is not None:
-            self._take_offers(listener)
+            self._take_offers(listener, _MOST_AT_ONCE)
             self._close(listener)
         try:
             made.bind((stream.local.host, stream.local.port))

@@ -21,6 +21,8 @@ WRITE = selectors.EVENT_WRITE
 _LONGEST_WAIT = 0.5
 # What is preferred is looked for this often (seconds) while there is other work.
 _LOOK_EVERY = 0.002
+# So many connections are taken in a turn, of all listeners together: a crowd at the door does not stop those inside.
+_OFFERS_A_TURN = 8
 
 
 class Loop(ABC):
@@ -45,6 +47,8 @@ class Loop(ABC):
         self._look_at = 0.0
         self._looked = False        # and found something; other work comes next
         self._resting: list[tuple[float, Listener]] = []
+        self._offers_left = 0
+        self._put_off: deque[Listener] = deque()    # whose turn comes first next time
         self._interrupted, self._interrupts = pair()
         self._selector.register(self._interrupted, READ, None)
 
@@ -100,6 +104,11 @@ class Loop(ABC):
     def _select(self, seconds: float) -> None:
         if self._resting:
             seconds = min(seconds, self._wake_listeners())
+        if self._put_off:
+            seconds = 0.0
+        self._offers_left = _OFFERS_A_TURN
+        while self._put_off:
+            self._ready.append((self._put_off.popleft(), READ))
         for key, mask in self._selector.select(seconds):
             self._ready.append((key.data, mask))
         self._looked = False
@@ -131,8 +140,10 @@ class Loop(ABC):
                     self._flush_datagrams(entry)
                 if mask & READ:
                     self._receive_datagrams(entry)
+            case Listener() if self._offers_left:
+                self._offers_left -= self._take_offers(entry, self._offers_left)
             case Listener():
-                self._take_offers(entry)
+                self._put_off.append(entry)
 
     def _wake_listeners(self) -> float:
         """Listen again where the pause is over; how long the next one lasts."""
@@ -189,7 +200,7 @@ class Loop(ABC):
     def _receive_datagrams(self, bound: Datagrams) -> None: ...
 
     @abstractmethod
-    def _take_offers(self, listener: Listener) -> None: ...
+    def _take_offers(self, listener: Listener, most: int) -> int: ...
 
     @abstractmethod
     def _listens(self, listener: Listener) -> bool: ...
