@@ -72,6 +72,11 @@ def resident_octets(process: int) -> int:
         return 0
 
 
+def cores() -> int:
+    """How many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def pin(process: int, core: int) -> None:
     """Keep a process on one core (as `taskset` does), where the system can and has it; its children stay there too."""
     if hasattr(os, "sched_setaffinity") and core in os.sched_getaffinity(0):

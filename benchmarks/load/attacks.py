@@ -1,7 +1,5 @@
 """Peers that mean no good, against the access side of a gateway. They go step by step, so that work can go on beside.
 
-    python -m load.attacks KIND COUNT SOURCE ENDPOINT...   the same in a process of its own, until it is killed
-
 Source: RFC 4987 (half-open connections); failures F3 to F5 of TS 23.334 §5.11.
 """
 
@@ -12,21 +10,20 @@ import selectors
 import socket
 import ssl
 import struct
-import sys
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol, Self
 
 from load.client import Client
-from load.limits import room_for
 from workbench.net.values import Endpoint
 
 _A_STEP = 100
 
 
 class Attack(Protocol):
-    """What they have in common."""
+    """What they have in common. `opened`: connections that were made, or tried."""
+
+    opened: int
 
     @property
     def all_opened(self) -> bool:
@@ -116,7 +113,7 @@ class Silent(_Connections):
 
 
 class SlowLoris(_Connections):
-    """TLS handshakes that send one octet a step, or one a second in a process of its own."""
+    """TLS handshakes that send one octet a step."""
 
     def __init__(self, endpoints: Sequence[Endpoint], count: int, source: str) -> None:
         super().__init__(endpoints, count, source)
@@ -156,7 +153,7 @@ class HalfOpen:
     """
 
     def __init__(self, endpoints: Sequence[Endpoint], count: int, source: str) -> None:
-        self.sent = 0
+        self.opened = 0
         self._endpoints = endpoints
         self._count = count
         self._network = socket.inet_aton(source)[:2]
@@ -167,16 +164,16 @@ class HalfOpen:
     @property
     def all_opened(self) -> bool:
         """As many as were asked for have left."""
-        return self.sent >= self._count
+        return self.opened >= self._count
 
     def step(self) -> None:
         """Some more SYNs."""
         for _ in range(_A_STEP):
-            to = self._endpoints[self.sent % len(self._endpoints)]
-            source = self._network + struct.pack("!H", 1 + self.sent % 65_000)
+            to = self._endpoints[self.opened % len(self._endpoints)]
+            source = self._network + struct.pack("!H", 1 + self.opened % 65_000)
             with suppress(BlockingIOError):
                 self._raw.sendto(self._syn(source, to), (to.host, 0))
-            self.sent += 1
+            self.opened += 1
 
     def close(self) -> None:
         """No more SYNs."""
@@ -214,19 +211,3 @@ def _reset(sock: socket.socket) -> None:
     with suppress(OSError):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     sock.close()
-
-
-def main(kind: str, count: str, source: str, *endpoints: str) -> None:
-    """The command."""
-    lacking = room_for(int(count))
-    if lacking:
-        raise SystemExit(lacking)
-    where = [Endpoint(host, int(port)) for host, _, port in (one.rpartition(":") for one in endpoints)]
-    attack = KINDS[kind](where, int(count), source)
-    while True:
-        attack.step()
-        time.sleep(1.0 if kind == "slow-loris" and attack.all_opened else 0.005)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -182,9 +182,11 @@ class Streams:
         self._unopened += made
         return made
 
-    def carry(self, octets: int | None, *, back: int | str | None = "same") -> None:
-        """Let every stream carry so many octets more; `run(done)` then waits for them."""
-        for pair in self.pairs:
+    def carry(
+        self, octets: int | None, *, back: int | str | None = "same", pairs: Iterable[Pair] | None = None
+    ) -> None:
+        """Let every stream, or these, carry so many octets more; `run(done)` then waits for them."""
+        for pair in self.pairs if pairs is None else pairs:
             pair.octets_back = _more(pair.octets_back, octets if isinstance(back, str) else back)
             pair.ue.octets = _more(pair.ue.octets, octets)
             if pair.far is not None:

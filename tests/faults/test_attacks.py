@@ -6,7 +6,6 @@ How fast they go on is for `benchmarks/agw_attacks.py`; here each of them has to
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +14,8 @@ from pathlib import Path
 
 import load
 import pytest
-from programs import missing, need
+from load import namespace
+from programs import missing
 
 MEGABYTE = 1_000_000
 PATIENCE = 60.0
@@ -114,11 +114,9 @@ def test_peers_that_never_read(scene: Scene, kind: load.Kind):
 
 def test_half_open_connections():
     """10,000 SYNs that nobody follows up: no stream slows to a stop, and the UEs whose ports these are get in."""
-    need("ip", "iproute2")
-    unshare = need("unshare", "util-linux")
-    words = [unshare, "--net"] if os.geteuid() == 0 else [unshare, "--net", "--map-root-user"]
-    if subprocess.run([*words, "true"], check=False, capture_output=True).returncode:
-        missing("a network namespace", "run as root, or allow user namespaces")
+    words = namespace.entering()
+    if isinstance(words, str):
+        missing("a network namespace", words)
     done = subprocess.run(
         [*words, sys.executable, Path(__file__).with_name("half_open.py")], check=False, capture_output=True, text=True,
         timeout=3 * PATIENCE)
