@@ -70,6 +70,23 @@ def test_an_order_without_reply(capture: Path, tmp_path: Path):
     assert "1002" in finding.explanation and "IMS-AGW never answers" in finding.explanation
 
 
+def test_an_order_to_a_gateway_that_is_not_there_yet(capture: Path, tmp_path: Path):
+    """A controller asks before its gateway has been started: nobody breaks a rule by not answering. Later, one does."""
+    question = b"MEGACO/2 [192.0.2.10]:2944\nTransaction = 77 { Context = - { AuditValue = ROOT { Audit { } } } }"
+    asked = udp(0, Endpoint("192.0.2.10", 2944), Endpoint("192.0.2.20", 2944), question)[2]
+
+    def at(index: int) -> Callable[[list[Packet]], list[Packet]]:
+        def insert(packets: list[Packet]) -> list[Packet]:
+            near = packets[index]
+            return [*packets[:index], Packet(near.number, near.time_ns - 1, "Iq", near.link, asked, len(asked)),
+                    *packets[index:]]
+        return insert
+
+    assert found(changed(capture, tmp_path, at(0)), "order-unanswered") == []
+    (finding,) = found(changed(capture, tmp_path, at(20)), "order-unanswered")
+    assert "transaction 77" in finding.explanation
+
+
 def test_a_core_leg_left_open(capture: Path, tmp_path: Path):
     """No FIN on the core although TLS is over, and the capture goes on."""
     def without_fin(packets: list[Packet]) -> list[Packet]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from edge_of_processes import PATIENCE, Edge, unprivileged, until
+from programs import need
 
 from workbench.analysis.report import Report, analyze
 from workbench.net.listening import possible
@@ -68,12 +70,22 @@ def check(edge: Edge, reports: dict[str, Report]) -> None:
     assert any(line.get("context") == 1 and line["event"] == "StreamOpened" for line in lines)
 
 
+def strange(edge: Edge, name: str, *more: str) -> list[str]:
+    """Frames of TCP in which an independent decoder finds a wrong checksum or a malformed packet, or one of `more`."""
+    wrong = " or ".join(("tcp.checksum.status == 0", "_ws.malformed", *more))
+    words = [need("tshark"), "-r", str(edge.folder / f"{name}.pcapng"), "-o", "tcp.check_checksum:TRUE",
+             "-Y", f"tcp and ({wrong})"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
+    return done.stdout.splitlines()
+
+
 @pytest.mark.skipif(bool(possible()), reason=possible())
 def test_real_packets_of_a_call(edge: Edge):
     """With CAP_NET_RAW: the kernel's own segments, in the wires' names."""
     reports = captured(edge)
     check(edge, reports)
     assert b"rebuilt" not in (edge.folder / "agw.pcapng").read_bytes()
+    assert [line for name in reports for line in strange(edge, name)] == []
 
 
 def test_rebuilt_packets_of_a_call(edge: Edge):
@@ -81,6 +93,9 @@ def test_rebuilt_packets_of_a_call(edge: Edge):
     reports = captured(edge, preexec_fn=None if os.geteuid() else unprivileged)
     check(edge, reports)
     assert b"rebuilt from socket octets" in (edge.folder / "agw.pcapng").read_bytes()
+    order = ("tcp.analysis.lost_segment", "tcp.analysis.retransmission", "tcp.analysis.out_of_order",
+             "tcp.analysis.ack_lost_segment")
+    assert [line for name in reports for line in strange(edge, name, *order)] == []
 
 
 def test_a_killed_node_leaves_a_capture(edge: Edge):

@@ -1,4 +1,4 @@
-"""An H.248 request without reply."""
+"""An H.248 request without reply. One to somebody who only comes later, such as a gateway not yet started, is none."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from workbench.analysis.rules.rule import Evidence, Rule, last_time
+from workbench.net.values import Endpoint
 
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
@@ -15,14 +16,25 @@ _PATIENCE = 0.5
 
 def _find(report: Report) -> Iterator[Evidence]:
     end = last_time(report)
+    began = _first_words(report)
     for order in report.signalling.orders:
-        if order.reply is None and end - order.draft.time >= _PATIENCE:
+        there = began.get(order.draft.destination, 0.0) <= order.drafts[-1].time
+        if order.reply is None and there and end - order.draft.time >= _PATIENCE:
             frames = tuple(frame for draft in order.drafts for frame in draft.frames)
             again = len(order.drafts) - 1
             repeated = f", repeated {again} time{'s' * (again != 1)}" if again else ""
             sender, receiver = (report.names(end.host) for end in (order.draft.source, order.draft.destination))
             yield Evidence(frames, f"{sender} sends transaction {order.request.id} ({order.draft.summary}){repeated}; "
                            f"{receiver} never answers")
+
+
+def _first_words(report: Report) -> dict[Endpoint, float]:
+    """Who sends H.248, and from when on."""
+    began: dict[Endpoint, float] = {}
+    for message in report.messages:
+        if message.protocol == "H.248":
+            began.setdefault(Endpoint(message.source.address, message.source.port), message.time)
+    return began
 
 
 rule = Rule("order-unanswered", "H.248.1 §8.2, Annex D.1", "error", "Every H.248 request is answered", _find)
