@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from workbench.lab import settings
+from workbench.lab.metrics import KNOWN
 from workbench.lab.settings.agw import AgwFile
 from workbench.lab.settings.alg import AlgFile
 from workbench.lab.settings.nat import NatFile, device
@@ -56,3 +57,10 @@ def test_every_option_is_on_the_page():
 
     for name in agw.__annotations__:
         assert f"`--{ {'every': 'all', 'size': 'capture-size'}.get(name, name)}" in PAGE or name in ("return", "config")
+
+
+def test_every_figure_is_on_the_page():
+    """With its label, kind and meaning; none that is not there."""
+    rows = re.findall(r"^\| `(\w+)`(?:, by (\w+))? \| (\w+) \| (.+) \|$", PAGE, re.MULTILINE)
+    shown = {name: (label, kind, meaning) for name, label, kind, meaning in rows if kind in ("gauge", "counter")}
+    assert shown == KNOWN

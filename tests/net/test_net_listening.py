@@ -89,6 +89,22 @@ def test_an_error_about_our_datagram_is_ours(listening: Listening):
     assert packets.decode_ip(error.octets).protocol == packets.ICMP and error.at == ours
 
 
+@needs_packets
+def test_what_nobody_fetches_in_time_is_counted(monkeypatch):
+    """The queue is bounded; what does not fit into it is lost, and known to be."""
+    monkeypatch.setattr("workbench.net.listening._BUFFER", 4_096)
+    listening = Listening([HERE])
+    ours = Endpoint(HERE, free_port())
+    listening.own(ours)
+    with socket.socket(type=socket.SOCK_DGRAM) as one:
+        for _ in range(1_000):
+            one.sendto(bytes(1_000), (HERE, ours.port))
+    kept = seen(listening, 1)
+    lost = listening.dropped()
+    assert 0 < len(kept) < 1_000 and lost > 0 and listening.dropped() == lost
+    listening.close()
+
+
 # The filter that the kernel runs
 
 def kept(addresses: list[str], packet: bytes) -> bool:

@@ -54,7 +54,7 @@ _NEVER = (LogKeys,)
 _MOST_TEXT = 1_000
 _MOST_LINE = 4_096
 
-Place = Callable[[Endpoint], tuple[int, str] | None]
+Place = Callable[[Endpoint | str], tuple[int, str] | None]
 
 
 class Screen:
@@ -95,7 +95,7 @@ class Log:
         target: a file, which is appended to, or `-`.
         epoch: Unix seconds at which entries' time is 0.
         every: what the node hears and orders too, such as data.
-        place: the context and the termination that an endpoint belongs to, where the node has such.
+        place: the context and the termination that an endpoint belongs to, or of that name, where the node has such.
 
     Raises:
         SettingsError: the file can't be written.
@@ -147,7 +147,9 @@ class Log:
     def _locate(self, what: object, fields: dict[str, Any]) -> None:
         stream = getattr(what, "stream", None)
         local = stream.local if isinstance(stream, Stream) else getattr(what, "local", None)
-        found = self._place(local) if self._place is not None and isinstance(local, Endpoint) else None
+        if isinstance(what, Note):  # remarks on a termination begin with its name
+            local = what.text.partition(": ")[0]
+        found = self._place(local) if self._place is not None and isinstance(local, Endpoint | str) else None
         if found is not None:
             fields["context"], fields["termination"] = found[0], cut(visible(found[1]), 100)
 

@@ -22,8 +22,7 @@ from workbench.net.interface import LocalNetwork
 
 Figures = dict[str, dict[str, float]]
 
-# Name to label, kind and meaning.
-_KNOWN: dict[str, tuple[str, str, str]] = {
+KNOWN: dict[str, tuple[str, str, str]] = {
     "contexts": ("", "gauge", "H.248 contexts."),
     "terminations": ("", "gauge", "H.248 terminations, ROOT not counted."),
     "streams": ("state", "gauge", "Endpoints of streams, by the state of their connection."),
@@ -51,11 +50,13 @@ _KNOWN: dict[str, tuple[str, str, str]] = {
     "capture_left_out": ("", "counter", "Packets that are not in the capture because it is full."),
     "log_lines_lost": ("", "counter", "Log lines that could not be written."),
 }
+"""Name of a figure to its label, kind and meaning."""
+
 def text(figures: Mapping[str, Mapping[str, float]], node: str) -> str:
     """The figures in Prometheus' text form."""
     lines: list[str] = []
     for name, values in figures.items():
-        label, kind, meaning = _KNOWN.get(name, ("kind", "gauge", name))
+        label, kind, meaning = KNOWN.get(name, ("kind", "gauge", name))
         full = f"workbench_{name}" + ("_total" if kind == "counter" else "")
         lines += [f"# HELP {full} {meaning}", f"# TYPE {full} {kind}"]
         for which, value in values.items():

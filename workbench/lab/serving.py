@@ -19,7 +19,7 @@ from workbench.lab.descriptors import raise_limit
 from workbench.lab.metrics import Meters
 from workbench.lab.metrics_server import Server
 from workbench.lab.recording import Plan
-from workbench.lab.spoken import Quit, read_order
+from workbench.lab.spoken import WORDS, Quit, read_order
 from workbench.lab.watching import Options, Watching
 from workbench.net.interface import LocalNetwork
 from workbench.net.sockets import SocketNetwork, probe
@@ -36,7 +36,7 @@ _NEXT_WORRY = 60.0
 
 
 class Stopping:
-    """While this is entered, SIGINT and SIGTERM let a node stop, a second one at once; SIGUSR1 asks for its figures.
+    """While it is entered, SIGINT, SIGTERM and SIGHUP let a node stop, a second one at once; SIGUSR1 asks for figures.
 
     Args:
         report: gives the figures; is called by the node's loop.
@@ -56,6 +56,8 @@ class Stopping:
         handlers = [(signal.SIGINT, self._stop), (signal.SIGTERM, self._stop)]
         if hasattr(signal, "SIGUSR1"):
             handlers.append((signal.SIGUSR1, self._ask))
+        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # not under nohup
+            handlers.append((signal.SIGHUP, self._stop))
         self._before = [(number, signal.signal(number, handler)) for number, handler in handlers]
         return self
 
@@ -122,6 +124,8 @@ def phone(role: Role, options: Options, script: Sequence[tuple[float, object]], 
         alone, ue = serving.alone, serving.alone.node
         quits = typed is None and bool(script)
         if typed is not None:
+            if typed.isatty():
+                serving.watching.say(0.0, ue.name, f"type {WORDS}")
             threading.Thread(target=_listen, args=(typed, alone, serving.host), daemon=True).start()
         serving.run(lambda: (quits or alone.quitting) and not alone.scripted and bool(getattr(ue, "idle", True)))
         return list(getattr(ue, "failed", ()))

@@ -285,9 +285,12 @@ class Gateway:
         return (f"no controller takes this gateway yet; it keeps trying {self._tried}. Check address, port, coding "
                 f"and transport there, and that it expects a gateway at {self._local}")
 
-    def place_of(self, local: Endpoint) -> tuple[int, str] | None:
-        """The context and the termination that an endpoint belongs to."""
-        bearer = self._control.bearers.get(local)
+    def place_of(self, what: Endpoint | str) -> tuple[int, str] | None:
+        """The context and the termination of an endpoint, or of a termination's name."""
+        if isinstance(what, str):
+            found = self._control.contexts.find(what)
+            return None if found is None else (found[0].number, found[1].name)
+        bearer = self._control.bearers.get(what)
         return None if bearer is None else (bearer.context, bearer.termination)
 
     # Leaving and coming back
