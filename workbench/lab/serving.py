@@ -160,20 +160,21 @@ class Serving:
 
     def run(self, done: Callable[[], bool] | None = None) -> None:
         """Run until `done` holds or somebody stops it; then let the node say goodbye."""
-        if self.watching.why_rebuilt:
-            why = f"capture: packets are rebuilt, since {self.watching.why_rebuilt}"
-            self.watching.say(0.0, self.alone.node.name, why)
-        ready = getattr(self.host, "ready", "")
-        if ready:
-            self.watching.say(0.0, self.alone.node.name, ready)
         self.alone.later(_FIRST_WORRY, self._worry)
         _settle_memory()
         try:
             with Stopping(self.alone, self.host, self.meters.write):
+                self._announce()
                 self.alone.run(self._clock, done=done)
                 self.alone.leave(self._clock)
         finally:
             gc.unfreeze()
+
+    def _announce(self) -> None:
+        rebuilt = self.watching.why_rebuilt
+        for text in (f"capture: packets are rebuilt, since {rebuilt}" if rebuilt else "", getattr(self.host, "ready", "")):
+            if text:
+                self.watching.say(0.0, self.alone.node.name, text)
 
     def __enter__(self) -> Serving:
         return self
