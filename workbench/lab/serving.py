@@ -171,10 +171,10 @@ class Serving:
             gc.unfreeze()
 
     def _announce(self) -> None:
-        rebuilt = self.watching.why_rebuilt
-        for text in (f"capture: packets are rebuilt, since {rebuilt}" if rebuilt else "", getattr(self.host, "ready", "")):
-            if text:
-                self.watching.say(0.0, self.alone.node.name, text)
+        why = self.watching.why_rebuilt
+        rebuilt = f"capture: packets are rebuilt, since {why}" if why else ""
+        for text in filter(None, (rebuilt, getattr(self.host, "ready", ""))):
+            self.watching.say(0.0, self.alone.node.name, text)
 
     def __enter__(self) -> Serving:
         return self
