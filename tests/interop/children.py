@@ -137,6 +137,10 @@ class Child:
         """All that it has said."""
         return (bytes(self.output[-20_000:]) + b"\n" + bytes(self.errors[-20_000:])).decode(errors="replace")
 
+    def interrupt(self) -> None:
+        """Ask it to end, as Ctrl-C does."""
+        self._process.send_signal(signal.SIGINT)
+
     def kill(self) -> None:
         """End it with SIGKILL, and with it what it has started itself; wait until it is gone."""
         with suppress(ProcessLookupError):
@@ -165,11 +169,11 @@ class Children:
         self.running.append(child)
         return child
 
-    def workbench(self, command: str, name: str, settings: str) -> Child:
+    def workbench(self, command: str, name: str, settings: str, *options: str) -> Child:
         """One of our nodes, alone, with these settings."""
         file = self.folder / f"{name}.toml"
         file.write_text(settings)
-        return self.start(sys.executable, "-m", "workbench.cli", command, "--config", file)
+        return self.start(sys.executable, "-m", "workbench.cli", command, "--config", file, *options)
 
     def close(self) -> None:
         """End them all."""

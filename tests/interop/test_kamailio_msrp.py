@@ -8,24 +8,12 @@ from pathlib import Path
 
 import pytest
 from interop.agw_stage import BEHIND, CORE, started
-from interop.children import Child, Children
+from interop.children import Children
+from interop.kamailio import kamailio
 from interop.megaco import End, Megaco, described
 from interop.tls_ends import Identity, openssl_client
-from programs import need
 
 UE_PATH = "msrps://ue.example.net:2855/iau39soe2843z;tcp"
-CONF = Path(__file__).with_name("kamailio_msrp.cfg")
-
-
-def kamailio(programs: Children) -> Child:
-    """kamailio, which answers MSRP at the core port."""
-    conf = programs.folder / "kamailio.cfg"
-    conf.write_text(CONF.read_text().replace("ADDRESS", programs.address).replace("PORT", str(CORE)))
-    child = programs.start(
-        need("kamailio"), "-DD", "-E", "-m", "16", "-M", "4", "-w", programs.folder, "-Y", programs.folder,
-        "-P", programs.folder / "kamailio.pid", "-f", conf)
-    child.listens(programs.address, CORE)
-    return child
 
 
 def bridge(programs: Children, controller: Megaco, fingerprint: str, *, aware: bool) -> tuple[End, str]:
