@@ -45,7 +45,7 @@ def examine() -> list[Check]:
         _tun(),
         _kernel(),
         _program("tshark", ["--version"], "second opinion on captures", "tshark"),
-        _program("nft", ["--version"], "NAT on a kernel network", "nftables"),
+        _program("nft", ["--version"], "relays below a gateway and Linux's own NAT on the kernel network", "nftables"),
         _megaco(),
         _library("polars", "polars", "data frames", extra="analysis"),
         _library("scapy", "scapy", "crafted packets", extra="analysis"),

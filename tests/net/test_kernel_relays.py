@@ -6,9 +6,9 @@ import pytest
 from kernel_stage import Stage, needs_namespaces
 from programs import need
 
-from workbench.errors import LocalProtocolError
+from workbench.errors import LocalProtocolError, NetworkError
 from workbench.net import packets
-from workbench.net.interface import Foot, Host, Plan, Wire
+from workbench.net.interface import Foot, Host, Plan, Translation, Wire
 from workbench.net.kernel.relays import Relays
 from workbench.net.values import (
     AcceptStream,
@@ -109,6 +109,7 @@ def test_segments_pass_as_they_are(version):
         assert sorted(map(untouched, left)) == sorted(map(untouched, right))
         assert all(segment.checksum_ok for segment in left + right)
         assert any(segment.mss for segment in right)
+        assert {ip.ttl for ip in stage.on("left") + stage.on("right")} == {64, 63}
 
 
 def untouched(segment):
@@ -202,6 +203,22 @@ def test_what_can_not_be_relayed():
                            (stage.near, Stream(stage.left, stage.b), "to itself")):
             with pytest.raises(LocalProtocolError, match=said):
                 stage.do("r", Relay(a, b))
+
+
+def test_a_machine_without_nft_says_so(monkeypatch):
+    """The network's capabilities tell it; an order all the same is refused, and so is a NAT of the kernel's."""
+    monkeypatch.setattr("shutil.which", lambda name: None if name == "nft" else f"/usr/sbin/{name}")
+    monkeypatch.setattr("workbench.net.kernel.relays._tried", [])
+    plan = Plan((Host("a", (Foot("left", "10.1.0.1"),)), Host("b", (Foot("left", "10.1.0.2"),))), (Wire("left"),))
+    with Stage(plan) as stage:
+        assert not stage.network.capabilities.relay and not stage.network.capabilities.translates
+        with pytest.raises(LocalProtocolError, match="does not relay here: no nft"):
+            stage.do("a", Relay(Stream(Endpoint("10.1.0.1", 1), Endpoint("10.1.0.2", 1)),
+                                Stream(Endpoint("10.1.0.1", 2), Endpoint("10.1.0.2", 2))))
+    home = Plan((Host("a", (Foot("left", "10.1.0.1"), Foot("right", "10.2.0.1")), Translation("left", "right")),),
+                (Wire("left"), Wire("right")))
+    with pytest.raises(NetworkError, match="apt-get install nftables"):
+        Stage(home)
 
 
 def test_nothing_else_is_forwarded():

@@ -68,6 +68,8 @@ class Namespaces:
 
     def nft(self, host: str, script: str) -> str:
         """Have nft carry out a script in a host's namespace; what it says. Raises NetworkError."""
+        if shutil.which("nft") is None:
+            raise NetworkError("relays and NAT on the kernel network need the program nft: apt-get install nftables")
         try:
             return self._ask({"host": self._numbers[host], "nft": script}, 0)[1]
         except OSError as error:

@@ -96,8 +96,6 @@ class KernelNetwork:
         self._selector = selectors.DefaultSelector()
         for host in plan.hosts:
             self._add(host, owners)
-            if host.translates is not None:
-                translate(host, owners.links(host.name), self._namespaces)
         for place, end in ends.items():
             end.setblocking(False)
             self._selector.register(end, _READ, place)
@@ -106,6 +104,17 @@ class KernelNetwork:
         self._stirred = time.monotonic()
         self._closed = False
         self._cut = 0
+        self._translate(plan, owners)
+
+    def _translate(self, plan: Plan, owners: Owners) -> None:
+        """Make NATs of the hosts that the plan wants as such."""
+        try:
+            for host in plan.hosts:
+                if host.translates is not None:
+                    translate(host, owners.links(host.name), self._namespaces)
+        except BaseException:
+            self.close()
+            raise
 
     def _add(self, added: Host, owners: Owners) -> None:
         name = added.name
@@ -140,6 +149,8 @@ class KernelNetwork:
             raise LocalProtocolError(f"no host is called {sender}")
         if isinstance(command, Drop | Note | LogKeys):
             return
+        if isinstance(command, Relay) and not self.capabilities.relay:
+            raise LocalProtocolError("this network does not relay here: no nft, or a kernel without what it needs")
         self._stirred = time.monotonic()
         if isinstance(command, SendPacket):
             self._send(sender, command)

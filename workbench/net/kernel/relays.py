@@ -13,7 +13,6 @@ Fragments have no ports to look up: on our own wires they are put together and p
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -189,9 +188,9 @@ class Relays:
 
     def _read(self, pair: _Pair) -> tuple[int, int]:
         """Octets of payload that have passed each way."""
-        self.flush()
         asked = "".join(f"list counter netdev relays {name}\n" for side in pair.sides for name in side.counters)
         try:
+            self.flush()
             told = _counters(self._run(asked))
         except NetworkError:    # the namespaces have gone
             return 0, 0
@@ -212,8 +211,6 @@ def why_not(run: Callable[[str], str]) -> str:
 
 
 def _try(run: Callable[[str], str]) -> str:
-    if shutil.which("nft") is None:
-        return "no nft on the path"
     try:
         run(table(["lo"]) + "delete table netdev relays\n")
     except NetworkError as error:
