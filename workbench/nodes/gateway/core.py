@@ -167,11 +167,13 @@ class Gateway:
 
     def next_wakeup(self) -> float | None:
         """The first timer of H.248, a heartbeat or a bearer."""
-        due = self._out.agenda.next_wakeup()
-        moments = [
-            self._association.next_wakeup(), self._inactive_at(),
-            max(due, self._portion_at) if due is not None else None]
-        return min((moment for moment in moments if moment is not None), default=None)
+        first = self._out.agenda.next_wakeup()
+        if first is not None and first < self._portion_at:
+            first = self._portion_at
+        for moment in (self._association.next_wakeup(), self._inactive_at()):
+            if moment is not None and (first is None or moment < first):
+                first = moment
+        return first
 
     def _wake(self, now: float) -> None:
         self._reported(self._link.carry(self._association.wake(now), now), now)

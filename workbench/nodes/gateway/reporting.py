@@ -46,7 +46,8 @@ class Detected(msgspec.Struct, frozen=True):
 
     def suits(self, armed: Event | ObservedEvent) -> bool:
         """Whether that event of an Events or EventBuffer descriptor asks for this one."""
-        if armed.name.lower() != self.event.name.lower():
+        name, asked = self.event.name, armed.name
+        if len(name) != len(asked) or (name != asked and name.lower() != asked.lower()):
             return False
         if armed.stream is not None and self.stream is not None and armed.stream != self.stream:
             return False

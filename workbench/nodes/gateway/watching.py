@@ -146,7 +146,10 @@ class Watcher:
 
     @staticmethod
     def _armed(termination: Termination, found: Detected) -> Event | None:
-        return next((event for event in termination.events if found.suits(event)), None)
+        for event in termination.events:
+            if found.suits(event):
+                return event
+        return None
 
     def _act(self, termination: Termination, armed: Event, seen: ObservedEvent, now: float) -> None:
         """Do what the Events descriptor says for this event."""

@@ -269,8 +269,12 @@ class Association:
 
     def next_wakeup(self) -> float | None:
         """When `wake` has something to do, or None."""
-        times = [peer.transactions.next_wakeup() for peer in self._peers.values()]
-        return min((time for time in (self._due, *times) if time is not None), default=None)
+        first = self._due
+        for peer in self._peers.values():  # asked for after all that happens, so without a list
+            time = peer.transactions.next_wakeup()
+            if time is not None and (first is None or time < first):
+                first = time
+        return first
 
     def wake(self, now: float) -> list[Event]:
         """Repeat what is due, and go on after a pause."""
