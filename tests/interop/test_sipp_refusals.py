@@ -26,41 +26,46 @@ def test_cancel(programs: Children):
     played(uas, programs, "uas")
 
 
-@pytest.mark.parametrize(("status", "reason"), [(486, "Busy Here"), (603, "Decline"), (302, "Moved Temporarily")])
-def test_refused(programs: Children, status: int, reason: str):
+def test_refused(programs: Children):
     """A final failure of the callee reaches the caller, and each hop has its ACK."""
     edge(programs)
-    uas = plays(programs, "uas", PEER, hears("INVITE"), reply(status, reason), hears("ACK"))
-    uac = plays(programs, "uac", UE, CALLER.invite(msrp(9, "active")), *rings(), hears(response=status),
-                CALLER.ack_failure(), to=ACCESS)
-    played(uac, programs, "uac")
-    played(uas, programs, "uas")
+    for status, reason in ((486, "Busy Here"), (603, "Decline"), (302, "Moved Temporarily")):
+        uas = plays(programs, f"uas{status}", PEER, hears("INVITE"), reply(status, reason), hears("ACK"))
+        uac = plays(programs, f"uac{status}", UE, CALLER.invite(msrp(9, "active")), *rings(), hears(response=status),
+                    CALLER.ack_failure(), to=ACCESS)
+        played(uac, programs, f"uac{status}")
+        played(uas, programs, f"uas{status}")
 
 
-@pytest.mark.parametrize(("callee", "sdp", "status"), [
-    ("sip:bob@nowhere.example", msrp(9, "active"), 404),
-    (BOB, "", 488),
-    (BOB, "this is no SDP", 488),
-    (BOB, "v=0\no=- 1 1 IN IP4 127.0.0.1\ns=-\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 4000 RTP/AVP 0", 488),
-    (BOB, msrp(9, "active", "a=3ge2ae:requested", proto="TCP/TLS/MSRP"), 488),
-], ids=["no route", "no offer", "no SDP", "audio", "e2ae without agreement"])
-def test_what_can_not_be_done_is_refused(programs: Children, callee: str, sdp: str, status: int):
-    """The caller is told; nobody else hears of it."""
+AUDIO = "v=0\no=- 1 1 IN IP4 127.0.0.1\ns=-\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 4000 RTP/AVP 0"
+IMPOSSIBLE = {
+    "no route": ("sip:bob@nowhere.example", msrp(9, "active"), 404),
+    "no offer": (BOB, "", 488),
+    "no SDP": (BOB, "this is no SDP", 488),
+    "audio": (BOB, AUDIO, 488),
+    "e2ae without agreement": (BOB, msrp(9, "active", "a=3ge2ae:requested", proto="TCP/TLS/MSRP"), 488),
+}
+
+
+def test_what_can_not_be_done_is_refused(programs: Children):
+    """The caller is told; nobody else hears of it (RFC 3261 §13.3.1.3, TS 24.229 §6.7.2)."""
     edge(programs)
-    caller = Caller(ALICE, callee)
-    uac = plays(programs, "uac", UE, caller.invite(sdp), hears(response=100, optional="true"), hears(response=status),
-                caller.ack_failure(), to=ACCESS)
-    played(uac, programs, "uac")
+    for name, (callee, sdp, status) in IMPOSSIBLE.items():
+        caller = Caller(ALICE, callee)
+        file = name.replace(" ", "-")
+        uac = plays(programs, file, UE, caller.invite(sdp), hears(response=100, optional="true"),
+                    hears(response=status), caller.ack_failure(), to=ACCESS)
+        played(uac, programs, file)
 
 
-@pytest.mark.parametrize(("method", "status"), [("OPTIONS", 405), ("MESSAGE", 405), ("SUBSCRIBE", 405), ("FROB", 501)])
 @pytest.mark.parametrize("to", [ACCESS, OUTSIDE])
-def test_methods_that_are_not_done(programs: Children, method: str, status: int, to: int):
+def test_methods_that_are_not_done(programs: Children, to: int):
     """405 with Allow for known ones, 501 for others (RFC 3261 §8.2.1, §21.5.2), on both sides."""
     edge(programs)
-    uac = plays(programs, "uac", UE, CALLER.request(method, 1),
-                hears(response=status, checks={"Allow:": "INVITE, ACK, BYE, CANCEL"}), to=to)
-    played(uac, programs, "uac")
+    for method, status in (("OPTIONS", 405), ("MESSAGE", 405), ("SUBSCRIBE", 405), ("FROB", 501)):
+        uac = plays(programs, method, UE, CALLER.request(method, 1),
+                    hears(response=status, checks={"Allow:": "INVITE, ACK, BYE, CANCEL"}), to=to)
+        played(uac, programs, method)
 
 
 def test_requests_outside_any_dialog(programs: Children):
