@@ -38,7 +38,7 @@ class Scene:
         return self.agw.controller.set_up(
             count, kind, core=self.streams.core, client=self.streams.client, together=True)
 
-    def carry(self, octets: int, meanwhile=lambda: True) -> None:
+    def carry(self, octets: int, meanwhile=lambda: True, patience: float = PATIENCE) -> None:
         """Every honest stream carries so many octets more, and until `meanwhile` is through."""
         before = [pair.arrived for pair in self.honest]
 
@@ -47,7 +47,7 @@ class Scene:
             return through and all(
                 pair.arrived >= had + octets for pair, had in zip(self.honest, before, strict=True))
 
-        assert self.streams.run(done, PATIENCE), [
+        assert self.streams.run(done, patience), [
             pair.arrived - had for pair, had in zip(self.honest, before, strict=True)]
         assert [pair.trouble for pair in self.honest] == [""] * len(self.honest)
 
@@ -69,25 +69,27 @@ def scene() -> Iterator[Scene]:
         yield Scene(agw, streams)
 
 
+@pytest.mark.parametrize("count", [1000, pytest.param(10_000, marks=pytest.mark.long)])
 @pytest.mark.parametrize("source", ["127.0.0.1", "127.0.0.2"], ids=["as announced", "a stranger's"])
-def test_connections_that_never_speak(scene: Scene, source: str):
-    """2,000 of them at 50 endpoints: from where the UE is, and from where nobody is let in; its own UE gets in then."""
+def test_connections_that_never_speak(scene: Scene, source: str, count: int):
+    """Forty an endpoint, from where the UE is or from where nobody is let in; then the endpoint's own UE gets in."""
+    streams = scene.streams
     with scene.bounded():
-        contexts = scene.free(50, load.Kind.TLS)
-        with load.Silent([one.access for one in contexts], 2000, source) as attack:
+        contexts = scene.free(count // 40, load.Kind.TLS)
+        with load.Silent([one.access for one in contexts], count, source) as attack:
+            late = streams.open(contexts[:20] if source != "127.0.0.1" else [], octets=10_000)
             # One UE an endpoint is taken at its word until the time for TLS is over; everybody else hears no at once.
-            scene.carry(MEGABYTE, lambda: attack.step() or attack.refused >= 2000 - 50)
-        if source != "127.0.0.1":
-            late = scene.streams.open(contexts, octets=10_000)
-            assert scene.streams.run(lambda: all(pair.through or pair.trouble for pair in late), PATIENCE)
-            assert [pair.trouble for pair in late] == [""] * 50
+            scene.carry(MEGABYTE, lambda: attack.step() or attack.refused >= count - len(contexts), 3 * PATIENCE)
+            assert streams.run(lambda: all(pair.through or pair.trouble for pair in late), PATIENCE)
+            assert [pair.trouble for pair in late] == [""] * len(late)
 
 
-def test_handshakes_octet_by_octet(scene: Scene):
-    """100 ClientHellos that never end, one octet a turn."""
-    endpoints = [one.access for one in scene.free(100, load.Kind.TLS)]
-    with scene.bounded(), load.SlowLoris(endpoints, 100, "127.0.0.1") as attack:
-        scene.carry(MEGABYTE, lambda: attack.step() or attack.octets > 10_000)
+@pytest.mark.parametrize("count", [100, pytest.param(1000, marks=pytest.mark.long)])
+def test_handshakes_octet_by_octet(scene: Scene, count: int):
+    """ClientHellos that never end, one octet a turn."""
+    endpoints = [one.access for one in scene.free(count, load.Kind.TLS)]
+    with scene.bounded(), load.SlowLoris(endpoints, count, "127.0.0.1") as attack:
+        scene.carry(MEGABYTE, lambda: attack.step() or attack.octets > 100 * count)
 
 
 @pytest.mark.parametrize("kind", [load.Kind.TLS, load.Kind.PLAIN])

@@ -22,7 +22,7 @@ _LONGEST_WAIT = 0.5
 # What is preferred is looked for this often (seconds) while there is other work.
 _LOOK_EVERY = 0.002
 # So many connections are taken in a turn, of all listeners together: a crowd at the door does not stop those inside.
-_OFFERS_A_TURN = 8
+_OFFERS_A_TURN = 16
 
 
 class Loop(ABC):
