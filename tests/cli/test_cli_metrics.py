@@ -59,7 +59,7 @@ def over_unix(path: Path, request: bytes = b"GET /metrics HTTP/1.0\r\n\r\n") -> 
 def test_figures_of_a_call(edge: Edge):
     """Contexts, streams by state, octets, H.248, TLS: while the call runs and after it."""
     path = edge.folder / "figures"
-    alg = edge.start("alg")
+    alg = edge.start("alg", "--log", str(edge.folder / "alg.log"))
     until(alg, f"at {edge.net}.10:2944")
     agw = edge.start("agw", "--metrics", str(path), "--log", str(edge.folder / "agw.log"))
     peer = edge.start("peer")
@@ -75,7 +75,8 @@ def test_figures_of_a_call(edge: Edge):
     assert (during["tls_handshakes_done_total"], during["tls_handshakes_failed_total"]) == (1, 0)
     assert during["payload_octets_total in"] > 100 and during["sockets open"] == 2
     assert during["resident_octets"] > 1e6 and during["uptime_seconds_total"] > 0
-    agw.send_signal(signal.SIGUSR1)
+    for node in (agw, alg):
+        node.send_signal(signal.SIGUSR1)
     ue.stdin.write("hangup\nquit\n")
     ue.stdin.flush()
     assert ue.wait(PATIENCE) == 0
@@ -91,6 +92,12 @@ def test_figures_of_a_call(edge: Edge):
     first, second = [line for line in lines if line["event"] == "Figures"]
     assert (first["contexts"], first["streams"]["up"], second["contexts"]) == (1, 2, 0)
     assert not path.exists()
+    alg.send_signal(signal.SIGTERM)
+    alg.wait(PATIENCE)
+    (shown,) = [line for line in map(json.loads, (edge.folder / "alg.log").read_text().splitlines())
+                if line["event"] == "Figures"]
+    assert (shown["calls"], shown["registrations"], shown["registered"]) == (1, 1, 1)
+    assert shown["h248_replies_received"] >= 2 and shown["h248_messages_wrong"] == 0
 
 
 def test_who_asks_for_something_else(edge: Edge):
