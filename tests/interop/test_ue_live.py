@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import textwrap
 
 import pytest
@@ -38,7 +39,7 @@ def confirmed(programs: Children, ue: Child) -> None:
         return sum(one.protocol == "MSRP" and one.summary.startswith("200 OK ") for one in messages) == 2
 
     ue.polls(answered, "has two answers 200")
-    ue.interrupt()
+    ue.signal(signal.SIGINT)
     assert (ue.ended(), "has not arrived" in ue.text) == (1, True), ue.text
 
 
