@@ -32,6 +32,7 @@ KNOWN: dict[str, tuple[str, str, str]] = {
     "registrations": ("", "gauge", "UEs that are registered."),
     "nat_sessions": ("", "gauge", "Bindings of the NAT, each with one remote endpoint."),
     "nat_held": ("", "gauge", "Unsolicited SYNs that wait for their answer."),
+    "packets_lost": ("", "counter", "Packets that the system did not take from the TUN device."),
     "sockets": ("state", "gauge", "Sockets, by what they do."),
     "h248_requests_received": ("", "counter", "H.248 transaction requests of the peer."),
     "h248_requests_refused": ("", "counter", "Of those, requests answered with an error."),

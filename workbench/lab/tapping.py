@@ -93,6 +93,7 @@ class Tapping:
         with contextlib.suppress(OSError):
             self._orders.close()
         said = self._line() or "the capture's process has ended before its time"
+        said += f"; {self.late} endpoints or secrets came too fast for it" if self.late else ""
         self._end()
         return said.replace(str(self.path.absolute()), str(self.path))
 

@@ -92,12 +92,17 @@ class Watching:
         """A remark of the process itself."""
         self(Entry(now, node, Note(text), heard=False))
 
-    def close(self, now: float, node: str) -> None:
-        """End capture and log."""
-        if self.recorder is not None:
-            said = self.recorder.close()
-            self._watches.remove(self.recorder)
-            self.say(now, node, f"capture: {said}")
+    def close(self) -> str:
+        """End the capture; what there is to say of it."""
+        if self.recorder is None:
+            return ""
+        said = self.recorder.close()
+        self._watches.remove(self.recorder)
+        self.recorder = None
+        return f"capture: {said}"
+
+    def close_log(self) -> None:
+        """End the log."""
         if self.log is not None:
             self.log.close()
 
