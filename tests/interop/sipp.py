@@ -73,6 +73,11 @@ def reply(status: int, reason: str, sdp: str = "", more: str = "", **how: str) -
     return _send(f"SIP/2.0 {status} {reason}\n{head}{_CONTACT}{more}{_body(sdp)}", **how)
 
 
+def terminated() -> str:
+    """487 to the INVITE that the CANCEL in between was for."""
+    return reply(487, "Request Terminated").replace("[last_CSeq:]", "CSeq: 1 INVITE")
+
+
 def is_called() -> str:
     """Wait for an INVITE, and remember who it is from, for `hangs_up`."""
     return ('<recv request="INVITE" rrs="true"><action><ereg regexp=".*" search_in="hdr" header="From:" '

@@ -8,7 +8,7 @@ import socket
 import pytest
 from interop.agw_stage import ACCESS, OUTSIDE, PEER, UE, edge, holds
 from interop.children import Children
-from interop.sipp import Caller, hears, msrp, played, plays, reply, rings
+from interop.sipp import Caller, hears, msrp, played, plays, reply, rings, terminated
 
 ALICE, BOB = "sip:alice@home1.example", "sip:bob@home2.example"
 CALLER = Caller(ALICE, BOB)
@@ -18,7 +18,7 @@ def test_cancel(programs: Children):
     """CANCEL while it rings: 200 and 487 to the caller, CANCEL onwards; nothing stays at the gateway."""
     _, agw = edge(programs)
     uas = plays(programs, "uas", PEER, hears("INVITE"), reply(180, "Ringing"), hears("CANCEL"),
-                reply(200, "OK"), _terminated(), hears("ACK"))
+                reply(200, "OK"), terminated(), hears("ACK"))
     uac = plays(programs, "uac", UE, CALLER.invite(msrp(9, "active")), hears(response=100, optional="true"),
                 hears(response=180), CALLER.cancel(), hears(response=200, checks={"CSeq:": "1 CANCEL"}),
                 hears(response=487, checks={"CSeq:": "1 INVITE"}), CALLER.ack_failure(), to=ACCESS)
@@ -99,8 +99,3 @@ def test_what_is_no_sip(programs: Children):
     played(uac, programs, "uac")
     played(uas, programs, "uas")
     assert "Traceback" not in alg.text
-
-
-def _terminated() -> str:
-    """487 to the INVITE that the CANCEL in between was for."""
-    return reply(487, "Request Terminated").replace("[last_CSeq:]", "CSeq: 1 INVITE")

@@ -10,7 +10,8 @@ import threading
 import pytest
 from interop.agw_stage import ACCESS, PEER, UE, edge
 from interop.children import PATIENCE, Children
-from interop.sipp import Caller, hangs_up, hears, is_called, msrp, played, plays, reply, rings
+from interop.kamailio import proxy
+from interop.sipp import Caller, hangs_up, hears, is_called, msrp, played, plays, reply, rings, terminated
 
 CALLER = Caller("sip:alice@home1.example", "sip:bob@home2.example")
 ELSEWHERE = 5099
@@ -134,3 +135,28 @@ def test_requests_go_where_the_core_peer_says(programs: Children, side: str):
     played(uac, programs, "uac")
     played(uas, programs, "uas")
     played(other, programs, "other")
+
+
+def test_through_a_proxy_of_the_core(programs: Children):
+    """kamailio stays in the path of a call: ACK, re-INVITE and BYE find it by Record-Route, a CANCEL by its Via."""
+    edge(programs)
+    between = proxy(programs, PEER, PEER + 1)
+    uas = plays(programs, "uas", PEER + 1, hears("INVITE", checks={"Record-Route:": "lr"}), reply(180, "Ringing"),
+                reply(200, "OK", msrp(7000, "passive"), more="[last_Record-Route:]\n", retrans="500"), hears("ACK"),
+                hears("INVITE"), reply(200, "OK", msrp(7000, "passive"), inside="yes", retrans="500"), hears("ACK"),
+                hears("BYE"), reply(200, "OK", inside="yes"))
+    uac = plays(programs, "uac", UE, CALLER.invite(msrp(9, "active")), *rings(), hears(response=200), CALLER.ack(),
+                CALLER.request("INVITE", 2, msrp(9, "active"), uri="[next_url]"), hears(response=100, optional="true"),
+                hears(response=200), CALLER.ack(2), CALLER.request("BYE", 3, uri="[next_url]"), hears(response=200),
+                to=ACCESS)
+    played(uac, programs, "uac")
+    played(uas, programs, "uas")
+    assert re.findall(r"routed (\w+) ", between.text) == ["ACK", "INVITE", "ACK", "BYE"]
+    gives_up = plays(programs, "gives-up", PEER + 1, hears("INVITE"), reply(180, "Ringing"), hears("CANCEL"),
+                     reply(200, "OK"), terminated(), hears("ACK"))
+    cancels = plays(programs, "cancels", UE, CALLER.invite(msrp(9, "active")), hears(response=100, optional="true"),
+                    hears(response=180), CALLER.cancel(), hears(response=200, checks={"CSeq:": "1 CANCEL"}),
+                    hears(response=487, checks={"CSeq:": "1 INVITE"}), CALLER.ack_failure(), to=ACCESS)
+    played(cancels, programs, "cancels")
+    played(gives_up, programs, "gives-up")
+    assert "astray" not in between.text
