@@ -93,6 +93,25 @@ def test_peers_that_never_read_do_not_stop_others(number: int):
             far.close()
 
 
+@pytest.mark.skipif(not pipes.CAN_SPLICE, reason="no splice(2) on this system")
+def test_a_pipe_that_a_slow_peer_occupies_is_taken_from_it(monkeypatch: pytest.MonkeyPatch):
+    """One pipe, in which octets wait for a peer that does not read: another pair gets it, and those octets are kept."""
+    with Between(Limits(pipes=1)) as between:
+        client, far, a, b = between.more()
+        between.do(Splice(a, b), Splice(between.a, between.b))
+        sent = Random(1).randbytes(1_000_000)
+        poured = between.pour(client, sent)
+        drained = []
+        drain = pipes.Pipe.drain
+        monkeypatch.setattr(pipes.Pipe, "drain", lambda *args: drained.append(drain(*args)) or drained[-1])
+        between.client.sendall(b"through the pipe")
+        assert between.rest(between.far, 16) == b"through the pipe"
+        assert drained == [16]
+        assert between.rest(far, poured) == sent[:poured]
+        client.close()
+        far.close()
+
+
 def test_nobody_is_kept_waiting_by_who_has_much(monkeypatch: pytest.MonkeyPatch):
     """One turn of the loop: a pair with much to carry takes its share, and another's few octets are carried too."""
     monkeypatch.setattr(splices, "_A_TURN", 10_000)
