@@ -32,10 +32,10 @@ def test_a_call(programs: Children):
         reply(200, "OK", msrp(7000, "passive"), retrans="500"),
         hears("ACK"),
         hears("INVITE", checks={"body": "a=sendonly"}),
-        reply(200, "OK", msrp(7000, "passive", "a=recvonly"), inside="yes", retrans="500"),
+        reply(200, "OK", msrp(7000, "passive", "a=recvonly"), inside=True, retrans="500"),
         hears("ACK"),
         hears("BYE"),
-        reply(200, "OK", inside="yes"))
+        reply(200, "OK", inside=True))
     uac = plays(
         programs, "uac", UE,
         CALLER.invite(msrp(9, "active")),
@@ -61,7 +61,7 @@ def test_media_passes_and_its_end_ends_the_call(programs: Children):
     """The connection that the SDPs lead to is real; when it ends, the IMS-ALG sends BYE to both (TS 23.334 §8.5)."""
     _, agw = edge(programs)
     behind = listener(programs, 7000)
-    ends = [hears("BYE"), reply(200, "OK", inside="yes")]
+    ends = [hears("BYE"), reply(200, "OK", inside=True)]
     uas = plays(programs, "uas", PEER, hears("INVITE"), reply(200, "OK", msrp(7000, "passive"), retrans="500"),
                 hears("ACK"), *ends)
     uac = plays(programs, "uac", UE, CALLER.invite(msrp(9, "active", host="127.0.0.1")), *rings(), hears(response=200),
@@ -126,10 +126,10 @@ def test_e2ae_originating(programs: Children, ue: Identity):
     plain = {"body": r"m=message 4[0-9]+ TCP/MSRP \*"}
     uas = plays(programs, "uas", PEER, hears("INVITE", checks=plain), reply(180, "Ringing"),
                 reply(200, "OK", msrp(7000, "passive"), retrans="500"), hears("ACK"), hears("BYE"),
-                reply(200, "OK", inside="yes"))
+                reply(200, "OK", inside=True))
     offer = msrp(9, "active", "a=3ge2ae:requested", f"a=fingerprint:{ue.fingerprint}", proto="TCP/TLS/MSRP",
                  host="127.0.0.1")
-    ends = [hears("BYE"), reply(200, "OK", inside="yes")]
+    ends = [hears("BYE"), reply(200, "OK", inside=True)]
     uac = plays(programs, "uac", UE, CALLER.invite(offer), *rings(),
                 hears(response=200, checks={"body": r"m=message 4[0-9]+ TCP/TLS/MSRP (.*\r?\n)*a=fingerprint:SHA-256"}),
                 CALLER.ack(), *ends, to=ACCESS)
@@ -150,12 +150,12 @@ def test_e2ae_terminating(programs: Children, ue: Identity):
     asks = {"body": r"m=message 4[0-9]+ TCP/TLS/MSRP (.*\r?\n)*a=fingerprint:SHA-256"}
     answer = msrp(9, "active", f"a=fingerprint:{ue.fingerprint}", proto="TCP/TLS/MSRP", host="127.0.0.1")
     uas = plays(programs, "ue", UE, hears("INVITE", checks=asks), reply(180, "Ringing"),
-                reply(200, "OK", answer, retrans="500"), hears("ACK"), hears("BYE"), reply(200, "OK", inside="yes"))
+                reply(200, "OK", answer, retrans="500"), hears("ACK"), hears("BYE"), reply(200, "OK", inside=True))
     behind = listener(programs, 7000)
     caller = Caller(BOB, ALICE)
     uac = plays(programs, "peer", PEER, caller.invite(msrp(7000, "passive")), *rings(),
                 hears(response=200, checks={"body": r"m=message 4[0-9]+ TCP/MSRP"}), caller.ack(),
-                hears("BYE"), reply(200, "OK", inside="yes"), to=OUTSIDE)
+                hears("BYE"), reply(200, "OK", inside=True), to=OUTSIDE)
     port = int(told(programs, "ue", r"m=message (4\d+) TCP/TLS/MSRP[\s\S]*ACK sip")[1])
     client = openssl_client(programs, port, ue, "1.2")
     exchanged(client, behind, 5000, 6000)

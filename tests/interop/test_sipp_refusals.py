@@ -93,7 +93,7 @@ def test_what_is_no_sip(programs: Children):
                 line.sendto(octets, (programs.address, port))
     alg.says("SIP: ")
     uas = plays(programs, "uas", PEER, hears("INVITE"), reply(200, "OK", msrp(7000, "passive"), retrans="500"),
-                hears("ACK"), hears("BYE"), reply(200, "OK", inside="yes"))
+                hears("ACK"), hears("BYE"), reply(200, "OK", inside=True))
     uac = plays(programs, "uac", UE, CALLER.invite(msrp(9, "active")), *rings(), hears(response=200), CALLER.ack(),
                 CALLER.request("BYE", 2, uri="[next_url]"), hears(response=200), to=ACCESS)
     played(uac, programs, "uac")
