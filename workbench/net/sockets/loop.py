@@ -141,7 +141,8 @@ class Loop(ABC):
                 if mask & READ:
                     self._receive_datagrams(entry)
             case Listener() if self._offers_left:
-                self._offers_left -= self._take_offers(entry, self._offers_left)
+                # One only, and no look for more: the selector tells again where a crowd waits.
+                self._offers_left -= self._take_offers(entry, 1)
             case Listener():
                 self._put_off.append(entry)
 
