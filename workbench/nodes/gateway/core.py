@@ -134,6 +134,9 @@ class Gateway:
         self._provisioned: tuple[h248.Property, ...] = ()
         self._heard = 0.0
         self._portion_at = 0.0
+        # The association's first timer, as long as nothing has happened there.
+        self._control_at: float | None = None
+        self._control_stirred = True
 
     # The node
 
@@ -167,10 +170,13 @@ class Gateway:
 
     def next_wakeup(self) -> float | None:
         """The first timer of H.248, a heartbeat or a bearer."""
+        if self._control_stirred:
+            self._control_stirred = False
+            self._control_at = self._association.next_wakeup()
         first = self._out.agenda.next_wakeup()
         if first is not None and first < self._portion_at:
             first = self._portion_at
-        for moment in (self._association.next_wakeup(), self._inactive_at()):
+        for moment in (self._control_at, self._inactive_at()):
             if moment is not None and (first is None or moment < first):
                 first = moment
         return first
@@ -202,6 +208,7 @@ class Gateway:
 
     def _reported(self, events: Sequence[association.Event], now: float) -> None:
         """What the control association reports, once its messages are on their way."""
+        self._control_stirred = True
         for event in events:
             self._control.tally.control(event)
             match event:
@@ -338,7 +345,10 @@ class Gateway:
 
     def _report(self, now: float) -> None:
         self._control.detect(now)
-        notifications, self._control.watcher.notifications = self._control.watcher.notifications, []
+        watcher = self._control.watcher
+        if not watcher.notifications:
+            return
+        notifications, watcher.notifications = watcher.notifications, []
         for one in notifications:
             self._notify(one, now)
 
