@@ -3,7 +3,8 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 OUT ?= out
-JOBS ?= 2
+# One more than two cores: tests with real programs wait a good deal.
+JOBS ?= 3
 
 VENV := .venv
 BIN := $(VENV)/bin
