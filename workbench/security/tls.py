@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from workbench.errors import AuthenticationError, LocalProtocolError
 from workbench.protocols.tls.registry import alert_name
@@ -175,12 +175,12 @@ class TlsSession:
 
         if not versions or set(versions) - {"1.2", "1.3"}:
             raise LocalProtocolError(f"TLS versions {', '.join(versions) or 'none'}; there are 1.2 and 1.3")
-        self._engine = openssl.Engine(openssl.context(identity, versions, _SUITES_12), self.client, self)
+        # Our own secrets are for alerts (`_keys`).
+        secrets: Literal[b"", b"C", b"S"] = b"" if self._log_keys else b"C" if self.client else b"S"
+        self._engine = openssl.Engine(openssl.context(identity, versions, _SUITES_12, secrets), self.client, self)
 
     def learn(self, line: bytes) -> None:
         """The library has made a secret (for the engine only)."""
-        if not self._log_keys and not line.startswith(b"CLIENT_" if self.client else b"SERVER_"):
-            return
         text = line.decode("ascii")
         label = text.split(" ", 1)[0]
         if label not in self._secrets:
