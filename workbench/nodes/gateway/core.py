@@ -369,6 +369,8 @@ class Gateway:
         return time_stamp(self._epoch + now)
 
     def _inactive_at(self) -> float | None:
+        if not self._control.root.events:
+            return None
         event = self._control.root.armed(INACTIVITY)
         longest = event.parameter("mit") if event is not None else None
         if longest is None or int(longest.value) == 0 or not self._association.obeys:
