@@ -31,6 +31,7 @@ from workbench.net.values import (
     StreamFailed,
     StreamOffered,
     StreamOpened,
+    Unlisten,
 )
 
 HOST = "127.0.0.1"
@@ -203,6 +204,35 @@ def test_streams_are_bounded():
     arrival = network.wait(network.now + 5.0)
     assert arrival is not None
     assert arrival.happened == StreamOffered(Stream(local, Endpoint(*peers[3].getsockname())))
+    network.close()
+    for peer in peers:
+        peer.close()
+
+
+class Unread(dict):
+    """May be asked for what is in it, not looked through."""
+
+    def values(self):
+        raise AssertionError("looked through all")
+
+    items = keys = __iter__ = values
+
+
+def test_who_listens_no_more_does_not_look_at_all_streams():
+    """A gateway with thousands of streams ends a listener for each: what is offered there is reset, nobody else met."""
+    network = SocketNetwork("node")
+    locals_ = [Endpoint(HOST, free_port(stream=True)) for _ in range(2)]
+    peers = []
+    for local in locals_:
+        network.carry("node", Listen(local), 0.0)
+        peers.append(socket.create_connection((HOST, local.port)))
+        assert isinstance(network.wait(network.now + 5.0).happened, StreamOffered)
+    streams, network._streams = network._streams, Unread(network._streams)
+    network.carry("node", Unlisten(locals_[0]), 0.0)
+    assert [stream.local for stream in dict.keys(network._streams)] == [locals_[1]]
+    with pytest.raises(ConnectionResetError):
+        peers[0].recv(1)
+    network._streams = {stream: streams[stream] for stream in streams if stream.local == locals_[1]}
     network.close()
     for peer in peers:
         peer.close()

@@ -208,7 +208,7 @@ class StreamSide(Places):
         self._tell(StreamClosed(connection.stream, reason))
 
     def _forget(self, connection: Connection) -> None:
-        self._offers -= connection.offered
+        self._offers.discard(connection.stream)
         connection.offered = False
         del self._streams[connection.stream]
         self._close(connection)
