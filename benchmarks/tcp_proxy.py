@@ -15,12 +15,10 @@ Source: issue 5 (at least 1.2 times haproxy's rate, and twice socat's).
 from __future__ import annotations
 
 import argparse
-import json
 import resource
 import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -30,6 +28,7 @@ from pathlib import Path
 import load
 import measuring
 from measuring import machine, say
+from pressure import Pressure
 
 Access = tuple[str, int]
 
@@ -60,38 +59,6 @@ backend core
 """
 
 
-class Pressure:
-    """The process with both ends (`tcp_pressure`)."""
-
-    def __init__(self, host: str) -> None:
-        script = Path(__file__).with_name("tcp_pressure.py")
-        self._process = subprocess.Popen(
-            [sys.executable, script, host], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        measuring.pin(self._process.pid, ENDS_CORE)
-        self.port = int(self._read()["port"])
-
-    def run(self, accesses: list[Access], octets: int, *, back: bool) -> dict[str, float]:
-        """Seconds, and processor seconds of the ends."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"accesses": accesses, "octets": octets, "back": back}) + "\n")
-        self._process.stdin.flush()
-        return self._read()
-
-    def close(self) -> None:
-        """End it."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(30)
-
-    def _read(self) -> dict[str, float]:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise SystemExit("the ends of the streams have given up")
-        read: dict[str, float] = json.loads(line)
-        return read
-
-
 class Proxy:
     """One of those that are compared.
 
@@ -113,7 +80,7 @@ class Proxy:
         streams, back, _ = _JOBS[job]
         before = self.used()
         with self.accesses(streams) as accesses:
-            done = pressure.run(accesses, octets // streams, back=back)
+            done = pressure.run(accesses=accesses, octets=octets // streams, back=back)
         self.results.setdefault(job, []).append((done["seconds"], self.used() - before, done["processor"]))
 
 
@@ -218,7 +185,7 @@ def main() -> None:
     options = parser.parse_args()
     host, octets = load.own_address(), options.megabytes * 1_000_000
     with tempfile.TemporaryDirectory(prefix="tcp-") as name, ExitStack() as stack:
-        pressure = Pressure(host)
+        pressure = Pressure("tcp_pressure.py", ENDS_CORE, host)
         stack.callback(pressure.close)
         proxies = [gateway(stack, pressure.port, host)]
         if shutil.which("haproxy"):

@@ -17,11 +17,8 @@ use the same caches, so the least of all rounds is told beside the median.
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -33,44 +30,13 @@ import measuring
 import tls_peers
 from load.client import Client
 from measuring import machine, say
+from pressure import Pressure
 
 PROXY_CORE, ENDS_CORE = 0, 1
 TOGETHER = 8
 # A side whose core was busy for so much of the time set the rate.
 _SATURATED = 0.85
 _TITLES = {"up": "client to core", "down": "core to client", "shake": "full handshakes"}
-
-
-class Pressure:
-    """The process with both ends (`tls_pressure`)."""
-
-    def __init__(self, host: str, certificate: Path) -> None:
-        script = Path(__file__).with_name("tls_pressure.py")
-        self._process = subprocess.Popen(
-            [sys.executable, script, host, certificate], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        measuring.pin(self._process.pid, ENDS_CORE)
-        self.port = int(self._read()["port"])
-
-    def run(self, **job: object) -> dict[str, float]:
-        """Seconds, and processor seconds of the ends."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(job) + "\n")
-        self._process.stdin.flush()
-        return self._read()
-
-    def close(self) -> None:
-        """End it."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(30)
-
-    def _read(self) -> dict[str, float]:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise SystemExit("the ends of the streams have given up")
-        read: dict[str, float] = json.loads(line)
-        return read
 
 
 class Front:
@@ -181,7 +147,8 @@ def main() -> None:
     octets = options.megabytes * 1_000_000
     with tempfile.TemporaryDirectory(prefix="tls-") as name, ExitStack() as stack:
         folder = Path(name)
-        pressure = Pressure(host, tls_peers.written(client.identity, folder / "client.pem"))
+        certificate = tls_peers.written(client.identity, folder / "client.pem")
+        pressure = Pressure("tls_pressure.py", ENDS_CORE, host, certificate)
         stack.callback(pressure.close)
         tls_peers.prepare(folder)
         fronts = [gateway(stack, client, pressure.port, host)]
