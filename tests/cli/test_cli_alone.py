@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from edge_of_processes import until
 
 from workbench.net.sockets import free_port
 
@@ -18,17 +19,6 @@ PATIENCE = 20
 def start(*words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "workbench.cli", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def until(process: subprocess.Popen[str], wanted: str) -> list[str]:
-    """Read lines until one has these words; the process ends if it takes too long, and so does the reading."""
-    assert process.stdout is not None
-    lines = []
-    for line in process.stdout:
-        lines.append(line)
-        if wanted in line:
-            return lines
-    raise AssertionError(f"{wanted!r} was not said: {lines}, {process.stderr.read() if process.stderr else ''}")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent as on POSIX here")
