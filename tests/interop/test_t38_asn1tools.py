@@ -25,6 +25,7 @@ from workbench.protocols.t38.messages import (
     Indicator,
     UdptlPacket,
 )
+from workbench.protocols.t38.recorded import NAMES, load
 
 MODULE = Path(__file__).with_name("t38.asn")
 
@@ -126,6 +127,14 @@ def test_every_data_type_with_every_field_type(codec: Codec, kind: DataType, fie
         agrees(codec, IfpPacket(data=kind, fields=fields), 3)
         if kind < 9 and field < 8:
             agrees(codec, IfpPacket(data=kind, fields=fields), 0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_packet_of_a_recorded_fax(codec: Codec, name: str) -> None:
+    """What real terminals sent: the compilers make the same octets of it."""
+    call = load(name)
+    for octets in {one.octets for one in call.packets}:
+        agrees(codec, ifp.decode(octets, call.version), call.version)
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

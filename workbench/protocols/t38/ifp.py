@@ -1,7 +1,7 @@
 """IFP packets in aligned PER (T.38 §7, annex A): octets to values and back. Nothing here keeps state.
 
 T.38 version 0 (1998) has another field-type than the later ones: no extension bit, so everything behind it lies
-elsewhere. a=T38FaxVersion says which one is used; `version_of` guesses where nobody said it.
+elsewhere. a=T38FaxVersion says which one is used; `version_of` finds out where nobody said it.
 """
 
 from __future__ import annotations
@@ -76,14 +76,16 @@ def encode(packet: IfpPacket, version: int = 3, *, wide: bool = False) -> bytes:
     return writer.octets()
 
 
-def version_of(octets: bytes) -> int | None:
-    """A version in which these octets are an IFP packet: 3 where both would do, 0, or None for neither.
+def version_of(*packets: bytes) -> int | None:
+    """A version in which all of these are IFP packets: 3 where every one would do, 0, or None for neither.
 
-    Nearly every packet with data can be read in one way only: field lengths lie in other places.
+    One packet alone often reads in both ways. Over a call it shows: a frame's end without octets (`c0 01 40` in
+    version 0) is cut short in the others, and where octets follow, their length lies elsewhere.
     """
     for version in (3, 0):
         try:
-            decode(octets, version)
+            for octets in packets:
+                decode(octets, version)
         except MalformedMessageError:
             continue
         return version

@@ -20,7 +20,7 @@ def spans(octets: bytes, version: int | None = None) -> tuple[Span, ...]:
 
     Args:
         octets: of a datagram, or of a DTLS record once it is decrypted; whole or cut.
-        version: T38FaxVersion; None: each IFP packet tells by itself (`ifp.version_of`).
+        version: T38FaxVersion; None: what fits the IFP packets in it (`ifp.version_of`), which may not be enough.
 
     Source: T.38 annex A, §9.1.
     """
@@ -31,6 +31,8 @@ def spans(octets: bytes, version: int | None = None) -> tuple[Span, ...]:
         packet = udptl.decode(octets)
     except MalformedMessageError:
         return (Span(UNDECODED, 0, len(octets)),)
+    if version is None:
+        version = ifp.version_of(packet.primary, *(one for one in packet.secondary if one))
     row.add("t38.udptl.sequence", 2)
     _ifp(row, packet.primary, version, "t38.udptl.primary")
     if packet.fec is None:
@@ -104,7 +106,7 @@ def _fields(row: Row, packet: IfpPacket, old: bool) -> None:
         names.append(FIELD_NAMES.get(field.kind, f"field type {field.kind}"))
         if field.octets is not None:
             row.add("t38.ifp.field_type", (bits + 7) // 8 - row.at, ", ".join(names))
-            row.add("t38.ifp.field_length", 2, f"{len(field.octets)} octets, less one")
+            row.add("t38.ifp.field_length", 2, f"{len(field.octets) - 1}: {_octets(field.octets)}")
             _content(row, field.kind, field.octets)
             bits, names = 8 * row.at, []
     if names:
@@ -126,6 +128,10 @@ def _content(row: Row, kind: int, octets: bytes) -> None:
         return
     name = {FieldType.HDLC_DATA: "t38.ifp.hdlc_data", FieldType.T4_NON_ECM_DATA: "t38.ifp.t4_data",
             FieldType.T4_NON_ECM_SIG_END: "t38.ifp.t4_data"}.get(FieldType(kind), "") if kind in FIELD_NAMES else ""
-    row.add(name or "t38.ifp.field_data", len(octets), f"{len(octets)} octet" + ("s" if len(octets) != 1 else ""))
+    row.add(name or "t38.ifp.field_data", len(octets), _octets(octets))
+
+
+def _octets(octets: bytes) -> str:
+    return f"{len(octets)} octet" + ("s" if len(octets) != 1 else "")
 
 

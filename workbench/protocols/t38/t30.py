@@ -13,8 +13,8 @@ import msgspec
 from workbench.protocols.t38.messages import FieldType, IfpPacket
 
 ADDRESS = 0xFF
-CONTROLS = {0xC0: "not the last frame", 0xC8: "the last frame", 0x03: "unnumbered, with ECM data"}
-"""Control field to its meaning (T.30 §5.3.5; T.4 annex A)."""
+CONTROLS = {0xC0: "more frames follow", 0xC8: "the last frame"}
+"""Control field to its meaning (T.30 §5.3.5)."""
 
 # The first bit, X, says who sends: 1 who received the last identification signal. It is left out in the key.
 _WITH_X = {
@@ -103,7 +103,7 @@ def content_of(octets: bytes) -> str:
 
 
 def number_of(content: bytes) -> str:
-    """The number in a CSI, TSI or CIG: 20 characters, the last one first, each with its last bit first (T.30 §5.3.6.2)."""
+    """The number in a CSI, TSI or CIG: 20 characters, the last one first, each with its last bit first."""
     return bytes(_turned(octet) for octet in reversed(content)).decode("ascii", "replace").strip()
 
 
