@@ -275,6 +275,7 @@ def test_a_decision_leaves_out_what_a_chair_does_not_say():
     (lambda v: ask(v, attributes=(floor_id(FLOOR), Attribute(40, b"", True), Attribute(41, b"", True))),
      ErrorCode.UNKNOWN_MANDATORY_ATTRIBUTE),
     (lambda v: ask(v, attributes=()), ErrorCode.UNABLE_TO_PARSE),
+    (lambda v: ask(v, transaction=0), ErrorCode.GENERIC_ERROR),
 ])
 def test_a_message_that_is_not_for_it_is_refused(version, octets, code):
     """RFC 8855 §13.8 (rules B7, B9, B30): the code, the ids of the question, R over datagrams; nothing has changed."""
@@ -378,6 +379,17 @@ def test_what_clients_make_the_server_hold_is_bounded():
     held = fcs._clients["a"]
     assert len(held.answers) <= 32 and held.datagrams.held <= 8 * 80 and len(fcs.floors.requests) == 1
     assert len(held.requests) <= 1
+
+
+@pytest.mark.parametrize(("floors", "stays"), [(513, True), (514, False)])
+def test_a_client_that_lets_too_much_wait_is_taken_for_gone(floors, stays):
+    """Who asks about very many floors and acknowledges nothing does not make the server hold all of it."""
+    fcs = FloorControlServer(CONFERENCE, USERS, [Floor(number) for number in range(floors)], version=UNRELIABLE)
+    fcs.opened("a")
+    attributes = tuple(floor_id(number) for number in range(floors))
+    events = fcs.receive_data("a", ask(UNRELIABLE, 7, attributes=attributes), 0.0)
+    assert (fcs.peer_of(ANN) == "a") is stays
+    assert (ClientLeft("a", "it does not acknowledge") in events) is not stays
 
 
 def test_work_does_not_grow_with_what_was_said_before():

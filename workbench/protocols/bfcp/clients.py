@@ -11,6 +11,9 @@ from workbench.protocols.bfcp.messages import Attribute, Request, User, floor_id
 from workbench.protocols.bfcp.reassembly import Reassembly, StreamReader
 from workbench.protocols.bfcp.transactions import Answers, Requests, hold_of
 
+_UNACKNOWLEDGED = 512
+"""The most news that wait for a client over datagrams; one that lets more wait is taken for gone."""
+
 
 class Client:
     """One client: its transport, its users, what it wants to hear, and what it has not acknowledged.
@@ -34,7 +37,7 @@ class Client:
         """User and floor to what it was told last."""
         self.stream = StreamReader(max_octets)
         self.datagrams = Reassembly(hold_of(t1), max_octets)
-        self.requests = Requests(version, t1=t1, max_datagram=max_datagram)
+        self.requests = Requests(version, t1=t1, max_waiting=_UNACKNOWLEDGED, max_datagram=max_datagram)
         self.answers = Answers(hold_of(t1))
 
     def next_wakeup(self) -> float | None:

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from workbench.errors import LocalProtocolError, PeerError, UnexpectedMessageError
+from workbench.errors import LocalProtocolError, UnexpectedMessageError
 from workbench.protocols.bfcp import grammar
-from workbench.protocols.bfcp.clients import Client, describe, floor_status
+from workbench.protocols.bfcp.announcements import Announcements
+from workbench.protocols.bfcp.clients import Client, floor_status
 from workbench.protocols.bfcp.events import (
-    ClientLeft,
     ClientViolation,
-    FloorRequestChanged,
-    HoldersChanged,
     MessageRefused,
     Peer,
     ServerEvent,
@@ -24,28 +22,22 @@ from workbench.protocols.bfcp.floors import Asked, Floor, Floors, Refusal
 from workbench.protocols.bfcp.messages import (
     RELIABLE,
     UNRELIABLE,
-    Attribute,
     Message,
     User,
-    failure,
-    is_answer,
-    request_information,
     supported,
-    texts,
-    unknown_attributes,
     user_information,
 )
 from workbench.protocols.bfcp.reassembly import MAX_MESSAGE_OCTETS
 from workbench.protocols.bfcp.registry import ErrorCode, Kind, Primitive, Priority, primitive_name, priority_of
 from workbench.protocols.bfcp.states import ANSWERS
 from workbench.protocols.bfcp.transactions import DATAGRAM_OCTETS, T1
-from workbench.protocols.bfcp.wire import SUPPORTED_ATTRIBUTES, Header, RefusedMessageError, encode_datagrams
+from workbench.protocols.bfcp.wire import SUPPORTED_ATTRIBUTES, Header, RefusedMessageError
 
 PRIMITIVES = {RELIABLE: tuple(range(1, 14)), UNRELIABLE: tuple(range(1, 18))}
 """Version to the primitives that a HelloAck names: acknowledgements and Goodbye belong to version 2."""
 
 
-class FloorControlServer:
+class FloorControlServer(Announcements):
     """One conference.
 
     Args:
@@ -68,20 +60,13 @@ class FloorControlServer:
         max_octets: int = MAX_MESSAGE_OCTETS, max_datagram: int = DATAGRAM_OCTETS, max_clients: int = 256,
         max_requests: int = 256,
     ) -> None:
-        self.conference = conference
-        self.version = version
-        self.users: dict[int, User] = {one.user: one for one in users}
-        self.floors = Floors(floors, max_requests=max_requests)
+        super().__init__(conference, users, Floors(floors, max_requests=max_requests), version, max_datagram)
         chairs = {one.chair for one in self.floors.policies.values() if one.chair is not None}
         self._third_parties = third_parties | chairs
         self._needs_security = needs_security
         self._t1 = t1
         self._max_octets = max_octets
-        self._max_datagram = max_datagram
         self._max_clients = max_clients
-        self._clients: dict[Peer, Client] = {}
-        self._holders: dict[int, tuple[int, ...]] = {}
-        self._overrun: list[Peer] = []
 
     # Clients come and go
 
@@ -104,10 +89,6 @@ class FloorControlServer:
     def ended(self, peer: Peer, now: float) -> list[ServerEvent]:
         """A client's transport is gone: its floors are revoked (TS 23.333 §6.2.13)."""
         return self._all(self._leave(peer, "its connection ended", now), now)
-
-    def peer_of(self, user: int) -> Peer | None:
-        """Where a user is; None: nowhere."""
-        return next((peer for peer, client in self._clients.items() if user in client.users), None)
 
     # What is heard
 
@@ -161,12 +142,6 @@ class FloorControlServer:
 
     # Inside: one message
 
-    def _all(self, events: list[ServerEvent], now: float) -> list[ServerEvent]:
-        """The events, and those of clients that have to go because they acknowledge nothing."""
-        while self._overrun:
-            events += self._leave(self._overrun.pop(), "it does not acknowledge", now)
-        return events
-
     def _read_datagram(self, peer: Peer, client: Client, data: bytes, now: float) -> list[ServerEvent]:
         try:
             message = client.datagrams.receive(data, now)
@@ -217,6 +192,8 @@ class FloorControlServer:
         if self._needs_security and not client.secured:
             code = ErrorCode.USE_TLS if self.version == RELIABLE else ErrorCode.USE_DTLS
             raise Refusal(code, "this conference wants security below BFCP")
+        if not message.transaction:
+            raise Refusal(ErrorCode.GENERIC_ERROR, "transaction id 0 in a client's message")
         if message.conference != self.conference:
             raise Refusal(ErrorCode.CONFERENCE_DOES_NOT_EXIST, f"no conference {message.conference}")
         if message.user not in self.users:
@@ -303,103 +280,6 @@ class FloorControlServer:
         octets = client.requests.answered(message.transaction, now)
         left = self._leave(peer, "Goodbye", now) if said.primitive == Primitive.GOODBYE else []
         return [*(TransmitTo(peer, one) for one in octets), *left]
-
-    # Inside: what is said
-
-    def _information(self, request: Asked) -> Attribute:
-        return request_information(describe(self.floors, self.users, request))
-
-    def _answer(
-        self, peer: Peer, client: Client, question: Message, attributes: tuple[Attribute, ...], now: float,
-        primitive: int | None = None,
-    ) -> list[ServerEvent]:
-        """Answer a message; over datagrams the answer is kept for when the question is repeated (RFC 8855 §8.3.2)."""
-        kind = ANSWERS[question.primitive] if primitive is None else primitive
-        unreliable = self.version == UNRELIABLE
-        answer = Message(kind, question.conference, question.transaction, question.user, attributes, self.version,
-                         unreliable)
-        octets = encode_datagrams(answer, self._max_datagram if unreliable else 1 << 20)
-        if unreliable:
-            key = (question.conference, question.user, question.transaction, question.primitive)
-            client.answers.keep(key, octets, now)
-        return [TransmitTo(peer, one) for one in octets]
-
-    def _refuse(
-        self, peer: Peer, client: Client, header: Header | None, code: int, error: PeerError, now: float,
-        unknown: tuple[int, ...] = (),
-    ) -> list[ServerEvent]:
-        """Error, unless there is nobody to tell it, or it would answer an answer (RFC 8855 §13.8)."""
-        if header is None or header.responder or is_answer(header.primitive):
-            return [MessageRefused(peer, code, error, False)]
-        named = unknown_attributes(unknown) if code == ErrorCode.UNKNOWN_MANDATORY_ATTRIBUTE else failure(code)
-        question = Message(header.primitive, header.conference, header.transaction, header.user)
-        said = self._answer(
-            peer, client, question, (named, *texts(Kind.ERROR_INFO, str(error))), now, Primitive.ERROR)
-        return [*said, MessageRefused(peer, code, error, True)]
-
-    def _say(
-        self, peer: Peer, client: Client, user: int, primitive: int, attributes: tuple[Attribute, ...], now: float,
-        topic: object,
-    ) -> list[ServerEvent]:
-        """Say something unasked: over a stream with transaction id 0, over datagrams until it is acknowledged."""
-        message = Message(primitive, self.conference, 0, user, attributes, self.version)
-        if self.version == RELIABLE:
-            return [TransmitTo(peer, one) for one in encode_datagrams(message, 1 << 20)]
-        try:
-            _, octets = client.requests.start(message, now, (user, topic))
-        except LocalProtocolError:
-            self._overrun.append(peer)
-            return []
-        return [TransmitTo(peer, one) for one in octets]
-
-    def _answer_and_tell(
-        self, peer: Peer, client: Client, message: Message, request: Asked, changed: list[Asked], now: float,
-    ) -> list[ServerEvent]:
-        answer = self._answer(peer, client, message, (self._information(request),), now)
-        return answer + self._tell(changed, now, (request, message.user))
-
-    def _tell(
-        self, changed: list[Asked], now: float, answered: tuple[Asked, int] | None = None,
-    ) -> list[ServerEvent]:
-        """Tell everybody whom it concerns what has changed; who was answered already is not told again."""
-        events: list[ServerEvent] = []
-        for request in changed:
-            described = describe(self.floors, self.users, request)
-            events.append(FloorRequestChanged(described, request.holder))
-            for user in dict.fromkeys((request.requester, request.holder)):
-                peer = self.peer_of(user)
-                if peer is not None and (answered is None or answered[0] is not request or answered[1] != user):
-                    events += self._say(
-                        peer, self._clients[peer], user, Primitive.FLOOR_REQUEST_STATUS,
-                        (request_information(described),), now, ("request", request.request))
-        touched = dict.fromkeys(floor for request in changed for floor in request.floors)
-        for floor in touched:
-            holders = self.floors.holders(floor)
-            if self._holders.get(floor, ()) != holders:
-                self._holders[floor] = holders
-                events.append(HoldersChanged(floor, holders))
-            for peer, client in list(self._clients.items()):
-                for user, floors in list(client.floors.items()):
-                    if floor in floors:
-                        events += self._report(peer, client, user, floor, now)
-        return events
-
-    def _report(self, peer: Peer, client: Client, user: int, floor: int, now: float) -> list[ServerEvent]:
-        """FloorStatus to who has asked for it, if it says anything new (RFC 8855 §13.5.2)."""
-        said = floor_status(self.floors, self.users, floor, user)
-        if client.told.get((user, floor)) == said:
-            return []
-        client.told[user, floor] = said
-        return self._say(peer, client, user, Primitive.FLOOR_STATUS, said, now, ("floor", floor))
-
-    def _leave(self, peer: Peer, reason: str, now: float) -> list[ServerEvent]:
-        client = self._clients.pop(peer, None)
-        if client is None:
-            return []
-        events: list[ServerEvent] = [ClientLeft(peer, reason)]
-        for user in sorted(client.users):
-            events += self._tell(self.floors.gone(user), now)
-        return events
 
 
 _ACKNOWLEDGEMENTS = frozenset(
