@@ -246,6 +246,41 @@ def test_a_repeated_status_is_acknowledged_again_and_told_once():
     assert len(ann.receive_data(octets, 10.1)) == 2
 
 
+def test_an_answer_behind_younger_news_does_not_set_the_clock_back():
+    """Over datagrams the answer may be lost, and come again behind what happened since: the younger status stays."""
+    ann = client(UNRELIABLE)
+    transaction, _ = ann.send_floor_request(FLOOR, 0.0)
+    for code, kept in ((3, {1}), (6, set())):
+        ann.receive_data(said(4, 70 + code, status(code), version=UNRELIABLE, responder=False), 0.0)
+        assert set(ann.requests) == kept
+    events = ann.receive_data(said(4, transaction, status(1), version=UNRELIABLE), 1.0)
+    assert [(event.request.status, event.transaction) for event in events] == [(6, transaction)]
+    assert ann.requests == {} and ann.next_wakeup() is None
+
+
+def test_news_that_were_overtaken_are_acknowledged_and_not_told():
+    """RFC 8855 §8.2: transaction ids go up, also across their end; of two about the same the younger one holds."""
+    ann = client(UNRELIABLE)
+    for transaction, code, told in ((0xFFFF, 2, True), (2, 2, True), (1, 2, False), (0xFFFF, 3, False), (3, 3, True)):
+        events = ann.receive_data(said(4, transaction, status(code), version=UNRELIABLE, responder=False), 20.0)
+        assert isinstance(events[0], Transmit) and (len(events) == 2) is told
+    other = ann.receive_data(said(4, 1, status(2, request=9), version=UNRELIABLE, responder=False), 40.0)
+    assert isinstance(other[-1], RequestChanged)
+
+
+def test_an_answer_that_is_repeated_is_followed_by_what_has_changed():
+    """RFC 8855 §8.3.2: the stored answer is repeated as it was, so the client has to hear again what came since."""
+    fcs = server(UNRELIABLE)
+    query = ask(UNRELIABLE, 7, transaction=3)
+    first = fcs.receive_data("a", query, 0.0)
+    assert fcs.receive_data("a", query, 1.0) == first
+    fcs.opened("b")
+    fcs.receive_data("b", ask(UNRELIABLE, user=BOB), 2.0)
+    again = fcs.receive_data("a", query, 3.0)
+    assert again[0] == first[0]
+    assert [one.requests[0].status for one in answers_of(again[1:])] == [Status.GRANTED]
+
+
 def test_our_calls_at_the_wrong_time_are_refused():
     ann = Participant(CONFERENCE, ANN)
     with pytest.raises(LocalProtocolError, match="FloorRequest while WAITING"):

@@ -30,6 +30,7 @@ from workbench.protocols.bfcp.messages import (
 )
 from workbench.protocols.bfcp.registry import ErrorCode, Kind, Primitive
 from workbench.protocols.bfcp.states import ANSWERS
+from workbench.protocols.bfcp.transactions import Answer
 from workbench.protocols.bfcp.wire import Header, encode_datagrams
 
 _NO_LIMIT = 1 << 20
@@ -54,6 +55,7 @@ class Announcements:
         self._clients: dict[Peer, Client] = {}
         self._holders: dict[int, tuple[int, ...]] = {}
         self._overrun: list[Peer] = []
+        self._changes = 0
 
     def peer_of(self, user: int) -> Peer | None:
         """Where a user is; None: nowhere."""
@@ -64,7 +66,7 @@ class Announcements:
 
     def _answer(
         self, peer: Peer, client: Client, question: Message, attributes: tuple[Attribute, ...], now: float,
-        primitive: int | None = None,
+        *, primitive: int | None = None, about: Asked | None = None,
     ) -> list[ServerEvent]:
         """Answer a message; over datagrams the answer is kept for when the question is repeated (RFC 8855 §8.3.2)."""
         kind = ANSWERS[question.primitive] if primitive is None else primitive
@@ -74,7 +76,7 @@ class Announcements:
         octets = encode_datagrams(answer, self._max_datagram if unreliable else _NO_LIMIT)
         if unreliable:
             key = (question.conference, question.user, question.transaction, question.primitive)
-            client.answers.keep(key, octets, now)
+            client.answers.keep(key, octets, now, self._changes, None if about is None else about.request)
         return [TransmitTo(peer, one) for one in octets]
 
     def _refuse(
@@ -87,7 +89,7 @@ class Announcements:
         named = unknown_attributes(unknown) if code == ErrorCode.UNKNOWN_MANDATORY_ATTRIBUTE else failure(code)
         question = Message(header.primitive, header.conference, header.transaction, header.user)
         said = self._answer(
-            peer, client, question, (named, *texts(Kind.ERROR_INFO, str(error))), now, Primitive.ERROR)
+            peer, client, question, (named, *texts(Kind.ERROR_INFO, str(error))), now, primitive=Primitive.ERROR)
         return [*said, MessageRefused(peer, code, error, True)]
 
     def _say(
@@ -108,7 +110,8 @@ class Announcements:
     def _answer_and_tell(
         self, peer: Peer, client: Client, message: Message, request: Asked, changed: list[Asked], now: float,
     ) -> list[ServerEvent]:
-        answer = self._answer(peer, client, message, (self._information(request),), now)
+        self._changes += 1
+        answer = self._answer(peer, client, message, (self._information(request),), now, about=request)
         return answer + self._tell(changed, now, (request, message.user))
 
     def _tell(
@@ -116,6 +119,7 @@ class Announcements:
     ) -> list[ServerEvent]:
         """Tell everybody whom it concerns what has changed; who was answered already is not told again."""
         events: list[ServerEvent] = []
+        self._changes += bool(changed) and answered is None
         for request in changed:
             described = describe(self.floors, self.users, request)
             events.append(FloorRequestChanged(described, request.holder))
@@ -136,6 +140,24 @@ class Announcements:
                     if floor in floors:
                         events += self._report(peer, client, user, floor, now)
         return events
+
+    def _since(
+        self, peer: Peer, client: Client, question: Message, answer: Answer, now: float,
+    ) -> list[ServerEvent]:
+        """What has changed since an answer that is repeated now: else it would be heard last, behind younger news."""
+        if answer.change == self._changes:
+            return []
+        if question.primitive == Primitive.FLOOR_QUERY:
+            floors = [floor for floor in question.floors[:1] if floor in client.floors.get(question.user, ())]
+            for floor in floors:
+                client.told.pop((question.user, floor), None)
+            return [event for floor in floors for event in self._report(peer, client, question.user, floor, now)]
+        request = self.floors.requests.get(answer.request or 0)
+        if request is None:
+            return []
+        news = (self._information(request),)
+        return self._say(
+            peer, client, question.user, Primitive.FLOOR_REQUEST_STATUS, news, now, ("request", request.request))
 
     def _report(self, peer: Peer, client: Client, user: int, floor: int, now: float) -> list[ServerEvent]:
         """FloorStatus to who has asked for it, if it says anything new (RFC 8855 §13.5.2)."""

@@ -51,6 +51,8 @@ __all__ = ["RECONNECT_SECONDS", "Chair", "Participant", "State"]
 RECONNECT_SECONDS = 30.0
 """A client that had to close its connection opens the next one not before this time has passed (RFC 8855 §6.1)."""
 _REQUESTS_KEPT = 256
+_ENDED_KEPT = 32
+_RECENT = 32
 _ACKNOWLEDGED = {
     Primitive.FLOOR_REQUEST_STATUS: Primitive.FLOOR_REQUEST_STATUS_ACK,
     Primitive.FLOOR_STATUS: Primitive.FLOOR_STATUS_ACK,
@@ -81,6 +83,7 @@ class Participant:
         self.state = State.WAITING
         self.requests: dict[int, Request] = {}
         """The floor requests that we have heard of and that are not at their end, newest last."""
+        self._ended: dict[int, Request] = {}
         self.primitives: tuple[int, ...] = ()
         """What the server understands, once its HelloAck is here."""
         self._greets = greets or version == UNRELIABLE
@@ -89,6 +92,7 @@ class Participant:
         self._open = Requests(version, t1=t1, max_waiting=max_waiting, max_datagram=max_datagram)
         self._acknowledged = Answers(hold_of(t1))
         self._max_datagram = max_datagram
+        self._newest: dict[tuple[int, ...], int] = {}
         self._broken_at: float | None = None
 
     # What happens to the transport
@@ -276,11 +280,23 @@ class Participant:
         key = (message.primitive, message.transaction)
         repeated = self._acknowledged.find(key, now)
         if repeated is not None:
-            return [Transmit(one) for one in repeated]
+            return [Transmit(one) for one in repeated.octets]
         octets = encode_datagrams(self._message(ack, message.transaction, (), True), self._max_datagram)
-        events = self._said(message, None, 0)
+        events = [] if self._overtaken(message) else self._said(message, None, 0)
         self._acknowledged.keep(key, octets, now)
         return [*(Transmit(one) for one in octets), *events]
+
+    def _overtaken(self, message: Message) -> bool:
+        """Younger news of the same floor or request are here: transaction ids go up (RFC 8855 §8.2)."""
+        about = message.floors[:1] or tuple(one.request for one in message.requests[:1])
+        topic = (message.primitive, *about)
+        behind = (self._newest.get(topic, message.transaction) - message.transaction) & 0xFFFF
+        if 0 < behind <= _RECENT:
+            return True
+        self._newest[topic] = message.transaction
+        while len(self._newest) > _REQUESTS_KEPT:
+            del self._newest[next(iter(self._newest))]
+        return False
 
     def _said(self, message: Message, question: Message | None, transaction: int) -> list[Event]:
         match message.primitive:
@@ -306,21 +322,26 @@ class Participant:
         return self._refused(message, question)
 
     def _statuses(self, message: Message, transaction: int) -> list[Event]:
-        events: list[Event] = []
-        for request in message.requests[:1]:
-            before = self.requests.get(request.request)
-            old, new = status_of(before.status if before else None), status_of(request.status)
-            if old is not None and new is not None and new not in FOLLOWERS[old]:
-                raise UnexpectedMessageError(
-                    f"request {request.request} is {new.name.capitalize()} after {old.name.capitalize()}",
-                    clause="RFC 8855 §4")
-            self.requests.pop(request.request, None)
-            if new is None or not new.final:
-                self.requests[request.request] = request
-            while len(self.requests) > _REQUESTS_KEPT:
-                del self.requests[next(iter(self.requests))]
-            events.append(RequestChanged(request, transaction))
-        return events
+        """The status of a request. Over datagrams an answer may come behind news that are younger than it is.
+
+        Raises:
+            UnexpectedMessageError: news that can't follow on what was heard before.
+        """
+        (request, *_) = message.requests
+        before = self.requests.get(request.request) or self._ended.get(request.request)
+        old, new = status_of(before.status if before else None), status_of(request.status)
+        if before is not None and old is not None and new is not None and new not in FOLLOWERS[old]:
+            if transaction and self.version == UNRELIABLE:
+                return [RequestChanged(before, transaction)]
+            raise UnexpectedMessageError(
+                f"request {request.request} is {new.name.capitalize()} after {old.name.capitalize()}",
+                clause="RFC 8855 §4")
+        self.requests.pop(request.request, None)
+        kept, most = (self._ended, _ENDED_KEPT) if new is not None and new.final else (self.requests, _REQUESTS_KEPT)
+        kept[request.request] = request
+        while len(kept) > most:
+            del kept[next(iter(kept))]
+        return [RequestChanged(request, transaction)]
 
     def _greeted(self, message: Message) -> list[Event]:
         self._move(Moment.GREETED)

@@ -170,7 +170,8 @@ class FloorControlServer(Announcements):
         key = (message.conference, message.user, message.transaction, message.primitive)
         repeated = client.answers.find(key, now) if self.version == UNRELIABLE else None
         if repeated is not None:
-            return [TransmitTo(peer, one) for one in repeated]
+            said = [TransmitTo(peer, one) for one in repeated.octets]
+            return [*said, *self._since(peer, client, message, repeated, now)]
         try:
             self._admit(peer, client, message)
             grammar.check(message)
@@ -214,7 +215,7 @@ class FloorControlServer(Announcements):
                 return self._answer_and_tell(peer, client, message, request, changed, now)
             case Primitive.FLOOR_REQUEST_QUERY:
                 request = self.floors.find(message.number(Kind.FLOOR_REQUEST_ID) or 0)
-                return self._answer(peer, client, message, (self._information(request),), now)
+                return self._answer(peer, client, message, (self._information(request),), now, about=request)
             case Primitive.USER_QUERY:
                 return self._user_status(peer, client, message, now)
             case Primitive.FLOOR_QUERY:

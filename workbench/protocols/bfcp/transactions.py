@@ -155,6 +155,22 @@ class Requests:
         return encode_datagrams(entry.message, limit)
 
 
+class Answer(msgspec.Struct, frozen=True):
+    """What was answered to a question.
+
+    Args:
+        until: when it is forgotten.
+        octets: its datagrams.
+        change: how many changes the answerer had seen then.
+        request: the floor request that it told about; None: none.
+    """
+
+    until: float
+    octets: list[bytes]
+    change: int = 0
+    request: int | None = None
+
+
 class Answers:
     """What was answered, for as long as the question may be repeated (T2; RFC 8855 §8.3.2). Bounded.
 
@@ -166,19 +182,20 @@ class Answers:
     def __init__(self, hold: float, most: int = 32) -> None:
         self._hold = hold
         self._most = most
-        self._kept: dict[Hashable, tuple[float, list[bytes]]] = {}
+        self._kept: dict[Hashable, Answer] = {}
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def find(self, key: Hashable, now: float) -> list[bytes] | None:
+    def find(self, key: Hashable, now: float) -> Answer | None:
         """What was answered to this; None: it is new."""
-        self._kept = {one: kept for one, kept in self._kept.items() if kept[0] > now}
-        kept = self._kept.get(key)
-        return None if kept is None else kept[1]
+        self._kept = {one: kept for one, kept in self._kept.items() if kept.until > now}
+        return self._kept.get(key)
 
-    def keep(self, key: Hashable, octets: list[bytes], now: float) -> None:
+    def keep(
+        self, key: Hashable, octets: list[bytes], now: float, change: int = 0, request: int | None = None,
+    ) -> None:
         """Remember an answer."""
         while len(self._kept) >= self._most:
             del self._kept[next(iter(self._kept))]
-        self._kept[key] = (now + self._hold, octets)
+        self._kept[key] = Answer(now + self._hold, octets, change, request)
