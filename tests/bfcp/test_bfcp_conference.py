@@ -235,6 +235,23 @@ def test_goodbye_ends_an_association_over_datagrams():
         Stage().server.send_goodbye(ANN, ANN, 0.0)
 
 
+@pytest.mark.parametrize("lost", [3, 4, 5, 6])
+@pytest.mark.parametrize("client", [True, False])
+def test_a_goodbye_that_was_not_heard_is_said_again(lost, client):
+    """RFC 8855 §8.3: whichever of Goodbye and GoodbyeAck is lost, both ends know in the end, without a failure."""
+    stage = Stage(version=UNRELIABLE, lose=lambda number: number == lost)
+    stage.join(ANN)
+    if client:
+        stage.says(ANN, Chair.send_goodbye)
+    else:
+        stage.does(stage.server.send_goodbye(ANN, ANN, 0.0))
+    stage.until(60.0)
+    assert stage.clients[ANN].state is State.CLOSED
+    assert [event for event in stage.told if isinstance(event, ClientLeft)] == [ClientLeft(ANN, "Goodbye")]
+    assert stage.heard[ANN][-1] == (Left() if client else PeerLeft())
+    assert stage.server.next_wakeup() is None
+
+
 @pytest.mark.parametrize("lost", range(1, 13))
 def test_any_one_lost_datagram_is_made_good(lost):
     """RFC 8855 §8.3: whichever is lost, after the retransmissions everybody has heard the same."""

@@ -34,6 +34,7 @@ from workbench.protocols.bfcp.transactions import Answer
 from workbench.protocols.bfcp.wire import Header, encode_datagrams
 
 _NO_LIMIT = 1 << 20
+_DEPARTED = 32
 
 
 class Announcements:
@@ -54,6 +55,7 @@ class Announcements:
         self._max_datagram = max_datagram
         self._clients: dict[Peer, Client] = {}
         self._holders: dict[int, tuple[int, ...]] = {}
+        self._departed: dict[Peer, Client] = {}
         self._overrun: list[Peer] = []
         self._changes = 0
 
@@ -171,6 +173,9 @@ class Announcements:
         client = self._clients.pop(peer, None)
         if client is None:
             return []
+        self._departed[peer] = client
+        while len(self._departed) > _DEPARTED:
+            del self._departed[next(iter(self._departed))]
         events: list[ServerEvent] = [ClientLeft(peer, reason)]
         for user in sorted(client.users):
             events += self._tell(self.floors.gone(user), now)

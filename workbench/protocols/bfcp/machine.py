@@ -186,7 +186,7 @@ class Participant:
         """
         events: list[Event] = []
         if not self._alive:
-            return events
+            return self._repeat(data, now)
         if self.version == UNRELIABLE:
             try:
                 message = self._datagrams.receive(data, now)
@@ -285,6 +285,18 @@ class Participant:
         events = [] if self._overtaken(message) else self._said(message, None, 0)
         self._acknowledged.keep(key, octets, now)
         return [*(Transmit(one) for one in octets), *events]
+
+    def _repeat(self, data: bytes, now: float) -> list[Event]:
+        """At the end, the server's Goodbye is still acknowledged when it comes again (RFC 8855 §8.3.2)."""
+        if self.version == RELIABLE or self.state is not State.CLOSED:
+            return []
+        try:
+            message = self._datagrams.receive(data, now)
+        except PeerError:
+            return []
+        key = None if message is None else (message.primitive, message.transaction)
+        repeated = self._acknowledged.find(key, now)
+        return [] if repeated is None else [Transmit(one) for one in repeated.octets]
 
     def _overtaken(self, message: Message) -> bool:
         """Younger news of the same floor or request are here: transaction ids go up (RFC 8855 §8.2)."""

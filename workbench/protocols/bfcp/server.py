@@ -84,6 +84,7 @@ class FloorControlServer(Announcements):
         """
         if peer in self._clients or len(self._clients) >= self._max_clients:
             raise LocalProtocolError(f"BFCP client {peer!r} can't be taken")
+        self._departed.pop(peer, None)
         self._clients[peer] = Client(secured, users, self.version, self._t1, self._max_octets, self._max_datagram)
 
     def ended(self, peer: Peer, now: float) -> list[ServerEvent]:
@@ -99,7 +100,7 @@ class FloorControlServer(Announcements):
         """
         client = self._clients.get(peer)
         if client is None:
-            return []
+            return self._repeat(peer, data, now)
         read = self._read_stream if self.version == RELIABLE else self._read_datagram
         return self._all(read(peer, client, data, now), now)
 
@@ -142,6 +143,18 @@ class FloorControlServer(Announcements):
 
     # Inside: one message
 
+    def _repeat(self, peer: Peer, data: bytes, now: float) -> list[ServerEvent]:
+        """A client that is gone may not have heard so: its Goodbye is answered again (RFC 8855 §8.3.2)."""
+        client = self._departed.get(peer)
+        if client is None or self.version == RELIABLE:
+            return []
+        try:
+            message = client.datagrams.receive(data, now)
+        except RefusedMessageError:
+            return []
+        answer = None if message is None else client.answers.find(_key_of(message), now)
+        return [] if answer is None else [TransmitTo(peer, one) for one in answer.octets]
+
     def _read_datagram(self, peer: Peer, client: Client, data: bytes, now: float) -> list[ServerEvent]:
         try:
             message = client.datagrams.receive(data, now)
@@ -167,8 +180,7 @@ class FloorControlServer(Announcements):
         header = _header_of(message)
         if message.responder or message.primitive in _ACKNOWLEDGEMENTS:
             return self._acknowledged(peer, client, message, now)
-        key = (message.conference, message.user, message.transaction, message.primitive)
-        repeated = client.answers.find(key, now) if self.version == UNRELIABLE else None
+        repeated = client.answers.find(_key_of(message), now) if self.version == UNRELIABLE else None
         if repeated is not None:
             said = [TransmitTo(peer, one) for one in repeated.octets]
             return [*said, *self._since(peer, client, message, repeated, now)]
@@ -285,6 +297,11 @@ class FloorControlServer(Announcements):
 
 _ACKNOWLEDGEMENTS = frozenset(
     {Primitive.FLOOR_REQUEST_STATUS_ACK, Primitive.FLOOR_STATUS_ACK, Primitive.GOODBYE_ACK})
+
+
+def _key_of(message: Message) -> tuple[int, ...]:
+    """What a question is known by when it is repeated."""
+    return message.conference, message.user, message.transaction, message.primitive
 
 
 def _header_of(message: Message) -> Header:

@@ -26,14 +26,12 @@ class BitReader:
 
     def bits(self, count: int) -> int:
         """An unsigned number of this many bits."""
-        value = 0
-        for _ in range(count):
-            place, shift = divmod(self.at, 8)
-            if place >= len(self.octets):
-                raise MalformedMessageError("cut short", clause="X.691 §11.5", offset=len(self.octets))
-            value = value << 1 | self.octets[place] >> (7 - shift) & 1
-            self.at += 1
-        return value
+        end = self.at + count
+        first, last = self.at // 8, (end + 7) // 8
+        if last > len(self.octets):
+            raise MalformedMessageError("cut short", clause="X.691 §11.5", offset=len(self.octets))
+        self.at = end
+        return int.from_bytes(self.octets[first:last], "big") >> 8 * last - end & (1 << count) - 1
 
     def align(self) -> None:
         """Go to the next octet boundary."""
