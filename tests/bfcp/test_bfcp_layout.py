@@ -7,7 +7,7 @@ from bfcp_vectors import NAMES, OCTETS, SAID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.analysis.explain import catalogue
+from workbench.analysis.explain import catalogue, explain_octets
 from workbench.protocols.bfcp.layout import UNDECODED, spans
 from workbench.protocols.layout import uncovered
 
@@ -44,6 +44,14 @@ def test_a_whole_message_leaves_nothing_undecoded(name):
         for one in names(span):
             entry = words.find(one)
             assert one != UNDECODED and entry is not None and not entry.family and entry.clause.startswith("RFC 8855")
+
+
+def test_the_explainer_explains_a_message():
+    """Without a capture: label, value and clause of each field."""
+    layer = explain_octets("BFCP", OCTETS["by_hand_pending"])
+    (message,) = layer.fields
+    status = message.children[-1].children[-1].children[-1].children[-2]
+    assert (status.label, status.value, status.clause) == ("Request status", "1 Pending", "RFC 8855 §5.2.5")
 
 
 def test_a_floor_status_reads_as_the_specification_writes_it():

@@ -108,7 +108,7 @@ def test_each_rule_on_answers_can_break(offer, answer, rule):
 
 
 def test_the_training_check_is_carried_over_udp():
-    """T.38 §8.2: localTCF belongs to TCP."""
+    """T.38 annex D: localTCF belongs to TCP."""
     local = "a=T38FaxRateManagement:localTCF"
     assert names(sdp.check_offer(stream(local))) == {"t38-rate-management-udp"}
     assert not sdp.check_offer(stream(local, proto="TCP/TPTL"))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from t38_vectors import IFP, IFP_0, UDPTL
 
-from workbench.analysis.explain import catalogue
+from workbench.analysis.explain import catalogue, explain_octets
 from workbench.protocols.layout import uncovered
 from workbench.protocols.t38.layout import UNDECODED, ifp_spans, spans
 from workbench.protocols.t38.machine import Sender
@@ -72,6 +72,13 @@ def test_fields_without_octets_share_theirs():
     assert told[-1] == ("hdlc-fcs-OK, hdlc-sig-end", 2)
     (span,) = ifp_spans(bytes.fromhex("c00221"), 0)
     assert span.children[-1].value == "hdlc-fcs-OK, hdlc-sig-end" and span.children[-1].end == 3
+
+
+def test_the_explainer_explains_a_packet():
+    """Without a capture: label and clause of each field."""
+    (packet,) = explain_octets("UDPTL", bytes.fromhex(UDPTL["data"][0])).fields
+    assert (packet.label, packet.clause) == ("UDPTL packet", "T.38 §9")
+    assert packet.children[2].children[0].label == "IFP packet"
 
 
 def test_fec_says_what_its_entries_are_made_of():

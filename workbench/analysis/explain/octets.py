@@ -17,6 +17,8 @@ _ROOMS = {
     "TPKT": "workbench.protocols.h248.tpkt",
     "MSRP": "workbench.protocols.msrp.layout",
     "STUN": "workbench.protocols.stun.layout",
+    "BFCP": "workbench.protocols.bfcp.layout",
+    "UDPTL": "workbench.protocols.t38.layout",
     "TLS": "workbench.protocols.tls.layout",
 }
 

@@ -21,14 +21,14 @@ _CLAUSE = "T.38 annex D"
 
 
 class RateManagement(enum.StrEnum):
-    """How the training check is handled: made at each end, or carried through. UDP needs it carried (T.38 §8)."""
+    """How the training check is handled: made at each end, or carried through. UDP needs it carried (T.38 annex D)."""
 
     LOCAL = "localTCF"
     TRANSFERRED = "transferredTCF"
 
 
 class ErrorCorrection(enum.StrEnum):
-    """What UDPTL adds against loss (T.38 §9.1.4)."""
+    """What UDPTL adds against loss (T.38 §9)."""
 
     NONE = "t38UDPNoEC"
     REDUNDANCY = "t38UDPRedundancy"
@@ -220,7 +220,7 @@ def _new_flag(offer: Media, answer: Media) -> str | None:
 
 BOTH_RULES = (
     Rule("t38-attributes", _CLAUSE, _unreadable),
-    Rule("t38-rate-management-udp", "T.38 §8.2", _local_over_udp),
+    Rule("t38-rate-management-udp", "T.38 annex D", _local_over_udp),
 )
 """Rules on one T.38 stream, offered or answered."""
 

@@ -95,7 +95,7 @@ def version_of(*packets: bytes) -> int | None:
 def _fields(reader: BitReader, version: int, wide: bool) -> tuple[Field, ...]:
     count = reader.length()
     if count > MOST_FIELDS:
-        raise MalformedMessageError(f"{count} fields; {MOST_FIELDS} are read", clause="T.38 §7.4", offset=reader.octet)
+        raise MalformedMessageError(f"{count} fields; {MOST_FIELDS} are read", clause="T.38 §7", offset=reader.octet)
     return tuple([_field(reader, version, wide) for _ in range(count)])
 
 

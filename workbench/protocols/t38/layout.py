@@ -22,7 +22,7 @@ def spans(octets: bytes, version: int | None = None) -> tuple[Span, ...]:
         octets: of a datagram, or of a DTLS record once it is decrypted; whole or cut.
         version: T38FaxVersion; None: what fits the IFP packets in it (`ifp.version_of`), which may not be enough.
 
-    Source: T.38 annex A, §9.1.
+    Source: T.38 annex A, §9.
     """
     if not octets:
         return ()

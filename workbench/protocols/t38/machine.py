@@ -1,4 +1,4 @@
-"""Both ends of UDPTL (T.38 §9.1): a sender that adds redundancy or FEC, a receiver that makes losses good.
+"""Both ends of UDPTL (T.38 §9): a sender that adds redundancy or FEC, a receiver that makes losses good.
 
 Sequence numbers are 16 bits and wrap; inside they are counted on, so that order is plain order.
 """
@@ -179,7 +179,7 @@ class Receiver:
         expected, self._stray = self._stray, (packet.sequence + 1) % _RING
         if packet.sequence != expected:
             raise IncompatiblePeerError(f"sequence number {packet.sequence} after {self._next % _RING - 1}",
-                                        clause="T.38 §9.1")
+                                        clause="T.38 §9")
         # Two in a row: the sender has started anew.
         self._waiting.clear()
         self._equations.clear()

@@ -115,7 +115,7 @@ class IfpPacket(msgspec.Struct, frozen=True):
         data: a t30-data type; None where it is an indicator.
         fields: the data field; None where it is absent.
 
-    Source: T.38 §7.2, annex A.
+    Source: T.38 §7, annex A.
     """
 
     indicator: int | None = None
@@ -136,7 +136,7 @@ class Fec(msgspec.Struct, frozen=True):
     Entry `m` of `E` in the packet with sequence number `n` and span `S` is the XOR of the IFP packets `n - S*E + m`,
     `n - S*E + m + E`, ... (`S` of them), each filled up with zeros to the longest.
 
-    Source: T.38 §9.1.4.2 and annex C, as deployed receivers read it; the annex itself was not read.
+    Source: T.38 §9 and annex C, as deployed receivers read it; the annex itself was not read.
     """
 
     span: int
@@ -157,7 +157,7 @@ class UdptlPacket(msgspec.Struct, frozen=True):
         secondary: former IFP packets, newest first: entry `k` (from 1) belongs to `sequence - k`.
         fec: in place of them; None where there is none.
 
-    Source: T.38 §9.1, annex A.
+    Source: T.38 §9, annex A.
     """
 
     sequence: int

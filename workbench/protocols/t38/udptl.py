@@ -1,4 +1,4 @@
-"""UDPTL packets on the wire (T.38 §9.1, annex A): octets to values and back. Nothing here keeps state."""
+"""UDPTL packets on the wire (T.38 §9, annex A): octets to values and back. Nothing here keeps state."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def decode(octets: bytes) -> UdptlPacket:
     sequence = int.from_bytes(reader.take(2), "big")
     primary = reader.take(reader.length())
     if not primary:
-        raise MalformedMessageError("a primary packet of no octets", clause="T.38 §9.1", offset=2)
+        raise MalformedMessageError("a primary packet of no octets", clause="T.38 §9", offset=2)
     fec: Fec | None = None
     secondary: tuple[bytes, ...] = ()
     if reader.bits(1):
         span = reader.integer()
         if not 0 <= span <= MOST_SPAN:
-            raise MalformedMessageError(f"FEC span {span}", clause="T.38 §9.1.4.2", offset=reader.octet - 1)
+            raise MalformedMessageError(f"FEC span {span}", clause="T.38 annex C", offset=reader.octet - 1)
         fec = Fec(span, _list(reader))
     else:
         secondary = _list(reader)
@@ -90,5 +90,5 @@ def _list(reader: BitReader) -> tuple[bytes, ...]:
     count = reader.length()
     if count > MOST_ENTRIES:
         raise MalformedMessageError(
-            f"{count} entries; {MOST_ENTRIES} are read", clause="T.38 §9.1", offset=reader.octet - 1)
+            f"{count} entries; {MOST_ENTRIES} are read", clause="T.38 §9", offset=reader.octet - 1)
     return tuple([reader.take(reader.length()) for _ in range(count)])
