@@ -103,8 +103,7 @@ def test_garbage_never_escapes(octets, version, wide):
     """Whatever arrives: a packet, or the codec's own error; what was read is written again without its padding."""
     with contextlib.suppress(MalformedMessageError):
         packet = ifp.decode(octets, version, wide=wide)
-        with contextlib.suppress(LocalProtocolError):
-            assert ifp.decode(ifp.encode(packet, version, wide=wide), version, wide=wide) == packet
+        assert ifp.decode(ifp.encode(packet, version, wide=wide), version, wide=wide) == packet
     ifp.version_of(octets)
 
 
@@ -140,8 +139,8 @@ def test_the_version_shows_in_the_packet():
 
 
 @pytest.mark.parametrize(("packet", "version"), [
-    (IfpPacket(), 3), (IfpPacket(indicator=1, data=1), 3), (indication(16), 0), (indication(16), 1), (data(9), 1),
-    (data(0, Field(8, b"x")), 0), (data(0, Field(0, b"")), 3), (data(0, Field(0, bytes(65536))), 3),
+    (IfpPacket(), 3), (IfpPacket(indicator=1, data=1), 3), (data(0, Field(8, b"x")), 0), (data(0, Field(-1)), 3),
+    (data(0, Field(0, b"")), 3), (data(0, Field(0, bytes(65536))), 3),
     (indication(80), 3), (indication(-1), 3), (indication(1), 4), (data(0, *(Field(0),) * 16384), 3)])
 def test_we_do_not_build_what_no_receiver_reads(packet, version):
     with pytest.raises(LocalProtocolError):

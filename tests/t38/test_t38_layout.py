@@ -81,6 +81,15 @@ def test_the_explainer_explains_a_packet():
     assert packet.children[2].children[0].label == "IFP packet"
 
 
+@pytest.mark.parametrize("octets", [
+    "0000 8001 02 00 8000", "0000 01 02 80 8001 02 00", "0000 01 02 80 02 0002 8001 01 55"])
+def test_lengths_that_are_longer_than_they_need_be(octets):
+    """X.691 §11.9: two octets for a small length are odd, and are read."""
+    octets = bytes.fromhex(octets)
+    explained(spans(octets))
+    assert uncovered(spans(octets), 0, len(octets)) == []
+
+
 def test_fec_says_what_its_entries_are_made_of():
     told = said(bytes.fromhex(UDPTL["fec"][0]))
     assert [value for name, value in told if name == "t38.udptl.fec_entry"] == ["XOR of 10, 12", "XOR of 11, 13"]

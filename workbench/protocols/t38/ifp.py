@@ -18,8 +18,6 @@ from workbench.protocols.t38.per import BitReader, BitWriter
 
 VERSIONS = (0, 1, 2, 3)
 """T38FaxVersion: 0 is the 1998 module, 1 its correction, 2 the 2002 module, 3 has V.34."""
-EXTENSIONS_FROM = 2
-"""The first version whose module has values behind the root."""
 MOST_FIELD_OCTETS = 65_535
 MOST_FIELDS = 1024
 """The most elements of a data field that are read; a fax sender never needs more than a few."""
@@ -54,8 +52,9 @@ def encode(packet: IfpPacket, version: int = 3, *, wide: bool = False) -> bytes:
     """The octets of an IFP packet.
 
     Raises:
-        LocalProtocolError: neither indicator nor data or both, a value that the version does not have, a field of no
-            octets or of more than 65535.
+        LocalProtocolError: neither indicator nor data or both, a value that the version's layout has no room for, a
+            field of no octets or of more than 65535. Values behind the root are written in every version, as they are
+            read in every one; only version 3 means something by them.
 
     Source: T.38 annex A, X.691.
     """
@@ -64,7 +63,8 @@ def encode(packet: IfpPacket, version: int = 3, *, wide: bool = False) -> bytes:
     is_data = packet.data is not None
     kind = packet.data if packet.data is not None else packet.indicator or 0
     root, bits = (DATA_ROOT, _DATA_BITS) if is_data else (INDICATOR_ROOT, _INDICATOR_BITS)
-    _has(kind, root, version)
+    if version not in VERSIONS or kind < 0:
+        raise LocalProtocolError(f"T.38 version {version} has no value {kind}")
     writer = BitWriter()
     writer.bits(packet.fields is not None, 1)
     writer.bits(is_data, 1)
@@ -116,7 +116,8 @@ def _field(reader: BitReader, version: int, wide: bool) -> Field:
 
 
 def _write_field(writer: BitWriter, field: Field, version: int, wide: bool) -> None:
-    _has(field.kind, FIELD_ROOT, version)
+    if field.kind < 0 or (version == 0 and field.kind >= FIELD_ROOT):
+        raise LocalProtocolError(f"T.38 version {version} has no field type {field.kind}")
     writer.bits(field.octets is not None, 1)
     if version == 0:
         writer.bits(field.kind, _FIELD_BITS)
@@ -129,8 +130,3 @@ def _write_field(writer: BitWriter, field: Field, version: int, wide: bool) -> N
         if not 1 <= len(field.octets) <= MOST_FIELD_OCTETS:
             raise LocalProtocolError(f"a T.38 field of {len(field.octets)} octets")
         writer.put((len(field.octets) - 1).to_bytes(2, "big") + field.octets)
-
-
-def _has(kind: int, root: int, version: int) -> None:
-    if version not in VERSIONS or kind < 0 or (kind >= root and version < EXTENSIONS_FROM):
-        raise LocalProtocolError(f"T.38 version {version} has no value {kind}")

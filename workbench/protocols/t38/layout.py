@@ -10,6 +10,7 @@ from workbench.errors import MalformedMessageError
 from workbench.protocols.layout import Row, Span
 from workbench.protocols.t38 import ifp, t30, udptl
 from workbench.protocols.t38.messages import FIELD_NAMES, FieldType, IfpPacket
+from workbench.protocols.t38.per import BitReader
 
 UNDECODED = "t38.undecoded"
 """The name of octets that no rule fits."""
@@ -42,8 +43,9 @@ def spans(octets: bytes, version: int | None = None) -> tuple[Span, ...]:
             _ifp(row, secondary, version, "t38.udptl.secondary", f"packet {(packet.sequence - back) & 0xFFFF}: ")
         return (row.parent("t38.udptl", _title(packet.primary, version)),)
     row.add("t38.udptl.recovery", 1, "FEC")
-    row.add("t38.udptl.fec_span_length", 1)
-    row.add("t38.udptl.fec_span", octets[row.at - 1], str(packet.fec.span))
+    size = BitReader(octets, row.at).length()
+    _length(row, "t38.udptl.fec_span_length", size)
+    row.add("t38.udptl.fec_span", size, str(packet.fec.span))
     _length(row, "t38.udptl.count", len(packet.fec.entries))
     for number, entry in enumerate(packet.fec.entries):
         _length(row, "t38.udptl.length", len(entry))
