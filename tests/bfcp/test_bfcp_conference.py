@@ -327,6 +327,20 @@ def test_a_later_status_takes_the_place_of_one_that_is_not_acknowledged():
     assert stage.statuses(CHAIR) == ["Accepted", "Granted"]
 
 
+@BOTH
+def test_a_crowd_fits_into_one_status(version):
+    """A hundred requests that wait for a chair, with long names and words: the chair's status has them all."""
+    users = [User(CHAIR), *(User(number, "n" * 60, "sip:" + "u" * 60) for number in range(2, 102))]
+    stage = Stage([chaired()], version, users=users)
+    stage.join(CHAIR, *range(2, 102))
+    stage.says(CHAIR, Chair.send_floor_query, [FLOOR])
+    for user in range(2, 102):
+        stage.says(user, Chair.send_floor_request, FLOOR, info="w" * 200)
+    shown = stage.heard[CHAIR][-1]
+    assert isinstance(shown, FloorReported) and len(shown.requests) == 100
+    assert {one.status for one in shown.requests} == {Status.PENDING}
+
+
 def test_long_messages_go_in_fragments():
     """RFC 8855 §6.2.3: both ways, and acknowledged once."""
     floors = [Floor(number, Policy(holders=9)) for number in range(30)]

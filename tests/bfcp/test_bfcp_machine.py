@@ -190,6 +190,16 @@ def test_a_request_does_not_go_backwards(version):
     assert ann.requests == {}
 
 
+def test_an_answer_that_can_not_be_is_an_answer_all_the_same():
+    """Over a stream nothing is repeated: the question is not left open for ever."""
+    ann = client()
+    ann.receive_data(said(4, 0, status(3)), 0.0)
+    transaction, _ = ann.send_floor_request_query(1, 0.0)
+    (event,) = ann.receive_data(said(4, transaction, status(1)), 0.0)
+    assert isinstance(event, MessageDropped) and "Pending after Granted" in str(event.error)
+    assert ann.ended(0.0) == []
+
+
 def test_what_a_server_makes_us_hold_is_bounded():
     """Statuses of requests that we never made: the oldest are forgotten."""
     ann = client()

@@ -131,16 +131,24 @@ class Announcements:
                     events += self._say(
                         peer, self._clients[peer], user, Primitive.FLOOR_REQUEST_STATUS,
                         (request_information(described),), now, ("request", request.request))
-        touched = dict.fromkeys(floor for request in changed for floor in request.floors)
-        for floor in touched:
+        for floor in dict.fromkeys(floor for request in changed for floor in request.floors):
             holders = self.floors.holders(floor)
             if self._holders.get(floor, ()) != holders:
                 self._holders[floor] = holders
                 events.append(HoldersChanged(floor, holders))
-            for peer, client in list(self._clients.items()):
-                for user, floors in list(client.floors.items()):
-                    if floor in floors:
-                        events += self._report(peer, client, user, floor, now)
+            events += self._tell_subscribers(floor, now)
+        return events
+
+    def _tell_subscribers(self, floor: int, now: float) -> list[ServerEvent]:
+        """FloorStatus to all who have asked about a floor: its chair sees more than the others do."""
+        chair = self.floors.policies[floor].chair
+        seen: dict[bool, tuple[Attribute, ...]] = {}
+        events: list[ServerEvent] = []
+        for peer, client in list(self._clients.items()):
+            for user in [user for user, floors in client.floors.items() if floor in floors]:
+                if (user == chair) not in seen:
+                    seen[user == chair] = floor_status(self.floors, self.users, floor, user)
+                events += self._report(peer, client, user, floor, seen[user == chair], now)
         return events
 
     def _since(
@@ -150,10 +158,12 @@ class Announcements:
         if answer.change == self._changes:
             return []
         if question.primitive == Primitive.FLOOR_QUERY:
-            floors = [floor for floor in question.floors[:1] if floor in client.floors.get(question.user, ())]
-            for floor in floors:
-                client.told.pop((question.user, floor), None)
-            return [event for floor in floors for event in self._report(peer, client, question.user, floor, now)]
+            floor = question.floors[0] if question.floors else -1
+            if floor not in client.floors.get(question.user, ()):
+                return []
+            client.told.pop((question.user, floor), None)
+            said = floor_status(self.floors, self.users, floor, question.user)
+            return self._report(peer, client, question.user, floor, said, now)
         request = self.floors.requests.get(answer.request or 0)
         if request is None:
             return []
@@ -161,9 +171,10 @@ class Announcements:
         return self._say(
             peer, client, question.user, Primitive.FLOOR_REQUEST_STATUS, news, now, ("request", request.request))
 
-    def _report(self, peer: Peer, client: Client, user: int, floor: int, now: float) -> list[ServerEvent]:
+    def _report(
+        self, peer: Peer, client: Client, user: int, floor: int, said: tuple[Attribute, ...], now: float,
+    ) -> list[ServerEvent]:
         """FloorStatus to who has asked for it, if it says anything new (RFC 8855 §13.5.2)."""
-        said = floor_status(self.floors, self.users, floor, user)
         if client.told.get((user, floor)) == said:
             return []
         client.told[user, floor] = said

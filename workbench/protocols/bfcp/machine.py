@@ -40,7 +40,7 @@ from workbench.protocols.bfcp.messages import (
     text_in,
     texts,
 )
-from workbench.protocols.bfcp.reassembly import MAX_MESSAGE_OCTETS, Reassembly, StreamReader
+from workbench.protocols.bfcp.reassembly import Reassembly, StreamReader
 from workbench.protocols.bfcp.registry import Kind, Primitive, Priority, primitive_name
 from workbench.protocols.bfcp.states import ANSWERS, CLIENT, FOLLOWERS, Moment, State
 from workbench.protocols.bfcp.transactions import DATAGRAM_OCTETS, T1, Answers, Requests, hold_of
@@ -50,6 +50,8 @@ __all__ = ["RECONNECT_SECONDS", "Chair", "Participant", "State"]
 
 RECONNECT_SECONDS = 30.0
 """A client that had to close its connection opens the next one not before this time has passed (RFC 8855 §6.1)."""
+ANSWER_OCTETS = 1 << 17
+"""The longest message that a client takes, unless told otherwise: 256 floor requests of the longest kind, and more."""
 _REQUESTS_KEPT = 256
 _ENDED_KEPT = 32
 _RECENT = 32
@@ -75,7 +77,7 @@ class Participant:
 
     def __init__(
         self, conference: int, user: int, *, version: int = RELIABLE, greets: bool = True, t1: float = T1,
-        max_octets: int = MAX_MESSAGE_OCTETS, max_waiting: int = 64, max_datagram: int = DATAGRAM_OCTETS,
+        max_octets: int = ANSWER_OCTETS, max_waiting: int = 64, max_datagram: int = DATAGRAM_OCTETS,
     ) -> None:
         self.conference = conference
         self.user = user
@@ -264,7 +266,10 @@ class Participant:
         if message.primitive not in (ANSWERS.get(question.primitive), Primitive.ERROR):
             raise UnexpectedMessageError(
                 f"{name} in answer to {primitive_name(question.primitive)}", clause="RFC 8855 §8.2")
-        events = self._said(message, question, message.transaction)
+        try:
+            events = self._said(message, question, message.transaction)
+        except PeerError as error:      # it is the answer all the same: nothing more is to be waited for
+            events = [MessageDropped(error)]
         if not self._alive:
             self._open.clear()
         return events + [Transmit(one) for one in self._open.answered(message.transaction, now)]

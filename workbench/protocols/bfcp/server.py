@@ -281,7 +281,8 @@ class FloorControlServer(Announcements):
         if floors:
             client.told[message.user, floors[0]] = first
         for floor in floors[1:]:
-            events += self._report(peer, client, message.user, floor, now)
+            said = floor_status(self.floors, self.users, floor, message.user)
+            events += self._report(peer, client, message.user, floor, said, now)
         return events
 
     def _acknowledged(self, peer: Peer, client: Client, message: Message, now: float) -> list[ServerEvent]:
