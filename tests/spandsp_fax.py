@@ -31,6 +31,9 @@ def library() -> ctypes.CDLL | None:
         ("t38_terminal_send_timeout", ctypes.c_int, ctypes.c_void_p, ctypes.c_int),
         ("t38_terminal_free", ctypes.c_int, ctypes.c_void_p),
         ("t38_core_rx_ifp_packet", ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_uint16),
+        ("t38_core_send_indicator", ctypes.c_int, ctypes.c_void_p, ctypes.c_int),
+        ("t38_core_send_data", ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_int, ctypes.c_char_p,
+         ctypes.c_int, ctypes.c_int),
         ("t38_set_t38_version", None, ctypes.c_void_p, ctypes.c_int),
         ("t30_set_tx_file", None, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_int),
         ("t30_set_rx_file", None, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int),
@@ -88,6 +91,14 @@ class FaxEnd:
         number = self._sequence if sequence is None else sequence
         self._sequence = (number + 1) & 0xFFFF
         self._spandsp.t38_core_rx_ifp_packet(self._core, ifp, len(ifp), number)
+
+    def signal(self, indicator: int) -> bool:
+        """Have an indicator sent, out of turn; False: the terminal does not know it in this version."""
+        return self._spandsp.t38_core_send_indicator(self._core, indicator) >= 0
+
+    def data(self, kind: int, field: int, octets: bytes) -> bool:
+        """Have data of one field sent, out of turn; False: the terminal does not know it in this version."""
+        return self._spandsp.t38_core_send_data(self._core, kind, field, octets, len(octets), 0) >= 0
 
     def tick(self) -> None:
         """20 ms pass."""

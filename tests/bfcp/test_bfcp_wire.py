@@ -64,7 +64,7 @@ def test_a_stored_message_says_what_its_origin_says(name):
     """Octets made elsewhere decode to the values that were put in there, and encode to the same octets again."""
     found = wire.decode(OCTETS[name])
     assert to_json(found) == SAID[name]["message"]
-    assert len(OCTETS[name]) == SAID[name]["octets"]
+    assert len(OCTETS[name]) == SAID[name]["octets"] and "libre 1.1.0" in SAID[name]["origin"]
     assert wire.encode(found) == OCTETS[name]
     grammar.check(found)
 

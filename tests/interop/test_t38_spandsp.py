@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from spandsp_fax import TICK, V17, V27TER, V29, FaxEnd, library, read_tiff, writ
 from workbench.protocols.t38 import ifp
 from workbench.protocols.t38.events import IfpReceived, Lost
 from workbench.protocols.t38.machine import Correction, Receiver, Sender
+from workbench.protocols.t38.messages import DataType, Field, FieldType, IfpPacket, Indicator
 from workbench.protocols.t38.t30 import FrameReader
 
 ALL = V27TER | V29 | V17
@@ -100,6 +102,8 @@ def fax(folder: Path, correction: Correction, loss: float, *, seed: int = 1, ecm
             line.carry(end, tick * TICK)
         if all(end.result is not None for end in ends):
             break
+    for end in ends:
+        end.close()
     return Call(*lines, [end.result for end in ends], read_tiff(received) if received.exists() else [])
 
 
@@ -126,3 +130,31 @@ def test_other_modems_and_versions(tmp_path, ecm, modems, version):
     call = fax(tmp_path, Correction.REDUNDANCY, 0.0, ecm=ecm, modems=modems, version=version)
     assert call.results == [0, 0] and call.lines == page()
     assert ("FCD" in call.forth.names) == ecm
+
+
+@pytest.mark.parametrize("version", [0, 3])
+def test_every_value_has_the_octets_that_spandsp_gives_it(tmp_path, version):
+    """Indicators, data types and field types, with octets and without: spandsp is the library that writes extension
+    field types wider than PER does (`wide`); everything else is the module's."""
+    spandsp = library()
+    if spandsp is None:
+        missing("spandsp", "apt-get install libspandsp2")
+    out: list[bytes] = []
+    end = FaxEnd(spandsp, False, tmp_path / "none.tif", "1", lambda octets, count: out.append(octets), version=version)
+    known = 0
+    packets = [IfpPacket(indicator=one) for one in Indicator]
+    packets += [IfpPacket(data=kind, fields=(Field(field, octets),))
+                for kind, field, octets in itertools.product(DataType, FieldType, (b"\xaa\xbb", None))]
+    for packet in packets:
+        out.clear()
+        if packet.indicator is not None:
+            sent = end.signal(packet.indicator)
+        else:
+            (field,) = packet.fields or ()
+            sent = end.data(packet.data or 0, field.kind, field.octets or b"")
+        if sent:
+            known += 1
+            assert out == [ifp.encode(packet, version, wide=version > 0)]
+            assert ifp.decode(out[0], version, wide=version > 0) == packet
+    assert known == (len(packets) if version else 16 + 9 * 8 * 2)
+    end.close()
