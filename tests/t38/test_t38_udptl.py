@@ -204,6 +204,26 @@ def test_a_late_packet_fills_the_gap():
     assert octets_of(events) == call(4) and receiver.next_wakeup() is None
 
 
+def test_a_late_packet_brings_what_it_repeats():
+    """Packet 3 is known from packet 4 already; when it comes itself, its own secondaries fill the gap."""
+    datagrams = sent(call(5))
+    bare = udptl.encode(UdptlPacket(4, call(5)[4], (call(5)[3],)))
+    receiver = Receiver(patience=5)
+    assert octets_of(receiver.receive_data(datagrams[0], 0.0)) == call(5)[:1]
+    assert receiver.receive_data(bare, 0.0) == []
+    events = receiver.receive_data(datagrams[3], 0.0)
+    assert events[0] == Repeated(3) and octets_of(events) == call(5)[1:]
+
+
+def test_each_gap_has_its_own_time():
+    """A gap that follows on another is not given up with it."""
+    datagrams = sent(call(9), Correction.NONE)
+    receiver = Receiver(patience=2)
+    for number, time in ((0, 0.0), (2, 0.1), (3, 0.2), (5, 0.5)):
+        receiver.receive_data(datagrams[number], time)
+    assert receiver.next_wakeup() == 0.5 + HOLD_SECONDS
+
+
 def test_the_first_packets_may_be_lost():
     """A call starts at 0: what is missing before the first packet that comes is lost, or in its secondaries."""
     datagrams = sent(call(8))

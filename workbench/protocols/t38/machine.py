@@ -132,15 +132,20 @@ class Receiver:
         if self._next is None:
             # A call starts at 0; who joins later starts where the first packet reaches back to.
             self._next = 0 if number <= 16 else number - len(packet.secondary)
-        elif number < self._next or number in self._waiting:
+        elif number < self._next:
             return [Repeated(packet.sequence)]
         assert self._next is not None
+        first = self._next
+        events: list[Event] = [Repeated(packet.sequence)] if number in self._waiting else []
         self._newest = max(self._newest, number)
         self._take(number, packet)
-        events = self._tell()
+        events += self._tell()
         while self._waiting and self._newest - self._next >= self._reach():
             events += self._give_up()
-        self._since = (now if self._since is None else self._since) if self._waiting else None
+        if not self._waiting:
+            self._since = None
+        elif self._since is None or self._next > first:
+            self._since = now       # another gap
         return events
 
     def next_wakeup(self) -> float | None:
@@ -178,7 +183,7 @@ class Receiver:
             return self._next + ahead
         expected, self._stray = self._stray, (packet.sequence + 1) % _RING
         if packet.sequence != expected:
-            raise IncompatiblePeerError(f"sequence number {packet.sequence} after {self._next % _RING - 1}",
+            raise IncompatiblePeerError(f"sequence number {packet.sequence} after {(self._next - 1) % _RING}",
                                         clause="T.38 §9")
         # Two in a row: the sender has started anew.
         self._waiting.clear()
@@ -211,9 +216,10 @@ class Receiver:
 
     def _add(self, number: int, octets: bytes, way: Way) -> None:
         assert self._next is not None
-        if number not in self._known:
+        # What was sent is better than what was rebuilt, which may have zeros behind it.
+        if number not in self._known or way is Way.PRIMARY:
             self._known[number] = octets
-        if number >= self._next and number not in self._waiting:
+        if number >= self._next and (number not in self._waiting or way is Way.PRIMARY):
             self._waiting[number] = (octets, way)
 
     def _solve(self) -> None:
