@@ -11,7 +11,8 @@ from typing import Any
 
 from workbench.analysis import drafts, summaries
 from workbench.analysis.associations import Associations, UserMessage
-from workbench.analysis.carried import CONTROL_PORTS, Layer, Recogniser
+from workbench.analysis.carried import CONTROL_PORTS, Recogniser
+from workbench.analysis.carriers import Layer
 from workbench.analysis.drafts import Content, Draft, counted
 from workbench.analysis.flows import Connection, Fragments, payload_of
 from workbench.analysis.pcapng import Packet
@@ -42,7 +43,7 @@ from workbench.net.sctp import (
     payload_name,
 )
 from workbench.net.values import Endpoint
-from workbench.protocols import sip, stun
+from workbench.protocols import sdp, sip, stun
 from workbench.protocols.h248 import coding
 from workbench.protocols.h248.recognise import looks_like_h248
 from workbench.protocols.h248.transport import SCTP_PAYLOAD_PROTOCOL
@@ -53,6 +54,7 @@ MOST_MESSAGES = 1_000_000
 MOST_KEPT_OCTETS = 192 * 2**20
 TWIN_COMMENT = "decrypted twin: TLS is taken off this connection"
 _MOST_REPEATS = 4096
+_MOST_ANNOUNCED = 4096
 _REPEAT_SECONDS = 120.0
 _MOST_LIVE_CONNECTIONS = 20_000
 _MOST_CONNECTIONS = 100_000
@@ -96,6 +98,7 @@ class Dissector:
         self._fragments = Fragments()
         self._seen: OrderedDict[tuple[str, Endpoint, Endpoint, bytes], float] = OrderedDict()
         self._decoded: OrderedDict[bytes, tuple[Any, str]] = OrderedDict()
+        self._bfcp: OrderedDict[Endpoint, bool] = OrderedDict()
         self._comments: dict[int, str] = {}
         self._twin_frames = 0
         self._segments = 0
@@ -201,6 +204,23 @@ class Dissector:
 
     # --- datagrams
 
+    def announced(self, sides: tuple[Endpoint, Endpoint]) -> bool:
+        """SDP before has put a BFCP stream at one of these places."""
+        return any(side in self._bfcp for side in sides)
+
+    def _announce(self, body: bytes) -> None:
+        """Keep where a description puts BFCP: there a stream is read as such even where its first octets are odd."""
+        try:
+            described = sdp.decode(body)
+        except MalformedMessageError:
+            return
+        for media in described.media:
+            connection = described.connection_of(media)
+            if media.proto.upper().endswith("/BFCP") and connection is not None and media.port:
+                self._bfcp[Endpoint(connection.address, media.port)] = True
+        while len(self._bfcp) > _MOST_ANNOUNCED:
+            self._bfcp.popitem(last=False)
+
     def _datagram(self, wire: str, source: Endpoint, destination: Endpoint, data: bytes, frames: tuple[int, ...],
                   time: float) -> None:
         protocol = _recognised(data, source, destination)
@@ -239,6 +259,8 @@ class Dissector:
             summary = summaries.shortened(f"does not decode: {first}", 120)
         else:
             summary = _SUMMARIES[protocol](value)
+        if b"/BFCP" in octets and isinstance(value, sip.Request | sip.Response):
+            self._announce(value.body)
         draft = self.emit(protocol, frames, time, wire, source, destination, summary)
         draft.value, draft.error, draft.octets = value, error, self.keep(octets)
         return draft

@@ -105,9 +105,8 @@ def _kind(call: Call) -> str:
         kind = {"msrp": "msrp", "bfcp": "bfcp", "udptl": "t38"}.get(application or "")
         if kind:
             return kind
-    if any(content.connection.protocol.endswith("MSRP") for span in call.spans for content in span.contents):
-        return "msrp"
-    return "media"
+    carried = {content.connection.protocol.rpartition("/")[2] for span in call.spans for content in span.contents}
+    return "msrp" if "MSRP" in carried else "bfcp" if "BFCP" in carried else "media"
 
 
 def _session(id: str, kind: str, call: Call, by_connection: dict[int, list[Draft]], names: Names) -> Session:

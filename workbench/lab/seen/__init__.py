@@ -2,7 +2,7 @@
 
 Each function here makes a `Seen` (occurrences) or a `Fact` (holds or not). They read decoded messages, sessions and
 packets of the capture and know nothing else. By topic: `signalling` (SIP and SDP), `control` (Iq), `bearer` (TCP),
-`security` (TLS), `msrp`.
+`security` (TLS), `msrp`, `bfcp`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,14 @@ from workbench.lab.seen.bearer import (
     silent_until,
     source_is_latched,
     words_arrive,
+)
+from workbench.lab.seen.bfcp import (
+    chair_decides,
+    floor_message,
+    floor_passes,
+    floor_status,
+    no_handshake_since,
+    tls_client_follows,
 )
 from workbench.lab.seen.combined import after, any_of, in_turn, once
 from workbench.lab.seen.control import (
@@ -75,6 +83,7 @@ __all__ = [
     "arrives",
     "attribute",
     "certificates_match",
+    "chair_decides",
     "checked_before_core",
     "comes",
     "connections",
@@ -82,6 +91,9 @@ __all__ = [
     "delivered",
     "every_order_is_answered",
     "failure_reported",
+    "floor_message",
+    "floor_passes",
+    "floor_status",
     "flushed_then_ended",
     "gateway_fingerprint_travels",
     "goes_where_sdp_says",
@@ -94,6 +106,7 @@ __all__ = [
     "messages",
     "mode",
     "modified",
+    "no_handshake_since",
     "offer",
     "once",
     "only_addresses_since",
@@ -117,6 +130,7 @@ __all__ = [
     "source_is_latched",
     "subtracted",
     "tcp_client_is_tls_client",
+    "tls_client_follows",
     "tls_ends_before_tcp",
     "told",
     "transports",

@@ -72,16 +72,16 @@ def checked_before_core(leg_name: str) -> Fact:
             return None
         finished = [m for m in report.messages
                     if m.protocol == "TLS" and m.wire == access.wire and m.summary.startswith("Finished")]
-        core = [m for m in report.messages if m.protocol == "MSRP" and m.source.node == "IMS-AGW"
+        core = [m for m in report.messages if m.protocol in ("MSRP", "BFCP") and m.source.node == "IMS-AGW"
                 and not m.protected and m.wire != access.wire]
         if len(finished) < 2:
             if core:
-                return False, core[0].frames, "MSRP on the core leg although the access handshake never finished"
+                return False, core[0].frames, "payload on the core leg although the access handshake never finished"
             return None
         if not core:
             return None
         frames = (*finished[1].frames, *core[0].frames)
-        return finished[1].frames[-1] < core[0].frames[0], frames, "MSRP on the core leg before the handshake finished"
+        return finished[1].frames[-1] < core[0].frames[0], frames, "payload on the core leg before the handshake ended"
 
     return Fact("the access handshake and what follows on the core leg", check)
 

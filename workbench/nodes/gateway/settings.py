@@ -153,6 +153,7 @@ class Policy(msgspec.Struct, frozen=True):
         wires: the gateway's media addresses, and which wire each is on; what is not named here has no packets.
         hold_incoming: an incoming connection is answered only when the outgoing one is up (delayed establishment,
             second reading); otherwise at once.
+        renews_tls: an establish signal for TLS begins a new session although one is up; for showing what goes wrong.
         close_tls: close_notify goes out before FIN; False for showing what then goes wrong.
         release_linked: the end of TLS or TCP at one endpoint releases the other one; False likewise.
         tls_versions: offered and accepted.
@@ -174,6 +175,7 @@ class Policy(msgspec.Struct, frozen=True):
     wires: Mapping[str, str] = {}
     hold_incoming: bool = False
     close_tls: bool = True
+    renews_tls: bool = False
     release_linked: bool = True
     tls_versions: tuple[str, ...] = ("1.2", "1.3")
     log_keys: bool = False

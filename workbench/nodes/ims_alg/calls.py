@@ -117,6 +117,7 @@ class Anchor(msgspec.Struct, eq=False):
         nat: the served UE is known to be behind a NAT.
         row: of the role matrix, once offer and answer have settled it.
         lost: the gateway reported that it ended or failed.
+        answerer: the side of who answered the exchange that made the connection (with BFCP it is TLS server).
     """
 
     treatment: Treatment
@@ -127,6 +128,7 @@ class Anchor(msgspec.Struct, eq=False):
     context: int | None = None
     row: Row | None = None
     lost: bool = False
+    answerer: str = ""
 
 
 class Rejected(Exception):

@@ -18,7 +18,7 @@ from workbench.net.values import Command, Note
 from workbench.nodes.ims_alg import judging, msrp_paths, releasing, rewriting, roles
 from workbench.nodes.ims_alg.calls import ACCESS, Anchor, Call, End, Leg, Rejected, Said, Treatment
 from workbench.nodes.ims_alg.edge import Edge
-from workbench.nodes.ims_alg.orders import OPEN, protected, through
+from workbench.nodes.ims_alg.orders import OPEN, is_bfcp, protected, through
 from workbench.nodes.ims_alg.roles import Row, Served, Situation
 from workbench.nodes.ims_alg.settings import Msrp, StartsTcp, Tcp
 from workbench.nodes.procedure import Await, Steps
@@ -50,7 +50,7 @@ class Establishment:
         self.situation, self.anchor = self._decide()
         self._guarded = settings.guards_e2e and self.anchor.treatment is Treatment.E2E
         self._prepared = roles.prepared(self.situation)
-        self._steps = _steps(self.situation, self.anchor, merged=self._prepared is not None)
+        self._steps = _steps(self.situation, self.anchor, offer.media, merged=self._prepared is not None)
 
     def _decide(self) -> tuple[Situation, Anchor]:
         """Treatment, NAT, MSRP mode and TCP handling of the offered stream. Raises Rejected."""
@@ -66,7 +66,7 @@ class Establishment:
         situation = Situation(
             sdp.written_setup(media), served, nat, settings.modifies_setup, aware,
             treatment is Treatment.E2E and settings.guards_e2e, settings.narrows)
-        return situation, Anchor(treatment, mode, aware, nat, {})
+        return situation, Anchor(treatment, mode, aware, nat, {}, answerer=self._answerer.side)
 
     def run(self) -> Generator[Command | Await, Any, Row | None]:
         """Carry it out. Gives the row of the role matrix; None where the answerer refused the stream (port 0).
@@ -296,14 +296,15 @@ class _Steps(msgspec.Struct, frozen=True):
     answer: str = "steps 14-15"
 
 
-def _steps(situation: Situation, anchor: Anchor, *, merged: bool) -> _Steps:
+def _steps(situation: Situation, anchor: Anchor, media: sdp.Media, *, merged: bool) -> _Steps:
     served_offers = situation.served is Served.OFFERER
     if merged:
         return _Steps("[TS 23.334 §6.2.18.4]", offer="step 8", configure="steps 10-12", second="steps 5-7",
                       answer="step 13")
     match anchor.treatment:
         case Treatment.E2AE:
-            clause = "6.2.10.3.1.1.1" if served_offers else "6.2.10.3.1.2.1"
+            bfcp = is_bfcp(media)
+            clause = f"6.2.10.3.{2 if bfcp else 1}.{1 if served_offers else 2}.1"
         case Treatment.E2E:
             clause = "6.2.10A"
         case Treatment.PLAIN:

@@ -11,7 +11,9 @@ from workbench.nodes.ims_alg.calls import Leg, Registration, Rejected, Said, Tre
 from workbench.nodes.ims_alg.roles import Joined, Row, Served, Situation
 from workbench.protocols import sdp
 
-MECHANISM = "msrp-tls"
+_MECHANISMS = {"msrp": "msrp-tls", "bfcp": "bfcp-tls"}
+MECHANISMS = tuple(_MECHANISMS.values())
+"""Media plane security that this edge offers (TS 24.229 §7.2A.7)."""
 
 
 def said(body: bytes) -> Said:
@@ -46,7 +48,7 @@ def secured(media: sdp.Media) -> bool:
 def from_ue(media: sdp.Media, registration: Registration | None) -> Treatment:
     """Rows 1, 3, 4 and 5 of the decision table: what a UE's offer gets. Never a silent downgrade."""
     if media.attribute("3ge2ae") == sdp.E2ae.REQUESTED and secured(media):
-        if not sdp.is_msrp(media) or registration is None or MECHANISM not in registration.mechanisms:
+        if not _agreed(media, registration):
             raise Rejected(488, "e2ae was requested without agreement at registration")
         if not media.fingerprints:
             raise Rejected(488, "e2ae was requested without a fingerprint")
@@ -58,8 +60,14 @@ def from_core(media: sdp.Media, registration: Registration | None) -> Treatment:
     """Rows 2, 3 and 5: what an offer from the core gets."""
     if secured(media):
         return Treatment.E2E
-    agreed = registration is not None and MECHANISM in registration.mechanisms
-    return Treatment.E2AE if agreed and sdp.is_msrp(media) else Treatment.PLAIN
+    return Treatment.E2AE if _agreed(media, registration) else Treatment.PLAIN
+
+
+def _agreed(media: sdp.Media, registration: Registration | None) -> bool:
+    """At registration UE and network have said that they can do e2ae for this kind of media (R-33.328-2)."""
+    transport = sdp.transport_of(media.proto)
+    mechanism = _MECHANISMS.get((transport.application or "") if transport is not None else "")
+    return registration is not None and mechanism is not None and mechanism in registration.mechanisms
 
 
 # NAT

@@ -5,30 +5,39 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from workbench.net.values import Command, Endpoint, Happening
+from workbench.nodes.bfcp_endpoint import FloorClient, ServedEnd
 from workbench.nodes.msrp_endpoint import MsrpEndpoint
 from workbench.nodes.procedure import earliest
 from workbench.nodes.ue.describing import Description, Peer
 from workbench.nodes.ue.discovery import Discovery
 from workbench.protocols import sdp, sip
 
+Media = MsrpEndpoint | FloorClient | ServedEnd
+
 
 class Bearer:
     """One media session: our port and path, the connection, and the question which address the outside sees.
 
     Args:
-        media: the MSRP endpoint.
+        media: our end of the connection.
         session_id: of our path URI.
         discovery: None: our own address is written into SDP.
         protected: it runs over TLS.
+        floor: what our SDP says of it as a BFCP stream; None: it is MSRP.
     """
 
-    def __init__(self, media: MsrpEndpoint, session_id: str, discovery: Discovery | None, protected: bool) -> None:
-        self.media = media
+    media: Media
+
+    def __init__(
+        self, session_id: str, discovery: Discovery | None, protected: bool, floor: sdp.BfcpStream | None = None,
+    ) -> None:
         self.session_id = session_id
         self.discovery = discovery
         self.protected = protected
         self.path = ""
         self.peer_path = ""
+        self.floor = floor
+        self.peer_floor: sdp.BfcpStream | None = None
 
     @property
     def address(self) -> Endpoint:

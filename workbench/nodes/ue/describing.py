@@ -1,4 +1,4 @@
-"""The SDP of a UE's one stream: ours as a value that is written, the peer's as a value that was read and checked.
+"""The SDP of a UE's one stream, MSRP or BFCP: ours as a value to write, the peer's as a value that was checked.
 
 Source: RFC 4975 §8, RFC 6135 §4.2, RFC 6714 §4, RFC 3264 §5 to §8, RFC 8122 §5, TS 24.229 §6.1.
 """
@@ -51,6 +51,7 @@ class Description(msgspec.Struct, frozen=True):
         connection: a=connection; None: not written.
         version: of this description in o=.
         removed: port 0: the stream is taken away.
+        floor: what it says as a BFCP stream; None: it is MSRP.
     """
 
     number: int
@@ -64,17 +65,16 @@ class Description(msgspec.Struct, frozen=True):
     connection: sdp.Reuse | None = None
     version: int = 0
     removed: bool = False
+    floor: sdp.BfcpStream | None = None
 
     def encode(self) -> bytes:
         """The octets. An active side writes port 9 (RFC 6135 §4.2.1); its path keeps the port it connects from."""
         family, host = f"IN IP{self.address.version}", self.address.host
         port = DISCARD if self.setup is sdp.Setup.ACTIVE else self.address.port
         port = 0 if self.removed else port
-        proto = "TCP/MSRP" if self.fingerprint is None else "TCP/TLS/MSRP"
         lines = [
             "v=0", f"o=- {self.number} {self.number + self.version} {family} {host}", "s=-", f"c={family} {host}",
-            "t=0 0", f"m=message {port} {proto} *", f"a=setup:{self.setup}",
-            f"a=accept-types:{' '.join(ACCEPTED_TYPES)}", f"a=max-size:{MOST_OCTETS}", f"a=path:{self.path}",
+            "t=0 0", *self._stream_lines(port),
         ]
         lines += [f"a=connection:{self.connection}"] if self.connection is not None else []
         lines += [f"a={self.direction}"] if self.direction is not sdp.Direction.BOTH else []
@@ -82,6 +82,20 @@ class Description(msgspec.Struct, frozen=True):
         lines += [f"a=3ge2ae:{self.e2ae}"] if self.e2ae else []
         lines += [f"a=fingerprint:{self.fingerprint}"] if self.fingerprint is not None else []
         return "".join(f"{line}\r\n" for line in lines).encode()
+
+    def _stream_lines(self, port: int) -> list[str]:
+        """m= and what goes with it (RFC 4975 §8, RFC 8856 §4 and §5)."""
+        layer = "TCP" if self.fingerprint is None else "TCP/TLS"
+        if self.floor is None:
+            return [f"m=message {port} {layer}/MSRP *", f"a=setup:{self.setup}",
+                    f"a=accept-types:{' '.join(ACCEPTED_TYPES)}", f"a=max-size:{MOST_OCTETS}", f"a=path:{self.path}"]
+        told = self.floor
+        lines = [f"m=application {port} {layer}/BFCP *", f"a=setup:{self.setup}"]
+        lines += [f"a=floorctrl:{' '.join(told.control)}"] if told.control else []
+        lines += [f"a=confid:{told.conference}"] if told.conference is not None else []
+        lines += [f"a=userid:{told.user}"] if told.user is not None else []
+        return [*lines, *(f"a=floorid:{one.encode()}" for one in told.floors),
+                f"a=bfcpver:{' '.join(map(str, told.versions))}"]
 
     @property
     def media(self) -> sdp.Media:
@@ -128,32 +142,40 @@ class Peer(msgspec.Struct, frozen=True):
         """It wrote a=msrp-cema."""
         return self.media.attribute("msrp-cema") is not None
 
+    @property
+    def floor(self) -> sdp.BfcpStream | None:
+        """What it says as a BFCP stream; None: it is MSRP."""
+        return None if sdp.is_msrp(self.media) else sdp.BfcpStream.of(self.media)
+
     def same_end(self, other: Peer) -> bool:
         """Whether the other description is of the same end, so that a connection to it goes on.
 
-        Path, address, and certificates. Port 9 is no port: it says who opens the connection.
+        Path, address, and certificates; with BFCP a=connection too (RFC 4145 §5). Port 9 is no port: it says who opens
+        the connection.
         """
+        if self.floor is not None and sdp.reuse_of(self.media) is sdp.Reuse.NEW:
+            return False
         ports = {self.port, other.port} - {DISCARD}
         return (self.path == other.path and self.host == other.host and len(ports) < 2
                 and self.protected == other.protected and self.media.fingerprints == other.media.fingerprints)
 
 
-def read_offer(body: bytes) -> Peer:
-    """The one MSRP stream of an offer.
+def read_offer(body: bytes, application: str = "msrp") -> Peer:
+    """The one stream of an offer.
 
     Raises:
         PeerError: it can't be used; the text says why.
     """
-    return _peer(*_stream(body))
+    return _peer(*_stream(body, application))
 
 
 def read_answer(body: bytes, ours: Description, *, insists: bool = False) -> Peer:
-    """The one MSRP stream of the answer to our offer. `insists`: any a=setup will do.
+    """The one stream of the answer to our offer. `insists`: any a=setup will do.
 
     Raises:
         PeerError: it can't be used, or breaks a rule of offer and answer; the text says why.
     """
-    described, media = _stream(body)
+    described, media = _stream(body, "msrp" if ours.floor is None else "bfcp")
     ignored = _IGNORED | _INSISTED if insists else _IGNORED
     broken = [one for one in sdp.check_answer(ours.media, media) if one.rule not in ignored]
     if broken:
@@ -172,14 +194,17 @@ def path_of(address: Endpoint, session_id: str, protected: bool) -> str:
     return f"{'msrps' if protected else 'msrp'}://{address}/{session_id};tcp"
 
 
-def _stream(body: bytes) -> tuple[sdp.SessionDescription, sdp.Media]:
+def _stream(body: bytes, application: str) -> tuple[sdp.SessionDescription, sdp.Media]:
     described = sdp.decode(body)
     if len(described.media) != 1:
         raise IncompatiblePeerError(f"{len(described.media)} m= lines; one is what is done here", clause="RFC 3264 §6")
     media = described.effective(described.media[0])
     transport = sdp.transport_of(media.proto)
-    if transport is None or transport.application != "msrp" or transport.security not in (None, "tls"):
-        raise IncompatiblePeerError(f"m={media.media} {media.proto} is not MSRP as we do it", clause="RFC 4975 §8")
+    if transport is None or transport.application != application or transport.carrier != "tcp" or (
+            transport.security not in (None, "tls")):
+        clause = "RFC 4975 §8" if application == "msrp" else "RFC 8856 §4"
+        raise IncompatiblePeerError(
+            f"m={media.media} {media.proto} is not {application.upper()} as we do it", clause=clause)
     return described, media
 
 
@@ -191,7 +216,10 @@ def _peer(described: sdp.SessionDescription, media: sdp.Media) -> Peer:
     if is_protected(media) and not media.fingerprints:
         raise MalformedMessageError("TLS without a fingerprint", clause="RFC 8122 §5")
     path = media.attribute("path") or ""
-    msrp_uri.decode_path(path)
+    if sdp.is_msrp(media):
+        msrp_uri.decode_path(path)
+    else:
+        sdp.BfcpStream.of(media)
     return Peer(
         media, path, _canonical(media.connection.address), described.direction_of(media), max_octets=_max_size(media))
 

@@ -55,7 +55,8 @@ def re_offer(phone: Phone, call: Call, order: ReOffer) -> Steps:
 def _prepared(phone: Phone, call: Call, order: ReOffer) -> Generator[Command | Await, object, sdp.Setup]:
     """Our a=setup; a new media session is there if the offer needs one, and listens if it may be passive."""
     if order.connection == "new" or not call.bearer.media.alive:
-        call.candidate = yield from phone.new_bearer(call.bearer.protected)
+        user = None if call.bearer.floor is None else call.bearer.floor.user
+        call.candidate = yield from phone.new_bearer(call.bearer.protected, offers=True, user=user)
         yield from phone.discovered(call.candidate)
     setup = phone.settings.insists or _setup_of_offer(phone, call, order)
     if call.candidate is not None and setup is not sdp.Setup.ACTIVE:
@@ -119,7 +120,7 @@ def re_answer(phone: Phone, call: Call, key: str, invite: sip.Request) -> Steps:
         yield from _offer_instead(phone, call, key, invite)
         return
     try:
-        offered = read_offer(invite.body)
+        offered = read_offer(invite.body, phone.settings.media)
         role = sdp.Setup.PASSIVE if offered.removed else settling.check_offer(phone, offered)
     except PeerError as error:
         yield from phone.refuse(key, invite, 488, f"the offer can't be used, and {_STAYS}: {error}")
@@ -162,7 +163,8 @@ def _keep(phone: Phone, call: Call, key: str, invite: sip.Request, offered: Peer
 def _renew(phone: Phone, call: Call, key: str, invite: sip.Request, offered: Peer, role: sdp.Setup) -> Steps:
     """Another end: a media session of our own for it, in the roles of this exchange."""
     call.negotiating = "theirs"
-    call.candidate = bearer = yield from phone.new_bearer(offered.protected)
+    user = None if call.bearer.floor is None else call.bearer.floor.user
+    call.candidate = bearer = yield from phone.new_bearer(offered.protected, offers=False, user=user)
     yield from phone.discovered(bearer)
     call.negotiating = ""
     if call.released:

@@ -21,12 +21,12 @@ from workbench.protocols.bfcp.header import (
     wrong_length,
 )
 from workbench.protocols.bfcp.messages import RELIABLE, UNRELIABLE, Message
-from workbench.protocols.bfcp.registry import ErrorCode
+from workbench.protocols.bfcp.registry import ErrorCode, Primitive
 
 __all__ = [
     "FRAGMENT_OCTETS", "HEADER_OCTETS", "SUPPORTED_ATTRIBUTES", "UNIT", "Fragment", "Header", "RefusedMessageError",
     "decode", "decode_datagram", "decode_header", "decode_payload", "encode", "encode_attribute", "encode_datagrams",
-    "encode_header",
+    "encode_header", "looks_like_bfcp",
 ]
 
 
@@ -88,6 +88,14 @@ def decode_payload(header: Header, payload: bytes) -> Message:
         RefusedMessageError: an attribute does not decode. The offset counts from the start of an unfragmented message.
     """
     return _message(header, payload, HEADER_OCTETS)
+
+
+def looks_like_bfcp(octets: bytes) -> bool:
+    """Whether a stream begins like version 1: no reserved bit set, and a primitive of those that it has.
+
+    Told from 4 octets on; text does not begin with a space and a control character (RFC 8855 §5.1).
+    """
+    return len(octets) >= 4 and octets[0] == RELIABLE << 5 and 1 <= octets[1] <= Primitive.ERROR
 
 
 def encode(message: Message) -> bytes:
