@@ -180,11 +180,12 @@ def test_a_ue_with_another_certificate_is_refused(scenario, tls, tmp_path):
               and "bad_certificate" in m.summary]
     assert len(alerts) == 1
     ue = run.scenario.topology.nodes[0]
-    core = next(leg for leg in run.report.sessions[-1].legs if leg.name == "core") if any(
-        leg.name == "core" for leg in run.report.sessions[-1].legs) else None
+    call = next(session for session in run.report.sessions if session.kind in ("msrp", "bfcp"))
+    core = next((leg for leg in call.legs if leg.name == "core"), None)
     if core is not None and core.tcp_client:
         assert run.report.payload(core, sender="IMS-AGW") == b""
-    said = next(line.order.text for line in scenario.script if line.node == ue.name and hasattr(line.order, "text"))
+    said = next(line.order.text if hasattr(line.order, "text") else line.order.info for line in scenario.script
+                if line.node == ue.name and (hasattr(line.order, "text") or hasattr(line.order, "info")))
     shown = scenario.run(seed=1, out=tmp_path / "plain", tls=tls).report
     assert any(m.wire == "Core" and said.encode() in m.octets for m in shown.messages)
     assert not any(m.wire == "Core" and said.encode() in m.octets for m in run.report.messages)

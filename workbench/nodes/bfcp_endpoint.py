@@ -40,6 +40,7 @@ class FloorClient(StreamEndpoint):
         self._make = association
         self._chair: Chair | None = None
         self._answers: dict[int, str] = {}
+        self._decided: dict[int, Status] = {}
         self.reported: dict[int, tuple[Request, ...]] = {}
         """Floor to its requests, as the server told last."""
 
@@ -57,9 +58,17 @@ class FloorClient(StreamEndpoint):
         requests = self._chair.requests.values() if self._chair is not None else ()
         return _first(requests, floor, statuses)
 
-    def asked(self, floor: int, *statuses: Status) -> Request | None:
-        """The first request of anybody for a floor that stands like this, as the server reported it (to the chair)."""
-        return _first(self.reported.get(floor, ()), floor, statuses)
+    def told(self, floor: int, status: Status) -> Request | None:
+        """A request of anybody for a floor that stands like this, as the server reported it."""
+        return _first(self.reported.get(floor, ()), floor, (status,))
+
+    def asked(self, floor: int, decision: Status, *statuses: Status) -> Request | None:
+        """The first request of anybody for a floor that stands like this, as the server reported it (to the chair).
+
+        One on which we have decided like this is left out: the server's report may be older.
+        """
+        requests = [one for one in self.reported.get(floor, ()) if self._decided.get(one.request) is not decision]
+        return _first(requests, floor, statuses)
 
     # What a person does. Each gives the transaction, and what leaves now.
 
@@ -81,6 +90,9 @@ class FloorClient(StreamEndpoint):
 
     def decide(self, request: int, floor: int, status: Status, now: float) -> tuple[int, list[Command]]:
         """Decide on a request, as chair (RFC 8855 §11.1)."""
+        self._decided[request] = status
+        while len(self._decided) > _MOST_ANSWERS:
+            del self._decided[next(iter(self._decided))]
         return self._sent(self._machine.send_chair_action(Request(request, (FloorStatus(floor, status),)), now), now)
 
     @property

@@ -90,17 +90,29 @@ class WatchFloor(msgspec.Struct, frozen=True):
 
 
 class RequestFloor(msgspec.Struct, frozen=True):
-    """Ask for a floor; done when the server has answered, which is not yet to have it (RFC 8855 §10.1)."""
+    """Ask for a floor; done when the server has answered, which is not yet to have it (RFC 8855 §10.1).
+
+    Args:
+        info: for the chair to read.
+        once_held: wait first until somebody has it, which one hears of after WatchFloor.
+    """
 
     info: str = ""
     floor: int | None = None
+    once_held: bool = False
 
 
 class ReleaseFloor(msgspec.Struct, frozen=True):
-    """Give a floor back once we hold it (RFC 8855 §10.2); `withdraw`: whether or not we hold it yet."""
+    """Give a floor back once we hold it (RFC 8855 §10.2).
+
+    Args:
+        withdraw: whether or not we hold it yet.
+        once_wanted: wait first until somebody queues for it, which one hears of after WatchFloor.
+    """
 
     floor: int | None = None
     withdraw: bool = False
+    once_wanted: bool = False
 
 
 class DecideFloor(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ from workbench.lab import seen
 from workbench.lab.expect import Eventually, Holds, InOrder, Never
 from workbench.lab.scenario import Knob, Scenario, Weakened, at
 from workbench.nodes.orders import Call
-from workbench.protocols.bfcp.registry import Status
+from workbench.protocols.bfcp.registry import Primitive, Status
 from workbench.protocols.h248.message import Kind
 from workbench.scenarios import access_edge as edge
 from workbench.scenarios import floor_edge as floors
@@ -32,7 +32,7 @@ RETURNS = "what the server says leaves the gateway octet for octet"
 GRANTED = "UE A hears inside TLS that it has the floor"
 DECIDED = "UE A has the floor only once the chair has decided so"
 PASSED = "the floor goes from UE A to UE C, and never has two holders"
-TOLD = "UE C, which waited in the queue, hears that it has the floor when UE A gives it back"
+TOLD = "UE C hears that it has the floor when UE A gives it back"
 ANSWERED = "every H.248 request is answered without error"
 ENDED = "TLS is closed before TCP on the access leg"
 RELEASED = "every termination is subtracted"
@@ -67,7 +67,7 @@ scenario = Scenario(
         at(2.0, C, Call(floors.URI_SERVER)),
         at(3.0, floors.CHAIR, Call(floors.URI_SERVER)),
         *floors.passing(5.0),
-        *floors.leaving(20.0),
+        *floors.leaving(40.0),
     ),
     expect=(
         InOrder(AGREED, (seen.registration(ACCESS, "Security-Client", "bfcp-tls"),
@@ -92,8 +92,7 @@ scenario = Scenario(
         Holds(DECIDED, seen.chair_decides(_A, ACCESS)),
         Holds(PASSED, seen.floor_passes(CORE, (_A, _C))),
         Eventually(TOLD, seen.after(
-            seen.floor_status(_C, Status.ACCEPTED, ACCESS), seen.after(
-                seen.floor_status(_A, Status.RELEASED, ACCESS), seen.floor_status(_C, Status.GRANTED, ACCESS)))),
+            seen.floor_message(Primitive.FLOOR_RELEASE, _A, ACCESS), seen.floor_status(_C, Status.GRANTED, ACCESS))),
         Holds(ANSWERED, seen.every_order_is_answered()),
         Holds(ENDED, seen.tls_ends_before_tcp("access")),
         Holds(RELEASED, seen.context_is_released()),

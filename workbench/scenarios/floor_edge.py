@@ -61,12 +61,14 @@ def passing(start: float) -> tuple[At, ...]:
     """The floor goes to UE A, then to UE C, and back: each time the chair decides."""
     return (
         at(start, CHAIR, WatchFloor()),
+        at(start, A, WatchFloor()),
+        at(start, C, WatchFloor()),
         at(start + 1.0, A, RequestFloor("slides")),
-        at(start + 1.1, CHAIR, DecideFloor("grant")),
-        at(start + 2.0, C, RequestFloor("a question")),
-        at(start + 2.1, CHAIR, DecideFloor("grant")),
-        at(start + 4.0, A, ReleaseFloor()),
-        at(start + 5.0, C, ReleaseFloor()),
+        at(start + 1.0, CHAIR, DecideFloor("grant")),
+        at(start + 2.0, C, RequestFloor("a question", once_held=True)),
+        at(start + 2.0, CHAIR, DecideFloor("grant")),
+        at(start + 3.0, A, ReleaseFloor(once_wanted=True)),
+        at(start + 3.0, C, ReleaseFloor()),
     )
 
 

@@ -44,24 +44,29 @@ def chair_decides(user: int, wire: str) -> Fact:
     """A user is granted the floor only behind a chair's decision for it (RFC 8855 §11.1)."""
 
     def check(report: Report) -> tuple[bool, Frames, str] | None:
-        mine: set[int] = set()
-        decision: Frames = ()
-        for message, value in _bfcp(report, wire):
-            if value.primitive == Primitive.FLOOR_REQUEST_STATUS and value.user == user:
-                mine |= {request.request for request in value.requests}
-                if any(request.status == Status.GRANTED for request in value.requests):
-                    return bool(decision), (*decision, *message.frames), f"user {user} is granted, and no chair said so"
-            elif value.primitive == Primitive.CHAIR_ACTION and any(
-                    request.request in mine and any(one.status == Status.GRANTED for one in request.floors)
-                    for request in value.requests):
-                decision = decision or message.frames
-        return None
+        said = list(_bfcp(report, wire))
+        told = [(message, request) for message, value in said for request in value.requests
+                if value.primitive == Primitive.FLOOR_REQUEST_STATUS and value.user == user]
+        mine = {request.request for _, request in told}
+        granted = next((message for message, request in told if request.status == Status.GRANTED), None)
+        decision = next((message for message, value in said for request in value.requests
+                         if value.primitive == Primitive.CHAIR_ACTION and request.request in mine
+                         and any(one.status == Status.GRANTED for one in request.floors)), None)
+        if granted is None:
+            return None
+        if decision is None:
+            return False, granted.frames, f"user {user} is granted, and no chair said so"
+        frames = (*decision.frames, *granted.frames)
+        return frames[0] < granted.frames[0], frames, f"user {user} is granted before a chair said so"
 
     return Fact(f"a chair's decision before user {user} is granted the floor on {wire}", check)
 
 
 def floor_passes(wire: str, users: tuple[int, ...]) -> Fact:
-    """These users hold the floor one after the other, in this order, and never two at a time (one holder a floor)."""
+    """These users hold the floor one after the other, in this order, and never two at a time (one holder a floor).
+
+    Who has sent FloorRelease holds it no more: what is said to others may pass the answer to it.
+    """
 
     def check(report: Report) -> tuple[bool, Frames, str] | None:
         held: set[int] = set()
@@ -70,10 +75,12 @@ def floor_passes(wire: str, users: tuple[int, ...]) -> Fact:
         seen = False
         for message, value in _bfcp(report, wire):
             seen = True
+            if value.primitive == Primitive.FLOOR_RELEASE:
+                held.discard(value.user)
             if value.primitive != Primitive.FLOOR_REQUEST_STATUS:
                 continue
             for request in value.requests:
-                if request.status == Status.GRANTED and value.user not in held:
+                if request.status == Status.GRANTED and value.user not in order:
                     held.add(value.user)
                     order.append(value.user)
                     frames += message.frames

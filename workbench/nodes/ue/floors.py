@@ -40,9 +40,13 @@ def do(phone: Phone, order: FloorOrder) -> Done:
             return (yield from _asked(phone, call, media, media.hello(phone.now)))
         case WatchFloor():
             return (yield from _asked(phone, call, media, media.watch((floor,), phone.now)))
-        case RequestFloor(info=info):
+        case RequestFloor(info=info, once_held=once_held):
+            if once_held and (yield from _found(phone, call, lambda: media.told(floor, Status.GRANTED))) is None:
+                return (yield from failed(f"{what}: nobody holds floor {floor}"))
             return (yield from _asked(phone, call, media, media.request(floor, info, phone.now)))
-        case ReleaseFloor(withdraw=withdraw):
+        case ReleaseFloor(withdraw=withdraw, once_wanted=once_wanted):
+            if once_wanted and (yield from _found(phone, call, lambda: media.told(floor, Status.ACCEPTED))) is None:
+                return (yield from failed(f"{what}: nobody waits for floor {floor}"))
             statuses = (Status.PENDING, Status.ACCEPTED, Status.GRANTED) if withdraw else (Status.GRANTED,)
             request = yield from _found(phone, call, lambda: media.held(floor, *statuses))
             if request is None:
@@ -50,7 +54,7 @@ def do(phone: Phone, order: FloorOrder) -> Done:
             return (yield from _asked(phone, call, media, media.release(request.request, phone.now)))
         case DecideFloor(decision=decision):
             waiting, becomes = _DECISIONS[decision]
-            request = yield from _found(phone, call, lambda: media.asked(floor, *waiting))
+            request = yield from _found(phone, call, lambda: media.asked(floor, becomes, *waiting))
             if request is None:
                 return (yield from failed(f"{what}: nobody asks for floor {floor}"))
             return (yield from _asked(phone, call, media, media.decide(request.request, floor, becomes, phone.now)))
