@@ -12,6 +12,7 @@ from typing import Any
 from workbench.analysis import drafts, summaries
 from workbench.analysis.associations import Associations, UserMessage
 from workbench.analysis.carried import CONTROL_PORTS, Recogniser
+from workbench.analysis.carried_dtls import DtlsFlow
 from workbench.analysis.carriers import Layer
 from workbench.analysis.drafts import Content, Draft, counted
 from workbench.analysis.flows import Connection, Fragments, payload_of
@@ -47,6 +48,7 @@ from workbench.protocols import sdp, sip, stun
 from workbench.protocols.h248 import coding
 from workbench.protocols.h248.recognise import looks_like_h248
 from workbench.protocols.h248.transport import SCTP_PAYLOAD_PROTOCOL
+from workbench.protocols.tls.datagrams import looks_like_dtls
 
 __all__ = ["MOST_MESSAGES", "TWIN_COMMENT", "Content", "Dissector", "Draft"]
 
@@ -95,6 +97,8 @@ class Dissector:
         self.last_time = 0.0
         self._associations = Associations()
         self._live: OrderedDict[tuple[str, Endpoint, Endpoint], tuple[Content, Layer]] = OrderedDict()
+        self.dtls: list[DtlsFlow] = []
+        self._dtls_flows: OrderedDict[tuple[str, Endpoint, Endpoint], DtlsFlow] = OrderedDict()
         self._fragments = Fragments()
         self._seen: OrderedDict[tuple[str, Endpoint, Endpoint, bytes], float] = OrderedDict()
         self._decoded: OrderedDict[bytes, tuple[Any, str]] = OrderedDict()
@@ -223,16 +227,11 @@ class Dissector:
 
     def _datagram(self, wire: str, source: Endpoint, destination: Endpoint, data: bytes, frames: tuple[int, ...],
                   time: float) -> None:
-        protocol = _recognised(data, source, destination)
-        if protocol:
-            draft = self.decoded(protocol, frames, time, wire, source, destination, data)
-        elif not data.strip(b"\r\n\0"):
-            draft = self.emit("UDP", frames, time, wire, source, destination, f"keep-alive ({counted(len(data))})")
-            draft.octets = self.keep(data)
+        if looks_like_dtls(data):
+            self._dtls(wire, source, destination, data, frames, time)
             return
-        else:
-            draft = self.emit("unknown", frames, time, wire, source, destination, f"UDP, {counted(len(data))}")
-            draft.octets = self.keep(data)
+        draft = self.inside(wire, source, destination, data, frames, time)
+        if draft.protocol in ("UDP", "unknown"):
             return
         key = (wire, source, destination, data)
         before = self._seen.get(key)
@@ -241,6 +240,34 @@ class Dissector:
         self._seen.move_to_end(key)
         if len(self._seen) > _MOST_REPEATS:
             self._seen.popitem(last=False)
+
+    def inside(self, wire: str, source: Endpoint, destination: Endpoint, data: bytes, frames: tuple[int, ...],
+               time: float) -> Draft:
+        """What a datagram carries, in clear or decrypted."""
+        protocol = _recognised(data, source, destination)
+        if protocol:
+            return self.decoded(protocol, frames, time, wire, source, destination, data)
+        if not data.strip(b"\r\n\0"):
+            draft = self.emit("UDP", frames, time, wire, source, destination, f"keep-alive ({counted(len(data))})")
+        else:
+            draft = self.emit("unknown", frames, time, wire, source, destination, f"UDP, {counted(len(data))}")
+        draft.octets = self.keep(data)
+        return draft
+
+    def _dtls(self, wire: str, source: Endpoint, destination: Endpoint, data: bytes, frames: tuple[int, ...],
+              time: float) -> None:
+        key = (wire, source, destination) if source <= destination else (wire, destination, source)
+        flow = self._dtls_flows.get(key)
+        if flow is None or flow.observer.begins_anew(data):
+            if len(self.dtls) >= _MOST_CONNECTIONS:
+                self.note(f"are of DTLS associations beyond the first {_MOST_CONNECTIONS}", frames[-1], "")
+                return
+            flow = self._dtls_flows[key] = DtlsFlow(self, wire, source, destination, time)
+            self.dtls.append(flow)
+        self._dtls_flows.move_to_end(key)
+        if len(self._dtls_flows) > _MOST_LIVE_CONNECTIONS:
+            self._dtls_flows.popitem(last=False)
+        flow.feed(source, data, frames, time)
 
     def decoded(self, protocol: str, frames: tuple[int, ...], time: float, wire: str, source: Endpoint,
                 destination: Endpoint, octets: bytes) -> Draft:

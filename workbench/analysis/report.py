@@ -70,6 +70,7 @@ class Report:
         messages: every message of every protocol, in order of completion.
         findings: rules that the capture breaks.
         scenario: the scenario of the catalogue that it shows, or None.
+        dtls: the DTLS associations, in order of their beginning.
         notes: what could not be read, and why.
         keylog: the secrets that protected octets were read with.
     """
@@ -85,6 +86,7 @@ class Report:
             self.signalling.take(draft)
         self.signalling.finish()
         self.contents = dissector.contents
+        self.dtls = dissector.dtls
         self.start_ns = dissector.first_ns or 0
         spans = find_spans(dissector.contents)
         self.names = Names(given, self.signalling, dissector.drafts, [span.contents for span in spans])

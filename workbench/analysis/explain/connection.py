@@ -15,6 +15,7 @@ from workbench.protocols.h248.recognise import TELLING_OCTETS, looks_like_h248
 from workbench.protocols.layout import Span
 from workbench.protocols.stun import looks_like_stun
 from workbench.protocols.tls import layout as tls_layout
+from workbench.protocols.tls.datagrams import looks_like_dtls
 from workbench.protocols.tls.registry import ContentType
 from workbench.protocols.tls.wire import HEADER_OCTETS, looks_like_tls
 
@@ -129,6 +130,8 @@ def protocol_of(octets: bytes) -> str:
         return "MSRP"
     if _is_tls(octets):
         return "TLS"
+    if looks_like_dtls(octets):
+        return "DTLS"
     if looks_like_stun(octets):
         return "STUN"
     first = octets.lstrip()[:512].split(b"\n", 1)[0].rstrip()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from tls_pair import AGW, STRANGER, UE
+from workbench.security.dtls import Cookies, DtlsSession, Event, KeyLine, Transmit
+from workbench.security.identities import Identity
+from workbench.security.source import Source
 
-from workbench.security.dtls import Cookies, DtlsSession, Event, Transmit
-
-__all__ = ["AGW", "STRANGER", "UE", "Pair", "client", "server"]
+UE = Identity.self_signed("ue-a.example.net", Source(1, "ue"))
+AGW = Identity.self_signed("agw.example.net", Source(1, "agw"))
+STRANGER = Identity.self_signed("stranger.example.net", Source(1, "stranger"))
 
 Wire = Callable[[bytes], list[tuple[float, bytes]]]
 """What becomes of a datagram: copies of it, each with its delay in seconds."""
@@ -32,13 +34,17 @@ def lossy(seed: int, loss: float = 0.1, again: float = 0.05) -> Wire:
 
 
 class Pair:
-    """A client and a server; what each reports without its octets, and what each has sent."""
+    """A client and a server; what each reports without its octets, and what each has sent.
+
+    `frames`: what a probe sees beside the sender: time, whether the client has sent it, and the datagram.
+    """
 
     def __init__(self, client: DtlsSession, server: DtlsSession, wire: Wire = perfect) -> None:
         self.client, self.server, self.wire = client, server, wire
         self.now = 0.0
         self.heard: dict[DtlsSession, list[Event]] = {client: [], server: []}
         self.sent: dict[DtlsSession, list[bytes]] = {client: [], server: []}
+        self.frames: list[tuple[float, bool, bytes]] = []
         self._coming: list[tuple[float, int, DtlsSession, bytes]] = []
         self._count = 0
 
@@ -55,7 +61,9 @@ class Pair:
                 continue
             self.sent[who].append(event.octets)
             other = self.server if who is self.client else self.client
-            for delay, octets in self.wire(event.octets):
+            copies = self.wire(event.octets)
+            self.frames += [(self.now, who is self.client, event.octets)] * max(1, len(copies))
+            for delay, octets in copies:
                 self._count += 1
                 self._coming.append((self.now + delay, self._count, other, octets))
         return self
@@ -75,6 +83,11 @@ class Pair:
                 continue
             for who in (self.client, self.server):
                 self.does(who, who.wake(self.now))
+
+    @property
+    def keylog(self) -> str:
+        """The key log of both."""
+        return "\n".join(event.line for heard in self.heard.values() for event in heard if isinstance(event, KeyLine))
 
     def kinds(self, who: DtlsSession) -> list[type]:
         """What a session has reported."""
