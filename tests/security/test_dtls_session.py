@@ -20,6 +20,7 @@ from workbench.security.dtls import (
     Transmit,
     Verified,
 )
+from workbench.security.flights import Flights
 
 
 def first(events: list) -> bytes:
@@ -120,6 +121,17 @@ def test_a_repeated_flight_has_new_record_numbers_and_the_same_messages():
     assert [r.sequence for r in in_clear] == list(range(2, 10))
     assert [r.sequence for flight in flights for r in flight if r.epoch] == [0, 1]
     assert [r.fragment for r in in_clear[:4]] == [r.fragment for r in in_clear[4:]]
+
+
+def test_what_the_library_repeats_by_its_own_clock_does_not_leave():
+    """The caller's clock rules: the same messages from the library once more, in new records, are left out."""
+    pair = Pair(client(), server()).shaken()
+    flight = pair.sent[pair.client][2]
+    again = b"".join(one.numbered(one.sequence + 5).octets for one in datagrams.split(flight)[0])
+    flights = Flights(1200, lambda: None)
+    assert flights.take(flight)[1]
+    assert flights.take(again) == ([], False)
+    assert len(flights.repeat()) == 1
 
 
 def test_the_cookie_comes_before_everything():

@@ -13,7 +13,6 @@ from workbench.errors import MalformedMessageError
 from workbench.protocols.tls import datagrams
 from workbench.protocols.tls.datagrams import Record
 from workbench.protocols.tls.registry import ContentType
-from workbench.security import sealing
 
 if TYPE_CHECKING:
     from workbench.security.alerts import Keys
@@ -102,6 +101,8 @@ class Flights:
         if record.sequence >= self.next_sealed:
             self.next_sealed = record.sequence + 1
             return record
+        from workbench.security import sealing
+
         keys = self._keys()
         plain = None if keys is None else sealing.unseal(keys, record)
         if keys is None or plain is None:

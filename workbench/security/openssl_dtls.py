@@ -12,8 +12,8 @@ from workbench.security.progress import Fault, Progress
 _lib: Any = vars(SSL)["_lib"]
 _ffi: Any = vars(SSL)["_ffi"]
 
-# More than the payload of a record (RFC 6347 §4.1).
-_PAYLOAD = 16_384 + 256
+# More than a record, whatever protects it (RFC 6347 §4.1).
+_RECORD = 16_384 + 2048
 _COOKIE = b"checked"
 
 
@@ -67,14 +67,11 @@ class DtlsEngine(openssl.Engine):
 
     def next(self) -> tuple[bytes | None, Progress | Fault]:
         """The payload of the next record, if there is one; otherwise why not."""
-        room = openssl._take_room(_PAYLOAD)
-        result = _lib.SSL_read(self._ssl, room, _PAYLOAD)
-        if result > 0:
-            octets: bytes = _ffi.buffer(room, result)[:]
-            openssl._rooms.append(room)
-            return octets, Progress.MORE
+        room = openssl._take_room(_RECORD)
+        result = _lib.SSL_read(self._ssl, room, _RECORD)
+        octets: bytes | None = _ffi.buffer(room, result)[:] if result > 0 else None
         openssl._rooms.append(room)
-        return None, self._outcome(result)
+        return octets, Progress.MORE if octets is not None else self._outcome(result)
 
     def _outcome(self, result: int) -> Progress | Fault:
         error = _lib.SSL_get_error(self._ssl, result)
@@ -84,5 +81,9 @@ class DtlsEngine(openssl.Engine):
 
     def write(self, payload: bytes) -> bytes | Fault:
         """Protect one payload in one record."""
-        result = _lib.SSL_write(self._ssl, payload, len(payload))
-        return self.output() if result > 0 else openssl._fault()
+        if _lib.SSL_write(self._ssl, payload, len(payload)) <= 0:
+            return openssl._fault()
+        room = openssl._take_room(_RECORD)
+        octets: bytes = _ffi.buffer(room, max(0, _lib.BIO_read(self._out, room, _RECORD)))[:]
+        openssl._rooms.append(room)
+        return octets
