@@ -28,6 +28,7 @@ class DtlsFlow:
         frames, numbers: of its datagrams, in order and as a set.
         pieces: direction, frame and octets of each decrypted payload.
         cut: there was more payload than is kept.
+        drafts: its messages.
         protocol: what is inside, such as `DTLS/UDPTL`; `DTLS` where that is not known.
     """
 
@@ -39,6 +40,7 @@ class DtlsFlow:
         self.frames: list[int] = []
         self.numbers: set[int] = set()
         self.pieces: list[tuple[int, int, bytes]] = []
+        self.drafts: list[Draft] = []
         self.cut = False
         self.protocol = "DTLS"
         self._dissector = dissector
@@ -95,6 +97,7 @@ class DtlsFlow:
         source, destination = self.sides[read.direction], self.sides[1 - read.direction]
         draft = self._dissector.inside(self.wire, source, destination, octets, frames, time)
         draft.protected, draft.direction = True, read.direction
+        self.drafts.append(draft)
         packet = fax.read(octets) if draft.protocol == "unknown" else None
         if packet is not None:
             draft.protocol, draft.value, draft.summary = "UDPTL", packet, fax.told(packet)
@@ -107,6 +110,7 @@ class DtlsFlow:
                                      summary)
         draft.value, draft.error, draft.octets = value, error, self._dissector.keep(octets)
         draft.direction = direction
+        self.drafts.append(draft)
         return draft
 
 
