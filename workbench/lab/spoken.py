@@ -29,8 +29,8 @@ from workbench.nodes.orders import (
     WatchFloor,
 )
 
-WORDS = ("register, call URI, text WORDS, file N, hold, resume, hangup, quit, hello, watch, floor, release, grant, "
-         "deny, revoke")
+WORDS = ("register, call URI, text, file, hold, resume, hangup, quit, hello, watch, floor, release, grant, deny, "
+         "revoke")
 _MOST_TEXT = 65_536
 _MOST_FILE = 4 << 20
 _MOST_INFO = 253

@@ -189,6 +189,7 @@ class Agw(msgspec.Struct, frozen=True):
         merge: a stream with two passive ends: joined by `proxy`, or by `translation` of sequence numbers.
         holds_incoming: an incoming SYN is answered when the outgoing leg is up (delayed establishment, second reading).
         guard: seconds after which a leg that should be up is given up (F3, F4).
+        tls_guard: seconds after which a TLS handshake is given up (F5).
         interlinks: an incoming connection opens the outgoing one; False: only the establish signal does.
         coding: of H.248, as its IMS-ALG's.
     """
@@ -210,6 +211,7 @@ class Agw(msgspec.Struct, frozen=True):
     merge: Literal["proxy", "translation"] = "proxy"
     holds_incoming: bool = False
     guard: float = 30.0
+    tls_guard: float = 10.0
     interlinks: bool = True
     coding: Literal["pretty", "compact", "binary"] = "pretty"
 
@@ -367,7 +369,8 @@ def build(topology: Topology, seed: int, epoch: float, *, packets: bool = True, 
                     verify_fingerprints=node.verifies,
                     interlinkage=_interlinkage(node), stateless=Stateless(node.stateless), merge=Merge(node.merge),
                     wires={node.access: node.access_wire, node.core: node.core_wire} if packets else {},
-                    hold_incoming=node.holds_incoming, tcp_guard=node.guard, splices=splices, relays=relays,
+                    hold_incoming=node.holds_incoming, tcp_guard=node.guard, tls_guard=node.tls_guard,
+                    splices=splices, relays=relays,
                     close_tls=node.closes_tls, renews_tls=node.renews_tls, log_keys=True, epoch=epoch,
                     coding=node.coding)
     return nodes

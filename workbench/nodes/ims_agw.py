@@ -52,7 +52,6 @@ class ImsAgw(Gateway):
             translation are emulated by a proxy, and a note says so.
         close_tls: close_notify before FIN; False likewise.
         renews_tls: an establish signal for TLS begins a new session although one is up; True likewise.
-        tls_guard: seconds after which a TLS handshake is given up (F5).
         release_linked: the end at one endpoint releases the other; False likewise.
         hold_incoming: an incoming connection is answered when the outgoing one is up (delayed establishment, second
             reading); where the network answers a SYN by itself (sockets), it is read only then, which is an emulation.
