@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 ORIGINATING = "originating"
 TERMINATING = "terminating"
+RENEGOTIATION = "e2ae-bfcp-renegotiation"
 
 
 def marks(report: Report, call: Call) -> tuple[str, list[tuple[bool, str]]] | None:
@@ -29,7 +30,8 @@ def marks(report: Report, call: Call) -> tuple[str, list[tuple[bool, str]]] | No
     side = asked or first or ORIGINATING
     originating = side == ORIGINATING
     kind = call.session.kind
-    return f"e2ae-{kind}-{side}", [
+    id = RENEGOTIATION if kind == "bfcp" and _reoffered(call) else f"e2ae-{kind}-{side}"
+    return id, [
         (asked is not None, "no offer on the access side has a=3ge2ae"),
         (first == side, "terminations were not added in this scenario's order: "
                       + ("core, then access" if originating else "access, then core")),
@@ -47,6 +49,12 @@ def _asked(call: Call) -> str | None:
             if one.role == "offer" and value in ("requested", "applied"):
                 return ORIGINATING if value == "requested" else TERMINATING
     return None
+
+
+def _reoffered(call: Call) -> bool:
+    """A second offer was made inside the call."""
+    return any(sum(one.role == "offer" and not one.draft.repeated for one in dialog.described) > 1
+               for dialog in call.dialogs)
 
 
 def _first_added(call: Call) -> str | None:

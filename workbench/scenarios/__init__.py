@@ -17,7 +17,7 @@ IDS = (
     "msrp-cema", "msrp-sessmatch", "msrp-aware-plain", "msrp-aware-cema-plain", "msrp-aware-sessmatch-plain",
     "msrp-aware-cema-sessmatch", "msrp-cema-fallback",
     "e2ae-msrp-originating", "e2ae-msrp-terminating", "e2ae-bfcp-originating",
-    "e2ae-bfcp-terminating",
+    "e2ae-bfcp-terminating", "e2ae-bfcp-renegotiation",
 )
 
 

@@ -48,6 +48,13 @@ def topology() -> Topology:
     return Topology(there.wires, (*people, alg, agw, server)).changed({"IMS-AGW": {"tls_guard": 60.0}})
 
 
+def alone() -> Topology:
+    """UE A and the server by themselves: a conference without a chair, so the floor is given at once."""
+    there = topology()
+    nodes = tuple(node for node in there.nodes if node.name not in (C, CHAIR))
+    return Topology(there.wires, nodes).changed({SERVER: {"conference": CHAIRLESS}})
+
+
 def everybody(setting: str, value: object) -> Changes:
     """One setting of all three UEs."""
     return {name: {setting: value} for name in PEOPLE}

@@ -10,6 +10,7 @@ from workbench.analysis.explain.octets import spans_of
 from workbench.analysis.explain.streams import Direction, Segment, put_together
 from workbench.analysis.tls_stream import KeyLog, RecordRead, TlsObserver
 from workbench.net.packets import SYN, Tcp
+from workbench.protocols.bfcp.wire import looks_like_bfcp
 from workbench.protocols.h248 import tpkt
 from workbench.protocols.h248.recognise import TELLING_OCTETS, looks_like_h248
 from workbench.protocols.layout import Span
@@ -132,6 +133,8 @@ def protocol_of(octets: bytes) -> str:
         return "TLS"
     if looks_like_dtls(octets):
         return "DTLS"
+    if looks_like_bfcp(octets):
+        return "BFCP"
     if looks_like_stun(octets):
         return "STUN"
     first = octets.lstrip()[:512].split(b"\n", 1)[0].rstrip()

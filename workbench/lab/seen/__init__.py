@@ -29,6 +29,7 @@ from workbench.lab.seen.bfcp import (
     floor_message,
     floor_passes,
     floor_status,
+    later_tls_client,
     no_handshake_since,
     tls_client_follows,
 )
@@ -102,6 +103,7 @@ __all__ = [
     "incoming_triggers_outgoing",
     "is_up",
     "latching_ordered",
+    "later_tls_client",
     "leaves",
     "messages",
     "mode",

@@ -121,6 +121,23 @@ def tls_client_follows(leg_name: str, rule: Literal["offerer", "setup"]) -> Fact
     return Fact(f"who begins TLS on the {leg_name} leg: by {rule}", check)
 
 
+def later_tls_client(leg_name: str, end: Literal["gateway", "peer"]) -> Fact:
+    """The last ClientHello on this leg's wire is of this end: who offered the new connection."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        leg = leg_of(report, leg_name)
+        if leg is None:
+            return None
+        hellos = [message for message in report.messages if message.protocol == "TLS" and message.wire == leg.wire
+                  and message.summary.startswith("ClientHello")]
+        if len(hellos) < 2:
+            return None
+        last = hellos[-1]
+        return _end(last.source.node) == end, last.frames, f"the last ClientHello is {last.source.node}'s"
+
+    return Fact(f"the {end} sends the last ClientHello of the {leg_name} leg", check)
+
+
 def client_hellos(report: Report, leg: Leg) -> list[Message]:
     """Every ClientHello on a leg."""
     frames = set(leg.frames)
