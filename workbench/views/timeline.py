@@ -16,7 +16,7 @@ _SYMBOLS = {"SIP": "circle", "H.248": "diamond", "TCP": "line-ns-open", "SCTP": 
 
 
 def timeline_text(report: Report, session: str | None = None, width: int = 100) -> str:
-    """A line a wire, a mark a message: S SIP, H H.248, T TCP, C SCTP, L (D)TLS, M MSRP, B BFCP, U STUN, ? else, * two.
+    """A line a wire, a mark a message: S SIP, H H.248, T TCP, C SCTP, L (D)TLS, M MSRP, B BFCP, U STUN, ? rest, * two.
     """
     rows = ladder_rows(report, session=session)
     if not rows:
