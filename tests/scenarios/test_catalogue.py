@@ -16,6 +16,10 @@ IDS = [scenario.id for scenario in ALL]
 
 PROTECTED = [scenario for scenario in ALL if scenario.family == "e2ae TLS"]
 
+REFUSING = [scenario for scenario in PROTECTED
+            if any(weak.name.endswith("A presents another certificate") or weak.name.endswith(
+                "B presents another certificate") for weak in scenario.weakened)]
+
 BAD_WIRES = {"loss": 0.05, "reorder": 0.05}
 SEEDS = {"e2ae TLS": 200}
 MOST_SEEDS = 100
@@ -69,10 +73,10 @@ def test_a_scenario_passes(scenario, tmp_path):
     assert [(v.name, v.reason) for v in run.verdicts if v.verdict != "pass"] == []
     assert all(verdict.frames for verdict in run.verdicts)
     assert run.passed
-    assert run.report.findings == ()
+    assert {finding.rule for finding in run.report.findings} == set(scenario.shows)
     shown = run.report.scenario
-    assert shown is not None and shown.score == 1.0
-    assert scenario.id in (shown.id, *shown.also)
+    assert shown is not None and (shown.score == 1.0 or scenario.shows or scenario.seen_as)
+    assert (scenario.seen_as or scenario.id) in (shown.id, *shown.also)
 
 
 @pytest.mark.parametrize("variant", [(s, w) for s in ALL for w in s.weakened], ids=lambda v: f"{v[0].id}: {v[1].name}")
@@ -170,7 +174,7 @@ def test_an_unknown_knob_says_which_there_are():
 
 
 @pytest.mark.parametrize("tls", ["1.2", "1.3"])
-@pytest.mark.parametrize("scenario", PROTECTED, ids=lambda one: one.id)
+@pytest.mark.parametrize("scenario", REFUSING, ids=lambda one: one.id)
 def test_a_ue_with_another_certificate_is_refused(scenario, tls, tmp_path):
     """The gateway answers with bad_certificate, and no octet of the UE's payload is on the core wire."""
     (variant,) = [w.name for w in scenario.weakened if w.name.endswith("presents another certificate")

@@ -18,6 +18,7 @@ IDS = (
     "msrp-aware-cema-sessmatch", "msrp-cema-fallback",
     "e2ae-msrp-originating", "e2ae-msrp-terminating", "e2ae-bfcp-originating",
     "e2ae-bfcp-terminating", "e2ae-bfcp-renegotiation",
+    "e2ae-fingerprint-mismatch", "e2ae-handshake-timeout", "e2ae-tls-release",
 )
 
 

@@ -17,6 +17,7 @@ from workbench.lab.seen.bearer import (
     incoming_triggers_outgoing,
     is_up,
     leaves,
+    none_left,
     opened,
     second_is_refused,
     segments_pass,
@@ -33,7 +34,7 @@ from workbench.lab.seen.bfcp import (
     no_handshake_since,
     tls_client_follows,
 )
-from workbench.lab.seen.combined import after, any_of, in_turn, once
+from workbench.lab.seen.combined import after, any_of, in_turn, once, patience
 from workbench.lab.seen.control import (
     anything_reported,
     context_is_released,
@@ -48,14 +49,18 @@ from workbench.lab.seen.control import (
     paths_told,
     release_reported,
     subtracted,
+    tls_failure_reported,
     told,
     transports,
 )
 from workbench.lab.seen.msrp import delivered, messages, path_passes, paths_as_told, response
 from workbench.lab.seen.reading import Side
 from workbench.lab.seen.security import (
+    alert,
+    certificate_differs,
     certificates_match,
     checked_before_core,
+    client_hello,
     gateway_fingerprint_travels,
     tcp_client_is_tls_client,
     tls_ends_before_tcp,
@@ -78,14 +83,17 @@ __all__ = [
     "SECURITY_ATTRIBUTES",
     "Side",
     "after",
+    "alert",
     "answer",
     "any_of",
     "anything_reported",
     "arrives",
     "attribute",
+    "certificate_differs",
     "certificates_match",
     "chair_decides",
     "checked_before_core",
+    "client_hello",
     "comes",
     "connections",
     "context_is_released",
@@ -109,6 +117,7 @@ __all__ = [
     "mode",
     "modified",
     "no_handshake_since",
+    "none_left",
     "offer",
     "once",
     "only_addresses_since",
@@ -118,6 +127,7 @@ __all__ = [
     "path_passes",
     "paths_as_told",
     "paths_told",
+    "patience",
     "registration",
     "release_reported",
     "reoffer",
@@ -134,6 +144,7 @@ __all__ = [
     "tcp_client_is_tls_client",
     "tls_client_follows",
     "tls_ends_before_tcp",
+    "tls_failure_reported",
     "told",
     "transports",
     "unchanged",

@@ -258,6 +258,12 @@ def failure_reported(realm: str, *, gateway: str = "IMS-AGW") -> Seen:
         gateway, realm, lambda event: _is_change(event, "tcp-failed")))
 
 
+def tls_failure_reported(realm: str, *, gateway: str = "IMS-AGW") -> Seen:
+    """(D)TLS session establishment failure indication for a termination of that side (tlsbsc)."""
+    return Seen(f"{gateway} reports that TLS towards {realm} failed", _reported(
+        gateway, realm, lambda event: _is_change(event, "tls-failed", "tls-change")))
+
+
 def release_reported(realm: str, *, gateway: str = "IMS-AGW") -> Seen:
     """IP bearer released (g/cause) for a termination of that side."""
     return Seen(f"{gateway} reports that the bearer towards {realm} is released", _reported(
@@ -291,8 +297,8 @@ def _reported(
     return find
 
 
-def _is_change(event: h248.ObservedEvent, role: str) -> bool:
+def _is_change(event: h248.ObservedEvent, role: str, change: str = "tcp-change") -> bool:
     roles = registry().roles()
-    kind = event.parameter(roles["tcp-change-type"])
-    return (event.name.lower() == roles["tcp-change"].lower() and kind is not None
+    kind = event.parameter(roles[f"{change}-type"])
+    return (event.name.lower() == roles[change].lower() and kind is not None
             and kind.value.lower() == roles[role].lower())

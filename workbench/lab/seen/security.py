@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbench.lab.expect import Fact, Frames
+from workbench.lab.expect import Fact, Frames, Seen
 from workbench.lab.seen.reading import leg_of, reply_sdp, sdp_messages
 
 if TYPE_CHECKING:
@@ -61,6 +61,34 @@ def certificates_match(leg_name: str) -> Fact:
         return len(leg.certificates) == 2, frames, f"only {leg.certificates[0].owner} presented a certificate"
 
     return Fact(f"the certificates of the {leg_name} leg", check)
+
+
+def certificate_differs(leg_name: str) -> Fact:
+    """An end of this leg presents a certificate that its SDP did not announce."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        leg = leg_of(report, leg_name)
+        if leg is None or not leg.certificates:
+            return None
+        wrong = [c for c in leg.certificates if c.matches is False]
+        frames = tuple(frame for c in (wrong or leg.certificates) for frame in c.frames)
+        return bool(wrong), frames, "every certificate is the one that was announced"
+
+    return Fact(f"a certificate of the {leg_name} leg that was not announced", check)
+
+
+def alert(name: str, wire: str, sender: str) -> Seen:
+    """A fatal alert of a node on a wire."""
+    return Seen(f"{sender}'s fatal {name} on {wire}", lambda report: [
+        message.frames for message in report.messages if message.protocol == "TLS" and message.wire == wire
+        and message.source.node == sender and message.summary.startswith(f"Alert fatal {name}")])
+
+
+def client_hello(wire: str) -> Seen:
+    """A ClientHello on a wire."""
+    return Seen(f"a ClientHello on {wire}", lambda report: [
+        message.frames for message in report.messages if message.protocol == "TLS" and message.wire == wire
+        and message.summary.startswith("ClientHello")])
 
 
 def checked_before_core(leg_name: str) -> Fact:
