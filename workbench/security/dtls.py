@@ -214,7 +214,7 @@ class DtlsSession(Session):
 
     def _take(self, records: list[Record], now: float) -> list[Event]:
         events: list[Event] = []
-        again = False
+        again, held = False, self._held_octets
         for record in records:
             if self.state is State.HANDSHAKE:
                 again = self._is_again(record) or again
@@ -225,7 +225,7 @@ class DtlsSession(Session):
         events += self._leaving(now)
         if again and self.state is State.HANDSHAKE and now >= self._sent_at + self._wait / 2:
             events += self._repeat(now)
-        if not events and self.state is not State.HANDSHAKE:
+        if not events and self.state is not State.HANDSHAKE and self._held_octets == held:
             self.dropped += 1
         return events
 
@@ -289,12 +289,9 @@ class DtlsSession(Session):
     def _payload(self, octets: bytes) -> list[Event]:
         if self.state is State.UP:
             return [Data(octets)]
-        if self.state is State.HELD:
-            if self._held_octets + len(octets) > self._max_held:
-                self.dropped += 1
-            else:
-                self._held.append(octets)
-                self._held_octets += len(octets)
+        if self.state is State.HELD and self._held_octets + len(octets) <= self._max_held:
+            self._held.append(octets)
+            self._held_octets += len(octets)
         return []
 
     # What leaves
