@@ -198,6 +198,8 @@ SEEN: list[tuple[Seen, tuple, tuple]] = [
     (_TLS_FAILED, run(TIMEOUT), run(BFCP)),
     (seen.alert("bad_certificate", UE_A.wire, "IMS-AGW"), run(MISMATCH), run(A_ACTIVE)),
     (seen.client_hello("Access"), run(BFCP), run(TIMEOUT)),
+    (seen.finished("Access"), run(BFCP), run(TIMEOUT)),
+    (seen.obeyed(Kind.MODIFY, "core"), run(BFCP), run("e2ae-bfcp-terminating")),
 ]
 
 

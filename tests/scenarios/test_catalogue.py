@@ -16,6 +16,9 @@ IDS = [scenario.id for scenario in ALL]
 
 PROTECTED = [scenario for scenario in ALL if scenario.family == "e2ae TLS"]
 
+# Who is faster is what these are about, and bad wires may decide it otherwise.
+RACES = {"UE B has finished its handshake before the gateway hears of its fingerprint"}
+
 REFUSING = [scenario for scenario in PROTECTED
             if any(weak.name.endswith("A presents another certificate") or weak.name.endswith(
                 "B presents another certificate") for weak in scenario.weakened)]
@@ -123,7 +126,8 @@ def test_bad_wires_change_nothing(portion, tmp_path):
     scenario, start = portion
     for seed in range(start, start + SEEDS_A_TEST):
         run = scenario.run(seed=seed, out=tmp_path, impair=BAD_WIRES)
-        assert [(seed, v.name, v.reason) for v in run.verdicts if v.verdict != "pass"] == []
+        broken = [(seed, v.name, v.reason) for v in run.verdicts if v.verdict != "pass" and v.name not in RACES]
+        assert broken == []
 
 
 @pytest.mark.parametrize("scenario", ALL, ids=IDS)

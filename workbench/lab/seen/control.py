@@ -175,6 +175,19 @@ def subtracted(*, gateway: str = "IMS-AGW") -> Seen:
         if command.kind is h248.Kind.SUBTRACT and message.destination.node == gateway])
 
 
+def obeyed(kind: h248.Kind, side: str, *, gateway: str = "IMS-AGW") -> Seen:
+    """The gateway's reply, without error, to a command for a termination whose name says that side."""
+
+    def find(report: Report) -> list[Frames]:
+        return [message.frames for message, transaction in transactions(report)
+                if isinstance(transaction, h248.Reply) and message.source.node == gateway
+                for action in transaction.actions for command in action.commands
+                if command.kind is kind and command.error is None
+                and any(side in name.split("/") for name in command.terminations)]
+
+    return Seen(f"{gateway} has obeyed {kind} towards {side}", find)
+
+
 def modified(realm: str, bearers: tuple[str, ...] = (), *, gateway: str = "IMS-AGW") -> Seen:
     """A Modify for a termination of that side, with one of these bearer types in Local if any is named."""
 

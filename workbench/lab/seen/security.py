@@ -91,6 +91,13 @@ def client_hello(wire: str) -> Seen:
         and message.summary.startswith("ClientHello")])
 
 
+def finished(wire: str) -> Seen:
+    """A peer's Finished on a wire: with it the handshake is complete for the gateway."""
+    return Seen(f"the peer's Finished on {wire}", lambda report: [
+        message.frames for message in report.messages if message.protocol == "TLS" and message.wire == wire
+        and "AGW" not in message.source.node and message.summary.startswith("Finished")])
+
+
 def checked_before_core(leg_name: str) -> Fact:
     """No payload of the UE is on the core leg before both sides of the access handshake have finished."""
 
