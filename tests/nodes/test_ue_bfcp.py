@@ -9,7 +9,8 @@ from workbench.errors import LocalProtocolError
 from workbench.lab.scenario import Scenario, at
 from workbench.lab.topology import Topology, Ue
 from workbench.net.interface import Wire
-from workbench.net.values import Endpoint, Listen, Note, OpenStream
+from workbench.net.values import Endpoint, Listen, Note, OpenStream, Stream, StreamData, StreamOffered, StreamOpened
+from workbench.nodes.bfcp_endpoint import FloorClient
 from workbench.nodes.conference import Conference
 from workbench.nodes.orders import (
     Call,
@@ -24,6 +25,10 @@ from workbench.nodes.orders import (
     WatchFloor,
 )
 from workbench.protocols import sdp
+from workbench.protocols.bfcp.machine import Chair
+from workbench.protocols.bfcp.messages import Message, floor_id
+from workbench.protocols.bfcp.registry import Primitive
+from workbench.protocols.bfcp.wire import encode
 
 CHAIR, CAROL, SERVER = "sip:chair@home1.example", "sip:carol@home1.example", "sip:floors@home2.example"
 PEOPLE = {ALICE: 234, CAROL: 235, CHAIR: 1}
@@ -172,6 +177,22 @@ def test_an_answer_of_no_use_ends_the_call(wrong, why):
     line.answers(invite, 200, body)
     assert any(isinstance(command, Note) and why in command.text for command in line.all)
     assert not any(isinstance(command, OpenStream) for command in line.all)
+
+
+def test_a_server_that_tells_of_more_and_more_floors_is_bounded():
+    """What a client holds does not grow with what it is told; the latest is what it knows."""
+    media = FloorClient(Endpoint("192.0.2.1", 20000), secure=None, greets=None,
+                        association=lambda: Chair(1, 2, greets=False))
+    media.listen()
+    stream = Stream(media.local, Endpoint("192.0.2.9", 30000))
+    media.handle(StreamOffered(stream), 0.0)
+    media.handle(StreamOpened(stream), 0.0)
+    media.agree((), 0.0)
+    for floor in range(1, 1001):
+        told = encode(Message(Primitive.FLOOR_STATUS, 1, 0, 2, (floor_id(floor),)))
+        media.handle(StreamData(stream, told), 0.0)
+        media.news.clear()
+    assert len(media.reported) <= 64 and 1000 in media.reported
 
 
 def test_settings_that_are_none():

@@ -22,6 +22,7 @@ from workbench.security import tls
 
 Secure = Callable[[bool], tls.TlsSession]
 _MOST_ANSWERS = 256
+_MOST_FLOORS = 64
 
 
 class FloorClient(StreamEndpoint):
@@ -136,7 +137,10 @@ class FloorClient(StreamEndpoint):
                 case bfcp.FloorReported(floor=floor, requests=requests, transaction=transaction):
                     self._done(transaction)
                     if floor is not None:
+                        self.reported.pop(floor, None)
                         self.reported[floor] = requests
+                        while len(self.reported) > _MOST_FLOORS:
+                            del self.reported[next(iter(self.reported))]
                     self.news.append(Remark(_reported(floor, requests)))
                 case bfcp.UserReported(transaction=transaction) | bfcp.DecisionTaken(transaction=transaction):
                     self._done(transaction)
