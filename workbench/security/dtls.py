@@ -103,6 +103,11 @@ class DtlsSession(Session):
         self._last = b""         # our last record of payload
         self._engine: DtlsEngine | None = self._made(after_cookie=False) if self._cookies is None else None
 
+    @property
+    def begun(self) -> bool:
+        """There is a session; a server with cookies has none, and keeps nothing, before a good one has come."""
+        return self._engine is not None
+
     # What the caller does
 
     def start(self, now: float) -> list[Event]:

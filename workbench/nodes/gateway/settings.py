@@ -14,6 +14,7 @@ from workbench.nodes.gateway.agenda import Agenda
 from workbench.protocols.h248.message import Kind, Mode, TopologyDirection
 from workbench.protocols.msrp.uri import Path
 from workbench.protocols.sdp import Fingerprint
+from workbench.security.cookies import Cookies
 from workbench.security.identities import Identity
 
 if TYPE_CHECKING:
@@ -59,6 +60,11 @@ class Merge(enum.StrEnum):
     """Each keeps its own sequence numbers and windows; octets are copied."""
     TRANSLATION = "translation"
     """Both handshakes are answered; then packets are passed on, their sequence numbers shifted."""
+
+
+def is_datagrams(proto: str) -> bool:
+    """Whether a transport (m= proto) is one of UDP."""
+    return proto.lower().startswith("udp")
 
 
 class Gate(msgspec.Struct, frozen=True, gc=False):
@@ -125,6 +131,11 @@ class Setting(msgspec.Struct, frozen=True, gc=False):
         if not self.latch and self.remote is not None and self.remote.host != source.host:
             return f"not from {self.remote.host}, and latching was not asked for"
         return self.gate.refusal(source, self.remote) if self.gate is not None else ""
+
+    @property
+    def datagrams(self) -> bool:
+        """The bearer is of UDP, such as `udptl` or `UDP/TLS/UDPTL`."""
+        return is_datagrams(self.proto)
 
     @property
     def names_msrp(self) -> bool:
@@ -320,13 +331,22 @@ class Means:
         policy: choices and limits.
         identity: certificate and key for TLS.
         out: where commands and observations go.
-        isn: gives initial sequence numbers, for handshakes that the gateway answers packet by packet.
+        isn: gives initial sequence numbers, for handshakes that the gateway answers packet by packet; the secret of
+            its DTLS cookies comes from there, too.
     """
 
-    __slots__ = ("identity", "isn", "out", "policy")
+    __slots__ = ("_cookies", "identity", "isn", "out", "policy")
 
     def __init__(self, policy: Policy, identity: Identity, out: Outbox, isn: Callable[[], int] = lambda: 0) -> None:
         self.policy = policy
         self.identity = identity
         self.out = out
         self.isn = isn
+        self._cookies: Cookies | None = None
+
+    @property
+    def cookies(self) -> Cookies:
+        """Of DTLS servers: one secret for all endpoints, made when it is first needed."""
+        if self._cookies is None:
+            self._cookies = Cookies(b"".join(self.isn().to_bytes(4) for _ in range(8)))
+        return self._cookies
