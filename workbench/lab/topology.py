@@ -97,7 +97,7 @@ class Ue(msgspec.Struct, frozen=True):
         connects: False: an active side that never opens the connection.
         connects_after: seconds that an active side takes to open the connection.
         discovers: the STUN server that it asks over TCP for its mapped address; None: it writes its own.
-        media: `msrp`, or `bfcp` (floor control).
+        media: `msrp`, `bfcp` (floor control) or `t38` (fax).
         tls_role: who is TLS client with BFCP: the `offerer` (RFC 8856 §8), or as `setup` says (its §10 by itself).
         conference: it is the floor control server of this conference, and takes a call from each person of it.
     """
@@ -123,7 +123,7 @@ class Ue(msgspec.Struct, frozen=True):
     connects: bool = True
     connects_after: float = 0.0
     discovers: Endpoint | None = None
-    media: Literal["msrp", "bfcp"] = "msrp"
+    media: Literal["msrp", "bfcp", "t38"] = "msrp"
     tls_role: Literal["offerer", "setup"] = "offerer"
     conference: Conference | None = None
 

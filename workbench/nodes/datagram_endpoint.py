@@ -77,6 +77,10 @@ class DatagramEndpoint:
             commands += self._protected(self._dtls.start(now), now)
         return commands + self._protected(self._dtls.announce(fingerprints), now)
 
+    def pause(self, paused: bool, now: float) -> list[Command]:
+        """A direction has no meaning for what a terminal says."""
+        return []
+
     def close(self, now: float, why: str = "the call is over") -> list[Command]:
         """Release: close_notify where there is DTLS, and nothing more is received."""
         commands: list[Command] = []

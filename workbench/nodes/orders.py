@@ -125,5 +125,17 @@ class DecideFloor(msgspec.Struct, frozen=True):
     floor: int | None = None
 
 
+class SendFax(msgspec.Struct, frozen=True):
+    """Say what one terminal of a recorded fax call said; done when all of it has left.
+
+    Args:
+        fax: which recording; see `protocols.t38.recorded`.
+        part: the terminal; None: `caller` for who has made the call, otherwise `called`.
+    """
+
+    fax: str = "one_page"
+    part: Literal["caller", "called"] | None = None
+
+
 Order = (Register | Call | SendText | SendFile | ReOffer | CloseMedia | ConnectAgain | HangUp | Hello | WatchFloor
-         | RequestFloor | ReleaseFloor | DecideFloor)
+         | RequestFloor | ReleaseFloor | DecideFloor | SendFax)

@@ -61,7 +61,7 @@ class UeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     connects: bool = True
     connects_after: float = 0.0
     discovers: str = ""
-    media: Literal["msrp", "bfcp"] = "msrp"
+    media: Literal["msrp", "bfcp", "t38"] = "msrp"
     tls_role: Literal["offerer", "setup"] = "offerer"
     conference: Conference | None = None
     script: tuple[str, ...] = ()

@@ -33,7 +33,7 @@ def call(phone: Phone, to: str) -> Steps:
     yield from phone.discovered(bearer)
     setup = settings.insists or settings.offers
     ours = settling.offer(phone, call, bearer, setup)
-    if setup is not sdp.Setup.ACTIVE:
+    if bearer.waits(setup):
         yield from bearer.media.listen()
     invite = sip.invite(
         to, caller=settings.uri, contact=phone.contact, token=phone.source.token, body=ours.encode())
@@ -83,7 +83,7 @@ def _take(phone: Phone, key: str, invite: sip.Request, tag: str, offered: Peer, 
         return
     yield from phone.discovered(bearer)
     ours = settling.answer(phone, call, bearer, offered, role)
-    if role is sdp.Setup.PASSIVE:
+    if bearer.waits(role):
         yield from bearer.media.listen()
     accepted = sip.response(invite, 200, "OK", tag, contact=phone.contact, body=ours.encode())
     call.dialog = sip.Dialog.of_callee(invite, accepted)

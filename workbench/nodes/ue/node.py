@@ -66,7 +66,7 @@ class UserEquipment:
         connects: False: it never opens the connection where it should be active.
         connects_after: seconds that it takes to open the connection.
         discovers: the STUN server that it asks over TCP for its mapped address.
-        media: `msrp` or `bfcp`.
+        media: `msrp`, `bfcp` or `t38`.
         tls_role: who is TLS client with BFCP: the `offerer` (RFC 8856 §8), or as `setup` says (its §10 by itself).
         conference: it is the floor control server of this conference.
 

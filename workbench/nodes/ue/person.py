@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from workbench.errors import LocalProtocolError
 from workbench.net.values import Endpoint, Note, OpenStream, Stream
+from workbench.nodes.fax_endpoint import FaxEndpoint
 from workbench.nodes.msrp_endpoint import MsrpEndpoint
 from workbench.nodes.orders import Call as CallOrder
 from workbench.nodes.orders import (
@@ -16,6 +18,7 @@ from workbench.nodes.orders import (
     ReleaseFloor,
     ReOffer,
     RequestFloor,
+    SendFax,
     SendFile,
     SendText,
     WatchFloor,
@@ -26,6 +29,7 @@ from workbench.nodes.ue.call import Call
 from workbench.nodes.ue.content import Content
 from workbench.nodes.ue.phone import MEDIA, PATIENCE_SECONDS, Done, Phone, Wait, failed
 from workbench.protocols.msrp.machine import Body
+from workbench.protocols.t38 import recorded
 
 _SLOWEST = 4096
 """Octets per second that a long message may take beyond that."""
@@ -53,6 +57,8 @@ def do(phone: Phone, order: Order) -> Done:
             yield from hang_up(phone, count)
         case Hello() | WatchFloor() | RequestFloor() | ReleaseFloor() | DecideFloor():
             return (yield from floors.do(phone, order))
+        case SendFax():
+            return (yield from _fax(phone, order))
     return ""
 
 
@@ -86,6 +92,22 @@ def _say(phone: Phone, body: Body, kind: str, what: str) -> Done:
     if not (yield from phone.until(lambda: message_id in call.told or call.over, patience)):
         return (yield from failed(f"no report on {message_id} within {patience:.0f} s"))
     return "" if message_id in call.told - call.undelivered else f"{what} has not arrived"
+
+
+def _fax(phone: Phone, order: SendFax) -> Done:
+    yield from phone.until(lambda: phone.call is not None and (phone.call.bearer.media.up or phone.call.over),
+                           PATIENCE_SECONDS)
+    call = phone.call
+    media = None if call is None else call.bearer.media
+    if call is None or not isinstance(media, FaxEndpoint) or not media.up:
+        return (yield from failed("the fax is not sent: there is no session for it"))
+    try:
+        recording = recorded.load(order.fax)
+        yield from media.play(recording, order.part or ("caller" if call.caller else "called"), phone.now)
+    except LocalProtocolError as error:
+        return (yield from failed(f"the fax is not sent: {error}"))
+    yield from phone.until(lambda: media.said, recording.seconds + PATIENCE_SECONDS)
+    return "the session has ended before the whole fax was sent" if media.over else ""
 
 
 def _in_place(phone: Phone) -> Wait:

@@ -8,17 +8,20 @@ from collections.abc import Callable, Generator, Sequence
 from workbench.net.values import Command, Endpoint, Happening, Note, SendDatagram
 from workbench.nodes.bfcp_endpoint import FloorClient, ServedEnd
 from workbench.nodes.conference import Room
+from workbench.nodes.fax_endpoint import FaxEndpoint
 from workbench.nodes.media_news import Down, Heard, News, NotTold, Remark, Told, Up
 from workbench.nodes.msrp_endpoint import MsrpEndpoint
 from workbench.nodes.msrp_listener import Manners
 from workbench.nodes.procedure import Await, Procedures, Steps, Topic, earliest
 from workbench.nodes.ue.call import Bearer, Call
+from workbench.nodes.ue.call import Media as BearerMedia
 from workbench.nodes.ue.describing import path_of
 from workbench.nodes.ue.discovery import Discovery
 from workbench.nodes.ue.settings import ACCEPTED_TYPES, MOST_OCTETS, MOST_UNFINISHED, Media, Settings
 from workbench.protocols import sdp, sip
 from workbench.protocols.bfcp.machine import Chair
 from workbench.protocols.msrp import machine as msrp
+from workbench.security.dtls import Cookies, DtlsSession
 from workbench.security.source import Source
 from workbench.security.tls import TlsSession
 
@@ -27,6 +30,11 @@ _MOST_FORMER = 8
 _MOST_IN_CONFERENCE = 64
 _MOST_SHOWN = 1_000
 """The most characters of what was heard that a note repeats."""
+
+_FAX = sdp.T38Stream(
+    version=0, bit_rate=14_400, rate_management=sdp.RateManagement.TRANSFERRED, max_buffer=2_000, max_datagram=400,
+    error_correction=sdp.ErrorCorrection.REDUNDANCY)
+"""What our terminals can do."""
 
 # Steps of a procedure that return something.
 Answer = Generator[Command | Await, object, sip.Response | None]
@@ -190,7 +198,8 @@ class Phone:
         """
         port = self.free_port()
         local = Endpoint(self.settings.local.host, port)
-        server = self.settings.discovers
+        fax = self.settings.media is Media.T38
+        server = None if fax else self.settings.discovers
         discovery = None if server is None else Discovery(local, server, self.source.octets)
         bearer = self._bearer(local, self.source.token(16), discovery, protected, offers, self._floor(user))
         bearer.path = path_of(bearer.address, bearer.session_id, protected)
@@ -240,12 +249,16 @@ class Phone:
         self, local: Endpoint, session_id: str, discovery: Discovery | None, protected: bool, offers: bool,
         floor: sdp.BfcpStream | None,
     ) -> Bearer:
-        bearer = Bearer(session_id, discovery, protected, floor)
+        fax = _FAX if self.settings.media is Media.T38 else None
+        tls_id = self.source.token(24) if fax is not None and protected else ""
+        bearer = Bearer(session_id, discovery, protected, floor, fax, tls_id)
         bearer.media = self._media(bearer, local, offers)
         return bearer
 
-    def _media(self, bearer: Bearer, local: Endpoint, offers: bool) -> MsrpEndpoint | FloorClient | ServedEnd:
+    def _media(self, bearer: Bearer, local: Endpoint, offers: bool) -> BearerMedia:
         settings = self.settings
+        if bearer.fax is not None:
+            return FaxEndpoint(local, secure=self._dtls if bearer.protected else None)
         manners = Manners(settings.listens, settings.accepts_after, settings.connects)
         secure = self._tls if bearer.protected else None
         # RFC 8856 §8: the offerer is TLS client, whoever opens TCP; its §10 reads as if a=setup decided.
@@ -268,6 +281,10 @@ class Phone:
     def _tls(self, client: bool) -> TlsSession:
         settings = self.settings
         return TlsSession(settings.presents, client, versions=settings.tls_versions, log_keys=True)
+
+    def _dtls(self, client: bool) -> DtlsSession:
+        cookies = None if client else Cookies(self.source.octets(32))
+        return DtlsSession(self.settings.presents, client, log_keys=True, cookies=cookies)
 
     # What happens
 

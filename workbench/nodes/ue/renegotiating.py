@@ -59,7 +59,7 @@ def _prepared(phone: Phone, call: Call, order: ReOffer) -> Generator[Command | A
         call.candidate = yield from phone.new_bearer(call.bearer.protected, offers=True, user=user)
         yield from phone.discovered(call.candidate)
     setup = phone.settings.insists or _setup_of_offer(phone, call, order)
-    if call.candidate is not None and setup is not sdp.Setup.ACTIVE:
+    if call.candidate is not None and call.candidate.waits(setup):
         yield from call.candidate.media.listen()
     return setup
 
@@ -95,7 +95,7 @@ def _answered(phone: Phone, call: Call, ours: Description, body: bytes, hold: bo
     elif call.candidate is None and _goes_on(call, theirs):
         yield from settling.settle(phone, call, ours, theirs)
     else:
-        bearer = call.candidate or phone.again(call.bearer, opens=role is sdp.Setup.ACTIVE)
+        bearer = call.candidate or phone.again(call.bearer, opens=not call.bearer.waits(role))
         yield from call.replace(bearer, phone.now)
         yield from settling.start(phone, call, bearer, ours, theirs, role)
 
@@ -170,7 +170,7 @@ def _renew(phone: Phone, call: Call, key: str, invite: sip.Request, offered: Pee
     if call.released:
         yield from phone.refuse(key, invite, 487, "the call was released [RFC 3261 §15.1.2]")
         return
-    if role is sdp.Setup.PASSIVE:
+    if bearer.waits(role):
         yield from bearer.media.listen()
     ours = settling.answer(phone, call, bearer, offered, role, _reuse(offered, sdp.Reuse.NEW))
     yield from _accept(phone, call, key, invite, ours.encode(), "a new connection")

@@ -24,11 +24,12 @@ class Media(enum.StrEnum):
 
     MSRP = "msrp"
     BFCP = "bfcp"
+    T38 = "t38"
 
     @property
     def mechanism(self) -> str:
         """The media plane security that goes with it (TS 24.229 §7.2A.7)."""
-        return f"{self}-tls"
+        return "udptl-dtls" if self is Media.T38 else f"{self}-tls"
 
 
 class Settings(msgspec.Struct, frozen=True):
