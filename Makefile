@@ -3,12 +3,13 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 OUT ?= out
-JOBS ?= 2
+# One more than two cores: tests with real programs wait a good deal.
+JOBS ?= 3
 
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip --quiet --no-input
-PACKAGES := binder/apt.txt
+PACKAGES := tests/apt.txt
 POLICY := /usr/sbin/policy-rc.d
 LOCK := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --no-config

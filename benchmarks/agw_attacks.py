@@ -32,14 +32,15 @@ from measuring import machine, say
 INSIDE = "LOAD_INSIDE"
 CONNECTIONS = 10_000
 # Endpoints that are attacked; a slow handshake needs one of its own.
-ENDPOINTS = 1_000
+ENDPOINTS = 250
+HANDSHAKES = 1_000
 DEAF = 50
 KINDS = (load.Kind.TLS, load.Kind.PLAIN)
 PORTION = 32_768
 ATTACKS = {
     "silent": ("10,000 connections that never speak, from where the UE is", "silent", CONNECTIONS, namespace.HOST),
     "strangers": ("10,000 connections from where nobody is let in", "silent", CONNECTIONS, namespace.STRANGER),
-    "slow": ("1,000 ClientHellos of one octet a second", "slow-loris", ENDPOINTS, namespace.HOST),
+    "slow": ("1,000 ClientHellos of one octet a second", "slow-loris", HANDSHAKES, namespace.HOST),
     "half-open": ("10,000 SYNs that nobody follows up", "half-open", CONNECTIONS, namespace.NOWHERE),
     "deaf": (f"{DEAF} UEs that read nothing of what they are sent", "", DEAF, namespace.HOST),
 }
@@ -99,7 +100,7 @@ class Bench:
     def round(self, name: str) -> None:
         """A window without, and one with this attack."""
         _, kind, count, source = ATTACKS[name]
-        contexts = self.contexts(count if not kind else ENDPOINTS, load.Kind.TLS)
+        contexts = self.contexts(min(count, HANDSHAKES if kind == "slow-loris" else ENDPOINTS), load.Kind.TLS)
         self.free[name].append(self.window())
         resident = self.agw.resident()
         if kind:
@@ -123,7 +124,9 @@ class Bench:
         with subprocess.Popen(words, stdout=subprocess.PIPE, env=environment()) as attacker:
             assert attacker.stdout is not None
             ready = attacker.stdout
-            self.streams.run(lambda: bool(select.select([ready], [], [], 0)[0]))
+            begins = select.poll()
+            begins.register(ready, select.POLLIN)
+            self.streams.run(lambda: bool(begins.poll(0)))
             ready.readline()
             window = self.window()
             attacker.send_signal(signal.SIGTERM)
@@ -160,7 +163,7 @@ def main() -> None:
         words += [sys.executable, *sys.argv]
         raise SystemExit(subprocess.run(words, check=False, env=os.environ | {INSIDE: "1"}).returncode)
     namespace.furnish()
-    load.room_for(4 * ENDPOINTS)
+    load.room_for(4 * HANDSHAKES)
     names = [given.only] if given.only else list(ATTACKS)
     with (load.agw(host=namespace.HOST, core=0 if measuring.cores() > 1 else None) as agw,
           load.Streams(namespace.HOST, load.Client(), client_host=namespace.HOST) as streams):

@@ -43,6 +43,7 @@ def examine() -> list[Check]:
         _library("cryptography", "OpenSSL", "certificates, TLS", required=True),
         _virtual(),
         _tun(),
+        _packets(),
         _kernel(),
         _program("tshark", ["--version"], "second opinion on captures", "tshark"),
         _program("nft", ["--version"], "relays below a gateway and Linux's own NAT on the kernel network", "nftables"),
@@ -92,7 +93,7 @@ def _virtual() -> Check:
 
 
 def _tun() -> Check:
-    purpose = "holding the virtual network's TCP against this kernel's"
+    purpose = "workbench nat, and holding the virtual network's TCP against this kernel's"
     device = Path("/dev/net/tun")
     if not sys.platform.startswith("linux"):
         return Check("TUN device", False, False, purpose, "Linux only")
@@ -101,6 +102,15 @@ def _tun() -> Check:
     if not os.access(device, os.R_OK | os.W_OK):
         return Check("TUN device", False, False, purpose, f"{device} is not open to you", "run as root")
     return Check("TUN device", True, False, purpose, str(device))
+
+
+def _packets() -> Check:
+    from workbench.net.listening import possible
+
+    purpose = "real packets in captures of nodes alone; without it they are rebuilt"
+    reason = possible()
+    remedy = "run as root, or with CAP_NET_RAW" if "CAP_NET_RAW" in reason else ""
+    return Check("packet sockets", not reason, False, purpose, reason or "open to you", remedy)
 
 
 def _kernel() -> Check:

@@ -9,7 +9,7 @@ Source: TS 29.334 §5.17.2, H.248.1 §8, Annex D.1.
 from __future__ import annotations
 
 import enum
-import select
+import selectors
 import socket
 import threading
 import time
@@ -129,6 +129,9 @@ class Controller:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_194_304)
         self._socket.bind((control.host, control.port))
         self._woken, self._wakes = socket.socketpair()
+        self._selector = selectors.DefaultSelector()
+        for one in (self._socket, self._woken):
+            self._selector.register(one, selectors.EVENT_READ)
         self._next_id = 1 + time.time_ns() // 1000 % 1_000_000_000
         self._request_id = 1
         self._pending: dict[int, _Outstanding] = {}
@@ -143,6 +146,7 @@ class Controller:
         self._stopped = True
         self._wakes.send(b".")
         self._thread.join(PATIENCE)
+        self._selector.close()
         for one in (self._socket, self._woken, self._wakes):
             one.close()
 
@@ -239,9 +243,9 @@ class Controller:
         try:
             while not self._stopped:
                 self._fill()
-                ready, _, _ = select.select([self._socket, self._woken], [], [], _REPEAT / 2)
-                if self._woken in ready:
-                    self._woken.recv(4096)
+                for key, _ in self._selector.select(_REPEAT / 2):
+                    if key.fileobj is self._woken:
+                        self._woken.recv(4096)
                 self._receive()
                 self._repeat(time.monotonic())
         except BaseException as error:

@@ -98,17 +98,33 @@ def test_rebuilt_packets_of_a_call(edge: Edge):
     assert [line for name in reports for line in strange(edge, name, *order)] == []
 
 
-def test_a_killed_node_leaves_a_capture(edge: Edge):
-    """Whatever it did before kill -9 can be analysed."""
+@pytest.mark.parametrize("real", [True, False])
+def test_a_killed_node_leaves_a_capture(edge: Edge, real: bool):
+    """Whatever it did before kill -9 can be analysed; of real packets the file is even ended in order."""
+    if real and possible():
+        pytest.skip(possible())
     alg = edge.start("alg")
     until(alg, f"at {edge.net}.10:2944")
     path = str(edge.folder / "agw.pcapng")
-    agw = edge.start("agw", "--capture", path, preexec_fn=None if os.geteuid() else unprivileged)
+    agw = edge.start("agw", "--capture", path, preexec_fn=None if real or os.geteuid() else unprivileged)
     until(agw, "registered with the controller")
     agw.kill()
-    agw.wait()
+    agw.communicate(timeout=PATIENCE)  # whoever writes for it has ended, too
     report = analyze(edge.folder / "agw.pcapng")
     assert any(session.kind == "control" for session in report.sessions) and not report.notes
+
+
+@pytest.mark.skipif(bool(possible()), reason=possible())
+def test_a_capture_whose_process_is_killed(edge: Edge):
+    """The node goes on without it, and says at the end what has become of its capture."""
+    agw = edge.start("agw", "--capture", str(edge.folder / "agw.pcapng"))
+    until(agw, "receives datagrams")
+    (writer,) = Path(f"/proc/{agw.pid}/task/{agw.pid}/children").read_text().split()
+    os.kill(int(writer), signal.SIGKILL)
+    agw.send_signal(signal.SIGTERM)
+    said, complaints = agw.communicate(timeout=PATIENCE)
+    assert (agw.returncode, complaints) == (0, "")
+    assert "the capture's process has ended before its time" in said
 
 
 def test_a_log_on_standard_output_is_alone_there(edge: Edge):
@@ -119,3 +135,30 @@ def test_a_log_on_standard_output_is_alone_there(edge: Edge):
     agw.send_signal(signal.SIGINT)
     said, _ = agw.communicate(timeout=PATIENCE)
     assert [json.loads(line)["node"] for line in said.splitlines()]
+
+
+@pytest.mark.skipif(bool(possible()), reason=possible())
+def test_what_the_system_carries_past_the_gateway(edge: Edge):
+    """Plain payload is spliced: the gateway never sees it, yet real packets show it, and it is counted."""
+    alg = edge.start("alg")
+    until(alg, f"at {edge.net}.10:2944")
+    files = ("--capture", str(edge.folder / "agw.pcapng"), "--log", str(edge.folder / "agw.log"))
+    agw = edge.start("agw", *files, "--all")
+    peer = edge.start("peer")
+    until(agw, "registered with the controller")
+    until(peer, "receives datagrams")
+    edge.ue("0 register", "0 call sip:bob@home2.example", "0 text Hello, Bob.", "0 hangup")
+    path = edge.folder / "ue.toml"
+    path.write_text("media_security = false\n" + path.read_text())
+    ue = edge.start("ue")
+    said, _ = ue.communicate(timeout=PATIENCE)
+    assert ue.returncode == 0, said
+    agw.send_signal(signal.SIGUSR1)
+    agw.send_signal(signal.SIGTERM)
+    agw.communicate(timeout=PATIENCE)
+    lines = [json.loads(line) for line in (edge.folder / "agw.log").read_text().splitlines()]
+    assert any(line["event"] == "Splice" for line in lines)
+    (figures,) = [line for line in lines if line["event"] == "Figures"]
+    assert figures["payload_octets"]["in"] > 100
+    report = analyze(edge.folder / "agw.pcapng")
+    assert len([message for message in report.messages if b"Hello, Bob." in message.octets]) == 2

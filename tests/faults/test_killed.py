@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import load
 import pytest
 from programs import missing
+
+from workbench.lab.alone import Alone
+from workbench.net.sockets import SocketNetwork
+from workbench.nodes.controller.core import Controller
+from workbench.nodes.controller.elements import ConnectionPoint
+from workbench.protocols.h248 import message as h248
+from workbench.protocols.h248.supervision import Changed, Meaning
 
 MEGABYTE = 1_000_000
 PATIENCE = 30.0
@@ -48,6 +56,52 @@ def test_a_gateway_is_killed_and_started_again():
             assert again.run(again.done, PATIENCE) and not again.troubles()
         assert agw.stop() == 0
     assert load.left_at(agw.host) == []
+
+
+class Node:
+    """A node alone in this process, in a thread of its own."""
+
+    def __init__(self, node) -> None:
+        self._network = SocketNetwork(node.name)
+        self._alone = Alone(node, self._network)
+        self._thread = threading.Thread(target=self._alone.run, args=(lambda: self._network.now,), daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._alone.stop()
+        self._network.interrupt()
+        self._thread.join(PATIENCE)
+        self._network.close()
+
+
+def test_the_controller_knows_what_a_killed_gateway_has_lost(tmp_path: Path):
+    """Our controller hears Restart of the new process: contexts of before are off its books, new ones are given."""
+    agw = load.Agw(tmp_path, load.own_address())
+    meanings: list[Meaning] = []
+    given: list[int] = []
+    reserved = threading.Semaphore(0)
+    point = ConnectionPoint("access", "access.example.net", "message", "TCP", setup="passive")
+
+    def begin(engine):
+        for _ in range(5):
+            given.append((yield from engine.reserve(h248.CHOOSE, point)).context)
+        reserved.release()
+
+    controller = Controller(
+        "mgc", control=agw.controller_at, gateway=agw.control, begin=begin, coding="compact",
+        hear=lambda event: meanings.append(event.meaning) if isinstance(event, Changed) else None)
+    node = Node(controller)
+    try:
+        agw.start()
+        assert reserved.acquire(timeout=PATIENCE)
+        agw.kill()
+        agw.start()
+        assert reserved.acquire(timeout=PATIENCE)
+        assert meanings == [Meaning.BEGUN, Meaning.BEGUN]
+        assert len(given) == 10 and len(controller.engine.association.book) == len(set(given[5:])) == 5
+    finally:
+        agw.kill()
+        node.close()
 
 
 def alg_settings(agw: load.Agw) -> dict[str, object]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+import signal
 import textwrap
 
 import msgspec
@@ -93,3 +95,17 @@ def edge(programs: Children, more: str = "") -> tuple[Child, Child]:
     agw = gateway(programs)
     agw.says("registered with the controller")
     return alg, agw
+
+
+def holds(agw: Child, contexts: int) -> None:
+    """Wait until the gateway has just so many contexts, by the figures that it writes when asked (SIGUSR1)."""
+    def figures() -> list[bytes]:
+        return [line for line in agw.output.splitlines() if b'"event":"Figures"' in line]
+
+    def there() -> bool:
+        before = len(figures())
+        agw.signal(signal.SIGUSR1)
+        agw.until(lambda: len(figures()) > before, "figures")
+        return json.loads(figures()[-1])["contexts"] == contexts
+
+    agw.polls(there, f"has {contexts} contexts")

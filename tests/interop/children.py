@@ -137,9 +137,9 @@ class Child:
         """All that it has said."""
         return (bytes(self.output[-20_000:]) + b"\n" + bytes(self.errors[-20_000:])).decode(errors="replace")
 
-    def interrupt(self) -> None:
-        """Ask it to end, as Ctrl-C does."""
-        self._process.send_signal(signal.SIGINT)
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
 
     def kill(self) -> None:
         """End it with SIGKILL, and with it what it has started itself; wait until it is gone."""

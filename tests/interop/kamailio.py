@@ -1,4 +1,4 @@
-"""kamailio as an MSRP end."""
+"""kamailio as an MSRP end, and as a SIP proxy."""
 
 from __future__ import annotations
 
@@ -8,15 +8,29 @@ from interop.agw_stage import CORE
 from interop.children import Child, Children
 from programs import need
 
-CONF = Path(__file__).with_name("kamailio_msrp.cfg")
+_HERE = Path(__file__).parent
 
 
 def kamailio(programs: Children) -> Child:
     """kamailio, which answers MSRP at the core port."""
-    conf = programs.folder / "kamailio.cfg"
-    conf.write_text(CONF.read_text().replace("ADDRESS", programs.address).replace("PORT", str(CORE)))
-    child = programs.start(
-        need("kamailio"), "-DD", "-E", "-m", "16", "-M", "4", "-w", programs.folder, "-Y", programs.folder,
-        "-P", programs.folder / "kamailio.pid", "-f", conf)
+    child = _started(programs, "kamailio_msrp.cfg", PORT=CORE)
     child.listens(programs.address, CORE)
     return child
+
+
+def proxy(programs: Children, port: int, onwards: int) -> Child:
+    """kamailio, which takes calls at one port and sends them to another, and stays in their path."""
+    child = _started(programs, "kamailio_proxy.cfg", PORT=port, NEXT=onwards)
+    child.receives(programs.address, port)
+    return child
+
+
+def _started(programs: Children, name: str, **ports: int) -> Child:
+    text = (_HERE / name).read_text().replace("ADDRESS", programs.address)
+    for word, port in ports.items():
+        text = text.replace(word, str(port))
+    conf = programs.folder / name
+    conf.write_text(text)
+    return programs.start(
+        need("kamailio"), "-DD", "-E", "-m", "16", "-M", "4", "-w", programs.folder, "-Y", programs.folder,
+        "-P", programs.folder / f"{name}.pid", "-f", conf)

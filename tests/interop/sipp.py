@@ -66,11 +66,15 @@ class Caller:
         return _send(f"{method} {uri} SIP/2.0\n{head}{more}{_body(sdp)}", **how)
 
 
-def reply(status: int, reason: str, sdp: str = "", more: str = "", **how: str) -> str:
-    """A response to what came last; its To has our tag already where it is inside a dialog (`inside=`)."""
-    inside = how.pop("inside", "")
+def reply(status: int, reason: str, sdp: str = "", more: str = "", *, inside: bool = False, **how: str) -> str:
+    """A response to what came last; `inside` a dialog its To has our tag already."""
     head = _INSIDE.replace(";tag=[pid]s[call_number]", "") if inside else _INSIDE
     return _send(f"SIP/2.0 {status} {reason}\n{head}{_CONTACT}{more}{_body(sdp)}", **how)
+
+
+def terminated() -> str:
+    """487 to the INVITE that the CANCEL in between was for."""
+    return reply(487, "Request Terminated").replace("[last_CSeq:]", "CSeq: 1 INVITE")
 
 
 def is_called() -> str:
@@ -103,26 +107,23 @@ def hears(request: str = "", *, response: int = 0, checks: dict[str, str] | None
     return f"<recv {what}{attributes}>" + (f"<action>{actions}</action>" if actions else "") + "</recv>"
 
 
-def rings(**how: str) -> list[str]:
+def rings() -> list[str]:
     """Provisional responses, wherever they come."""
-    return [hears(response=100, optional="true"), hears(response=180, optional="true", **how)]
+    return [hears(response=100, optional="true"), hears(response=180, optional="true")]
 
 
-def plays(programs: Children, name: str, port: int, *steps: str | list[str], to: int = 0, calls: int = 1,
-          words: tuple[object, ...] = ()) -> Child:
+def plays(programs: Children, name: str, port: int, *steps: str, to: int = 0) -> Child:
     """Start sipp with these steps at a port; `to` is where a UAC calls (a UAS has none)."""
-    flat = [one for step in steps for one in (step if isinstance(step, list) else [step])]
-    used = "".join(f'<Reference variables="c{n}"/>' for n in range(9) if any(f'"c{n}"' in one for one in flat))
+    # sipp takes a variable that nothing refers to for a mistake.
+    used = "".join(f'<Reference variables="c{n}"/>' for n in range(9) if any(f'"c{n}"' in one for one in steps))
     file = programs.folder / f"{name}.xml"
     file.write_text(f'<?xml version="1.0" encoding="ISO-8859-1"?>\n<scenario name="{name}">\n'
-                    + "\n".join(flat) + f"\n{used}\n</scenario>\n")
+                    + "\n".join(steps) + f"\n{used}\n</scenario>\n")
     remote = (f"{programs.address}:{to}",) if to else ()
     child = programs.start(
-        need("sipp", "sip-tester"), *remote, "-sf", file, "-i", programs.address, "-p", port, "-m", calls, "-nostdin",
+        need("sipp", "sip-tester"), *remote, "-sf", file, "-i", programs.address, "-p", port, "-m", "1", "-nostdin",
         "-recv_timeout", "20000", "-timeout", "40", "-timeout_error", "-trace_msg", "-message_file",
-        programs.folder / f"{name}.messages", "-trace_err", "-error_file", programs.folder / f"{name}.errors",
-        "-nr" if "-nr" in words else "-max_retrans", *(() if "-nr" in words else ("10",)),
-        *(word for word in words if word != "-nr"))
+        programs.folder / f"{name}.messages", "-trace_err", "-error_file", programs.folder / f"{name}.errors")
     if not to:
         child.receives(programs.address, port)
     return child
@@ -155,8 +156,7 @@ def _text(file: Path) -> str:
 
 def _send(text: str, **how: str) -> str:
     attributes = "".join(f" {name}={quoteattr(value)}" for name, value in how.items())
-    lines = "\n".join(line for line in text.splitlines())
-    return f"<send{attributes}><![CDATA[\n\n{lines}\n\n]]></send>"
+    return f"<send{attributes}><![CDATA[\n\n{text}\n\n]]></send>"
 
 
 def _body(sdp: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from interop.agw_stage import BEHIND, bridge, exchanged, started
 from interop.children import Children
-from interop.megaco import described
+from interop.megaco import End, Megaco, described
 from interop.tls_ends import (
     CLIENTS,
     Identity,
@@ -177,7 +177,7 @@ def test_a_server_with_another_key(programs: Children, ebin: Path, ue: Identity,
     assert b"not for strangers" not in server.output
 
 
-def _outgoing(programs: Children, controller, side: str, fingerprint: str, port: int):
+def _outgoing(programs: Children, controller: Megaco, side: str, fingerprint: str, port: int) -> tuple[End, End]:
     """The gateway opens TCP and TLS at `side`, once somebody calls the other side; both terminations."""
     other = "core" if side == "access" else "access"
     plain = controller.add("$", other, described("$", "$", "TCP", "passive"),

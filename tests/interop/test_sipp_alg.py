@@ -6,7 +6,7 @@ import hashlib
 import re
 import socket
 
-from interop.agw_stage import ACCESS, OUTSIDE, PEER, UE, edge, exchanged
+from interop.agw_stage import ACCESS, OUTSIDE, PEER, UE, edge, exchanged, holds
 from interop.children import PATIENCE, Children
 from interop.sipp import Caller, hears, msrp, played, plays, reply, rings, told
 from interop.tls_ends import Identity, connector, ended, listener, openssl_client
@@ -32,10 +32,10 @@ def test_a_call(programs: Children):
         reply(200, "OK", msrp(7000, "passive"), retrans="500"),
         hears("ACK"),
         hears("INVITE", checks={"body": "a=sendonly"}),
-        reply(200, "OK", msrp(7000, "passive", "a=recvonly"), inside="yes", retrans="500"),
+        reply(200, "OK", msrp(7000, "passive", "a=recvonly"), inside=True, retrans="500"),
         hears("ACK"),
         hears("BYE"),
-        reply(200, "OK", inside="yes"))
+        reply(200, "OK", inside=True))
     uac = plays(
         programs, "uac", UE,
         CALLER.invite(msrp(9, "active")),
@@ -54,23 +54,26 @@ def test_a_call(programs: Children):
     agw.says(rf"listens at {programs.address}:{port}$")  # H.248 has made it so
     assert set(re.findall(r"m=message (4\d+) ", at_peer)) == {str(int(port) - 2)}
     assert "SIP:" not in alg.text
+    holds(agw, 0)
 
 
 def test_media_passes_and_its_end_ends_the_call(programs: Children):
     """The connection that the SDPs lead to is real; when it ends, the IMS-ALG sends BYE to both (TS 23.334 §8.5)."""
-    edge(programs)
+    _, agw = edge(programs)
     behind = listener(programs, 7000)
-    ends = [hears("BYE"), reply(200, "OK", inside="yes")]
+    ends = [hears("BYE"), reply(200, "OK", inside=True)]
     uas = plays(programs, "uas", PEER, hears("INVITE"), reply(200, "OK", msrp(7000, "passive"), retrans="500"),
                 hears("ACK"), *ends)
     uac = plays(programs, "uac", UE, CALLER.invite(msrp(9, "active", host="127.0.0.1")), *rings(), hears(response=200),
                 CALLER.ack(), *ends, to=ACCESS)
     front = connector(programs, _given_port(programs, "uac"))
     exchanged(front, behind, 20_000, 30_000)
+    holds(agw, 1)
     front.end_input()
     ended(behind)
     played(uac, programs, "uac")
     played(uas, programs, "uas")
+    holds(agw, 0)
 
 
 # e2ae
@@ -117,16 +120,16 @@ def _given_port(programs: Children, name: str) -> int:
 
 def test_e2ae_originating(programs: Children, ue: Identity):
     """A UE's offer with 3ge2ae: nothing of it at the peer; OpenSSL with the UE's certificate reaches a plain socat."""
-    edge(programs)
+    _, agw = edge(programs)
     registered(programs)
     behind = listener(programs, 7000)
     plain = {"body": r"m=message 4[0-9]+ TCP/MSRP \*"}
     uas = plays(programs, "uas", PEER, hears("INVITE", checks=plain), reply(180, "Ringing"),
                 reply(200, "OK", msrp(7000, "passive"), retrans="500"), hears("ACK"), hears("BYE"),
-                reply(200, "OK", inside="yes"))
+                reply(200, "OK", inside=True))
     offer = msrp(9, "active", "a=3ge2ae:requested", f"a=fingerprint:{ue.fingerprint}", proto="TCP/TLS/MSRP",
                  host="127.0.0.1")
-    ends = [hears("BYE"), reply(200, "OK", inside="yes")]
+    ends = [hears("BYE"), reply(200, "OK", inside=True)]
     uac = plays(programs, "uac", UE, CALLER.invite(offer), *rings(),
                 hears(response=200, checks={"body": r"m=message 4[0-9]+ TCP/TLS/MSRP (.*\r?\n)*a=fingerprint:SHA-256"}),
                 CALLER.ack(), *ends, to=ACCESS)
@@ -137,21 +140,22 @@ def test_e2ae_originating(programs: Children, ue: Identity):
     played(uac, programs, "uac")
     at_peer = played(uas, programs, "uas")
     assert "fingerprint" not in at_peer and "3ge2ae" not in at_peer
+    holds(agw, 0)
 
 
 def test_e2ae_terminating(programs: Children, ue: Identity):
     """A plain call from the core gets e2ae towards a UE that has agreed on it; both SDPs as TS 24.229 §6.7.2 says."""
-    edge(programs)
+    _, agw = edge(programs)
     registered(programs)
     asks = {"body": r"m=message 4[0-9]+ TCP/TLS/MSRP (.*\r?\n)*a=fingerprint:SHA-256"}
     answer = msrp(9, "active", f"a=fingerprint:{ue.fingerprint}", proto="TCP/TLS/MSRP", host="127.0.0.1")
     uas = plays(programs, "ue", UE, hears("INVITE", checks=asks), reply(180, "Ringing"),
-                reply(200, "OK", answer, retrans="500"), hears("ACK"), hears("BYE"), reply(200, "OK", inside="yes"))
+                reply(200, "OK", answer, retrans="500"), hears("ACK"), hears("BYE"), reply(200, "OK", inside=True))
     behind = listener(programs, 7000)
     caller = Caller(BOB, ALICE)
     uac = plays(programs, "peer", PEER, caller.invite(msrp(7000, "passive")), *rings(),
                 hears(response=200, checks={"body": r"m=message 4[0-9]+ TCP/MSRP"}), caller.ack(),
-                hears("BYE"), reply(200, "OK", inside="yes"), to=OUTSIDE)
+                hears("BYE"), reply(200, "OK", inside=True), to=OUTSIDE)
     port = int(told(programs, "ue", r"m=message (4\d+) TCP/TLS/MSRP[\s\S]*ACK sip")[1])
     client = openssl_client(programs, port, ue, "1.2")
     exchanged(client, behind, 5000, 6000)
@@ -160,3 +164,4 @@ def test_e2ae_terminating(programs: Children, ue: Identity):
     at_peer = played(uac, programs, "peer")
     played(uas, programs, "ue")
     assert "fingerprint" not in at_peer
+    holds(agw, 0)

@@ -6,9 +6,9 @@ import random
 import socket
 
 import pytest
-from interop.agw_stage import ACCESS, OUTSIDE, PEER, UE, edge
+from interop.agw_stage import ACCESS, OUTSIDE, PEER, UE, edge, holds
 from interop.children import Children
-from interop.sipp import Caller, hears, msrp, played, plays, reply, rings
+from interop.sipp import Caller, hears, msrp, played, plays, reply, rings, terminated
 
 ALICE, BOB = "sip:alice@home1.example", "sip:bob@home2.example"
 CALLER = Caller(ALICE, BOB)
@@ -16,25 +16,27 @@ CALLER = Caller(ALICE, BOB)
 
 def test_cancel(programs: Children):
     """CANCEL while it rings: 200 and 487 to the caller, CANCEL onwards; nothing stays at the gateway."""
-    edge(programs)
+    _, agw = edge(programs)
     uas = plays(programs, "uas", PEER, hears("INVITE"), reply(180, "Ringing"), hears("CANCEL"),
-                reply(200, "OK"), _terminated(), hears("ACK"))
+                reply(200, "OK"), terminated(), hears("ACK"))
     uac = plays(programs, "uac", UE, CALLER.invite(msrp(9, "active")), hears(response=100, optional="true"),
                 hears(response=180), CALLER.cancel(), hears(response=200, checks={"CSeq:": "1 CANCEL"}),
                 hears(response=487, checks={"CSeq:": "1 INVITE"}), CALLER.ack_failure(), to=ACCESS)
     played(uac, programs, "uac")
     played(uas, programs, "uas")
+    holds(agw, 0)
 
 
 def test_refused(programs: Children):
     """A final failure of the callee reaches the caller, and each hop has its ACK."""
-    edge(programs)
+    _, agw = edge(programs)
     for status, reason in ((486, "Busy Here"), (603, "Decline"), (302, "Moved Temporarily")):
         uas = plays(programs, f"uas{status}", PEER, hears("INVITE"), reply(status, reason), hears("ACK"))
         uac = plays(programs, f"uac{status}", UE, CALLER.invite(msrp(9, "active")), *rings(), hears(response=status),
                     CALLER.ack_failure(), to=ACCESS)
         played(uac, programs, f"uac{status}")
         played(uas, programs, f"uas{status}")
+        holds(agw, 0)
 
 
 AUDIO = "v=0\no=- 1 1 IN IP4 127.0.0.1\ns=-\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 4000 RTP/AVP 0"
@@ -49,13 +51,14 @@ IMPOSSIBLE = {
 
 def test_what_can_not_be_done_is_refused(programs: Children):
     """The caller is told; nobody else hears of it (RFC 3261 §13.3.1.3, TS 24.229 §6.7.2)."""
-    edge(programs)
+    _, agw = edge(programs)
     for name, (callee, sdp, status) in IMPOSSIBLE.items():
         caller = Caller(ALICE, callee)
         file = name.replace(" ", "-")
         uac = plays(programs, file, UE, caller.invite(sdp), hears(response=100, optional="true"),
                     hears(response=status), caller.ack_failure(), to=ACCESS)
         played(uac, programs, file)
+    holds(agw, 0)
 
 
 @pytest.mark.parametrize("to", [ACCESS, OUTSIDE])
@@ -90,14 +93,9 @@ def test_what_is_no_sip(programs: Children):
                 line.sendto(octets, (programs.address, port))
     alg.says("SIP: ")
     uas = plays(programs, "uas", PEER, hears("INVITE"), reply(200, "OK", msrp(7000, "passive"), retrans="500"),
-                hears("ACK"), hears("BYE"), reply(200, "OK", inside="yes"))
+                hears("ACK"), hears("BYE"), reply(200, "OK", inside=True))
     uac = plays(programs, "uac", UE, CALLER.invite(msrp(9, "active")), *rings(), hears(response=200), CALLER.ack(),
                 CALLER.request("BYE", 2, uri="[next_url]"), hears(response=200), to=ACCESS)
     played(uac, programs, "uac")
     played(uas, programs, "uas")
     assert "Traceback" not in alg.text
-
-
-def _terminated() -> str:
-    """487 to the INVITE that the CANCEL in between was for."""
-    return reply(487, "Request Terminated").replace("[last_CSeq:]", "CSeq: 1 INVITE")

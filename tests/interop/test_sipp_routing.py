@@ -10,7 +10,8 @@ import threading
 import pytest
 from interop.agw_stage import ACCESS, PEER, UE, edge
 from interop.children import PATIENCE, Children
-from interop.sipp import Caller, hangs_up, hears, is_called, msrp, played, plays, reply, rings
+from interop.kamailio import proxy
+from interop.sipp import Caller, hangs_up, hears, is_called, msrp, played, plays, reply, rings, terminated
 
 CALLER = Caller("sip:alice@home1.example", "sip:bob@home2.example")
 ELSEWHERE = 5099
@@ -72,7 +73,7 @@ def test_each_message_is_lost_once(programs: Children):
         uas = plays(programs, "uas", PEER + 1, is_called(), reply(180, "Ringing"), answer, hears("ACK"),
                     hangs_up("sip:bob@home2.example"), hears(response=200))
         uac = plays(programs, "uac", UE, CALLER.invite(msrp(9, "active")), *rings(), hears(response=200), CALLER.ack(),
-                    hears("BYE"), reply(200, "OK", inside="yes"), LINGERS, to=UE + 1)
+                    hears("BYE"), reply(200, "OK", inside=True), LINGERS, to=UE + 1)
         played(uac, programs, "uac")
         played(uas, programs, "uas")
         for line in lines:
@@ -95,7 +96,7 @@ def test_routes_of_both_sides(programs: Children):
     inside = {"Route:": r"n=2>.*|n=1>", "CSeq:": "[0-9]+ (ACK|BYE)"}
     uas = plays(programs, "uas", PEER, hears("INVITE"),
                 reply(200, "OK", msrp(7000, "passive"), more=recorded, retrans="500"),
-                hears("ACK", checks=inside), hears("BYE", checks=inside), reply(200, "OK", inside="yes"))
+                hears("ACK", checks=inside), hears("BYE", checks=inside), reply(200, "OK", inside=True))
     travelled = ("Via: SIP/2.0/UDP 192.0.2.77:5062;branch=z9hG4bKfar1\nVia: SIP/2.0/TCP ue.example;branch=z9hG4bKfar2\n"
                  f"Record-Route: <sip:{here}:{UE};lr;side=ue>\n")
     uac = plays(programs, "uac", UE, CALLER.invite(msrp(9, "active"), travelled), *rings(),
@@ -127,10 +128,35 @@ def test_requests_go_where_the_core_peer_says(programs: Children, side: str):
         answer = answer.replace("Contact: <sip:[local_ip]:[local_port]>", f"Contact: <sip:{here}:{ELSEWHERE}>")
     else:
         answer = answer.replace("Contact:", f"Record-Route: <sip:{here}:{ELSEWHERE};lr>\nContact:")
-    other = plays(programs, "other", ELSEWHERE, hears("ACK"), hears("BYE"), reply(200, "OK", inside="yes"))
+    other = plays(programs, "other", ELSEWHERE, hears("ACK"), hears("BYE"), reply(200, "OK", inside=True))
     uas = plays(programs, "uas", PEER, hears("INVITE"), answer)
     uac = plays(programs, "uac", UE, CALLER.invite(msrp(9, "active")), *rings(), hears(response=200), CALLER.ack(),
                 CALLER.request("BYE", 2, uri="[next_url]"), hears(response=200), to=ACCESS)
     played(uac, programs, "uac")
     played(uas, programs, "uas")
     played(other, programs, "other")
+
+
+def test_through_a_proxy_of_the_core(programs: Children):
+    """kamailio stays in the path of a call: ACK, re-INVITE and BYE find it by Record-Route, a CANCEL by its Via."""
+    edge(programs)
+    between = proxy(programs, PEER, PEER + 1)
+    uas = plays(programs, "uas", PEER + 1, hears("INVITE", checks={"Record-Route:": "lr"}), reply(180, "Ringing"),
+                reply(200, "OK", msrp(7000, "passive"), more="[last_Record-Route:]\n", retrans="500"), hears("ACK"),
+                hears("INVITE"), reply(200, "OK", msrp(7000, "passive"), inside=True, retrans="500"), hears("ACK"),
+                hears("BYE"), reply(200, "OK", inside=True))
+    uac = plays(programs, "uac", UE, CALLER.invite(msrp(9, "active")), *rings(), hears(response=200), CALLER.ack(),
+                CALLER.request("INVITE", 2, msrp(9, "active"), uri="[next_url]"), hears(response=100, optional="true"),
+                hears(response=200), CALLER.ack(2), CALLER.request("BYE", 3, uri="[next_url]"), hears(response=200),
+                to=ACCESS)
+    played(uac, programs, "uac")
+    played(uas, programs, "uas")
+    assert re.findall(r"routed (\w+) ", between.text) == ["ACK", "INVITE", "ACK", "BYE"]
+    gives_up = plays(programs, "gives-up", PEER + 1, hears("INVITE"), reply(180, "Ringing"), hears("CANCEL"),
+                     reply(200, "OK"), terminated(), hears("ACK"))
+    cancels = plays(programs, "cancels", UE, CALLER.invite(msrp(9, "active")), hears(response=100, optional="true"),
+                    hears(response=180), CALLER.cancel(), hears(response=200, checks={"CSeq:": "1 CANCEL"}),
+                    hears(response=487, checks={"CSeq:": "1 INVITE"}), CALLER.ack_failure(), to=ACCESS)
+    played(cancels, programs, "cancels")
+    played(gives_up, programs, "gives-up")
+    assert "astray" not in between.text

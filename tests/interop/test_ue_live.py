@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import textwrap
 
 import pytest
@@ -38,7 +39,7 @@ def confirmed(programs: Children, ue: Child) -> None:
         return sum(one.protocol == "MSRP" and one.summary.startswith("200 OK ") for one in messages) == 2
 
     ue.polls(answered, "has two answers 200")
-    ue.interrupt()
+    ue.signal(signal.SIGINT)
     assert (ue.ended(), "has not arrived" in ue.text) == (1, True), ue.text
 
 
@@ -49,7 +50,7 @@ def test_our_ue_calls(programs: Children, mode: str, tls: str):
     far = kamailio(programs)
     uas = plays(programs, "uas", PEER, hears("INVITE", checks=PLAIN), reply(180, "Ringing"),
                 reply(200, "OK", msrp(CORE, "passive"), retrans="500"), hears("ACK"), hears("BYE"),
-                reply(200, "OK", inside="yes"))
+                reply(200, "OK", inside=True))
     ue = person(programs, "register", f"call {BOB}", "text Hello, Kamailio.",
                 more=f'tls_versions = ["{tls}"]\n        msrp = "{"plain" if mode == "aware" else "cema"}"')
     far.says(r"^Hello, Kamailio\.\s*$")
@@ -69,7 +70,7 @@ def test_our_ue_is_called(programs: Children):
     ue.says("RFC 3329(.*\n)+.*hears DatagramReceived")
     caller = Caller(BOB, ALICE)
     uac = plays(programs, "peer", PEER, caller.invite(msrp(CORE, "passive")), *rings(),
-                hears(response=200, checks=PLAIN), caller.ack(), hears("BYE"), reply(200, "OK", inside="yes"),
+                hears(response=200, checks=PLAIN), caller.ack(), hears("BYE"), reply(200, "OK", inside=True),
                 to=OUTSIDE)
     ue.write(b"text Who is there?\n")
     far.says(r"^Who is there\?\s*$")

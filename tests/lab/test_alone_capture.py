@@ -117,7 +117,7 @@ def test_datagrams_and_packets():
 # The file
 
 def recorder(path: Path, size: int = 10_000_000, *, keylog: bool = False) -> Recorder:
-    return Recorder(path, PLAN, 1_772_360_100.0, listening=None, size=size, keylog=keylog)
+    return Recorder(path, PLAN, 1_772_360_100.0, size=size, keylog=keylog)
 
 
 def said(number: int = 0, *, port: int = 1000) -> Entry:
@@ -159,10 +159,10 @@ def test_a_file_does_not_grow_beyond_its_size(tmp_path: Path):
         made(Entry(0.0, "agw", LogKeys("CLIENT_RANDOM " + "0" * 200), heard=False))
     end = made.close()
     assert path.stat().st_size <= 70_000
-    assert f"; {1000 - made.packets} were left out because the file is full" in end
+    assert f"; {1000 - made.file.packets} were left out because the file is full" in end
     assert b"were left out because the file is full" in path.read_bytes()
     with Reader(path) as reader:
-        assert len(list(reader)) == made.packets > 100
+        assert len(list(reader)) == made.file.packets > 100
 
 
 @pytest.mark.parametrize("keylog", [False, True])
@@ -188,11 +188,11 @@ def test_a_disk_that_is_full_ends_the_capture_and_not_the_node(tmp_path: Path):
     full = Path("/dev/full")
     if full.exists():
         made = recorder(tmp_path / "x.pcapng")
-        made._writer._file.close()  # type: ignore[attr-defined]
-        made._writer._file = full.open("wb")  # type: ignore[attr-defined]
+        made.file._writer._file.close()  # type: ignore[attr-defined]
+        made.file._writer._file = full.open("wb")  # type: ignore[attr-defined]
         made(said())
         made(said())
-        assert "could not be written on: No space left" in made.close() and made.left_out
+        assert "could not be written on: No space left" in made.close() and made.file.left_out
 
 
 def test_an_address_of_several_nodes_has_no_name():

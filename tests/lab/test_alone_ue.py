@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from workbench.errors import SettingsError
 from workbench.lab import settings
@@ -42,6 +44,17 @@ def test_what_is_no_command_is_said(line: str, said: str):
     with pytest.raises(SettingsError) as caught:
         read_order(line)
     assert said in str(caught.value) and len(str(caught.value)) < 200
+
+
+@given(st.text(max_size=200) | st.builds("{} {}".format, st.sampled_from(
+    ["call", "text", "file", "hangup", "register", "quit"]), st.text(max_size=80)))
+def test_whatever_is_typed_is_an_order_or_is_said(line: str):
+    """Garbage never escapes: one short line of what is wrong, or an order."""
+    for read in (read_order, read_line):
+        try:
+            read(line)
+        except SettingsError as error:
+            assert 0 < len(str(error)) < 200
 
 
 def test_a_script_s_line_has_its_second():

@@ -31,6 +31,7 @@ from workbench.net.values import (
     StreamFailed,
     StreamOffered,
     StreamOpened,
+    Unlisten,
 )
 
 HOST = "127.0.0.1"
@@ -91,6 +92,25 @@ def test_peers_that_never_read_do_not_stop_others(number: int):
             assert between.rest(far, amount) == sent[:amount]
             client.close()
             far.close()
+
+
+@pytest.mark.skipif(not pipes.CAN_SPLICE, reason="no splice(2) on this system")
+def test_a_pipe_that_a_slow_peer_occupies_is_taken_from_it(monkeypatch: pytest.MonkeyPatch):
+    """One pipe, in which octets wait for a peer that does not read: another pair gets it, and those octets are kept."""
+    with Between(Limits(pipes=1)) as between:
+        client, far, a, b = between.more()
+        between.do(Splice(a, b), Splice(between.a, between.b))
+        sent = Random(1).randbytes(1_000_000)
+        poured = between.pour(client, sent)
+        drained = []
+        drain = pipes.Pipe.drain
+        monkeypatch.setattr(pipes.Pipe, "drain", lambda *args: drained.append(drain(*args)) or drained[-1])
+        between.client.sendall(b"through the pipe")
+        assert between.rest(between.far, 16) == b"through the pipe"
+        assert drained == [16]
+        assert between.rest(far, poured) == sent[:poured]
+        client.close()
+        far.close()
 
 
 def test_nobody_is_kept_waiting_by_who_has_much(monkeypatch: pytest.MonkeyPatch):
@@ -184,6 +204,35 @@ def test_streams_are_bounded():
     arrival = network.wait(network.now + 5.0)
     assert arrival is not None
     assert arrival.happened == StreamOffered(Stream(local, Endpoint(*peers[3].getsockname())))
+    network.close()
+    for peer in peers:
+        peer.close()
+
+
+class Unread(dict):
+    """May be asked for what is in it, not looked through."""
+
+    def values(self):
+        raise AssertionError("looked through all")
+
+    items = keys = __iter__ = values
+
+
+def test_who_listens_no_more_does_not_look_at_all_streams():
+    """A gateway with thousands of streams ends a listener for each: what is offered there is reset, nobody else met."""
+    network = SocketNetwork("node")
+    locals_ = [Endpoint(HOST, free_port(stream=True)) for _ in range(2)]
+    peers = []
+    for local in locals_:
+        network.carry("node", Listen(local), 0.0)
+        peers.append(socket.create_connection((HOST, local.port)))
+        assert isinstance(network.wait(network.now + 5.0).happened, StreamOffered)
+    streams, network._streams = network._streams, Unread(network._streams)
+    network.carry("node", Unlisten(locals_[0]), 0.0)
+    assert [stream.local for stream in dict.keys(network._streams)] == [locals_[1]]
+    with pytest.raises(ConnectionResetError):
+        peers[0].recv(1)
+    network._streams = {stream: streams[stream] for stream in streams if stream.local == locals_[1]}
     network.close()
     for peer in peers:
         peer.close()

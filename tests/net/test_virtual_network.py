@@ -51,6 +51,7 @@ from workbench.net.values import (
     UnbindDatagrams,
     UnclaimPackets,
     Unlisten,
+    Unrelay,
 )
 from workbench.net.virtual import Settings, VirtualNetwork
 
@@ -251,6 +252,57 @@ def test_a_relay_copies_datagrams_both_ways():
     bench.run()
     assert bench.heard == {"a": [DatagramReceived(A, left, b"back")], "c": [DatagramReceived(far, right, b"there")],
                            "b": [DatagramReceived(left, Endpoint(A.host, 77), b"stranger")]}
+
+
+@pytest.mark.parametrize("protocol", ["UDP", "TCP"])
+def test_a_relay_changes_addresses_ports_and_a_hop_only(protocol):
+    """At claimed endpoints: payload and the rest of the header stay, octets are counted, strangers come to the node."""
+    left, right, far = Endpoint("10.0.0.2", 10), Endpoint("10.0.1.2", 20), Endpoint("10.0.1.9", 30)
+    plan = Plan((Host("a", (Foot("w", A.host),)), Host("b", (Foot("w", left.host), Foot("v", right.host))),
+                 Host("c", (Foot("v", far.host),))), (Wire("w"), Wire("v")))
+    bench, meter = Bench(plan), Meter()
+    there, back = Stream(left, A), Stream(right, far)
+
+    def packet(source: Endpoint, destination: Endpoint, ttl: int = 64) -> bytes:
+        if protocol == "UDP":
+            made = packets.encode_udp(source, destination, b"payload", ident=7)
+        else:
+            segment = Tcp(source, destination, 5, 6, packets.ACK, 1000, b"payload", b"\2\4\5\xb4")
+            made = packets.encode_tcp(segment, ident=7)
+        return packets.rewrite(made, ttl=ttl)
+
+    bench.do("a", ClaimPackets(A))
+    bench.do("c", ClaimPackets(far))
+    bench.do("b", ClaimPackets(left), ClaimPackets(right), Relay(there, back, protocol, meter))
+    with pytest.raises(LocalProtocolError, match="relayed already"):
+        bench.do("b", Relay(there, Stream(right, A), protocol))
+    stranger = packet(Endpoint(A.host, 77), left)
+    bench.do("a", SendPacket("w", packet(A, left)), SendPacket("w", stranger))
+    bench.do("c", SendPacket("v", packet(far, right, 9)))
+    bench.run(1.0)
+    assert bench.heard == {"a": [PacketArrived("w", packet(left, A, 8))], "b": [PacketArrived("w", stranger)],
+                           "c": [PacketArrived("v", packet(right, far, 63))]}
+    assert meter.read() == (7, 7)
+    bench.do("b", Unrelay(back, protocol))
+    bench.do("a", SendPacket("w", packet(A, left)))
+    bench.run(2.0)
+    assert bench.heard["b"][1:] == [PacketArrived("w", packet(A, left))]
+    bench.do("b", Relay(there, back, protocol), UnclaimPackets(right))
+    bench.do("a", SendPacket("w", packet(A, left)))
+    bench.run(3.0)
+    assert len(bench.heard["b"]) == 3
+    assert meter.read() == (7, 7)
+
+
+def test_a_meter_goes_on_from_where_it_stands():
+    """Counted here, fetched from elsewhere, and counted again: one sum."""
+    meter = Meter()
+    meter.count(1, 2)
+    meter.follow(lambda: (10, 20))
+    assert meter.read() == (11, 22)
+    meter.follow(None)
+    meter.count(forth=100)
+    assert meter.read() == (111, 22)
 
 
 def test_a_host_reaches_itself_without_a_wire():

@@ -22,6 +22,8 @@ class Machine:
         self.programs.mkdir()
         shutil.copy(ROOT / "Makefile", folder)
         shutil.copytree(ROOT / "binder", folder / "binder")
+        (folder / "tests").mkdir()
+        shutil.copy(ROOT / "tests/apt.txt", folder / "tests")
 
     def has(self, name: str, script: str) -> None:
         path = self.programs / name
@@ -73,7 +75,7 @@ def test_missing_programs_are_named_and_only_ci_insists(machine: Machine, ci: bo
     done = machine.make("system", path="/usr/bin:/bin", **({"CI": "true"} if ci else {}))
     assert (done.returncode != 0) is ci
     assert "sudo apt-get install" in done.stdout and "iproute2" not in done.stdout
-    for package in (ROOT / "binder/apt.txt").read_text().split():
+    for package in (ROOT / "tests/apt.txt").read_text().split():
         assert package == "iproute2" or package in done.stdout
 
 

@@ -47,6 +47,12 @@ def test_binder_is_what_the_tests_run_in() -> None:
     assert (ROOT / "binder/requirements.txt").read_bytes() == (ROOT / "requirements-test.lock").read_bytes()
 
 
+def test_binder_s_system_packages_are_among_those_of_the_tests() -> None:
+    """Binder's image has only what pages call (tshark): programs to run against are for tests."""
+    binder, tests = ((ROOT / name).read_text().split() for name in ("binder/apt.txt", "tests/apt.txt"))
+    assert set(binder) < set(tests) and tests == sorted(tests)
+
+
 def test_running_and_testing_use_the_same_versions() -> None:
     """What `make run` installs is part of what `make test` installs."""
     tests = pins("requirements-test.lock")

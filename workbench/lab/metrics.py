@@ -32,6 +32,7 @@ KNOWN: dict[str, tuple[str, str, str]] = {
     "registrations": ("", "gauge", "UEs that are registered."),
     "nat_sessions": ("", "gauge", "Bindings of the NAT, each with one remote endpoint."),
     "nat_held": ("", "gauge", "Unsolicited SYNs that wait for their answer."),
+    "packets_lost": ("", "counter", "Packets that the system did not take from the TUN device."),
     "sockets": ("state", "gauge", "Sockets, by what they do."),
     "h248_requests_received": ("", "counter", "H.248 transaction requests of the peer."),
     "h248_requests_refused": ("", "counter", "Of those, requests answered with an error."),
@@ -46,8 +47,7 @@ KNOWN: dict[str, tuple[str, str, str]] = {
     "loop_lag_seconds": ("", "gauge", "The longest time by which the loop was late since figures were last asked for."),
     "resident_octets": ("", "gauge", "Memory of the process that is resident."),
     "uptime_seconds": ("", "counter", "Time since the start."),
-    "capture_packets": ("", "counter", "Packets in the capture."),
-    "capture_left_out": ("", "counter", "Packets that are not in the capture because it is full."),
+    "capture_octets": ("", "gauge", "Size of the capture."),
     "log_lines_lost": ("", "counter", "Log lines that could not be written."),
 }
 """Name of a figure to its label, kind and meaning."""
@@ -107,7 +107,8 @@ class Meters:
         process = {"loop_lag_seconds": lag, "resident_octets": resident(), "uptime_seconds": self._host.now}
         recorder, log = self._watching.recorder, self._watching.log
         if recorder is not None:
-            process |= {"capture_packets": recorder.packets, "capture_left_out": recorder.left_out}
+            with contextlib.suppress(OSError):
+                process["capture_octets"] = recorder.path.stat().st_size
         if log is not None:
             process["log_lines_lost"] = log.lost
         return found | {name: {"": value} for name, value in process.items()}

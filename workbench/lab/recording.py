@@ -1,12 +1,11 @@
 """The capture of a node that runs alone: pcapng in the form of a run's, written as things happen.
 
-Where this process may see real packets (`net.listening`), those of the node's own endpoints are in it; elsewhere,
-packets rebuilt from what the node heard and ordered. After a kill -9 the file is whole up to the last packet.
+Where this process may see real packets, those of the node's own endpoints are in it (`lab.tapping`); elsewhere, packets
+rebuilt from what the node heard and ordered. After a kill -9 the file is whole up to the last packet.
 """
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,24 +14,14 @@ import msgspec
 
 from workbench.analysis.pcapng import Writer
 from workbench.errors import CaptureError, LocalProtocolError
-from workbench.lab.rebuilding import Rebuilder, Rebuilt
+from workbench.lab.rebuilding import Rebuilder
 from workbench.lab.trace import Entry
-from workbench.net.listening import Listening
-from workbench.net.values import (
-    BindDatagrams,
-    Endpoint,
-    Listen,
-    LogKeys,
-    OpenStream,
-    Stream,
-)
+from workbench.net.values import Endpoint, LogKeys
 
 REBUILT = "rebuilt from socket octets: addresses, ports, payload and order are real; TCP's own segments are not"
 _CLOSING = 4_096
 _LEAST = 65_536
 _OVERHEAD = 64
-_TURN = 0.1
-_PATIENCE = 5.0
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -68,37 +57,29 @@ def _host(place: str) -> str:
     return place if place.count(":") > 1 else place.partition(":")[0]
 
 
-class Recorder:
-    """Writes a capture.
+class CaptureFile:
+    """A capture that is being written, of bounded size.
 
     Args:
         path: the file; what it held is replaced.
         plan: see `Plan`.
-        epoch: Unix seconds at which entries' time is 0.
-        listening: where real packets come from; None: they are rebuilt.
-        size: octets that the file may have; packets that do not fit are left out and counted.
-        keylog: TLS secrets go into the file.
+        size: octets that it may have; packets that do not fit are left out and counted.
+        keylog: TLS secrets go into it.
+        comment: on the section.
 
     Raises:
         CaptureError: the file can't be written.
     """
 
-    def __init__(
-        self, path: Path, plan: Plan, epoch: float, *, listening: Listening | None, size: int, keylog: bool,
-    ) -> None:
+    def __init__(self, path: Path, plan: Plan, size: int, *, keylog: bool, comment: str = "") -> None:
         self.path = path
         self.packets = 0
         self.left_out = 0
         self.failed = ""
         self._plan = plan
-        self._epoch_ns = round(epoch * 1e9)
-        self._listening = listening
         self._room = max(size, _LEAST) - _CLOSING
         self._keylog = keylog
-        self._rebuilder = Rebuilder()
-        self._lock = threading.Lock()
-        self._over = threading.Event()
-        self._writer = Writer(path, comment=REBUILT if listening is None and not plan.raw else "")
+        self._writer = Writer(path, comment=comment)
         self._wires: dict[str, int] = {}
         try:
             self._wires = {wire: self._writer.interface(wire) for wire in dict.fromkeys((*plan.wires.values(), "host"))}
@@ -108,106 +89,51 @@ class Recorder:
             self._close()
             raise CaptureError(f"{path}: {error.strerror or error}") from None
         self._counts = dict.fromkeys(self._wires.values(), 0)
-        # Real packets are seen by a thread; what it needs of the node's entries is which endpoints there are.
-        self.kinds = None if listening is None else frozenset((BindDatagrams, Listen, OpenStream, LogKeys))
-        self._thread = threading.Thread(target=self._listen, daemon=True)
-        if listening is not None:
-            self._thread.start()
 
-    @property
-    def real(self) -> bool:
-        """Packets are those of the wire, not rebuilt ones."""
-        return self._listening is not None or self._plan.raw
-
-    def __call__(self, entry: Entry) -> None:
-        """Record an entry."""
-        match entry.what:
-            case LogKeys(line):
-                self._secret(line)
-            case BindDatagrams(local) | Listen(local) | OpenStream(Stream(local)) if self._listening is not None:
-                self._listening.own(local)
-            case _ if self._listening is None:
-                self._rebuild(entry)
-
-    def close(self) -> str:
-        """End the file; what there is to say of it."""
-        lost = 0
-        if self._listening is not None:
-            self._over.set()
-            self._thread.join(_PATIENCE)
-            lost = self._listening.dropped()
-            self._listening.close()
-        said = f"{self.packets} packets in {self.path}"
-        losses = [f"{lost} were lost because the capture did not keep up"] if lost else []
-        if self.left_out:
-            losses.append(f"{self.left_out} were left out because the file is full")
-        with self._lock:
-            self._finish(lost, "; ".join(losses))
-        return "; ".join((said, *losses, *filter(None, [self.failed])))
-
-    # What is written
-
-    def _rebuild(self, entry: Entry) -> None:
-        time_ns = self._epoch_ns + round(entry.time * 1e9)
-        try:
-            made = list(self._rebuilder.packets(entry))
-        except LocalProtocolError:  # what can't be a packet was not sent either
-            return
-        with self._lock:
-            for one in made:
-                self._write(one, time_ns)
-            if made:
-                self._flush()
-
-    def _listen(self) -> None:
-        assert self._listening is not None
-        seen = True
-        while seen or not self._over.is_set():  # what waits when the node ends is still fetched
-            seen = False
-            for one in self._listening.wait(0.0 if self._over.is_set() else _TURN):
-                seen = True
-                with self._lock:
-                    self._write(Rebuilt(one.at, one.octets), one.time_ns)
-            if seen:
-                with self._lock:
-                    self._flush()
-
-    def _write(self, one: Rebuilt, time_ns: int) -> None:
-        need = len(one.octets) + len(one.why) * 4 + _OVERHEAD
+    def packet(self, at: Endpoint | str, octets: bytes, time_ns: int, why: str = "") -> None:
+        """Write one: about which endpoint, or on which wire, and why it was sent."""
+        need = len(octets) + len(why) * 4 + _OVERHEAD
         if self.failed or self._writer.octets + need > self._room:
             self.left_out += 1
             return
-        wire = self._wires[self._wire(one.at)]
+        wire = self._wires[self._wire(at)]
         try:
-            self._writer.packet(wire, time_ns, one.octets, one.why)
+            self._writer.packet(wire, time_ns, octets, why)
         except OSError as error:
             self._fail(error)
             return
         self.packets += 1
         self._counts[wire] += 1
 
-    def _wire(self, at: Endpoint | str) -> str:
-        if isinstance(at, str):
-            return at if at in self._wires else "host"
-        return self._plan.wires.get(str(at)) or self._plan.wires.get(at.host) or "host"
-
-    def _secret(self, line: str) -> None:
-        if not self._keylog:
+    def secret(self, line: str) -> None:
+        """Put a line of a TLS key log in, if that is wanted."""
+        if not self._keylog or self.failed or self._writer.octets + len(line) + _OVERHEAD > self._room:
             return
-        with self._lock:
-            if self.failed or self._writer.octets + len(line) + _OVERHEAD > self._room:
-                return
-            try:
-                self._writer.secrets(line.rstrip("\n") + "\n")
-            except OSError as error:
-                self._fail(error)
-            self._flush()
+        try:
+            self._writer.secrets(line.rstrip("\n") + "\n")
+        except OSError as error:
+            self._fail(error)
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """What is written is in the file then, whatever becomes of this process."""
         try:
             self._writer.flush()
         except OSError as error:
             self._fail(error)
+
+    def close(self, lost: int = 0) -> str:
+        """End the file; what there is to say of it. `lost`: packets that nobody fetched in time."""
+        said = f"{self.packets} packets in {self.path}"
+        losses = [f"{lost} were lost because the capture did not keep up"] if lost else []
+        if self.left_out:
+            losses.append(f"{self.left_out} were left out because the file is full")
+        self._finish(lost, "; ".join(losses))
+        return "; ".join((said, *losses, *filter(None, [self.failed])))
+
+    def _wire(self, at: Endpoint | str) -> str:
+        if isinstance(at, str):
+            return at if at in self._wires else "host"
+        return self._plan.wires.get(str(at)) or self._plan.wires.get(at.host) or "host"
 
     def _fail(self, error: OSError) -> None:
         self.failed = self.failed or f"the file could not be written on: {error.strerror or error}"
@@ -228,3 +154,42 @@ class Recorder:
             self._writer.close()
         except OSError as error:
             self._fail(error)
+
+
+class Recorder:
+    """Records packets that are rebuilt from a node's entries, or that the node itself handles whole.
+
+    Args:
+        path, plan, size, keylog: see `CaptureFile`.
+        epoch: Unix seconds at which entries' time is 0.
+
+    Raises:
+        CaptureError: the file can't be written.
+    """
+
+    kinds: frozenset[type] | None = None
+    real = False
+
+    def __init__(self, path: Path, plan: Plan, epoch: float, *, size: int, keylog: bool) -> None:
+        self.path = path
+        self.file = CaptureFile(path, plan, size, keylog=keylog, comment="" if plan.raw else REBUILT)
+        self._epoch_ns = round(epoch * 1e9)
+        self._rebuilder = Rebuilder()
+
+    def __call__(self, entry: Entry) -> None:
+        """Record an entry."""
+        if isinstance(entry.what, LogKeys):
+            self.file.secret(entry.what.line)
+        time_ns = self._epoch_ns + round(entry.time * 1e9)
+        try:
+            made = list(self._rebuilder.packets(entry))
+        except LocalProtocolError:  # what can't be a packet was not sent either
+            return
+        for one in made:
+            self.file.packet(one.at, one.octets, time_ns, one.why)
+        if made:
+            self.file.flush()
+
+    def close(self) -> str:
+        """End the file; what there is to say of it."""
+        return self.file.close()

@@ -141,8 +141,11 @@ class Serving:
 
     def __init__(self, role: Role, options: Options, script: Iterable[tuple[float, object]] = ()) -> None:
         self._closing = ExitStack()
+        self._made = False
         with self._closing:
             self.watching = Watching(options, role.plan())
+            # What closing the network still sends is captured.
+            self._closing.callback(self._close_watching)
             self.host = role.network("node")
             self._closing.callback(self.host.close)
             for endpoint in role.probes():
@@ -152,7 +155,7 @@ class Serving:
                 self.host.capabilities.splice and not self.watching.sees_payload, options.keylog)
             self.watching.locate = getattr(node, "place_of", None)
             self.alone = Alone(node, self.host, self.watching, script, self.watching.kinds)
-            self._closing.callback(self._close_watching)
+            self._made = True
             self.meters = Meters(self.alone, self.host, self.watching)
             if options.metrics:
                 self._closing.callback(Server(options.metrics, self.meters.ask).close)
@@ -197,7 +200,10 @@ class Serving:
         return self.host.now
 
     def _close_watching(self) -> None:
-        self.watching.close(self.alone.now, self.alone.node.name)
+        said = self.watching.close()
+        if self._made and said:
+            self.watching.say(self.alone.now, self.alone.node.name, said)
+        self.watching.close_log()
 
 
 def _settle_memory() -> None:

@@ -11,8 +11,9 @@ import msgspec
 from workbench.lab.alone import Watch
 from workbench.lab.journal import Log, Place, Screen
 from workbench.lab.recording import Plan, Recorder
+from workbench.lab.tapping import Tapping
 from workbench.lab.trace import Entry
-from workbench.net.listening import Listening, possible
+from workbench.net.listening import possible
 from workbench.net.values import Note
 
 
@@ -52,18 +53,20 @@ class Watching:
         self.why_rebuilt = possible() if options.capture is not None and not plan.raw else ""
         self.log = Log(options.log, self.epoch, options.every, self._place) if options.log else None
         self.screen = None if options.log == "-" else Screen(options.every)
-        self.recorder: Recorder | None = None
+        self.recorder: Recorder | Tapping | None = None
         self.locate: Place | None = None
         if options.capture is not None:
-            listening = None if self.why_rebuilt or plan.raw else Listening(plan.addresses)
-            self.recorder = Recorder(
-                options.capture, plan, self.epoch, listening=listening, size=options.size, keylog=options.keylog)
+            if plan.raw or self.why_rebuilt:
+                self.recorder = Recorder(
+                    options.capture, plan, self.epoch, size=options.size, keylog=options.keylog)
+            else:
+                self.recorder = Tapping(options.capture, plan, size=options.size, keylog=options.keylog)
         self._watches: list[Watch] = [one for one in (self.screen, self.log, self.recorder) if one is not None]
 
     @property
     def sees_payload(self) -> bool:
         """Somebody needs every octet to come by the node."""
-        return self.recorder is not None and not self.recorder.real
+        return isinstance(self.recorder, Recorder)
 
     @property
     def kinds(self) -> frozenset[type] | None:
@@ -89,12 +92,17 @@ class Watching:
         """A remark of the process itself."""
         self(Entry(now, node, Note(text), heard=False))
 
-    def close(self, now: float, node: str) -> None:
-        """End capture and log."""
-        if self.recorder is not None:
-            said = self.recorder.close()
-            self._watches.remove(self.recorder)
-            self.say(now, node, f"capture: {said}")
+    def close(self) -> str:
+        """End the capture; what there is to say of it."""
+        if self.recorder is None:
+            return ""
+        said = self.recorder.close()
+        self._watches.remove(self.recorder)
+        self.recorder = None
+        return f"capture: {said}"
+
+    def close_log(self) -> None:
+        """End the log."""
         if self.log is not None:
             self.log.close()
 

@@ -54,6 +54,9 @@ class Arrivals:
                 queue.remove(arrival)
         return b"".join(found)
 
+    def __bool__(self) -> bool:
+        return bool(self._first or self._others)
+
     def __len__(self) -> int:
         return len(self._first) + len(self._others)
 

@@ -14,7 +14,7 @@ import socket
 import struct
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -70,6 +70,7 @@ class Listening:
         if not sys.platform.startswith("linux"):
             raise NetworkError("real packets are seen on Linux only")
         self._own: dict[Endpoint, None] = {}
+        self._buffer = memoryview(bytearray(_MOST_OCTETS))
         self._dropped = 0
         try:
             self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ETH_P_ALL))
@@ -93,17 +94,31 @@ class Listening:
 
     def wait(self, seconds: float) -> Iterator[Seen]:
         """Packets of our endpoints, as soon as there are some, or nothing after so many seconds."""
-        ready, _, _ = select.select([self._socket], [], [], seconds)
-        if not ready:
-            return
+        if select.select([self._socket], [], [], seconds)[0]:
+            yield from self.packets()
+
+    def wait_for(self, other: int) -> None:
+        """Wait until there are packets, or this file can be read too."""
+        select.select([self._socket.fileno(), other], [], [])
+
+    def packets(self, learn: Callable[[], None] | None = None) -> Iterator[Seen]:
+        """Packets of our endpoints that are there by now.
+
+        Args:
+            learn: is called before a packet is taken for somebody else's, to tell endpoints that are ours.
+        """
         for _ in range(_PACKETS_A_TURN):
             try:
-                octets, ancillary, _, source = self._socket.recvmsg(_MOST_OCTETS, 256)
+                size, ancillary, _, source = self._socket.recvmsg_into([self._buffer], 256)
             except OSError:
                 return
             if source[2] == _PACKET_OUTGOING and source[3] == _ARPHRD_LOOPBACK:
                 continue  # on loopback every packet is seen twice
+            octets = self._buffer[:size].tobytes()
             at = self._at(octets)
+            if at is None and learn is not None:
+                learn()
+                at = self._at(octets)
             if at is not None:
                 yield _seen(at, octets, ancillary)
 

@@ -108,6 +108,10 @@ class TunNetwork:
         with contextlib.suppress(OSError):
             self._interrupts.send(b".")
 
+    def figures(self) -> dict[str, dict[str, float]]:
+        """Figures by name, for those who run the node."""
+        return {"packets_lost": {"": self.lost}}
+
     def carry(self, sender: str, command: Command, now: float) -> None:
         """Put a packet on a wire. Raises LocalProtocolError: something else than packets."""
         match command:

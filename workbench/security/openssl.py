@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import functools
 import weakref
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from OpenSSL import SSL
 
@@ -91,11 +91,21 @@ def _verdict(owner: Owner, x509: Any) -> bool:
     return owner.judge(_der(x509)) if owner.judged is None else owner.judged
 
 
-@_ffi.callback("void (*)(const SSL *, const char *)")  # type: ignore[untyped-decorator]
-def _keylog(ssl: Any, line: Any) -> None:
-    owner = _owners.get(ssl)
-    if owner is not None:
-        owner.learn(_ffi.string(line))
+def _keylog(first: bytes) -> Any:
+    """A callback that tells secrets to their owner: those whose line begins with this letter, if there is one."""
+    @_ffi.callback("void (*)(const SSL *, const char *)")  # type: ignore[untyped-decorator]
+    def tell(ssl: Any, line: Any) -> None:
+        if first and line[0] != first:
+            return
+        owner = _owners.get(ssl)
+        if owner is not None:
+            owner.learn(_ffi.string(line))
+
+    return tell
+
+
+# Lines of a client's secrets begin with CLIENT_, those of a server's with SERVER_ (RFC 9850).
+_KEYLOGS = {first: _keylog(first) for first in (b"", b"C", b"S")}
 
 
 def _der(x509: Any) -> bytes:
@@ -111,13 +121,16 @@ def _der(x509: Any) -> bytes:
 
 
 @functools.lru_cache(maxsize=_CONTEXTS)
-def context(identity: Identity | None, versions: tuple[str, ...], suites: bytes) -> SSL.Context:
+def context(
+    identity: Identity | None, versions: tuple[str, ...], suites: bytes, secrets: Literal[b"", b"C", b"S"] = b""
+) -> SSL.Context:
     """What sessions of one end have in common: both roles demand a certificate, nothing is kept for resumption.
 
     Args:
         identity: our certificate and key; None: none is presented.
         versions: of `1.2` and `1.3`; or `DTLS_1_2` alone.
         suites: of (D)TLS 1.2, in OpenSSL's words.
+        secrets: whose the owner of a session learns: the client's, the server's, or all (empty).
     """
     known = {"1.2": SSL.TLS1_2_VERSION, "1.3": SSL.TLS1_3_VERSION, DTLS_1_2: 0xFEFD}
     made = SSL.Context(SSL.DTLS_METHOD if versions == (DTLS_1_2,) else SSL.TLS_METHOD)
@@ -136,7 +149,7 @@ def context(identity: Identity | None, versions: tuple[str, ...], suites: bytes)
     _lib.SSL_CTX_set_mode(raw, _lib.SSL_MODE_RELEASE_BUFFERS | _lib.SSL_MODE_AUTO_RETRY)
     _lib.SSL_CTX_clear_mode(raw, _lib.SSL_MODE_ENABLE_PARTIAL_WRITE)
     _lib.SSL_CTX_set_verify(raw, SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, _verify)
-    _lib.SSL_CTX_set_keylog_callback(raw, _keylog)
+    _lib.SSL_CTX_set_keylog_callback(raw, _KEYLOGS[secrets])
     return made
 
 

@@ -6,7 +6,7 @@ The library is OpenSSL through pyOpenSSL; what it adds of its own is randomness 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from workbench.errors import LocalProtocolError
 from workbench.security.events import (
@@ -112,7 +112,9 @@ class TlsSession(Session):
 
         if not versions or set(versions) - {"1.2", "1.3"}:
             raise LocalProtocolError(f"TLS versions {', '.join(versions) or 'none'}; there are 1.2 and 1.3")
-        self._engine = openssl.Engine(openssl.context(identity, versions, _SUITES_12), self.client, self)
+        # Our own secrets are for alerts (`_keys`).
+        secrets: Literal[b"", b"C", b"S"] = b"" if self._log_keys else b"C" if self.client else b"S"
+        self._engine = openssl.Engine(openssl.context(identity, versions, _SUITES_12, secrets), self.client, self)
 
     # Turning the crank
 

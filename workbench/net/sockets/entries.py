@@ -29,7 +29,7 @@ class Limits(msgspec.Struct, frozen=True):
 
     send: int = 262_144
     queue: int = 16_777_216
-    streams: int = 4096
+    streams: int = 20_000
     offers: int = 128
     datagrams: int = 1024
     arrivals: int = 4096

@@ -35,14 +35,13 @@ class ListeningSide(StreamSide):
 
     def _unlisten(self, local: Endpoint) -> None:
         self._close(self._listening.pop(local, None))
-        for connection in list(self._streams.values()):
-            if connection.offered and connection.stream.local == local:
-                self._abort(connection.stream)
+        for stream in [stream for stream in self._offers if stream.local == local]:
+            self._abort(stream)
 
     def _take_offers(self, listener: Listener, most: int) -> int:
         """Offer so many connections to the node at most; how many were taken from the kernel."""
         for taken in range(most):
-            if self._offers >= self._limits.offers and self._arrivals:
+            if len(self._offers) >= self._limits.offers and self._arrivals:
                 return taken  # the node has not heard of all of them yet: the others wait in the kernel's queue
             try:
                 made, source = listener.socket.accept()
@@ -53,7 +52,7 @@ class ListeningSide(StreamSide):
                 return taken
             made.setblocking(False)
             stream = Stream(listener.local, endpoint(source))
-            crowded = len(self._streams) >= self._limits.streams or self._offers >= self._limits.offers
+            crowded = len(self._streams) >= self._limits.streams or len(self._offers) >= self._limits.offers
             if crowded or stream in self._streams:
                 reset(made)
                 continue
@@ -63,7 +62,7 @@ class ListeningSide(StreamSide):
     def _taken(self, stream: Stream, made: socket.socket) -> None:
         """The kernel has established a connection with a listener of ours: offer it."""
         self._streams[stream] = Connection(stream, made, offered=True)
-        self._offers += 1
+        self._offers.add(stream)
         self._tell(StreamOffered(stream))
 
     def _accept(self, stream: Stream) -> None:
@@ -71,7 +70,7 @@ class ListeningSide(StreamSide):
         if connection is None or not connection.offered:
             return
         connection.offered = False
-        self._offers -= 1
+        self._offers.discard(stream)
         self._established(connection)
 
     def _open(self, stream: Stream) -> None:

@@ -86,14 +86,14 @@ class Loop(ABC):
         """Deal with what is ready, one socket after the other, until there is something to tell."""
         if not self._ready:
             self._select(max(0.0, min(deadline - self.now, _LONGEST_WAIT)))
-        while self._ready and not self._arrivals:
+        while self._ready:
             entry, mask = self._ready.popleft()
             self._handle(entry, mask)
             self._looked = False
+            if entry is None or self._arrivals or self.now >= deadline:
+                return
             if self._first is not None:
                 self._look_first()
-            if entry is None or self.now >= deadline:
-                return
 
     def _turn(self, seconds: float) -> None:
         """Deal with all that is ready within this time."""
@@ -141,7 +141,8 @@ class Loop(ABC):
                 if mask & READ:
                     self._receive_datagrams(entry)
             case Listener() if self._offers_left:
-                self._offers_left -= self._take_offers(entry, self._offers_left)
+                # One only, and no look for more: the selector tells again where a crowd waits.
+                self._offers_left -= self._take_offers(entry, 1)
             case Listener():
                 self._put_off.append(entry)
 

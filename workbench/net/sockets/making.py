@@ -49,10 +49,12 @@ def make_socket(local: Endpoint, kind: socket.SocketKind) -> socket.socket:
 
 def prepare(made: socket.socket) -> None:
     """Set up the socket of an open connection."""
-    with suppress(OSError):
+    try:
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # Octets sent as urgent are octets of the stream (RFC 6093 §6); apart they would get lost.
         made.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
+    except OSError:
+        pass
 
 
 @lru_cache(maxsize=4096)

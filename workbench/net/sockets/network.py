@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from workbench.errors import LocalProtocolError
 from workbench.net.arrivals import Arrivals
 from workbench.net.interface import Capabilities
@@ -43,6 +46,7 @@ class SocketNetwork(DatagramSide, SplicingSide):
     def __init__(self, node: str, limits: Limits | None = None, arrivals: Arrivals | None = None) -> None:
         super().__init__(node, limits, arrivals)
         self.capabilities = Capabilities(holds_syn=False, packets=False, splice=True)
+        self._orders = self._carriers()
 
     def carry(self, sender: str, command: Command, now: float) -> None:
         """Carry out one command.
@@ -53,39 +57,31 @@ class SocketNetwork(DatagramSide, SplicingSide):
             NetworkError: this host does not give us an address or port.
             LocalProtocolError: an order that this network can't carry, or one that is not legal for the stream.
         """
-        match command:
-            case SendDatagram(local, remote, data):
-                self._send_datagram(local, remote, data)
-            case SendStream(stream, data):
-                self._send(stream, data)
-            case OpenStream(stream):
-                self._open(stream)
-            case AcceptStream(stream):
-                self._accept(stream)
-            case RefuseStream(stream) | AbortStream(stream):
-                self._abort(stream)
-            case EndStream(stream):
-                self._end(stream)
-            case PauseStream(stream, paused):
-                self._pause(stream, paused)
-            case Splice():
-                self._splice(command)
-            case Unsplice(stream):
-                self._unsplice(stream)
-            case BindDatagrams(local):
-                self._bind(local)
-            case UnbindDatagrams(local):
-                self._close(self._bound.pop(local, None))
-            case Listen(local):
-                self._listen(local)
-            case Unlisten(local):
-                self._unlisten(local)
-            case Prefer(local):
-                self._prefer(local)
-            case Drop() | Note() | LogKeys():
-                pass
-            case _:
-                raise LocalProtocolError(f"this host's network does not carry {type(command).__name__}")
+        carry = self._orders.get(type(command))
+        if carry is None:
+            raise LocalProtocolError(f"this host's network does not carry {type(command).__name__}")
+        carry(command)
+
+    def _carriers(self) -> dict[type, Callable[[Any], None]]:
+        """How each command is carried out."""
+        return {
+            SendDatagram: lambda order: self._send_datagram(order.local, order.remote, order.data),
+            SendStream: lambda order: self._send(order.stream, order.data),
+            OpenStream: lambda order: self._open(order.stream),
+            AcceptStream: lambda order: self._accept(order.stream),
+            RefuseStream: lambda order: self._abort(order.stream),
+            AbortStream: lambda order: self._abort(order.stream),
+            EndStream: lambda order: self._end(order.stream),
+            PauseStream: lambda order: self._pause(order.stream, order.paused),
+            Splice: self._splice,
+            Unsplice: lambda order: self._unsplice(order.a),
+            BindDatagrams: lambda order: self._bind(order.local),
+            UnbindDatagrams: lambda order: self._close(self._bound.pop(order.local, None)),
+            Listen: lambda order: self._listen(order.local),
+            Unlisten: lambda order: self._unlisten(order.local),
+            Prefer: lambda order: self._prefer(order.local),
+            **dict.fromkeys((Drop, Note, LogKeys), lambda _: None),
+        }
 
     def figures(self) -> dict[str, dict[str, float]]:
         """How many sockets do what now, for those who run the node."""

@@ -22,7 +22,7 @@ class Places(Loop):
         self._bound: dict[Endpoint, Datagrams] = {}
         self._listening: dict[Endpoint, Listener] = {}
         self._streams: dict[Stream, Connection] = {}
-        self._offers = 0
+        self._offers: set[Stream] = set()     # those that the node has not answered
 
     def _make(self, local: Endpoint, kind: socket.SocketKind) -> socket.socket:
         """A socket that can be bound to `local`. Raises OSError."""

@@ -116,11 +116,26 @@ class StreamSide(Places):
 
     def _queue(self, connection: Connection, data: bytes) -> None:
         """Send octets behind those that wait; say so if there are many now."""
-        waited = bool(connection.queue)
-        connection.queue.add(data)
-        if not waited:
-            self._write(connection)
+        if connection.queue:
+            connection.queue.add(data)
+        else:
+            left = self._send_at_once(connection, data)
+            if not left:
+                return
+            connection.queue.add(left)
+            self._watch_stream(connection)
         self._tell_if_full(connection)
+
+    def _send_at_once(self, connection: Connection, data: bytes) -> memoryview | bytes:
+        """What the socket does not take; nothing either if it takes no more at all."""
+        try:
+            sent = connection.socket.send(data)
+        except OSError as error:
+            if error.errno in WOULD_BLOCK:
+                return data
+            self._fail_sending(connection, error)
+            return b""
+        return b"" if sent == len(data) else memoryview(data)[sent:]
 
     def _tell_if_full(self, connection: Connection) -> None:
         crowds = len(connection.queue) > self._limits.send and connection.onward is None and not connection.ending
@@ -193,7 +208,7 @@ class StreamSide(Places):
         self._tell(StreamClosed(connection.stream, reason))
 
     def _forget(self, connection: Connection) -> None:
-        self._offers -= connection.offered
+        self._offers.discard(connection.stream)
         connection.offered = False
         del self._streams[connection.stream]
         self._close(connection)

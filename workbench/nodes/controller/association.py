@@ -8,7 +8,8 @@ Source: H.248.1 §7.2.8, §8, §11; Annex D.1 (UDP), D.2 (TCP); TS 29.334 §5.12
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -92,6 +93,13 @@ class Remark(msgspec.Struct, frozen=True):
 
 Event = Carry | Answered | Lost | Changed | Said | Stray | Remark
 
+# What is counted, for those who run the node.
+_TOTALS_OF: Mapping[type, str] = {
+    machine.RequestReceived: "h248_requests_received", machine.ReplyReceived: "h248_replies_received",
+    machine.TimedOut: "h248_requests_unanswered", machine.PeerViolation: "h248_messages_wrong",
+    machine.MessageRefused: "h248_messages_wrong"}
+_TOTALS = tuple(dict.fromkeys(_TOTALS_OF.values()))
+
 # What is known of contexts is over with these; after a takeover there are contexts that nobody here knows.
 _NO_CONTEXTS = (Meaning.BEGUN, Meaning.LEFT, Meaning.HANDED_OFF)
 
@@ -123,6 +131,7 @@ class Association:
         looks: bool = False,
     ) -> None:
         self.control = control
+        self.totals: Counter[str] = Counter(dict.fromkeys(_TOTALS, 0))
         self._looks = looks and transport == "udp"
         self.book = Book()
         self._only = gateway
@@ -307,6 +316,9 @@ class Association:
             self.book.complete = False
 
     def _heard(self, gateway: supervision.Gateway, event: machine.Event, now: float) -> list[Event]:
+        name = _TOTALS_OF.get(type(event))
+        if name is not None:
+            self.totals[name] += 1
         match event:
             case machine.ReplyReceived(id=number, reply=reply):
                 self.book.take(reply, now)

@@ -405,6 +405,8 @@ class Control:
 
     def ended(self) -> None:
         """Forget bearers whose connection has ended since the last time, if their termination is gone."""
+        if not self._out.over:
+            return
         over, self._out.over = self._out.over, []
         for bearer in over:
             self._out.agenda.discard(bearer)
@@ -513,11 +515,10 @@ class Control:
 
     def detect(self, now: float) -> None:
         """See to what bearers have observed, and to payload that somebody watches."""
-        heard, self._out.heard = self._out.heard, []
-        for bearer, incoming in heard:
-            found = self.contexts.find(bearer.termination)
-            if found is not None:
-                self.watcher.heard(found[1], bearer, incoming, now)
+        if self._out.heard:
+            self._heard(now)
+        if not self._out.observed:
+            return
         observed, self._out.observed = self._out.observed, []
         self.tally.observed(observed)
         for one in observed:
@@ -525,6 +526,13 @@ class Control:
             if found is not None and self.watcher.watches(found[1]):
                 self.watcher.detected(
                     found[1], detected(one, self._profile, self._registry, self._stamp(now)), now)
+
+    def _heard(self, now: float) -> None:
+        heard, self._out.heard = self._out.heard, []
+        for bearer, incoming in heard:
+            found = self.contexts.find(bearer.termination)
+            if found is not None:
+                self.watcher.heard(found[1], bearer, incoming, now)
 
     def wake(self, termination: Termination, now: float) -> None:
         """A termination's timer has come."""

@@ -138,6 +138,9 @@ class Gateway:
         self._provisioned: tuple[h248.Property, ...] = ()
         self._heard = 0.0
         self._portion_at = 0.0
+        # The association's first timer, as long as nothing has happened there.
+        self._control_at: float | None = None
+        self._control_stirred = True
 
     # The node
 
@@ -171,10 +174,13 @@ class Gateway:
 
     def next_wakeup(self) -> float | None:
         """The first timer of H.248, a heartbeat or a bearer."""
+        if self._control_stirred:
+            self._control_stirred = False
+            self._control_at = self._association.next_wakeup()
         first = self._out.agenda.next_wakeup()
         if first is not None and first < self._portion_at:
             first = self._portion_at
-        for moment in (self._association.next_wakeup(), self._inactive_at()):
+        for moment in (self._control_at, self._inactive_at()):
             if moment is not None and (first is None or moment < first):
                 first = moment
         return first
@@ -217,6 +223,7 @@ class Gateway:
 
     def _reported(self, events: Sequence[association.Event], now: float) -> None:
         """What the control association reports, once its messages are on their way."""
+        self._control_stirred = True
         for event in events:
             self._control.tally.control(event)
             match event:
@@ -354,7 +361,10 @@ class Gateway:
 
     def _report(self, now: float) -> None:
         self._control.detect(now)
-        notifications, self._control.watcher.notifications = self._control.watcher.notifications, []
+        watcher = self._control.watcher
+        if not watcher.notifications:
+            return
+        notifications, watcher.notifications = watcher.notifications, []
         for one in notifications:
             self._notify(one, now)
 
@@ -375,6 +385,8 @@ class Gateway:
         return time_stamp(self._epoch + now)
 
     def _inactive_at(self) -> float | None:
+        if not self._control.root.events:
+            return None
         event = self._control.root.armed(INACTIVITY)
         longest = event.parameter("mit") if event is not None else None
         if longest is None or int(longest.value) == 0 or not self._association.obeys:

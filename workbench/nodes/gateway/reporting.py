@@ -67,17 +67,24 @@ def detected(observed: Observed, profile: Profile, registry: Registry, time: str
         assert source is not None
         parameters = (Property("nrsa", (f"[{source.host}]",)), Property("nrsp", (str(source.port),)))
         return [Detected(ObservedEvent(SOURCE_CHANGED, time, observed.stream, parameters), observed.stream)]
-    carrier, kind, cause = _CHANGES[observed.change]
-    label = registry.wire_name(f"{carrier}-{kind}")
-    type_name = registry.wire_name(f"{carrier}-change-type")
+    _, kind, cause = _CHANGES[observed.change]
+    name, type_name, label = _words(observed.change, registry)
     found = [Detected(
-        ObservedEvent(registry.wire_name(f"{carrier}-change"), time, observed.stream, (Property(type_name, (label,)),)),
+        ObservedEvent(name, time, observed.stream, (Property(type_name, (label,)),)),
         observed.stream, type_name, label, kind in profile.reported)]
     if cause:
         lost = Detected(
             ObservedEvent(CAUSE, time, None, (Property("Generalcause", (cause,)),)), observed.stream)
         found.insert(0 if kind == "released" else 1, lost)
     return found
+
+
+@functools.lru_cache(maxsize=2 * len(_CHANGES))
+def _words(change: Change, registry: Registry) -> tuple[str, str, str]:
+    """Of the state event that tells of this change: its name, its parameter's, and the parameter's value."""
+    carrier, kind, _ = _CHANGES[change]
+    return (registry.wire_name(f"{carrier}-change"), registry.wire_name(f"{carrier}-change-type"),
+            registry.wire_name(f"{carrier}-{kind}"))
 
 
 def time_stamp(seconds: float) -> str:

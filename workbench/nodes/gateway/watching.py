@@ -146,8 +146,9 @@ class Watcher:
 
     @staticmethod
     def _armed(termination: Termination, found: Detected) -> Event | None:
+        name = found.event.name.lower()
         for event in termination.events:
-            if found.suits(event):
+            if event.name.lower() == name and found.suits(event):
                 return event
         return None
 

@@ -123,7 +123,8 @@ class ImsAlg:
     def figures(self) -> dict[str, dict[str, float]]:
         """Figures by name, for those who run it."""
         return {"calls": {"": len(self._calls)}, "registrations": {"": len(self._edge.registrations)},
-                "registered": {"": int(self._engine.in_service)}}
+                "registered": {"": int(self._engine.in_service)},
+                **{name: {"": total} for name, total in self._engine.association.totals.items()}}
 
     def lacks(self) -> str:
         """What the controller waits for, and what to check; empty: nothing."""
