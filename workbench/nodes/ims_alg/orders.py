@@ -60,10 +60,10 @@ class Orders:
         point = ConnectionPoint(
             side if self._named else "", REALMS[side], "-" if opaque else media.media,
             _bearer(anchor, side), "-" if opaque else "*",
-            setup=_role(anchor, role), version=self._versions[side],
+            setup=_role(anchor, side, role), version=self._versions[side],
             ask_fingerprint=protected, watch_tls=protected and self._can_say("tls-change"),
             # Without TCP state there is nothing to report (R-5.16.1-4).
-            watch_tcp=anchor.state_aware and self._can_say("tcp-change"), watch_bearer=anchor.state_aware,
+            watch_tcp=anchor.state_aware and self._can_say("tcp-change"), watch_bearer=anchor.state_aware or protected,
             latching=Latching.LATCH if side == ACCESS and anchor.nat else Latching.OFF)
         return End(side, point)
 
@@ -72,8 +72,8 @@ class Orders:
         end.peer = peer
         protected = anchor.treatment is Treatment.E2AE and end.side == ACCESS
         end.point = msgspec.structs.replace(
-            end.point, transport=_bearer(anchor, end.side), setup=_role(anchor, role),
-            remote=peer.address, remote_setup=_role(anchor, None if role is None else sdp.complement(role)),
+            end.point, transport=_bearer(anchor, end.side), setup=_role(anchor, end.side, role),
+            remote=peer.address, remote_setup=_role(anchor, end.side, None if role is None else sdp.complement(role)),
             remote_fingerprints=peer.media.fingerprints if protected else (),
             remote_path=peer.media.attribute("path") or "" if anchor.mode is Msrp.AWARE else "",
             establish_tls=protected and self._is_tls_client(anchor, end, role, peer.media))
@@ -205,6 +205,8 @@ def protected(anchor: Anchor, side: str, media: sdp.Media) -> bool:
 
 def _bearer(anchor: Anchor, side: str) -> str:
     """Bearer type indication: of end-to-end TLS the gateway hears nothing (R-6.2.10A-1)."""
+    if anchor.datagrams:
+        return "UDP/TLS/UDPTL" if anchor.treatment is Treatment.E2AE and side == ACCESS else "udptl"
     words = ["TCP"]
     if anchor.treatment is Treatment.E2AE and side == ACCESS:
         words.append("TLS")
@@ -213,8 +215,10 @@ def _bearer(anchor: Anchor, side: str) -> str:
     return "/".join(words)
 
 
-def _role(anchor: Anchor, role: sdp.Setup | None) -> sdp.Setup | None:
-    """No role on a stateless stream (R-5.16.1-1); holdconn where no connection is wanted yet."""
+def _role(anchor: Anchor, side: str, role: sdp.Setup | None) -> sdp.Setup | None:
+    """No role on a stateless stream (R-5.16.1-1); holdconn where no connection is wanted yet; for DTLS its role."""
+    if anchor.datagrams:
+        return role if anchor.treatment is Treatment.E2AE and side == ACCESS else None
     return (role or sdp.Setup.HOLDCONN) if anchor.state_aware else None
 
 

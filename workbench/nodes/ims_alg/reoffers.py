@@ -25,7 +25,7 @@ import msgspec
 
 from workbench.errors import PeerError
 from workbench.net.values import Command
-from workbench.nodes.ims_alg import judging, msrp_paths, releasing, rewriting, roles
+from workbench.nodes.ims_alg import dtls_roles, judging, msrp_paths, releasing, rewriting, roles
 from workbench.nodes.ims_alg.calls import ACCESS, Anchor, Call, End, Exchange, Leg, Rejected, Said, Treatment
 from workbench.nodes.ims_alg.edge import Edge
 from workbench.nodes.ims_alg.exchange import Establishment, acknowledged, answered, asked, started
@@ -48,6 +48,8 @@ def reoffered(edge: Edge, call: Call, leg: Leg, key: str, invite: sip.Request) -
     former = call.anchor
     try:
         offer = judging.said(invite.body)
+        if dtls_roles.is_fax(offer.media) or (former is not None and former.datagrams):
+            raise Rejected(488, "a new offer of T.38, or in its place, is not handled here")
         yield from _carried(edge, call, leg, key, invite, offer)
     except Rejected as rejected:
         yield from edge.sip.reject(leg.side, key, invite, "", rejected)
