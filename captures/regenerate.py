@@ -42,7 +42,8 @@ def shown(report: Report, said: dict[str, Any]) -> dict[str, Any]:
     match = report.scenario
     expected = scenarios.get(said["scenario"]).expected(said["knobs"])
     verdicts = {one.name: one.judge(report).verdict for one in expected}
-    (call,) = (session for session in report.sessions if session.kind == "msrp")
+    (call,) = (session for session in report.sessions if session.kind in ("msrp", "bfcp"))
+    spoken = call.kind.upper()
     return {
         "scenario": match.id if match else "",
         "deviations": list(match.deviations) if match else [],
@@ -54,9 +55,9 @@ def shown(report: Report, said: dict[str, Any]) -> dict[str, Any]:
         "fails": sorted(name for name, verdict in verdicts.items() if verdict == FAIL),
         "inconclusive": sum(verdict == INCONCLUSIVE for verdict in verdicts.values()),
         "handling": call.handling,
-        "msrp": {
+        call.kind: {
             leg.name: "protected" if any(message.protected for message in carried) else "clear"
-            for leg in call.legs if (carried := [m for m in report.on(leg) if m.protocol == "MSRP"])
+            for leg in call.legs if (carried := [m for m in report.on(leg) if m.protocol == spoken])
         },
     }
 

@@ -9,8 +9,8 @@ import pytest
 from capturing import A, B, Packet, Talk, edited, sdp, sip, udp, write
 
 from workbench import scenarios
+from workbench.analysis.certificates import held_against
 from workbench.analysis.flows import payload_of
-from workbench.analysis.legs import held_against
 from workbench.analysis.report import Report, analyze
 from workbench.analysis.rules import RULES
 from workbench.analysis.twin import write_twin

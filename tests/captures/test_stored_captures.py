@@ -55,7 +55,8 @@ def test_a_capture_is_described_as_briefly_as_can_be(described: Path) -> None:
 def test_secrets_are_inside_only_where_something_is_protected(described: Path) -> None:
     """And then the `.toml` says why they may be; the legs that are read with them show that they are the right ones."""
     said = told(described)
-    protected = "protected" in said["shows"]["msrp"].values()
+    carried = said["shows"].get("msrp", said["shows"].get("bfcp", {}))
+    protected = "protected" in carried.values()
     assert ("lab run" in said.get("secrets", "")) == protected
     with Reader(described.with_suffix(".pcapng")) as reader:
         list(reader)
@@ -63,12 +64,11 @@ def test_secrets_are_inside_only_where_something_is_protected(described: Path) -
 
 
 def test_what_is_stored() -> None:
-    """Each e2ae scenario as it is and broken; of each other family some of both; each with its description."""
+    """Of each family some as they are and some broken, MSRP and BFCP over TLS both; each with its description."""
     stored = [told(described) for described in DESCRIBED]
     families = {scenario.id: scenario.family for scenario in scenarios.all()}
-    for scenario in scenarios.all():
-        if scenario.family == "e2ae TLS":
-            assert {"weakened" in one for one in stored if one["scenario"] == scenario.id} == {True, False}
+    for id in ("e2ae-msrp-originating", "e2ae-msrp-terminating", "e2ae-bfcp-renegotiation"):
+        assert {"weakened" in one for one in stored if one["scenario"] == id} == {True, False}
     for family in ("TCP bearer", "MSRP interworking"):
         assert {"weakened" in one for one in stored if families[one["scenario"]] == family} == {True, False}
     assert {path.stem for path in FOLDER.glob("*.pcapng")} == {path.stem for path in DESCRIBED}

@@ -12,13 +12,15 @@ from workbench import scenarios
 from workbench.net import packets
 
 IDS = scenarios.IDS
-PROTECTED = [scenario.id for scenario in scenarios.all() if scenario.family == "e2ae TLS"]
+PROTECTED = ["e2ae-msrp-originating", "e2ae-msrp-terminating"]
+OTHER_PROTECTED = [scenario.id for scenario in scenarios.all()
+                   if scenario.family == "e2ae TLS" and scenario.id not in PROTECTED]
 CASES = [(id, tls, nat) for id in PROTECTED for tls in ("1.2", "1.3") for nat in ("none", "behind")]
 
 
 @pytest.fixture(scope="module", params=CASES, ids=" ".join)
 def run(request, tmp_path_factory):
-    """A run of each e2ae scenario with each TLS version, with and without NAT."""
+    """A run of each e2ae scenario of MSRP with each TLS version, with and without NAT."""
     id, tls, nat = request.param
     return scenarios.get(id).run(seed=3, out=tmp_path_factory.mktemp("captures"), tls=tls, nat=nat)
 
@@ -112,6 +114,17 @@ def test_every_packet_has_right_checksums(run):
             assert packets.decode_tcp(ip).checksum_ok
         elif ip.protocol == packets.UDP:
             assert packets.decode_udp(ip).checksum_ok
+
+
+@pytest.mark.parametrize("id", OTHER_PROTECTED)
+def test_tshark_takes_the_other_e2ae_captures(id, tmp_path):
+    """Nothing malformed in the capture and in its twin, in which tshark reads as many BFCP messages inside as we do."""
+    run = scenarios.get(id).run(seed=3, out=tmp_path)
+    for path in (run.capture, run.twin):
+        assert tshark(path, "_ws.malformed", "--enable-heuristic", "bfcp_tcp") == []
+    ours = sum(m.protocol == "BFCP" for m in run.report.messages)
+    theirs = tshark(run.twin, "bfcp", "--enable-heuristic", "bfcp_tcp", fields=("bfcp.primitive",))
+    assert sum(len(row[0].split(",")) for row in theirs) == ours
 
 
 # Scenarios without TLS, with what else they show on purpose: as they are, and with the knobs that add a reset,

@@ -300,10 +300,11 @@ starts_tcp = "signal"
 msrp = "sessmatch"
 plain_answer = "forward"
 guards_e2e = false
+bfcp_tls = "setup"
 """)
     node = settings.alg(file, Source(1, "x"), 0.0)
     assert msgspec.structs.astuple(node._edge.settings) == (
-        True, "stateless", True, True, "signal", "sessmatch", "forward", False)
+        True, "stateless", True, True, "signal", "sessmatch", "forward", False, "setup", True)
     file.write_text('tcp = "sometimes"\n')
     with pytest.raises(SettingsError, match=r"alg\.toml, line 1: tcp: .*sometimes"):
         settings.alg(file, Source(1, "x"), 0.0)

@@ -12,6 +12,7 @@ from workbench.analysis.report import Report
 from workbench.lab import seen
 from workbench.lab.expect import Fact, Seen
 from workbench.lab.seen.msrp import without_paths
+from workbench.protocols.bfcp.registry import Primitive, Status
 from workbench.protocols.h248.message import Kind, Mode
 
 UE_A, CORE = seen.Side("UE A access"), seen.Side("Core")
@@ -44,6 +45,13 @@ _UNTOUCHED = seen.path_passes(UE_A.wire, CORE.wire, "untouched", role="offer")
 _REWRITTEN = seen.path_passes(UE_A.wire, CORE.wire, "rewritten", role="offer")
 _REPLACED = seen.path_passes(UE_A.wire, CORE.wire, "replaced", role="offer")
 _CLOSED = "UE B's port is closed"
+
+BFCP, BFCP_AGAIN = "e2ae-bfcp-originating", "e2ae-bfcp-renegotiation"
+MISMATCH, TIMEOUT = "e2ae-fingerprint-mismatch", "e2ae-handshake-timeout"
+PEOPLE = seen.Side("Access")
+_BOTH_WAIT = "UE A lets a=setup decide who begins TLS, and is TCP-passive: both ends wait for a ClientHello"
+_QUIET = seen.no_handshake_since(seen.reoffer("Access"), "Access")
+_UP, _TLS_FAILED = seen.is_up(PEOPLE), seen.tls_failure_reported("access")
 
 FACTS: list[tuple[Fact, tuple, bool | None]] = [
     (seen.says(UE_A.wire, "offer", "setup", "active"), run(A_ACTIVE), True),
@@ -138,6 +146,30 @@ FACTS: list[tuple[Fact, tuple, bool | None]] = [
     (seen.paths_as_told(UE_A), run(MERGE), None),
     (seen.paths_as_told(UE_A, whole=False), run(SESSMATCH), True),
     (seen.paths_as_told(UE_A, whole=False), run(MERGE), None),
+    (seen.tls_client_follows("access", "offerer"), run(BFCP), True),
+    (seen.tls_client_follows("access", "offerer"), run(BFCP, _BOTH_WAIT), False),
+    (seen.tls_client_follows("access", "setup"), run(BFCP, tcp_active="peer"), False),
+    (seen.floor_passes("Core", (234, 235)), run(BFCP), True),
+    (seen.floor_passes("Core", (235, 234)), run(BFCP), False),
+    (seen.floor_passes("Core", (234, 235)), run(A_ACTIVE), None),
+    (seen.chair_decides(234, "Access"), run(BFCP), True),
+    (seen.chair_decides(234, "Access"), run(BFCP, "the floor control server asks no chair"), False),
+    (seen.chair_decides(234, "Access"), run(A_ACTIVE), None),
+    (seen.later_tls_client("access", "gateway"), run(BFCP_AGAIN, offer="new"), True),
+    (seen.later_tls_client("access", "peer"), run(BFCP_AGAIN, offer="new"), False),
+    (seen.later_tls_client("access", "gateway"), run(BFCP_AGAIN), None),
+    (_QUIET, run(BFCP_AGAIN), True),
+    (_QUIET, run(BFCP_AGAIN, offer="new"), False),
+    (_QUIET, run(A_ACTIVE), None),
+    (seen.certificate_differs("access"), run(MISMATCH), True),
+    (seen.certificate_differs("access"), run(BFCP), False),
+    (seen.certificate_differs("access"), run(A_ACTIVE), None),
+    (seen.none_left(CORE), run(MISMATCH), True),
+    (seen.none_left(CORE), run(MISMATCH, "the gateway checks nothing"), False),
+    (seen.none_left(seen.Side("nowhere")), run(MISMATCH), None),
+    (seen.patience(_UP, _TLS_FAILED, 9.0), run(TIMEOUT), True),
+    (seen.patience(_UP, _TLS_FAILED, 60.0), run(TIMEOUT), False),
+    (seen.patience(_UP, _TLS_FAILED, 9.0), run(BFCP), None),
 ]
 
 # How often something is seen in a run: more than never, or never.
@@ -160,6 +192,14 @@ SEEN: list[tuple[Seen, tuple, tuple]] = [
     (seen.any_of(seen.leaves(UE_B, "SYN"), seen.leaves(CORE, "SYN")), run(A_ACTIVE), run(MERGE)),
     (seen.delivered("UE A"), run(A_ACTIVE), run(A_ACTIVE, fault="refused")),
     (seen.response(481, CORE.wire), run(SESSMATCH, "UE B compares the whole URI"), run(SESSMATCH)),
+    (seen.floor_message(Primitive.FLOOR_REQUEST, 234, "Access", protected=True), run(BFCP), run(A_ACTIVE)),
+    (seen.floor_status(234, Status.GRANTED, "Core", protected=False), run(BFCP),
+     run(BFCP, "the chair hears of no request")),
+    (_TLS_FAILED, run(TIMEOUT), run(BFCP)),
+    (seen.alert("bad_certificate", UE_A.wire, "IMS-AGW"), run(MISMATCH), run(A_ACTIVE)),
+    (seen.client_hello("Access"), run(BFCP), run(TIMEOUT)),
+    (seen.finished("Access"), run(BFCP), run(TIMEOUT)),
+    (seen.obeyed(Kind.MODIFY, "core"), run(BFCP), run("e2ae-bfcp-terminating")),
 ]
 
 

@@ -400,7 +400,7 @@ def test_capabilities():
     ).actions[0].commands
     media = answer.descriptor(h248.Media)
     assert [one.media[0].proto for one in media.streams[0].local] == [
-        "TCP", "TCP/MSRP", "TCP/BFCP", "TCP/TLS", "TCP/TLS/MSRP", "TCP/TLS/BFCP"]
+        "TCP", "TCP/MSRP", "TCP/BFCP", "TCP/TLS", "TCP/TLS/MSRP", "TCP/TLS/BFCP", "udptl", "UDP/TLS/UDPTL"]
     realm = media.streams[0].local_control.property("ipdc/realm")
     assert (realm.values, realm.form) == ((A, C), Form.ANY_OF)
     assert media.streams[0].local_control.property("gm/saf").values == ("ON", "OFF")

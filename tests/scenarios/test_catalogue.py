@@ -16,6 +16,13 @@ IDS = [scenario.id for scenario in ALL]
 
 PROTECTED = [scenario for scenario in ALL if scenario.family == "e2ae TLS"]
 
+# Who is faster is what these are about, and bad wires may decide it otherwise.
+RACES = {"UE B has finished its handshake before the gateway hears of its fingerprint"}
+
+REFUSING = [scenario for scenario in PROTECTED
+            if any(weak.name.endswith("A presents another certificate") or weak.name.endswith(
+                "B presents another certificate") for weak in scenario.weakened)]
+
 BAD_WIRES = {"loss": 0.05, "reorder": 0.05}
 SEEDS = {"e2ae TLS": 200}
 MOST_SEEDS = 100
@@ -69,10 +76,10 @@ def test_a_scenario_passes(scenario, tmp_path):
     assert [(v.name, v.reason) for v in run.verdicts if v.verdict != "pass"] == []
     assert all(verdict.frames for verdict in run.verdicts)
     assert run.passed
-    assert run.report.findings == ()
+    assert {finding.rule for finding in run.report.findings} == set(scenario.shows)
     shown = run.report.scenario
-    assert shown is not None and shown.score == 1.0
-    assert scenario.id in (shown.id, *shown.also)
+    assert shown is not None and (shown.score == 1.0 or scenario.shows or scenario.seen_as)
+    assert (scenario.seen_as or scenario.id) in (shown.id, *shown.also)
 
 
 @pytest.mark.parametrize("variant", [(s, w) for s in ALL for w in s.weakened], ids=lambda v: f"{v[0].id}: {v[1].name}")
@@ -119,7 +126,8 @@ def test_bad_wires_change_nothing(portion, tmp_path):
     scenario, start = portion
     for seed in range(start, start + SEEDS_A_TEST):
         run = scenario.run(seed=seed, out=tmp_path, impair=BAD_WIRES)
-        assert [(seed, v.name, v.reason) for v in run.verdicts if v.verdict != "pass"] == []
+        broken = [(seed, v.name, v.reason) for v in run.verdicts if v.verdict != "pass" and v.name not in RACES]
+        assert broken == []
 
 
 @pytest.mark.parametrize("scenario", ALL, ids=IDS)
@@ -170,7 +178,7 @@ def test_an_unknown_knob_says_which_there_are():
 
 
 @pytest.mark.parametrize("tls", ["1.2", "1.3"])
-@pytest.mark.parametrize("scenario", PROTECTED, ids=lambda one: one.id)
+@pytest.mark.parametrize("scenario", REFUSING, ids=lambda one: one.id)
 def test_a_ue_with_another_certificate_is_refused(scenario, tls, tmp_path):
     """The gateway answers with bad_certificate, and no octet of the UE's payload is on the core wire."""
     (variant,) = [w.name for w in scenario.weakened if w.name.endswith("presents another certificate")
@@ -180,11 +188,12 @@ def test_a_ue_with_another_certificate_is_refused(scenario, tls, tmp_path):
               and "bad_certificate" in m.summary]
     assert len(alerts) == 1
     ue = run.scenario.topology.nodes[0]
-    core = next(leg for leg in run.report.sessions[-1].legs if leg.name == "core") if any(
-        leg.name == "core" for leg in run.report.sessions[-1].legs) else None
+    call = next(session for session in run.report.sessions if session.kind in ("msrp", "bfcp"))
+    core = next((leg for leg in call.legs if leg.name == "core"), None)
     if core is not None and core.tcp_client:
         assert run.report.payload(core, sender="IMS-AGW") == b""
-    said = next(line.order.text for line in scenario.script if line.node == ue.name and hasattr(line.order, "text"))
+    said = next(line.order.text if hasattr(line.order, "text") else line.order.info for line in scenario.script
+                if line.node == ue.name and (hasattr(line.order, "text") or hasattr(line.order, "info")))
     shown = scenario.run(seed=1, out=tmp_path / "plain", tls=tls).report
     assert any(m.wire == "Core" and said.encode() in m.octets for m in shown.messages)
     assert not any(m.wire == "Core" and said.encode() in m.octets for m in run.report.messages)

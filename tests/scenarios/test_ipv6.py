@@ -21,7 +21,7 @@ from workbench.protocols import sdp
 from workbench.protocols.h248 import text as h248
 from workbench.protocols.msrp import uri as msrp_uri
 
-IDS = tuple(scenario.id for scenario in scenarios.all() if scenario.family == "e2ae TLS")
+IDS = tuple(scenario.id for scenario in scenarios.all() if scenario.family == "e2ae TLS" and "ip" in scenario.knobs)
 PLAIN = tuple(id for id in scenarios.IDS if id not in IDS)
 KNOBS: tuple[dict[str, str], ...] = (
     {}, {"tls": "1.2", "tokens": "short"}, {"bearer": "msrp"}, {"tcp_active": "ue"}, {"tcp_active": "peer"})

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from workbench.analysis import summaries
-from workbench.analysis.drafts import Content, Draft, counted
+from workbench.analysis.carried_bfcp import Bfcp
+from workbench.analysis.carriers import Base, Layer, Unknown
+from workbench.analysis.drafts import Content, counted
 from workbench.analysis.flows import Connection
 from workbench.analysis.reassembly import Places
 from workbench.analysis.tls_stream import RecordRead, TlsObserver
 from workbench.protocols import sip, stun
+from workbench.protocols.bfcp.wire import looks_like_bfcp
 from workbench.protocols.h248 import tpkt
 from workbench.protocols.h248.recognise import TELLING_OCTETS, looks_like_h248
 from workbench.protocols.h248.transport import BINARY_PORT, TEXT_PORT
@@ -29,40 +32,7 @@ _MOST_STREAM_MESSAGE = 65_535
 _LENGTH = re.compile(rb"\n(?:content-length|l)[ \t]*:[ \t]*([0-9]{1,7})", re.IGNORECASE)
 
 
-class Layer(Protocol):
-    """Reads one protocol in both directions of a connection."""
-
-    def feed(self, direction: int, octets: bytes, frames: tuple[int, ...], time: float, missing: int) -> None:
-        """The next octets of a direction; `missing`: how many the capture lacks in front of them."""
-
-    def finish(self) -> None:
-        """Nothing more comes."""
-
-
-class _Base:
-    """What the layers of a connection share: making drafts that lie on it."""
-
-    def __init__(self, dissector: Dissector, content: Content, protected: bool) -> None:
-        self.dissector = dissector
-        self.content = content
-        self.protected = protected
-
-    def tell(self, protocol: str, direction: int, frames: tuple[int, ...], time: float, summary: str, octets: bytes,
-             value: Any = None, error: str = "") -> Draft:
-        """A draft in this connection."""
-        connection = self.content.connection
-        sides = connection.sides
-        draft = self.dissector.emit(protocol, frames, time, connection.wire, sides[direction], sides[1 - direction],
-                                    summary)
-        self._place(draft, direction)
-        draft.value, draft.error, draft.octets = value, error, self.dissector.keep(octets)
-        return draft
-
-    def _place(self, draft: Draft, direction: int) -> None:
-        draft.connection, draft.direction, draft.protected = self.content.connection, direction, self.protected
-
-
-class Recogniser(_Base):
+class Recogniser(Base):
     """Waits for enough octets to tell which protocol a connection carries, then hands over to its layer."""
 
     def __init__(self, dissector: Dissector, content: Content, protected: bool = False) -> None:
@@ -86,7 +56,7 @@ class Recogniser(_Base):
         if self._layer is None:
             if not self._waiting:
                 return
-            self._decide(_Unknown(self.dissector, self.content, self.protected))
+            self._decide(Unknown(self.dissector, self.content, self.protected))
         assert self._layer is not None
         self._layer.finish()
 
@@ -105,6 +75,8 @@ class Recogniser(_Base):
             name, layer = "TLS", _Tls(self.dissector, self.content)
         elif start.startswith(b"MSRP "):
             name, layer = "MSRP", _Msrp(*shared)
+        elif looks_like_bfcp(start) or (start[0] >> 5 == 1 and self.dissector.announced(connection.sides)):
+            name, layer = "BFCP", Bfcp(*shared)
         elif sip.looks_like_sip(start.lstrip(b"\r\n")) or _SIP_START.match(start):
             name, layer = "SIP", _Sip(*shared)
         elif stun.looks_like_stun(start):
@@ -112,7 +84,7 @@ class Recogniser(_Base):
         elif _is_control(start, connection):
             name, layer = "H.248", _H248(*shared)
         else:
-            name, layer = "unknown", _Unknown(*shared)
+            name, layer = "unknown", Unknown(*shared)
         connection.protocol = f"TLS/{name}" if self.protected else name
         return layer
 
@@ -129,20 +101,6 @@ def _is_control(start: bytes, connection: Connection) -> bool:
     return looks_like_h248(start) or any(side.port in CONTROL_PORTS for side in connection.sides)
 
 
-class _Unknown(_Base):
-    """Octets that no protocol here knows: kept as they came."""
-
-    def feed(self, direction: int, octets: bytes, frames: tuple[int, ...], time: float, missing: int) -> None:
-        """See `Layer`."""
-        self.content.add(direction, frames[-1] if frames else 0, octets)
-        behind = f" (behind {counted(missing)} that the capture lacks)" if missing else ""
-        told = f"TCP, {counted(len(octets))}{behind}"
-        self.tell("unknown", direction, frames, time, told, octets)
-
-    def finish(self) -> None:
-        """See `Layer`."""
-
-
 def _cut_sip(buffer: bytearray) -> int:
     """Octets of the first SIP message in a stream; 0: not all here; below 0: not SIP (RFC 3261 §18.3)."""
     end = buffer.find(b"\r\n\r\n")
@@ -157,7 +115,7 @@ def _cut_sip(buffer: bytearray) -> int:
     return size if len(buffer) >= size else 0
 
 
-class _Sip(_Base):
+class _Sip(Base):
     """SIP on a stream."""
 
     def __init__(self, dissector: Dissector, content: Content, protected: bool) -> None:
@@ -166,7 +124,7 @@ class _Sip(_Base):
         self._places = (Places(), Places())
         self._at = [0, 0]       # offset of the buffers' first octets
         self._lost = [False, False]
-        self._unknown = _Unknown(dissector, content, protected)
+        self._unknown = Unknown(dissector, content, protected)
 
     def feed(self, direction: int, octets: bytes, frames: tuple[int, ...], time: float, missing: int) -> None:
         """See `Layer`."""
@@ -209,7 +167,7 @@ class _Sip(_Base):
         """See `Layer`."""
 
 
-class _H248(_Base):
+class _H248(Base):
     """H.248 behind TPKT headers, on a stream."""
 
     def __init__(self, dissector: Dissector, content: Content, protected: bool) -> None:
@@ -256,7 +214,7 @@ class _H248(_Base):
             self._tell(direction, framing.finish(), self._time)
 
 
-class _Stun(_Base):
+class _Stun(Base):
     """STUN in a stream (RFC 8489 §6.2.2)."""
 
     def __init__(self, dissector: Dissector, content: Content, protected: bool) -> None:
@@ -264,7 +222,7 @@ class _Stun(_Base):
         self._inboxes = (bytearray(), bytearray())
         self._frames: tuple[list[int], list[int]] = ([], [])
         self._time = 0.0
-        self._unknown = _Unknown(dissector, content, protected)
+        self._unknown = Unknown(dissector, content, protected)
 
     def feed(self, direction: int, octets: bytes, frames: tuple[int, ...], time: float, missing: int) -> None:
         """See `Layer`."""
@@ -298,7 +256,7 @@ class _Stun(_Base):
                 inbox.clear()
 
 
-class _Msrp(_Base):
+class _Msrp(Base):
     """MSRP in a stream."""
 
     def __init__(self, dissector: Dissector, content: Content, protected: bool) -> None:
@@ -309,7 +267,7 @@ class _Msrp(_Base):
         self._places = (Places(), Places())
         self._syncing = [False, False]
         self._time = 0.0
-        self._unknown = _Unknown(dissector, content, protected)
+        self._unknown = Unknown(dissector, content, protected)
 
     def feed(self, direction: int, octets: bytes, frames: tuple[int, ...], time: float, missing: int) -> None:
         """See `Layer`."""
@@ -363,7 +321,7 @@ class _Msrp(_Base):
 _CONTENT_NAMES = {20: "ChangeCipherSpec", 21: "Alert", 22: "Handshake", 23: "Application Data", 24: "Heartbeat"}
 
 
-class _Tls(_Base):
+class _Tls(Base):
     """TLS in a stream, and what is inside where the key log opens it."""
 
     def __init__(self, dissector: Dissector, content: Content) -> None:
@@ -373,7 +331,7 @@ class _Tls(_Base):
         self._places = (Places(), Places())
         self._end = [0, 0]
         self._lost = [False, False]
-        self._unknown = _Unknown(dissector, content, False)
+        self._unknown = Unknown(dissector, content, False)
 
     def feed(self, direction: int, octets: bytes, frames: tuple[int, ...], time: float, missing: int) -> None:
         """See `Layer`."""

@@ -11,7 +11,9 @@ from typing import Any
 
 from workbench.analysis import drafts, summaries
 from workbench.analysis.associations import Associations, UserMessage
-from workbench.analysis.carried import CONTROL_PORTS, Layer, Recogniser
+from workbench.analysis.carried import CONTROL_PORTS, Recogniser
+from workbench.analysis.carried_dtls import DtlsFlow
+from workbench.analysis.carriers import Layer
 from workbench.analysis.drafts import Content, Draft, counted
 from workbench.analysis.flows import Connection, Fragments, payload_of
 from workbench.analysis.pcapng import Packet
@@ -42,10 +44,11 @@ from workbench.net.sctp import (
     payload_name,
 )
 from workbench.net.values import Endpoint
-from workbench.protocols import sip, stun
+from workbench.protocols import sdp, sip, stun
 from workbench.protocols.h248 import coding
 from workbench.protocols.h248.recognise import looks_like_h248
 from workbench.protocols.h248.transport import SCTP_PAYLOAD_PROTOCOL
+from workbench.protocols.tls.datagrams import looks_like_dtls
 
 __all__ = ["MOST_MESSAGES", "TWIN_COMMENT", "Content", "Dissector", "Draft"]
 
@@ -53,6 +56,7 @@ MOST_MESSAGES = 1_000_000
 MOST_KEPT_OCTETS = 192 * 2**20
 TWIN_COMMENT = "decrypted twin: TLS is taken off this connection"
 _MOST_REPEATS = 4096
+_MOST_ANNOUNCED = 4096
 _REPEAT_SECONDS = 120.0
 _MOST_LIVE_CONNECTIONS = 20_000
 _MOST_CONNECTIONS = 100_000
@@ -93,9 +97,12 @@ class Dissector:
         self.last_time = 0.0
         self._associations = Associations()
         self._live: OrderedDict[tuple[str, Endpoint, Endpoint], tuple[Content, Layer]] = OrderedDict()
+        self.dtls: list[DtlsFlow] = []
+        self._dtls_flows: OrderedDict[tuple[str, Endpoint, Endpoint], DtlsFlow] = OrderedDict()
         self._fragments = Fragments()
         self._seen: OrderedDict[tuple[str, Endpoint, Endpoint, bytes], float] = OrderedDict()
         self._decoded: OrderedDict[bytes, tuple[Any, str]] = OrderedDict()
+        self._bfcp: OrderedDict[Endpoint, bool] = OrderedDict()
         self._comments: dict[int, str] = {}
         self._twin_frames = 0
         self._segments = 0
@@ -201,18 +208,30 @@ class Dissector:
 
     # --- datagrams
 
+    def announced(self, sides: tuple[Endpoint, Endpoint]) -> bool:
+        """SDP before has put a BFCP stream at one of these places."""
+        return any(side in self._bfcp for side in sides)
+
+    def _announce(self, body: bytes) -> None:
+        """Keep where a description puts BFCP: there a stream is read as such even where its first octets are odd."""
+        try:
+            described = sdp.decode(body)
+        except MalformedMessageError:
+            return
+        for media in described.media:
+            connection = described.connection_of(media)
+            if media.proto.upper().endswith("/BFCP") and connection is not None and media.port:
+                self._bfcp[Endpoint(connection.address, media.port)] = True
+        while len(self._bfcp) > _MOST_ANNOUNCED:
+            self._bfcp.popitem(last=False)
+
     def _datagram(self, wire: str, source: Endpoint, destination: Endpoint, data: bytes, frames: tuple[int, ...],
                   time: float) -> None:
-        protocol = _recognised(data, source, destination)
-        if protocol:
-            draft = self.decoded(protocol, frames, time, wire, source, destination, data)
-        elif not data.strip(b"\r\n\0"):
-            draft = self.emit("UDP", frames, time, wire, source, destination, f"keep-alive ({counted(len(data))})")
-            draft.octets = self.keep(data)
+        if looks_like_dtls(data):
+            self._dtls(wire, source, destination, data, frames, time)
             return
-        else:
-            draft = self.emit("unknown", frames, time, wire, source, destination, f"UDP, {counted(len(data))}")
-            draft.octets = self.keep(data)
+        draft = self.inside(wire, source, destination, data, frames, time)
+        if draft.protocol in ("UDP", "unknown"):
             return
         key = (wire, source, destination, data)
         before = self._seen.get(key)
@@ -221,6 +240,34 @@ class Dissector:
         self._seen.move_to_end(key)
         if len(self._seen) > _MOST_REPEATS:
             self._seen.popitem(last=False)
+
+    def inside(self, wire: str, source: Endpoint, destination: Endpoint, data: bytes, frames: tuple[int, ...],
+               time: float) -> Draft:
+        """What a datagram carries, in clear or decrypted."""
+        protocol = _recognised(data, source, destination)
+        if protocol:
+            return self.decoded(protocol, frames, time, wire, source, destination, data)
+        if not data.strip(b"\r\n\0"):
+            draft = self.emit("UDP", frames, time, wire, source, destination, f"keep-alive ({counted(len(data))})")
+        else:
+            draft = self.emit("unknown", frames, time, wire, source, destination, f"UDP, {counted(len(data))}")
+        draft.octets = self.keep(data)
+        return draft
+
+    def _dtls(self, wire: str, source: Endpoint, destination: Endpoint, data: bytes, frames: tuple[int, ...],
+              time: float) -> None:
+        key = (wire, source, destination) if source <= destination else (wire, destination, source)
+        flow = self._dtls_flows.get(key)
+        if flow is None or flow.observer.begins_anew(data):
+            if len(self.dtls) >= _MOST_CONNECTIONS:
+                self.note(f"are of DTLS associations beyond the first {_MOST_CONNECTIONS}", frames[-1], "")
+                return
+            flow = self._dtls_flows[key] = DtlsFlow(self, wire, source, destination, time)
+            self.dtls.append(flow)
+        self._dtls_flows.move_to_end(key)
+        if len(self._dtls_flows) > _MOST_LIVE_CONNECTIONS:
+            self._dtls_flows.popitem(last=False)
+        flow.feed(source, data, frames, time)
 
     def decoded(self, protocol: str, frames: tuple[int, ...], time: float, wire: str, source: Endpoint,
                 destination: Endpoint, octets: bytes) -> Draft:
@@ -239,6 +286,8 @@ class Dissector:
             summary = summaries.shortened(f"does not decode: {first}", 120)
         else:
             summary = _SUMMARIES[protocol](value)
+        if b"/BFCP" in octets and isinstance(value, sip.Request | sip.Response):
+            self._announce(value.body)
         draft = self.emit(protocol, frames, time, wire, source, destination, summary)
         draft.value, draft.error, draft.octets = value, error, self.keep(octets)
         return draft

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Sequence
 
 import msgspec
 
 from workbench.analysis.bindings import Bindings
+from workbench.analysis.carried_dtls import DtlsFlow
+from workbench.analysis.certificates import announced_in, held_against, is_certificate
 from workbench.analysis.dissect import Draft
+from workbench.analysis.dtls_legs import Flows, secured
 from workbench.analysis.handling import handling_of, relayed, summed_up
 from workbench.analysis.naming import Names
 from workbench.analysis.sessions import Call
 from workbench.analysis.signalling import ContextSeen, Described, Signalling, TerminationSeen
 from workbench.analysis.spans import Span
 from workbench.analysis.values import Certificate, Handling, Leg, Session
-from workbench.errors import PeerError
-from workbench.protocols.sdp import Fingerprint, transport_of
-from workbench.protocols.tls import messages as tls
+from workbench.protocols.sdp import transport_of
 
-_HASHES = {"sha-1": "sha1", "sha-224": "sha224", "sha-256": "sha256", "sha-384": "sha384", "sha-512": "sha512",
-           "md5": "md5"}
 _LEG_ORDER = {"access": 0, "access A": 0, "end to end": 1, "core": 2, "core A": 2, "core B": 3, "access B": 4}
 
 
-def make_sessions(calls: list[Call], signalling: Signalling, drafts: list[Draft], names: Names) -> list[Session]:
+def make_sessions(calls: list[Call], signalling: Signalling, drafts: list[Draft], names: Names,
+                  dtls: Sequence[DtlsFlow] = ()) -> list[Session]:
     """The sessions of a report, calls in order of their beginning, control associations last.
 
     Fills `Call.session`, `Call.legs` and `Draft.session`.
@@ -32,12 +32,14 @@ def make_sessions(calls: list[Call], signalling: Signalling, drafts: list[Draft]
     for draft in drafts:
         if draft.connection is not None:
             by_connection.setdefault(draft.connection.number, []).append(draft)
+    flows = Flows(dtls)
     counts = {"call": 0, "registration": 0}
     sessions: list[Session] = []
     for call in calls:
         kind = _kind(call)
         word = "registration" if kind == "registration" else "call"
         counts[word] += 1
+        call.flows = flows.of(call)
         call.legs = _legs(call, by_connection, names)
         session = _session(f"{word}-{counts[word]}", kind, call, by_connection, names)
         call.session = session
@@ -81,6 +83,8 @@ def _drafts(call: Call, by_connection: dict[int, list[Draft]]) -> list[Draft]:
     for span in call.spans:
         for content in span.contents:
             found += by_connection.get(content.connection.number, [])
+    for flow in call.flows:
+        found += flow.drafts
     return found
 
 
@@ -105,9 +109,8 @@ def _kind(call: Call) -> str:
         kind = {"msrp": "msrp", "bfcp": "bfcp", "udptl": "t38"}.get(application or "")
         if kind:
             return kind
-    if any(content.connection.protocol.endswith("MSRP") for span in call.spans for content in span.contents):
-        return "msrp"
-    return "media"
+    carried = {content.connection.protocol.rpartition("/")[2] for span in call.spans for content in span.contents}
+    return "msrp" if "MSRP" in carried else "bfcp" if "BFCP" in carried else "media"
 
 
 def _session(id: str, kind: str, call: Call, by_connection: dict[int, list[Draft]], names: Names) -> Session:
@@ -178,7 +181,11 @@ def _legs(call: Call, by_connection: dict[int, list[Draft]],
         for termination in context.terminations.values():
             if id(termination) not in shown and termination.locals:
                 shown |= {id(one) for one in _facing(call, termination)}
-                found.append((_silent_leg(call, termination), None, termination))
+                leg = _silent_leg(call, termination)
+                own = [flow for flow in call.flows if termination.local in flow.sides]
+                if own:
+                    leg = secured(leg, own, termination, *said_on(call, termination, None), names)
+                found.append((leg, None, termination))
     return sorted(found, key=lambda item: (_LEG_ORDER.get(item[0].name, 5), item[0].opened or 0.0))
 
 
@@ -315,57 +322,19 @@ def _certificates(call: Call, span: Span, drafts: list[Draft], who: dict[int, st
     local = termination.local if termination is not None else None
     found: list[Certificate] = []
     for direction, chain in enumerate(observer.certificates):
-        frames = next((draft.frames for draft in drafts if draft.direction == direction and _is_certificate(draft)), ())
+        frames = next((draft.frames for draft in drafts if draft.direction == direction and is_certificate(draft)), ())
         if not chain:
             continue
         if local is not None:
             gateway = content.connection.sides[direction] == local
             said = ours if gateway else theirs
             told = (termination.locals if gateway else termination.remotes) if termination is not None else []
-            announced = _announced(said) or _announced(told)
+            announced = announced_in(said) or announced_in(told)
         else:
             side = content.connection.sides[direction]
             mine = [one for one in ours if one.endpoint == side]
             peer = content.connection.sides[1 - direction]
             others = [one for one in (*ours, *theirs) if one.endpoint != peer]
-            announced = _announced(mine) or _announced(others)
+            announced = announced_in(mine) or announced_in(others)
         found.append(held_against(who[direction], chain[0], announced, frames))
     return tuple(found)
-
-
-def _is_certificate(draft: Draft) -> bool:
-    return isinstance(draft.value, tls.Handshake) and isinstance(draft.value.body, tls.Certificate)
-
-
-def _announced(said: list[Described]) -> tuple[str, ...]:
-    """The fingerprints of the last description that has any."""
-    return next((one.fingerprints for one in reversed(said) if one.fingerprints), ())
-
-
-def held_against(owner: str, der: bytes, announced: tuple[str, ...], frames: tuple[int, ...] = ()) -> Certificate:
-    """A certificate beside its announced fingerprints; it matches if it fits one of them (RFC 8122 §5)."""
-    shown = _fingerprint("sha-256", der)
-    readable: list[tuple[str, str]] = []
-    for text in announced:
-        try:
-            wanted = Fingerprint.decode(text)
-        except PeerError:
-            continue
-        seen = _fingerprint(wanted.hash_name, der)
-        if seen:
-            readable.append((text, seen))
-            if Fingerprint.decode(seen).matches(wanted):
-                return Certificate(owner, text, seen, True, frames)
-    if readable:
-        return Certificate(owner, *readable[0], False, frames)
-    return Certificate(owner, announced[0] if announced else "", shown, None, frames)
-
-
-def _fingerprint(hash_name: str, der: bytes) -> str:
-    known = _HASHES.get(hash_name.casefold())
-    if known is None:
-        return ""
-    digest = hashlib.new(known, der, usedforsecurity=False).digest()
-    return f"{hash_name.upper()} {digest.hex(':').upper()}"
-
-

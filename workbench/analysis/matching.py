@@ -22,7 +22,7 @@ _MOST_CALLS = 50
 
 def match(report: Report) -> ScenarioMatch | None:
     """The scenario that fits best; None where none fits by more than two marks in five."""
-    calls = [call for call in report.calls if call.session.kind == "msrp"][:_MOST_CALLS]
+    calls = [call for call in report.calls if call.session.kind in ("msrp", "bfcp")][:_MOST_CALLS]
     best: tuple[float, int] = (0.0, 0)
     held: list[ScenarioMatch] = []
     for call in calls:

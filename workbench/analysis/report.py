@@ -70,6 +70,7 @@ class Report:
         messages: every message of every protocol, in order of completion.
         findings: rules that the capture breaks.
         scenario: the scenario of the catalogue that it shows, or None.
+        dtls: the DTLS associations, in order of their beginning.
         notes: what could not be read, and why.
         keylog: the secrets that protected octets were read with.
     """
@@ -85,12 +86,13 @@ class Report:
             self.signalling.take(draft)
         self.signalling.finish()
         self.contents = dissector.contents
+        self.dtls = dissector.dtls
         self.start_ns = dissector.first_ns or 0
         spans = find_spans(dissector.contents)
         self.names = Names(given, self.signalling, dissector.drafts, [span.contents for span in spans])
         self.calls: list[Call] = find_calls(self.signalling, spans)
         self.nodes: tuple[Node, ...] = self.names.nodes
-        made = make_sessions(self.calls, self.signalling, dissector.drafts, self.names)
+        made = make_sessions(self.calls, self.signalling, dissector.drafts, self.names, self.dtls)
         self.bindings = Bindings(spans, dissector.drafts, self.names)
         self.nats: tuple[NatBehaviour, ...] = behaviours(self.bindings, spans)
         self.sessions: tuple[Session, ...] = with_bindings(made, self.calls, self.bindings)
@@ -150,9 +152,12 @@ class Report:
         return next((span for call in self.calls for own, span, _ in call.legs if own == leg), None)
 
     def on(self, leg: Leg) -> list[Message]:
-        """The messages of a leg's connection, on the leg's own wire."""
+        """The messages of a leg's connection, or of its DTLS association, on the leg's own wire."""
         content = self.content(leg)
-        return [] if content is None else self.of_connection(content.connection)
+        if content is None:
+            frames = set(leg.frames)
+            return [one for one in self.messages if frames.issuperset(one.frames)] if frames else []
+        return self.of_connection(content.connection)
 
     def of_connection(self, connection: Connection) -> list[Message]:
         """The messages of one connection on one wire."""

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TypeVar
 
+from workbench.analysis.carried_dtls import DtlsFlow
 from workbench.analysis.dissect import Content
 from workbench.analysis.signalling import ContextSeen, Described, DialogSeen, Signalling, TerminationSeen
 from workbench.analysis.spans import Span
@@ -50,6 +51,7 @@ class Call:
         self.dialogs: list[DialogSeen] = []
         self.contexts: list[ContextSeen] = []
         self.spans: list[Span] = []
+        self.flows: list[DtlsFlow] = []
         self.session = Session("", "")
         self.legs: list[tuple[Leg, Span | None, TerminationSeen | None]] = []
 

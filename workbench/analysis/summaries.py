@@ -8,6 +8,9 @@ from workbench.errors import PeerError
 from workbench.net.packets import ICMP, TCP, UDP, Icmp, decode_quoted
 from workbench.net.values import Endpoint
 from workbench.protocols import sdp, sip, stun
+from workbench.protocols.bfcp import messages as bfcp
+from workbench.protocols.bfcp.messages import is_answer
+from workbench.protocols.bfcp.registry import ERROR_NAMES, Kind, primitive_name, status_name
 from workbench.protocols.h248 import message as h248
 from workbench.protocols.msrp import messages as msrp
 from workbench.protocols.sdp import SessionDescription
@@ -194,6 +197,29 @@ def of_msrp(message: msrp.Request | msrp.Response | msrp.Broken) -> str:
     if message.body is None and message.method == "SEND":
         told.append("no body")
     return shortened(f"{message.method} {message.transaction} ({', '.join((*told, message.flag.value))})")
+
+
+def of_bfcp(message: bfcp.Message) -> str:
+    """`FloorRequest 2 of user 1 (floor 543)`, `FloorRequestStatus to user 1 (request 1 Granted)`, `Error 3 ...`."""
+    towards = "to" if is_answer(message.primitive) or not message.transaction else "of"
+    number = f" {message.transaction}" if message.transaction else ""
+    told = [f"floor {floor}" for floor in message.floors]
+    if (request := message.number(Kind.FLOOR_REQUEST_ID)) is not None:
+        told.append(f"request {request}")
+    told += [_of_request(request) for request in message.requests]
+    if message.failure is not None:
+        told.append(ERROR_NAMES.get(message.failure.code, f"error {message.failure.code}"))
+    inner = f" ({', '.join(told)})" if told else ""
+    return shortened(f"{primitive_name(message.primitive)}{number} {towards} user {message.user}{inner}")
+
+
+def _of_request(request: bfcp.Request) -> str:
+    """`request 1 Granted`, or what a chair says of it: `request 1: floor 543 Granted`."""
+    if request.status is not None:
+        place = f", place {request.position}" if request.position else ""
+        return f"request {request.request} {status_name(request.status)}{place}"
+    told = [f"floor {one.floor} {status_name(one.status)}" for one in request.floors if one.status is not None]
+    return f"request {request.request}: {' '.join(told)}"
 
 
 _UNREACHABLE = {0: "network", 1: "host", 2: "protocol", 3: "port", 4: "fragmentation needed", 9: "network prohibited",

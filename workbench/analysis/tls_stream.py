@@ -6,12 +6,11 @@ Nothing is verified here but what decrypts; the probe holds no keys of its own (
 from __future__ import annotations
 
 import hashlib
-import hmac
 import re
-from typing import Any
 
 import msgspec
 
+from workbench.analysis.record_protection import Aead, Cbc, Shape, expand_label, protection_12
 from workbench.errors import MalformedMessageError
 from workbench.protocols.tls import wire
 from workbench.protocols.tls.messages import (
@@ -26,7 +25,6 @@ from workbench.protocols.tls.messages import (
     extension,
 )
 from workbench.protocols.tls.registry import VERSIONS, ContentType, ExtensionType, suite_name
-from workbench.protocols.tls.suites import CIPHER_SUITES
 from workbench.protocols.tls.wire import Record, Records
 
 TLS_1_2 = 0x0303
@@ -281,21 +279,12 @@ class TlsObserver:
         master = self._keylog.secret("CLIENT_RANDOM", self._client_random)
         if master is None or self.cipher_suite is None or self.client_direction is None:
             return
-        shape = _Shape.of(self.cipher_suite)
+        shape = Shape.of(self.cipher_suite)
         if shape is None or self.version is None or self.version > TLS_1_2:
             return
-        seed = b"key expansion" + self._server_random + self._client_random
-        sizes = (shape.mac, shape.mac, shape.key, shape.key, shape.salt, shape.salt)
-        block = _prf(shape.hash, master, seed, sum(sizes))
-        parts: list[bytes] = []
-        for size in sizes:
-            parts.append(block[:size])
-            block = block[size:]
-        mine = 0 if direction == self.client_direction else 1
-        if shape.cipher == "CBC":
-            side.protection = _Cbc(parts[2 + mine], parts[mine], shape.mac_hash, self._encrypt_then_mac)
-        else:
-            side.protection = _Aead(shape, parts[2 + mine], parts[4 + mine], modern=False)
+        randoms = (self._server_random, self._client_random)
+        mine = direction == self.client_direction
+        side.protection = protection_12(shape, master, randoms, mine, encrypt_then_mac=self._encrypt_then_mac)
 
 
 class _Side:
@@ -306,7 +295,7 @@ class _Side:
         self.messages = wire.Messages()
         self.begun = 0
         self.sealed = False
-        self.protection: _Aead | _Cbc | None = None
+        self.protection: Aead | Cbc | None = None
         self.epochs: list[_Epoch] = []
 
     def next_epoch(self, name: str) -> None:
@@ -320,163 +309,26 @@ class _Side:
             self.epochs[0] = self.epochs[0].updated()
 
 
-class _Shape(msgspec.Struct, frozen=True):
-    """What a cipher suite needs. Sizes in octets."""
-
-    cipher: str
-    hash: str
-    key: int
-    salt: int
-    tag: int = 16
-    mac: int = 0
-    mac_hash: str = ""
-
-    @classmethod
-    def of(cls, suite: int) -> _Shape | None:
-        """The shape of a suite; None for one that is not read."""
-        name = CIPHER_SUITES.get(suite, "")
-        hash_name = "sha384" if name.endswith("SHA384") else "sha256"
-        if "CHACHA20_POLY1305" in name:
-            return cls("CHACHA20", hash_name, 32, 12)
-        key = 32 if "AES_256" in name else 16 if "AES_128" in name else 0
-        if not key:
-            return None
-        if "_GCM_" in name:
-            return cls("GCM", hash_name, key, 4)
-        if "_CCM" in name:
-            return cls("CCM", hash_name, key, 4, tag=8 if "CCM_8" in name else 16)
-        if "_CBC_" in name:
-            mac_hash = {"SHA": "sha1", "SHA256": "sha256", "SHA384": "sha384"}[name.rpartition("_")[2]]
-            return cls("CBC", hash_name, key, 0, mac=hashlib.new(mac_hash).digest_size, mac_hash=mac_hash)
-        return None
-
-
-class _Aead:
-    """One direction's protection with an AEAD (RFC 8446 §5.2, §5.3; RFC 5288 §3; RFC 6655 §3; RFC 7905 §2)."""
-
-    def __init__(self, shape: _Shape, key: bytes, salt: bytes, *, modern: bool) -> None:
-        self._cipher = _aead(shape, key)
-        self._salt = salt
-        self._tag = shape.tag
-        self._modern = modern
-        self._explicit = not modern and shape.cipher != "CHACHA20"
-        self._sequence = 0
-
-    def open(self, record: Record) -> bytes | None:
-        """The octets that were protected, or None where they do not decrypt."""
-        from cryptography.exceptions import InvalidTag
-
-        sealed = record.fragment
-        if self._explicit:
-            nonce, sealed = self._salt + sealed[:8], sealed[8:]
-        else:
-            nonce = (int.from_bytes(self._salt) ^ self._sequence).to_bytes(12)
-        size = len(sealed) - self._tag
-        if size < 0 or len(nonce) != 12:
-            return None
-        extra = record.header
-        if not self._modern:
-            extra = self._sequence.to_bytes(8) + record.header[:3] + size.to_bytes(2)
-        try:
-            opened: bytes = self._cipher.decrypt(nonce, sealed, extra)
-        except (InvalidTag, ValueError):
-            return None
-        self._sequence += 1
-        return opened
-
-
-class _Cbc:
-    """One direction's protection with a block cipher and a MAC (RFC 5246 §6.2.3.2, RFC 7366 §3)."""
-
-    def __init__(self, key: bytes, mac_key: bytes, mac_hash: str, encrypt_then_mac: bool) -> None:
-        self._key = key
-        self._mac_key = mac_key
-        self._hash = mac_hash
-        self._size = hashlib.new(mac_hash).digest_size
-        self._etm = encrypt_then_mac
-        self._sequence = 0
-
-    def open(self, record: Record) -> bytes | None:
-        """The octets that were protected, or None where they do not decrypt."""
-        from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-
-        sealed = record.fragment
-        if self._etm:
-            sealed, seen = sealed[: -self._size], sealed[-self._size :]
-            if not hmac.compare_digest(seen, self._mac(record, sealed)):
-                return None
-        if len(sealed) < 32 or len(sealed) % 16:
-            return None
-        decryptor = Cipher(algorithms.AES(self._key), modes.CBC(sealed[:16])).decryptor()
-        padded = decryptor.update(sealed[16:]) + decryptor.finalize()
-        surplus = padded[-1] + 1
-        behind = surplus + (0 if self._etm else self._size)
-        if behind > len(padded) or padded[-surplus:] != bytes([surplus - 1]) * surplus:
-            return None
-        content = padded[: len(padded) - behind]
-        if not self._etm:
-            seen = padded[len(content) : len(content) + self._size]
-            if not hmac.compare_digest(seen, self._mac(record, content)):
-                return None
-        self._sequence += 1
-        return content
-
-    def _mac(self, record: Record, octets: bytes) -> bytes:
-        head = self._sequence.to_bytes(8) + record.header[:3] + len(octets).to_bytes(2)
-        return hmac.digest(self._mac_key, head + octets, self._hash)
-
-
 class _Epoch:
     """A traffic secret of TLS 1.3 and the protection made from it (RFC 8446 §7.3)."""
 
-    def __init__(self, name: str, shape: _Shape, secret: bytes) -> None:
+    def __init__(self, name: str, shape: Shape, secret: bytes) -> None:
         self.name = name
         self._shape = shape
         self._secret = secret
-        key = _expand_label(shape.hash, secret, b"key", shape.key)
-        salt = _expand_label(shape.hash, secret, b"iv", 12)
-        self.protection = _Aead(shape, key, salt, modern=True)
+        key = expand_label(shape.hash, secret, b"key", shape.key)
+        salt = expand_label(shape.hash, secret, b"iv", 12)
+        self.protection = Aead(shape, key, salt, modern=True)
 
     @classmethod
     def make(cls, name: str, suite: int, secret: bytes) -> _Epoch | None:
         """None where the suite is not one of TLS 1.3, or the secret has another size than its hash."""
-        shape = _Shape.of(suite)
+        shape = Shape.of(suite)
         if shape is None or suite >> 8 != 0x13 or len(secret) != hashlib.new(shape.hash).digest_size:
             return None
         return cls(name, shape, secret)
 
     def updated(self) -> _Epoch:
         """The epoch that a KeyUpdate begins (RFC 8446 §7.2)."""
-        secret = _expand_label(self._shape.hash, self._secret, b"traffic upd", len(self._secret))
+        secret = expand_label(self._shape.hash, self._secret, b"traffic upd", len(self._secret))
         return _Epoch(self.name, self._shape, secret)
-
-
-def _aead(shape: _Shape, key: bytes) -> Any:
-    from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20Poly1305
-
-    if shape.cipher == "GCM":
-        return AESGCM(key)
-    if shape.cipher == "CCM":
-        return AESCCM(key, tag_length=shape.tag)
-    return ChaCha20Poly1305(key)
-
-
-def _expand_label(hash_name: str, secret: bytes, label: bytes, size: int) -> bytes:
-    """HKDF-Expand-Label with an empty context (RFC 8446 §7.1, RFC 5869 §2.3)."""
-    full = b"tls13 " + label
-    info = size.to_bytes(2) + bytes([len(full)]) + full + b"\0"
-    octets, block, count = b"", b"", 0
-    while len(octets) < size:
-        count += 1
-        block = hmac.digest(secret, block + info + bytes([count]), hash_name)
-        octets += block
-    return octets[:size]
-
-
-def _prf(hash_name: str, secret: bytes, seed: bytes, size: int) -> bytes:
-    """P_hash of TLS 1.2 (RFC 5246 §5); `seed` starts with the label."""
-    octets, link = b"", seed
-    while len(octets) < size:
-        link = hmac.digest(secret, link, hash_name)
-        octets += hmac.digest(secret, link + seed, hash_name)
-    return octets[:size]

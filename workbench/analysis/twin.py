@@ -1,7 +1,8 @@
-"""The decrypted twin: the same capture with clear TCP where TLS was, so that any Wireshark reads what was inside.
+"""The decrypted twin: the same capture in clear where TLS and DTLS were, so that any Wireshark reads what was inside.
 
 A protected connection becomes a new one of the same addresses, ports and times: SYN, SYN-ACK, ACK, each message in
-a segment of its own, FIN or RST. Handshake, alerts and bare acknowledgements are left out; all other frames stay.
+a segment of its own, FIN or RST. A DTLS association becomes a UDP datagram for each payload. Handshake, alerts and
+bare acknowledgements are left out; all other frames stay.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from workbench.analysis.dissect import TWIN_COMMENT, Content
 from workbench.analysis.flows import payload_of
 from workbench.analysis.pcapng import RAW, Packet, Reader, Writer
 from workbench.errors import MalformedMessageError
-from workbench.net.packets import ACK, FIN, PSH, RST, SYN, TCP, Tcp, decode_tcp, encode_tcp
+from workbench.net.packets import ACK, FIN, PSH, RST, SYN, TCP, Tcp, decode_tcp, encode_tcp, encode_udp
 from workbench.protocols.msrp.wire import Reader as MsrpReader
 
 if TYPE_CHECKING:
+    from workbench.analysis.carried_dtls import DtlsFlow
     from workbench.analysis.report import Report
 
 _MOST_IN_SEGMENT = 32_768
@@ -40,13 +42,18 @@ def write_twin(report: Report | str | os.PathLike[str], out: str | os.PathLike[s
         from workbench.analysis.report import analyze
 
         report = analyze(report)
-    clear: dict[int, _Clear] = {}
+    clear: dict[int, _Clear | _ClearDatagrams] = {}
     count = 0
     for content in report.contents:
         if content.observer is not None and content.pieces and not content.cut:
             rewritten = _Clear(content)
             count += 1
             clear.update(dict.fromkeys(content.connection.frames, rewritten))
+    for flow in report.dtls:
+        if flow.pieces and not flow.cut:
+            datagrams = _ClearDatagrams(flow)
+            count += 1
+            clear.update(dict.fromkeys(flow.frames, datagrams))
     given = {address: node.name for node in report.nodes if node.named for address in node.addresses}
     with Reader(report.capture) as reader, Writer(out) as writer:
         writer.names(given)
@@ -63,6 +70,21 @@ def write_twin(report: Report | str | os.PathLike[str], out: str | os.PathLike[s
             for octets in rewriting.take(packet):
                 writer.packet(known, packet.time_ns, octets, packet.comment or TWIN_COMMENT)
     return count
+
+
+class _ClearDatagrams:
+    """One DTLS association, written again without protection: a datagram for each payload."""
+
+    def __init__(self, flow: DtlsFlow) -> None:
+        self._sides = flow.sides
+        self._sent: dict[int, list[tuple[int, bytes]]] = {}
+        for direction, frame, octets in flow.pieces:
+            self._sent.setdefault(frame, []).append((direction, octets))
+
+    def take(self, packet: Packet) -> list[bytes]:
+        """The packets that stand for this one."""
+        return [encode_udp(self._sides[direction], self._sides[1 - direction], octets)
+                for direction, octets in self._sent.pop(packet.number, ())]
 
 
 class _Clear:

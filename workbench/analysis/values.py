@@ -28,14 +28,15 @@ class Message(msgspec.Struct, frozen=True):
         time: seconds from the capture's first frame to the last of `frames`.
         wire: name of the capture interface.
         protocol: `SIP`, `H.248`, `TCP` (SYN, FIN, RST and failures), `SCTP` (chunks that set up or end an association),
-            `TLS`, `MSRP`, `ICMP`, `UDP` or `unknown`.
+            `TLS`, `DTLS`, `MSRP`, `UDPTL` (inside DTLS), `ICMP`, `UDP` or `unknown`.
         source, destination: who sent it to whom on this wire.
         summary: one line, such as `INVITE sip:bob@ims.example` or `ClientHello`.
         session: id of the session it belongs to, or None.
         value: the room's decoded value; None where it did not decode. Not part of JSON.
         octets: the message itself, decrypted if it was protected. Not part of JSON.
-        protected: it was inside TLS and has been decrypted with the key log.
-        repeated: a retransmission of an earlier message (same octets, same direction).
+        protected: it was inside TLS or DTLS and has been decrypted with the key log.
+        repeated: a retransmission of an earlier message (same octets, same direction); in DTLS a handshake message
+            that was complete before, or a replayed record.
         error: why it did not decode, with octet and clause; empty if it did.
         comment: the frame comment that the capture holds for its first frame, if any. Never used for judging.
     """

@@ -97,6 +97,8 @@ class Scenario(msgspec.Struct, frozen=True):
         expect: what must be seen, or never be seen, in the capture.
         weakened: controls.
         provisional: what of it rests on unverified knowledge, for people; empty if nothing does.
+        shows: rules that its capture breaks, where the case is a failure.
+        seen_as: the scenario that its capture is taken for, where what it adds is no mark of its own.
         until: virtual seconds after which a run is stopped if it has not become quiet.
     """
 
@@ -112,6 +114,8 @@ class Scenario(msgspec.Struct, frozen=True):
     expect: tuple[Expectation, ...]
     weakened: tuple[Weakened, ...]
     provisional: str = ""
+    shows: tuple[str, ...] = ()
+    seen_as: str = ""
     until: float = 240.0
 
     def settings(self, knobs: Mapping[str, str]) -> dict[str, str]:

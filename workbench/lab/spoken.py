@@ -1,6 +1,8 @@
 """What a person tells a UE in one line of text, typed or in a script.
 
     register             call sip:bob@home2.example      text Hello.       file 100000
+    hello                watch                floor [WORDS for the chair]          release
+    grant, deny, revoke (the chair's)
     hold, resume         hangup [after so many messages have been heard]   quit
 """
 
@@ -12,11 +14,27 @@ from collections.abc import Callable
 import msgspec
 
 from workbench.errors import SettingsError
-from workbench.nodes.orders import Call, HangUp, Order, Register, ReOffer, SendFile, SendText
+from workbench.nodes.orders import (
+    Call,
+    DecideFloor,
+    HangUp,
+    Hello,
+    Order,
+    Register,
+    ReleaseFloor,
+    ReOffer,
+    RequestFloor,
+    SendFile,
+    SendText,
+    WatchFloor,
+)
 
-WORDS = "register, call URI, text WORDS, file OCTETS, hold, resume, hangup, quit"
+WORDS = ("register, call URI, text, file, hold, resume, hangup, quit, hello, watch, floor, release, grant, deny, "
+         "revoke")
 _MOST_TEXT = 65_536
 _MOST_FILE = 4 << 20
+_MOST_INFO = 253
+_ALONE = ("register", "hold", "resume", "quit", "hello", "watch", "release", "grant", "deny", "revoke")
 _LONGEST = 86_400.0
 _URI = re.compile(r"sips?:[^\s@<>\"]{1,255}@[\w.\[\]:-]{1,255}")
 
@@ -49,7 +67,7 @@ def read_order(line: str, wrong: Callable[[str], SettingsError] = SettingsError)
     word, _, rest = line.strip().partition(" ")
     rest = rest.strip()
     match word.lower():
-        case "register" | "hold" | "resume" | "quit" as alone if rest:
+        case alone if alone in _ALONE and rest:
             raise wrong(f"nothing goes behind '{alone}'")
         case "register":
             return Register()
@@ -71,6 +89,16 @@ def read_order(line: str, wrong: Callable[[str], SettingsError] = SettingsError)
             return HangUp(_number(rest, 1_000_000, "how many messages are heard first", wrong) if rest else 0)
         case "quit":
             return Quit()
+        case "hello":
+            return Hello()
+        case "watch":
+            return WatchFloor()
+        case "floor":
+            return RequestFloor(rest[:_MOST_INFO])
+        case "release":
+            return ReleaseFloor()
+        case "grant" | "deny" | "revoke" as decision:
+            return DecideFloor(decision)
     raise wrong(f"{_short(line)} is no command; there are {WORDS}")
 
 

@@ -14,6 +14,7 @@ import msgspec
 from workbench.errors import ScenarioError
 from workbench.net.interface import Foot, Host, Plan, Translation, Wire
 from workbench.net.values import Endpoint
+from workbench.nodes.conference import Conference
 from workbench.nodes.nat import TCP_SECONDS, TRANSITORY_SECONDS, UDP_SECONDS, Behaviour
 
 if TYPE_CHECKING:
@@ -96,6 +97,9 @@ class Ue(msgspec.Struct, frozen=True):
         connects: False: an active side that never opens the connection.
         connects_after: seconds that an active side takes to open the connection.
         discovers: the STUN server that it asks over TCP for its mapped address; None: it writes its own.
+        media: `msrp`, `bfcp` (floor control) or `t38` (fax).
+        tls_role: who is TLS client with BFCP: the `offerer` (RFC 8856 §8), or as `setup` says (its §10 by itself).
+        conference: it is the floor control server of this conference, and takes a call from each person of it.
     """
 
     name: str
@@ -119,6 +123,9 @@ class Ue(msgspec.Struct, frozen=True):
     connects: bool = True
     connects_after: float = 0.0
     discovers: Endpoint | None = None
+    media: Literal["msrp", "bfcp", "t38"] = "msrp"
+    tls_role: Literal["offerer", "setup"] = "offerer"
+    conference: Conference | None = None
 
 
 class Alg(msgspec.Struct, frozen=True):
@@ -138,6 +145,8 @@ class Alg(msgspec.Struct, frozen=True):
         plain_answer: `a=msrp-cema` was offered and not answered: `reconfigure` makes the gateway application-aware,
             `forward` hands the answer on, so that the offerer falls back (RFC 6714 §4.2).
         guards_e2e: no `a=setup` of a stream with end-to-end TLS is changed; False weakens.
+        bfcp_tls: who is TLS client with BFCP, as for a UE.
+        keeps_tls: a re-offer that keeps the connection leaves TLS alone; False weakens.
         strips: security attributes are taken out of SDP for the core (R-24.229-3); False weakens.
         coding: of H.248: text with long (`pretty`) or short (`compact`) tokens, or `binary`.
     """
@@ -159,6 +168,8 @@ class Alg(msgspec.Struct, frozen=True):
     msrp: Literal["cema", "sessmatch", "aware"] = "cema"
     plain_answer: Literal["reconfigure", "forward"] = "reconfigure"
     guards_e2e: bool = True
+    bfcp_tls: Literal["offerer", "setup"] = "offerer"
+    keeps_tls: bool = True
     coding: Literal["pretty", "compact", "binary"] = "pretty"
 
 
@@ -172,11 +183,13 @@ class Agw(msgspec.Struct, frozen=True):
         verifies: it checks certificates against announced fingerprints; False weakens.
         waits: an outgoing connection waits for the incoming one (interlinkage); False weakens.
         closes_tls: it sends close_notify before it closes TCP; False weakens.
+        renews_tls: an establish signal for TLS begins a new session although one is up; True weakens.
         stateless: a stream without roles: `relay` passes packets on with their sequence numbers untouched, `proxy` has
             two connections of which the second follows the first SYN.
         merge: a stream with two passive ends: joined by `proxy`, or by `translation` of sequence numbers.
         holds_incoming: an incoming SYN is answered when the outgoing leg is up (delayed establishment, second reading).
         guard: seconds after which a leg that should be up is given up (F3, F4).
+        tls_guard: seconds after which a TLS handshake is given up (F5).
         interlinks: an incoming connection opens the outgoing one; False: only the establish signal does.
         coding: of H.248, as its IMS-ALG's.
     """
@@ -193,10 +206,12 @@ class Agw(msgspec.Struct, frozen=True):
     verifies: bool = True
     waits: bool = True
     closes_tls: bool = True
+    renews_tls: bool = False
     stateless: Literal["relay", "proxy"] = "relay"
     merge: Literal["proxy", "translation"] = "proxy"
     holds_incoming: bool = False
     guard: float = 30.0
+    tls_guard: float = 10.0
     interlinks: bool = True
     coding: Literal["pretty", "compact", "binary"] = "pretty"
 
@@ -309,6 +324,7 @@ def build(topology: Topology, seed: int, epoch: float, *, packets: bool = True, 
     from workbench.nodes.ims_alg import ImsAlg, Msrp, PlainAnswer, StartsTcp, Tcp
     from workbench.nodes.stun_server import StunServer
     from workbench.nodes.ue import UserEquipment
+    from workbench.protocols.sdp import BfcpClient
     from workbench.security.identities import Identity
     from workbench.security.source import Source
 
@@ -328,14 +344,16 @@ def build(topology: Topology, seed: int, epoch: float, *, packets: bool = True, 
                     answers=node.answers, tls_versions=node.tls_versions, chunk=node.chunk, msrp=node.msrp,
                     falls_back=node.falls_back, insists=node.insists, listens=node.listens,
                     accepts_after=node.accepts_after, connects=node.connects,
-                    connects_after=node.connects_after, discovers=node.discovers)
+                    connects_after=node.connects_after, discovers=node.discovers, media=node.media,
+                    tls_role=node.tls_role, conference=node.conference)
             case Alg():
                 nodes[node.name] = ImsAlg(
                     node.name, access=node.access, core=node.core, control=node.control, gateway=node.gateway,
                     routes=node.routes, source=source, strips=node.strips,
                     coding=node.coding, tcp=Tcp(node.tcp), modifies_setup=node.modifies_setup, narrows=node.narrows,
                     starts_tcp=StartsTcp(node.starts_tcp), msrp=Msrp(node.msrp),
-                    plain_answer=PlainAnswer(node.plain_answer), guards_e2e=node.guards_e2e)
+                    plain_answer=PlainAnswer(node.plain_answer), guards_e2e=node.guards_e2e,
+                    bfcp_tls=BfcpClient(node.bfcp_tls), keeps_tls=node.keeps_tls)
             case Stun():
                 nodes[node.name] = StunServer(node.name, address=node.address)
             case Puncher():
@@ -351,8 +369,10 @@ def build(topology: Topology, seed: int, epoch: float, *, packets: bool = True, 
                     verify_fingerprints=node.verifies,
                     interlinkage=_interlinkage(node), stateless=Stateless(node.stateless), merge=Merge(node.merge),
                     wires={node.access: node.access_wire, node.core: node.core_wire} if packets else {},
-                    hold_incoming=node.holds_incoming, tcp_guard=node.guard, splices=splices, relays=relays,
-                    close_tls=node.closes_tls, log_keys=True, epoch=epoch, coding=node.coding)
+                    hold_incoming=node.holds_incoming, tcp_guard=node.guard, tls_guard=node.tls_guard,
+                    splices=splices, relays=relays,
+                    close_tls=node.closes_tls, renews_tls=node.renews_tls, log_keys=True, epoch=epoch,
+                    coding=node.coding)
     return nodes
 
 

@@ -12,7 +12,7 @@ class Register(msgspec.Struct, frozen=True):
 
 
 class Call(msgspec.Struct, frozen=True):
-    """Invite `to` (a SIP URI) to an MSRP session. Waits until an earlier order is done."""
+    """Invite `to` (a SIP URI) to a media session. Waits until an earlier order is done."""
 
     to: str
 
@@ -75,4 +75,67 @@ class ConnectAgain(msgspec.Struct, frozen=True):
     """
 
 
-Order = Register | Call | SendText | SendFile | ReOffer | CloseMedia | ConnectAgain | HangUp
+class Hello(msgspec.Struct, frozen=True):
+    """Ask the floor control server what it understands; done when it has answered (RFC 8855 §12.4)."""
+
+
+class WatchFloor(msgspec.Struct, frozen=True):
+    """Ask to hear who holds a floor and who waits for it, now and from now on (RFC 8855 §12.1).
+
+    Args:
+        floor: None: the one that the SDP names.
+    """
+
+    floor: int | None = None
+
+
+class RequestFloor(msgspec.Struct, frozen=True):
+    """Ask for a floor; done when the server has answered, which is not yet to have it (RFC 8855 §10.1).
+
+    Args:
+        info: for the chair to read.
+        once_held: wait first until somebody has it, which one hears of after WatchFloor.
+    """
+
+    info: str = ""
+    floor: int | None = None
+    once_held: bool = False
+
+
+class ReleaseFloor(msgspec.Struct, frozen=True):
+    """Give a floor back once we hold it (RFC 8855 §10.2).
+
+    Args:
+        withdraw: whether or not we hold it yet.
+        once_wanted: wait first until somebody queues for it, which one hears of after WatchFloor.
+    """
+
+    floor: int | None = None
+    withdraw: bool = False
+    once_wanted: bool = False
+
+
+class DecideFloor(msgspec.Struct, frozen=True):
+    """As chair, decide on the first request for a floor that waits for it (RFC 8855 §11.1).
+
+    `revoke` takes the floor from who holds it.
+    """
+
+    decision: Literal["grant", "deny", "revoke"] = "grant"
+    floor: int | None = None
+
+
+class SendFax(msgspec.Struct, frozen=True):
+    """Say what one terminal of a recorded fax call said; done when all of it has left.
+
+    Args:
+        fax: which recording; see `protocols.t38.recorded`.
+        part: the terminal; None: `caller` for who has made the call, otherwise `called`.
+    """
+
+    fax: str = "one_page"
+    part: Literal["caller", "called"] | None = None
+
+
+Order = (Register | Call | SendText | SendFile | ReOffer | CloseMedia | ConnectAgain | HangUp | Hello | WatchFloor
+         | RequestFloor | ReleaseFloor | DecideFloor | SendFax)

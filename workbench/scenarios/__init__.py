@@ -16,7 +16,10 @@ IDS = (
     "tcp-merge-originating", "tcp-merge-both-behind-nat", "tcp-direction-modified", "tcp-release", "tcp-renegotiation",
     "msrp-cema", "msrp-sessmatch", "msrp-aware-plain", "msrp-aware-cema-plain", "msrp-aware-sessmatch-plain",
     "msrp-aware-cema-sessmatch", "msrp-cema-fallback",
-    "e2ae-msrp-originating", "e2ae-msrp-terminating",
+    "e2ae-msrp-originating", "e2ae-msrp-terminating", "e2ae-bfcp-originating",
+    "e2ae-bfcp-terminating", "e2ae-bfcp-renegotiation",
+    "e2ae-fingerprint-mismatch", "e2ae-handshake-timeout", "e2ae-tls-release",
+    "e2ae-early-clienthello", "e2ae-both-behind-nat",
 )
 
 

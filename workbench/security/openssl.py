@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _lib: Any = vars(SSL)["_lib"]
 _ffi: Any = vars(SSL)["_ffi"]
 
+DTLS_1_2 = "DTLS 1.2"
+"""What `context` takes for DTLS, and sessions report as version."""
 CERTIFICATE_LIMIT = 65_536
 """Octets of a peer's certificate that are looked at; a longer one is refused."""
 
@@ -126,12 +128,12 @@ def context(
 
     Args:
         identity: our certificate and key; None: none is presented.
-        versions: of `1.2` and `1.3`.
-        suites: of TLS 1.2, in OpenSSL's words.
+        versions: of `1.2` and `1.3`; or `DTLS_1_2` alone.
+        suites: of (D)TLS 1.2, in OpenSSL's words.
         secrets: whose the owner of a session learns: the client's, the server's, or all (empty).
     """
-    known = {"1.2": SSL.TLS1_2_VERSION, "1.3": SSL.TLS1_3_VERSION}
-    made = SSL.Context(SSL.TLS_METHOD)
+    known = {"1.2": SSL.TLS1_2_VERSION, "1.3": SSL.TLS1_3_VERSION, DTLS_1_2: 0xFEFD}
+    made = SSL.Context(SSL.DTLS_METHOD if versions == (DTLS_1_2,) else SSL.TLS_METHOD)
     made.set_min_proto_version(min(known[version] for version in versions))
     made.set_max_proto_version(max(known[version] for version in versions))
     made.set_cipher_list(suites)

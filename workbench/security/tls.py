@@ -1,19 +1,14 @@
 """A TLS session over memory: records in, records out, and no octet of payload before the fingerprint has matched.
 
-Both ends present a certificate, self-signed as a rule; what counts is the fingerprint that SDP announced (RFC 8122).
-A fingerprint that is known is checked inside the handshake. One that comes later is checked when it comes: until then
-what the peer sends is held. The library is OpenSSL through pyOpenSSL; what it adds of its own is randomness only.
+The library is OpenSSL through pyOpenSSL; what it adds of its own is randomness only.
 """
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from workbench.errors import AuthenticationError, LocalProtocolError
-from workbench.protocols.tls.registry import alert_name
-from workbench.security import fingerprints
+from workbench.errors import LocalProtocolError
 from workbench.security.events import (
     Data,
     Established,
@@ -25,6 +20,7 @@ from workbench.security.events import (
     Verified,
 )
 from workbench.security.progress import Fault, Progress
+from workbench.security.session import Session, State
 
 if TYPE_CHECKING:
     from workbench.protocols.sdp import Fingerprint
@@ -41,20 +37,7 @@ _CHANGE_CIPHER_SPEC = 20
 _BEFORE_AN_ALERT = 4
 
 
-class State(enum.Enum):
-    """Where a session stands."""
-
-    IDLE = enum.auto()
-    HANDSHAKE = enum.auto()
-    HELD = enum.auto()        # the handshake is done, the peer's fingerprint is not known yet
-    UP = enum.auto()
-    CLOSING = enum.auto()     # we have sent close_notify
-    PEER_CLOSED = enum.auto() # the peer has
-    CLOSED = enum.auto()
-    FAILED = enum.auto()
-
-
-class TlsSession:
+class TlsSession(Session):
     """One end of one TLS session.
 
     Args:
@@ -78,23 +61,10 @@ class TlsSession:
         log_keys: bool = False,
         max_held: int = 1 << 20,
     ) -> None:
-        self.client = client
-        self.state = State.IDLE
-        self._announced = None if announced is None else tuple(announced)
-        self._verify = verify
-        self._log_keys = log_keys
-        self._max_held = max_held
-        self._held: list[bytes] = []
-        self._held_octets = 0
-        self._held_end: PeerClosed | None = None
-        self._refusal: AuthenticationError | None = None
-        self._secrets: dict[str, str] = {}
-        self._fresh_lines: list[str] = []
+        super().__init__(client, announced, verify, log_keys, max_held)
         self._written = 0
         self._overhead = 0
         self._rekeyed = False
-        self._certificate = b""
-        self.judged: bool | None = None
         self._connect(identity, tuple(versions))
 
     # What the caller does
@@ -115,8 +85,7 @@ class TlsSession:
 
     def send(self, data: bytes) -> list[Event]:
         """Protect payload. Raises LocalProtocolError unless the session is up and verified."""
-        if self.state not in (State.UP, State.PEER_CLOSED):
-            raise LocalProtocolError(f"payload on a TLS session that is {self.state.name}")
+        self._ready("TLS")
         octets = self._engine.write(data)
         if isinstance(octets, Fault):
             return self._fail(octets)
@@ -124,30 +93,6 @@ class TlsSession:
         self._written += records
         self._rekeyed = self._rekeyed or rest != 0
         return [Transmit(octets)] if octets else []
-
-    def close(self) -> list[Event]:
-        """Send close_notify; before the handshake is complete, nothing. Payload of ours ends here."""
-        state, self.state = self.state, State.CLOSED
-        if state in (State.CLOSED, State.FAILED, State.CLOSING):
-            self.state = state
-            return []
-        if state in (State.IDLE, State.HANDSHAKE):
-            return []
-        if not self._engine.shut():
-            return self._outgoing()
-        if state is not State.PEER_CLOSED:
-            self.state = State.CLOSING
-        return self._outgoing()
-
-    def announce(self, announced: Sequence[Fingerprint]) -> list[Event]:
-        """The peer's fingerprints have arrived, or changed. What was held comes out, or the session fails."""
-        self._announced = tuple(announced)
-        self.judged = None
-        if self.state not in (State.HELD, State.UP):
-            return []
-        if not self.judge(self._certificate):
-            return self._refuse()
-        return self._release() if self.state is State.HELD else []
 
     def transport_ended(self) -> list[Event]:
         """The transport ended. Without the peer's close_notify before, that is a truncation (RFC 8446 §6.1)."""
@@ -160,14 +105,6 @@ class TlsSession:
         when = "during the handshake" if state in (State.IDLE, State.HANDSHAKE) else "without close_notify"
         return [Failed(f"the connection ended {when}", None, True)]
 
-    @property
-    def held(self) -> int:
-        """Octets of payload that wait for the fingerprint."""
-        return self._held_octets
-
-    def __repr__(self) -> str:
-        return f"TlsSession({'client' if self.client else 'server'}, {self.state.name})"
-
     # The library
 
     def _connect(self, identity: Identity | None, versions: tuple[str, ...]) -> None:
@@ -178,32 +115,6 @@ class TlsSession:
         # Our own secrets are for alerts (`_keys`).
         secrets: Literal[b"", b"C", b"S"] = b"" if self._log_keys else b"C" if self.client else b"S"
         self._engine = openssl.Engine(openssl.context(identity, versions, _SUITES_12, secrets), self.client, self)
-
-    def learn(self, line: bytes) -> None:
-        """The library has made a secret (for the engine only)."""
-        text = line.decode("ascii")
-        label = text.split(" ", 1)[0]
-        if label not in self._secrets:
-            self._secrets[label] = text
-            if self._log_keys:
-                self._fresh_lines.append(text)
-
-    def judge(self, certificate: bytes) -> bool:
-        """Whether the peer's certificate is what was announced, as far as that is known (for the engine, too)."""
-        self._certificate = certificate
-        if self.judged is None:
-            self.judged = self._accepts(certificate)
-        return self.judged
-
-    def _accepts(self, certificate: bytes) -> bool:
-        if not self._verify or self._announced is None:
-            return True
-        try:
-            fingerprints.check(certificate, self._announced)
-        except AuthenticationError as error:
-            self._refusal = error
-            return False
-        return True
 
     # Turning the crank
 
@@ -239,18 +150,7 @@ class TlsSession:
         self._written = _records(last) if tickets else int(version == "1.2")
         events: list[Event] = [*self._lines(), *([Transmit(last)] if last else [])]
         events.append(Established(version, suite, certificate))
-        if self._announced is None and self._verify:
-            return events
-        return events + (self._release() if self.judge(certificate) else self._refuse())
-
-    def _release(self) -> list[Event]:
-        self.state = State.UP
-        events: list[Event] = [Verified(), *(Data(octets) for octets in self._held)]
-        self._held, self._held_octets = [], 0
-        if self._held_end is not None:
-            self.state = State.PEER_CLOSED
-            events.append(self._held_end)
-        return events
+        return events + self._checked()
 
     def _payload(self, octets: bytes) -> list[Event]:
         if self.state is State.UP:
@@ -265,29 +165,12 @@ class TlsSession:
         what = f"more than {self._max_held} octets before the fingerprint is known"
         return [*self._shutdown(), Failed(what, None, True)]
 
-    def _end(self) -> list[Event]:
-        if self.state is State.FAILED:
-            return []
-        if self.state is State.HELD:
-            self._held_end = PeerClosed()
-            return []
-        self.state = State.CLOSED if self.state is State.CLOSING else State.PEER_CLOSED
-        return [PeerClosed()]
-
     # Failing
 
     def _fail(self, fault: Fault) -> list[Event]:
         octets = self._engine.output()
-        description = self._sent_alert(octets) if fault.alert is None else fault.alert
-        self.state = State.FAILED
-        self._held, self._held_octets = [], 0
-        reason = fault.reason
-        if fault.alert is not None:
-            reason = f"the peer sent the fatal alert {alert_name(fault.alert).removeprefix('alert ')}"
-        elif self._refusal is not None:
-            reason = str(self._refusal)
-        transmit = [Transmit(octets)] if octets else []
-        return [*self._lines(), *transmit, Failed(reason, description, fault.alert is None)]
+        description = self._sent_alert(octets) if fault.alert is None else None
+        return self._failed(fault, [octets] if octets else [], description)
 
     def _refuse(self) -> list[Event]:
         from workbench.security import alerts
@@ -328,15 +211,14 @@ class TlsSession:
         agreed = self._engine.secrets_12 if self._engine.version == "1.2" else None
         return None if agreed is None else alerts.keys_12(suite, agreed[0], agreed[1:], self.client)
 
+    def _shut(self) -> bool:
+        return self._engine.shut()
+
     def _shutdown(self) -> list[Event]:
         self._engine.shut()
         return self._outgoing()
 
     # What leaves
-
-    def _lines(self) -> list[Event]:
-        fresh, self._fresh_lines = self._fresh_lines, []
-        return [KeyLine(line) for line in fresh]
 
     def _outgoing(self) -> list[Event]:
         octets = self._engine.output()

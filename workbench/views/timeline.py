@@ -12,16 +12,18 @@ if TYPE_CHECKING:
     from workbench.analysis.report import Report
 
 _SYMBOLS = {"SIP": "circle", "H.248": "diamond", "TCP": "line-ns-open", "SCTP": "line-ns-open", "TLS": "square",
-            "MSRP": "star", "STUN": "triangle-up"}
+            "DTLS": "square", "MSRP": "star", "BFCP": "star", "STUN": "triangle-up"}
 
 
 def timeline_text(report: Report, session: str | None = None, width: int = 100) -> str:
-    """One line a wire, a mark a message: S SIP, H H.248, T TCP, C SCTP, L TLS, M MSRP, U STUN, ? others, * several."""
+    """A line a wire, a mark a message: S SIP, H H.248, T TCP, C SCTP, L (D)TLS, M MSRP, B BFCP, U STUN, ? rest, * two.
+    """
     rows = ladder_rows(report, session=session)
     if not rows:
         return "no messages"
     last = max(row.time for row in rows) or 1.0
-    letters = {"SIP": "S", "H.248": "H", "TCP": "T", "SCTP": "C", "TLS": "L", "MSRP": "M", "STUN": "U"}
+    letters = {"SIP": "S", "H.248": "H", "TCP": "T", "SCTP": "C", "TLS": "L", "DTLS": "L", "MSRP": "M", "BFCP": "B",
+               "STUN": "U"}
     lines: dict[str, list[str]] = {}
     for row in rows:
         line = lines.setdefault(row.wire, ["."] * width)

@@ -10,11 +10,13 @@ from workbench.analysis.explain.octets import spans_of
 from workbench.analysis.explain.streams import Direction, Segment, put_together
 from workbench.analysis.tls_stream import KeyLog, RecordRead, TlsObserver
 from workbench.net.packets import SYN, Tcp
+from workbench.protocols.bfcp.wire import looks_like_bfcp
 from workbench.protocols.h248 import tpkt
 from workbench.protocols.h248.recognise import TELLING_OCTETS, looks_like_h248
 from workbench.protocols.layout import Span
 from workbench.protocols.stun import looks_like_stun
 from workbench.protocols.tls import layout as tls_layout
+from workbench.protocols.tls.datagrams import looks_like_dtls
 from workbench.protocols.tls.registry import ContentType
 from workbench.protocols.tls.wire import HEADER_OCTETS, looks_like_tls
 
@@ -129,6 +131,10 @@ def protocol_of(octets: bytes) -> str:
         return "MSRP"
     if _is_tls(octets):
         return "TLS"
+    if looks_like_dtls(octets):
+        return "DTLS"
+    if looks_like_bfcp(octets):
+        return "BFCP"
     if looks_like_stun(octets):
         return "STUN"
     first = octets.lstrip()[:512].split(b"\n", 1)[0].rstrip()

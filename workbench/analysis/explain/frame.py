@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from workbench.analysis.carried_dtls import DtlsFlow
+from workbench.analysis.dtls_stream import DTLS_1_2
 from workbench.analysis.explain.connection import Connection, Side, connect, protocol_of
+from workbench.analysis.explain.datagram import flow_of, plaintexts, record_spans
 from workbench.analysis.explain.fields import Explained, Field, Layer
 from workbench.analysis.explain.meanings import catalogue
 from workbench.analysis.explain.octets import fields_between, fields_of, opened, spans_of
@@ -18,7 +21,7 @@ from workbench.analysis.rewriting import rewritten
 from workbench.analysis.tls_stream import TLS_1_3, RecordRead
 from workbench.errors import MalformedMessageError
 from workbench.net import packets_layout
-from workbench.net.packets import TCP, Ip, Tcp, decode_ip, decode_tcp, pack_address
+from workbench.net.packets import TCP, Ip, Tcp, decode_ip, decode_tcp, decode_udp, pack_address
 from workbench.net.sctp import CHUNK_OCTETS, DATA, DATA_OCTETS, HEADER_OCTETS, SCTP, Data, decode_data, decode_sctp
 from workbench.protocols.layout import Span
 from workbench.protocols.tls import layout as tls_layout
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
     from workbench.analysis.values import Message
 
 _LINKS = {ETHERNET: "ethernet", LINUX_SLL: "sll", LINUX_SLL2: "sll2", NULL: "null"}
-MESSAGES = ("SIP", "H.248", "MSRP", "STUN", "TLS")
+MESSAGES = ("SIP", "H.248", "MSRP", "BFCP", "STUN", "TLS", "DTLS", "UDPTL")
 _PAYLOADS = ("udp.payload", "tcp.payload")
 _KINDS = {int(ContentType.HANDSHAKE): "handshake", int(ContentType.ALERT): "alert",
           int(ContentType.APPLICATION_DATA): "application data"}
@@ -65,7 +68,9 @@ def explain_frame(report: Report, number: int) -> Explained:
         octets = packet.octets[payload.start:payload.end]
         if payload.name == "udp.payload":
             protocol = protocol_of(octets) or next((m.protocol for m in messages if m.octets == octets), "")
-            if protocol:
+            if protocol == "DTLS":
+                inside, layers = _of_datagram(report, packet, payload)
+            elif protocol:
                 inside = fields_of(tuple(span.moved(payload.start) for span in spans_of(protocol, octets)))
         else:
             inside, layers = _of_stream(tap, number, payload)
@@ -86,6 +91,17 @@ def explain_frame(report: Report, number: int) -> Explained:
             fields.append(words.field(span, fields_of(span.children, words)))
     return Explained(number, packet.octets, tuple(fields), tuple(layers), _title(packet),
                      tuple(message.index for message in messages))
+
+
+def _of_datagram(report: Report, packet: FrameView, payload: Span) -> tuple[tuple[Field, ...], list[Layer]]:
+    """The DTLS records in a UDP payload, and the plaintext of those that are protected."""
+    octets = packet.octets[payload.start:payload.end]
+    flow, ip = flow_of(report, packet.number), _ip_of(packet)
+    fields = fields_of(tuple(span.moved(payload.start) for span in record_spans(octets, flow)))
+    if flow is None or ip is None or ip.is_fragment:
+        return fields, []
+    source = decode_udp(ip).source
+    return fields, plaintexts(octets, flow, source, packet.number, packet.messages)
 
 
 def _chunk(span: Span, packet: FrameView, report: Report) -> Field:
@@ -173,18 +189,21 @@ def _message_layer(message: Message, tap: _Tap) -> Layer:
     if message.protected:
         title += ", decrypted"
     title += f" (frame{'s' if len(message.frames) > 1 else ''} {frames})"
-    tls = message.protocol == "TLS"
-    spans = _tls_spans(message, tap) if tls else spans_of(message.protocol, message.octets)
+    spans = spans_of(message.protocol, message.octets)
+    if message.protocol == "TLS":
+        connection = tap.connection(message.frames[-1]) if message.frames else None
+        version, suite = (None, None) if connection is None else (connection.version, connection.suite)
+        spans = _tls_spans(message, version, suite)
+    elif message.protocol == "DTLS":
+        flow = tap.flow(message.frames[-1]) if message.frames else None
+        spans = _tls_spans(message, DTLS_1_2, None if flow is None else flow.observer.cipher_suite)
     return Layer(title, message.protocol, message.octets, fields_of(spans), message.index, message.frames,
                  message.protected)
 
 
-def _tls_spans(message: Message, tap: _Tap) -> tuple[Span, ...]:
+def _tls_spans(message: Message, version: int | None, suite: int | None) -> tuple[Span, ...]:
     """A handshake message, an alert or a ChangeCipherSpec, with or without its record header."""
     octets = message.octets
-    connection = tap.connection(message.frames[-1]) if message.frames else None
-    version = connection.version if connection is not None else None
-    suite = connection.suite if connection is not None else None
     if protocol_of(octets) == "TLS":
         return tls_layout.spans(octets, version=version, suite=suite)
     if isinstance(message.value, AlertMessage):
@@ -277,6 +296,11 @@ class _Tap:
         while len(self._connections) > _CONNECTIONS_KEPT:
             self._connections.popitem(last=False)
         return found
+
+    def flow(self, number: int) -> DtlsFlow | None:
+        """The DTLS association that a frame belongs to, or None."""
+        report = self._report()
+        return None if report is None else flow_of(report, number)
 
     def _segments(self, number: int) -> list[tuple[int, Tcp]] | None:
         """All segments between the two endpoints of a frame on its wire; the file is read once for them."""

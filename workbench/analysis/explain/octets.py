@@ -17,7 +17,10 @@ _ROOMS = {
     "TPKT": "workbench.protocols.h248.tpkt",
     "MSRP": "workbench.protocols.msrp.layout",
     "STUN": "workbench.protocols.stun.layout",
+    "BFCP": "workbench.protocols.bfcp.layout",
+    "UDPTL": "workbench.protocols.t38.layout",
     "TLS": "workbench.protocols.tls.layout",
+    "DTLS": "workbench.protocols.tls.datagram_layout",
 }
 
 # Leaf spans that hold another protocol's message.

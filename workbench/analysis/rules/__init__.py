@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workbench.analysis.rules import (
+    bfcp_ids,
+    bfcp_tls_client,
     both_active,
     clear_on_tls_leg,
     core_before_check,
@@ -39,6 +41,8 @@ RULES: tuple[Rule, ...] = (
     security_reaches_core.rule,
     fingerprint_mismatch.rule,
     roles_against_setup.rule,
+    bfcp_tls_client.rule,
+    bfcp_ids.rule,
     setup_answer.rule,
     setup_modified_e2e.rule,
     both_active.rule,

@@ -16,7 +16,7 @@ def _find(report: Report) -> Iterator[Evidence]:
         for leg in session.legs:
             if not is_tls(leg.transport) and not is_tls(leg.bearer):
                 continue
-            clear = [m for m in report.on(leg) if m.protocol in ("MSRP", "unknown") and not m.protected]
+            clear = [m for m in report.on(leg) if m.protocol in ("MSRP", "BFCP", "unknown") and not m.protected]
             if clear:
                 yield Evidence(clear[0].frames, f"{clear[0].source.node} sends {clear[0].protocol} in the clear on the "
                                f"{leg.name} leg, which is {leg.transport or leg.bearer}; {len(clear)} such messages")

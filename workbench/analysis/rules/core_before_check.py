@@ -23,7 +23,7 @@ def _find(report: Report) -> Iterator[Evidence]:
             if leg.name != "core":
                 continue
             sent = next((m for m in report.on(leg) if m.source.node in gateways
-                         and m.protocol in ("MSRP", "unknown")), None)
+                         and m.protocol in ("MSRP", "BFCP", "unknown")), None)
             if sent is not None and (checked is None or sent.frames[0] < checked):
                 why = "never finished" if checked is None else f"finished only in frame {checked}"
                 yield Evidence(sent.frames, (

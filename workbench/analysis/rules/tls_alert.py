@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 def _find(report: Report) -> Iterator[Evidence]:
     for message in report.messages:
-        if message.protocol == "TLS" and message.summary.startswith("Alert fatal"):
+        if message.protocol in ("TLS", "DTLS") and message.summary.startswith("Alert fatal"):
             reason = message.summary.removeprefix("Alert fatal ")
             yield Evidence(message.frames, (
-                f"{message.source.node} ends TLS with {reason}: nothing more is carried on this connection. What it "
-                "objects to came just before, from the other side"))
+                f"{message.source.node} ends {message.protocol} with {reason}: nothing more is carried on this "
+                "connection. What it objects to came just before, from the other side"))
 
 
 rule = Rule("tls-alert", "RFC 8446 §6.2, RFC 5246 §7.2.2", "warning", "TLS ends without a fatal alert", _find)

@@ -2,7 +2,7 @@
 
 Each function here makes a `Seen` (occurrences) or a `Fact` (holds or not). They read decoded messages, sessions and
 packets of the capture and know nothing else. By topic: `signalling` (SIP and SDP), `control` (Iq), `bearer` (TCP),
-`security` (TLS), `msrp`.
+`security` (TLS), `msrp`, `bfcp`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from workbench.lab.seen.bearer import (
     incoming_triggers_outgoing,
     is_up,
     leaves,
+    none_left,
     opened,
     second_is_refused,
     segments_pass,
@@ -24,7 +25,16 @@ from workbench.lab.seen.bearer import (
     source_is_latched,
     words_arrive,
 )
-from workbench.lab.seen.combined import after, any_of, in_turn, once
+from workbench.lab.seen.bfcp import (
+    chair_decides,
+    floor_message,
+    floor_passes,
+    floor_status,
+    later_tls_client,
+    no_handshake_since,
+    tls_client_follows,
+)
+from workbench.lab.seen.combined import after, any_of, in_turn, once, patience
 from workbench.lab.seen.control import (
     anything_reported,
     context_is_released,
@@ -33,20 +43,26 @@ from workbench.lab.seen.control import (
     latching_ordered,
     mode,
     modified,
+    obeyed,
     only_addresses_since,
     order,
     ordered,
     paths_told,
     release_reported,
     subtracted,
+    tls_failure_reported,
     told,
     transports,
 )
 from workbench.lab.seen.msrp import delivered, messages, path_passes, paths_as_told, response
 from workbench.lab.seen.reading import Side
 from workbench.lab.seen.security import (
+    alert,
+    certificate_differs,
     certificates_match,
     checked_before_core,
+    client_hello,
+    finished,
     gateway_fingerprint_travels,
     tcp_client_is_tls_client,
     tls_ends_before_tcp,
@@ -69,19 +85,27 @@ __all__ = [
     "SECURITY_ATTRIBUTES",
     "Side",
     "after",
+    "alert",
     "answer",
     "any_of",
     "anything_reported",
     "arrives",
     "attribute",
+    "certificate_differs",
     "certificates_match",
+    "chair_decides",
     "checked_before_core",
+    "client_hello",
     "comes",
     "connections",
     "context_is_released",
     "delivered",
     "every_order_is_answered",
     "failure_reported",
+    "finished",
+    "floor_message",
+    "floor_passes",
+    "floor_status",
     "flushed_then_ended",
     "gateway_fingerprint_travels",
     "goes_where_sdp_says",
@@ -90,10 +114,14 @@ __all__ = [
     "incoming_triggers_outgoing",
     "is_up",
     "latching_ordered",
+    "later_tls_client",
     "leaves",
     "messages",
     "mode",
     "modified",
+    "no_handshake_since",
+    "none_left",
+    "obeyed",
     "offer",
     "once",
     "only_addresses_since",
@@ -103,6 +131,7 @@ __all__ = [
     "path_passes",
     "paths_as_told",
     "paths_told",
+    "patience",
     "registration",
     "release_reported",
     "reoffer",
@@ -117,7 +146,9 @@ __all__ = [
     "source_is_latched",
     "subtracted",
     "tcp_client_is_tls_client",
+    "tls_client_follows",
     "tls_ends_before_tcp",
+    "tls_failure_reported",
     "told",
     "transports",
     "unchanged",

@@ -287,6 +287,23 @@ def connections(side: Side, count: int) -> Fact:
     return Fact(f"connections on {side}: {count}", check)
 
 
+def none_left(side: Side) -> Fact:
+    """The gateway ends every connection that was established at this side, with FIN or RST."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        tried = halves(report, side)
+        if not tried:
+            return None
+        for half in tried:
+            ours = [one for one in half.segments if one.sender == side.gateway]
+            up = half.answered and any(one.kind in ("ACK", "payload", "SYN-ACK") for one in ours)
+            if up and not any(one.kind in ("FIN", "RST") for one in ours):
+                return False, half.frames, f"the connection with {half.remote} on {side.wire} is never ended"
+        return True, tried[0].frames, ""
+
+    return Fact(f"the end of each connection on {side}", check)
+
+
 def flushed_then_ended(a: Side, b: Side) -> Fact:
     """FIN comes in at one side; what came before it has left on the other side before the gateway's FIN there."""
 

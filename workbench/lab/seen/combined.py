@@ -58,3 +58,17 @@ def after(first: Seen, then: Seen) -> Seen:
         return [frames for frames in then.find(report) if begun and frames[0] > begun[0][0]]
 
     return Seen(f"{then.what}, after {first.what}", find)
+
+
+def patience(first: Seen, then: Seen, seconds: float) -> Fact:
+    """What follows does so no sooner than this many seconds after what was first."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        begun, came = first.find(report), then.find(report)
+        if not begun or not came:
+            return None
+        frames = (begun[0][-1], came[0][0])
+        passed = report.frame(frames[1]).time - report.frame(frames[0]).time
+        return passed >= seconds, frames, f"it came after {passed:.1f} s already"
+
+    return Fact(f"{then.what}, {seconds:g} s or more after {first.what}", check)

@@ -175,6 +175,19 @@ def subtracted(*, gateway: str = "IMS-AGW") -> Seen:
         if command.kind is h248.Kind.SUBTRACT and message.destination.node == gateway])
 
 
+def obeyed(kind: h248.Kind, side: str, *, gateway: str = "IMS-AGW") -> Seen:
+    """The gateway's reply, without error, to a command for a termination whose name says that side."""
+
+    def find(report: Report) -> list[Frames]:
+        return [message.frames for message, transaction in transactions(report)
+                if isinstance(transaction, h248.Reply) and message.source.node == gateway
+                for action in transaction.actions for command in action.commands
+                if command.kind is kind and command.error is None
+                and any(side in name.split("/") for name in command.terminations)]
+
+    return Seen(f"{gateway} has obeyed {kind} towards {side}", find)
+
+
 def modified(realm: str, bearers: tuple[str, ...] = (), *, gateway: str = "IMS-AGW") -> Seen:
     """A Modify for a termination of that side, with one of these bearer types in Local if any is named."""
 
@@ -258,6 +271,12 @@ def failure_reported(realm: str, *, gateway: str = "IMS-AGW") -> Seen:
         gateway, realm, lambda event: _is_change(event, "tcp-failed")))
 
 
+def tls_failure_reported(realm: str, *, gateway: str = "IMS-AGW") -> Seen:
+    """(D)TLS session establishment failure indication for a termination of that side (tlsbsc)."""
+    return Seen(f"{gateway} reports that TLS towards {realm} failed", _reported(
+        gateway, realm, lambda event: _is_change(event, "tls-failed", "tls-change")))
+
+
 def release_reported(realm: str, *, gateway: str = "IMS-AGW") -> Seen:
     """IP bearer released (g/cause) for a termination of that side."""
     return Seen(f"{gateway} reports that the bearer towards {realm} is released", _reported(
@@ -291,8 +310,8 @@ def _reported(
     return find
 
 
-def _is_change(event: h248.ObservedEvent, role: str) -> bool:
+def _is_change(event: h248.ObservedEvent, role: str, change: str = "tcp-change") -> bool:
     roles = registry().roles()
-    kind = event.parameter(roles["tcp-change-type"])
-    return (event.name.lower() == roles["tcp-change"].lower() and kind is not None
+    kind = event.parameter(roles[f"{change}-type"])
+    return (event.name.lower() == roles[change].lower() and kind is not None
             and kind.value.lower() == roles[role].lower())

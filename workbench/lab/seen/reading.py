@@ -76,14 +76,14 @@ def sdp_messages(report: Report, wire: str) -> Iterator[tuple[Message, SessionDe
 
 def exchanges(report: Report, wire: str) -> list[Exchange]:
     """The offers in INVITEs on a wire with the answers in their 200s, in order; retransmissions count once."""
-    found: dict[tuple[str, int], Exchange] = {}
+    found: dict[tuple[str, str, int], Exchange] = {}
     for message, value in sip_messages(report, wire):
         number, method = value.cseq
         described = described_by(value)
         if method != "INVITE" or described is None or not described.media:
             continue
         media = described.effective(described.media[0])
-        key = (value.call_id, number)
+        key = (value.call_id, value.from_tag, number)   # each side counts its own requests
         if isinstance(value, Request) and value.method == "INVITE" and key not in found:
             found[key] = Exchange(media, offered=message)
         elif isinstance(value, Response) and value.status == 200 and key in found and found[key].answer is None:

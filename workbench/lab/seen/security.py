@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbench.lab.expect import Fact, Frames
+from workbench.lab.expect import Fact, Frames, Seen
 from workbench.lab.seen.reading import leg_of, reply_sdp, sdp_messages
 
 if TYPE_CHECKING:
@@ -63,6 +63,41 @@ def certificates_match(leg_name: str) -> Fact:
     return Fact(f"the certificates of the {leg_name} leg", check)
 
 
+def certificate_differs(leg_name: str) -> Fact:
+    """An end of this leg presents a certificate that its SDP did not announce."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        leg = leg_of(report, leg_name)
+        if leg is None or not leg.certificates:
+            return None
+        wrong = [c for c in leg.certificates if c.matches is False]
+        frames = tuple(frame for c in (wrong or leg.certificates) for frame in c.frames)
+        return bool(wrong), frames, "every certificate is the one that was announced"
+
+    return Fact(f"a certificate of the {leg_name} leg that was not announced", check)
+
+
+def alert(name: str, wire: str, sender: str) -> Seen:
+    """A fatal alert of a node on a wire."""
+    return Seen(f"{sender}'s fatal {name} on {wire}", lambda report: [
+        message.frames for message in report.messages if message.protocol == "TLS" and message.wire == wire
+        and message.source.node == sender and message.summary.startswith(f"Alert fatal {name}")])
+
+
+def client_hello(wire: str) -> Seen:
+    """A ClientHello on a wire."""
+    return Seen(f"a ClientHello on {wire}", lambda report: [
+        message.frames for message in report.messages if message.protocol == "TLS" and message.wire == wire
+        and message.summary.startswith("ClientHello")])
+
+
+def finished(wire: str) -> Seen:
+    """A peer's Finished on a wire: with it the handshake is complete for the gateway."""
+    return Seen(f"the peer's Finished on {wire}", lambda report: [
+        message.frames for message in report.messages if message.protocol == "TLS" and message.wire == wire
+        and "AGW" not in message.source.node and message.summary.startswith("Finished")])
+
+
 def checked_before_core(leg_name: str) -> Fact:
     """No payload of the UE is on the core leg before both sides of the access handshake have finished."""
 
@@ -72,16 +107,16 @@ def checked_before_core(leg_name: str) -> Fact:
             return None
         finished = [m for m in report.messages
                     if m.protocol == "TLS" and m.wire == access.wire and m.summary.startswith("Finished")]
-        core = [m for m in report.messages if m.protocol == "MSRP" and m.source.node == "IMS-AGW"
+        core = [m for m in report.messages if m.protocol in ("MSRP", "BFCP") and m.source.node == "IMS-AGW"
                 and not m.protected and m.wire != access.wire]
         if len(finished) < 2:
             if core:
-                return False, core[0].frames, "MSRP on the core leg although the access handshake never finished"
+                return False, core[0].frames, "payload on the core leg although the access handshake never finished"
             return None
         if not core:
             return None
         frames = (*finished[1].frames, *core[0].frames)
-        return finished[1].frames[-1] < core[0].frames[0], frames, "MSRP on the core leg before the handshake finished"
+        return finished[1].frames[-1] < core[0].frames[0], frames, "payload on the core leg before the handshake ended"
 
     return Fact("the access handshake and what follows on the core leg", check)
 

@@ -25,7 +25,7 @@ class AlgFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         gateway: its IMS-AGW's.
         coding, transport: of H.248; as in `AgwFile`.
         access, core: its SIP endpoints towards UEs and towards the core, over UDP.
-        tcp, modifies_setup, narrows, starts_tcp, msrp, plain_answer, guards_e2e: as in `topology.Alg`.
+        tcp, modifies_setup, narrows, starts_tcp, msrp, plain_answer, guards_e2e, bfcp_tls: as in `topology.Alg`.
         packages: a file that is laid over the package registry.
         routes: SIP domain to the next hop beyond the core.
     """
@@ -44,6 +44,7 @@ class AlgFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     msrp: Literal["cema", "sessmatch", "aware"] = "cema"
     plain_answer: Literal["reconfigure", "forward"] = "reconfigure"
     guards_e2e: bool = True
+    bfcp_tls: Literal["offerer", "setup"] = "offerer"
     packages: str | None = None
     routes: dict[str, str] = {}
 
@@ -52,6 +53,7 @@ def alg(path: Path, source: Source, epoch: float) -> Node:
     """An IMS-ALG as a file says; arguments and errors as of `agw`."""
     from workbench.nodes.ims_alg import ImsAlg, Msrp, PlainAnswer, StartsTcp, Tcp
     from workbench.protocols.h248.packages import lay_over
+    from workbench.protocols.sdp import BfcpClient
 
     file = File.read(path)
     told = file.settings(AlgFile)
@@ -70,6 +72,7 @@ def alg(path: Path, source: Source, epoch: float) -> Node:
         source=source, coding=told.coding, tcp=Tcp(told.tcp),
         modifies_setup=told.modifies_setup, narrows=told.narrows, starts_tcp=StartsTcp(told.starts_tcp),
         msrp=Msrp(told.msrp), plain_answer=PlainAnswer(told.plain_answer), guards_e2e=told.guards_e2e,
+        bfcp_tls=BfcpClient(told.bfcp_tls),
         transport=told.transport, first_id=source.number(1, 0x7FFFFFFF), looks=True)
 
 

@@ -11,6 +11,7 @@ from workbench.errors import SettingsError
 from workbench.lab.recording import Plan, planned
 from workbench.lab.settings.file import File
 from workbench.lab.spoken import Quit, Spoken, read_line, read_order
+from workbench.nodes.conference import Conference
 
 if TYPE_CHECKING:
     from workbench.nodes.orders import Order
@@ -33,6 +34,8 @@ class UeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         rings: seconds until a call is answered.
         registers, media_security, offers, answers, tls_versions, presents, chunk, msrp, falls_back, insists, listens,
             accepts_after, connects, connects_after: as in `topology.Ue`.
+        media, tls_role: as in `topology.Ue`.
+        conference: of its floor control server: `number`, `floor`, `people` (SIP URIs to user ids), `chair`.
         discovers: the STUN server that it asks over TCP; empty: none.
         script: what its person does, in lines as they can be typed, each behind the second at which it is said
             (`1.5 call sip:bob@home2.example`). Without a script lines are read from standard input.
@@ -58,6 +61,9 @@ class UeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     connects: bool = True
     connects_after: float = 0.0
     discovers: str = ""
+    media: Literal["msrp", "bfcp", "t38"] = "msrp"
+    tls_role: Literal["offerer", "setup"] = "offerer"
+    conference: Conference | None = None
     script: tuple[str, ...] = ()
 
 
@@ -80,7 +86,8 @@ def ue(path: Path, source: Source, epoch: float) -> UserEquipment:
         tls_versions=told.tls_versions, chunk=told.chunk, rings=told.rings, msrp=told.msrp,
         falls_back=told.falls_back, insists=told.insists or "", listens=told.listens,
         accepts_after=told.accepts_after, connects=told.connects, connects_after=told.connects_after,
-        discovers=file.peer("discovers", told.discovers, 3478, local) if told.discovers else None)
+        discovers=file.peer("discovers", told.discovers, 3478, local) if told.discovers else None,
+        media=told.media, tls_role=told.tls_role, conference=told.conference)
 
 
 def plan(path: Path) -> Plan:
@@ -108,8 +115,22 @@ def _script(file: File, told: UeFile) -> tuple[tuple[float, Order | Quit], ...]:
     return tuple(sorted(((line.time, line.order) for line in lines), key=lambda line: line[0]))
 
 
+def _check_conference(file: File, told: UeFile, conference: Conference) -> None:
+    if told.media != "bfcp":
+        raise file.wrong("conference", 'a floor control server needs media = "bfcp"')
+    if not 0 <= conference.number < 1 << 32 or not 0 <= conference.floor < 1 << 16:
+        raise file.wrong("conference", "number is from 0 to 4294967295, floor from 0 to 65535")
+    users = list(conference.people.values())
+    if len(set(users)) < len(users) or not all(0 < user < 1 << 16 for user in users):
+        raise file.wrong("conference.people", "each person has a user id of its own, from 1 to 65535")
+    if conference.chair and conference.chair not in conference.people:
+        raise file.wrong("conference.chair", f"{conference.chair} is not one of conference.people")
+
+
 def _check(file: File, told: UeFile) -> None:
     read_order(f"call {told.uri}", lambda what: file.wrong("uri", what))
+    if told.conference is not None:
+        _check_conference(file, told, told.conference)
     if not told.tls_versions:
         raise file.wrong("tls_versions", "a UE needs at least one")
     if not 1 <= told.chunk <= _MOST_CHUNK:

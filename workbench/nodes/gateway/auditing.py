@@ -254,7 +254,7 @@ class Auditor:
                 if item.descriptor == TERMINATION_STATE]))
         if root:
             return h248.Media((), state)
-        groups = tuple(sdp.decode(f"v=0\r\nc=IN IP{version} $\r\nm=- $ {proto.upper()} *\r\n".encode())
+        groups = tuple(sdp.decode(f"v=0\r\nc=IN IP{version} $\r\nm=- $ {_registered(proto)} *\r\n".encode())
                        for proto in self._profile.transports for version in self._versions())
         control = h248.LocalControl(h248.Mode.SEND_RECEIVE, properties=tuple(properties))
         return h248.Media((h248.StreamDescriptor(1, control, groups, groups),), state)
@@ -427,3 +427,6 @@ def _possible_parameters(item: Item) -> tuple[Property, ...]:
         for one in item.parameters if one.values)
 
 
+def _registered(proto: str) -> str:
+    """A transport as IANA registers it: in capitals, except that of T.38 itself."""
+    return proto if proto == "udptl" else proto.upper()

@@ -88,6 +88,8 @@ class Bearer(Flow):
     def establish_tls(self, now: float) -> None:
         """Establish signal for TLS: be its client, now or as soon as TCP is up."""
         self._tls_ordered = True
+        if self.means.policy.renews_tls:
+            self._secured = None
         self._start_tls(now)
 
     def latch(self, wanted: bool) -> None:

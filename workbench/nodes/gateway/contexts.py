@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from workbench.net.values import Endpoint
 from workbench.nodes.gateway.bearer import Bearer
+from workbench.nodes.gateway.datagrams import DatagramBearer
 from workbench.nodes.gateway.playing import Playing
 from workbench.nodes.gateway.reporting import Detected
 from workbench.nodes.gateway.settings import Limits, Refused
@@ -41,6 +42,9 @@ HEARTBEAT = "hangterm/thb"
 IP_STOP = "adid/ipstop"
 _LONG_TEXT = 1_024
 _V = TypeVar("_V", bound=Hashable)
+_E = TypeVar("_E", Bearer, DatagramBearer)
+AnyBearer = Bearer | DatagramBearer
+"""An endpoint of a TCP connection or of datagrams."""
 
 
 class Shared:
@@ -110,7 +114,7 @@ class StreamEnd:
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self.bearer: Bearer | None = None
+        self.bearer: AnyBearer | None = None
         self._local: bytes | None = None
         self._remote: bytes | None = None
         self.properties: tuple[Property, ...] = ()
@@ -238,7 +242,7 @@ class Termination:
         return None
 
     @property
-    def bearers(self) -> dict[int, Bearer]:
+    def bearers(self) -> dict[int, AnyBearer]:
         """Stream to bearer, for those streams that have one."""
         return {end.number: end.bearer for end in self.streams if end.bearer is not None}
 
@@ -334,21 +338,31 @@ class Context:
         return None
 
     def relink(self) -> None:
-        """Join the endpoints of each stream after a termination came or went, or flows were changed."""
+        """Join the endpoints of each stream after a termination came or went, or flows were changed.
+
+        Connections are joined with connections and datagrams with datagrams: nothing turns one into the other.
+        """
         if self.flows is None and len(self.terminations) <= 2:
             self._pair()
             return
         numbers = {end.number for termination in self.terminations for end in termination.streams}
         for number in numbers:
-            ends: list[tuple[str, Bearer]] = []
+            streams: list[tuple[str, Bearer]] = []
+            datagrams: list[tuple[str, DatagramBearer]] = []
             for termination in self.terminations:
                 end = termination.stream(number)
-                if end is not None and end.bearer is not None:
-                    ends.append((termination.name, end.bearer))
-            for name, bearer in ends:
-                links = tuple(other for _, other in ends if other is not bearer)
-                bearer.links = links
-                bearer.sinks = links if self.flows is None else self.flows.sinks(name, number, ends)
+                if end is not None and isinstance(end.bearer, Bearer):
+                    streams.append((termination.name, end.bearer))
+                elif end is not None and isinstance(end.bearer, DatagramBearer):
+                    datagrams.append((termination.name, end.bearer))
+            self._join(number, streams)
+            self._join(number, datagrams)
+
+    def _join(self, number: int, ends: list[tuple[str, _E]]) -> None:
+        for name, bearer in ends:
+            links = tuple(other for _, other in ends if other is not bearer)
+            bearer.links = links
+            bearer.sinks = links if self.flows is None else self.flows.sinks(name, number, ends)
 
     def _pair(self) -> None:
         """The same for the common case: two terminations, and everything flows."""
@@ -356,13 +370,15 @@ class Context:
             for end in termination.streams:
                 if end.bearer is None:
                     continue
-                links: tuple[Bearer, ...] = ()
+                mate: AnyBearer | None = None
                 for other in self.terminations:
                     found = other.stream(end.number) if other is not termination else None
                     if found is not None and found.bearer is not None:
-                        links = (found.bearer,)
-                if end.bearer.links != links or end.bearer.sinks is not end.bearer.links:
-                    end.bearer.links = end.bearer.sinks = links
+                        mate = found.bearer
+                if isinstance(end.bearer, Bearer):
+                    _pair(end.bearer, mate if isinstance(mate, Bearer) else None)
+                else:
+                    _pair(end.bearer, mate if isinstance(mate, DatagramBearer) else None)
 
     def settle(self, now: float) -> None:
         """Tell endpoints whose stream is configured and open at both ends that waiting has an end from here on."""
@@ -465,7 +481,13 @@ class Contexts:
         return self._last_termination
 
 
-def _ready(bearer: Bearer) -> bool:
+def _pair(bearer: _E, mate: _E | None) -> None:
+    links = () if mate is None else (mate,)
+    if bearer.links != links or bearer.sinks is not bearer.links:
+        bearer.links = bearer.sinks = links
+
+
+def _ready(bearer: AnyBearer) -> bool:
     setting = bearer.setting
     return setting.mode is not Mode.INACTIVE and (setting.remote is not None or setting.latch)
 

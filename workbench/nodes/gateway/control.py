@@ -17,7 +17,8 @@ from workbench.nodes.gateway.addresses import Addresses
 from workbench.nodes.gateway.auditing import Auditor, selected
 from workbench.nodes.gateway.bearer import Bearer
 from workbench.nodes.gateway.congestion import Congestion
-from workbench.nodes.gateway.contexts import Context, Contexts, Shared, StreamEnd, Termination
+from workbench.nodes.gateway.contexts import AnyBearer, Context, Contexts, Shared, StreamEnd, Termination
+from workbench.nodes.gateway.datagrams import DatagramBearer
 from workbench.nodes.gateway.planning import Plan, PlannedStream, Planner
 from workbench.nodes.gateway.playing import Player
 from workbench.nodes.gateway.reporting import detected
@@ -64,7 +65,7 @@ class Control:
     ) -> None:
         self.contexts = Contexts(limits, profile.terminations_per_context)
         self.root = Termination(h248.ROOT, "", 0.0)
-        self.bearers: dict[Endpoint, Bearer] = {}
+        self.bearers: dict[Endpoint, AnyBearer] = {}
         self.leaving: dict[Stream, Bearer] = {}
         self.tally = Tally()
         self.restart_ordered = False
@@ -388,7 +389,7 @@ class Control:
         self.contexts.take_out(context, termination)
         self._pump(context, now)
 
-    def _release(self, bearer: Bearer, now: float, why: str) -> None:
+    def _release(self, bearer: AnyBearer, now: float, why: str) -> None:
         """End a bearer for good; its port is free again when its connection is over."""
         partner = bearer.partner
         bearer.release(now, why)
@@ -396,7 +397,7 @@ class Control:
             partner.give_up(now, f"{bearer.termination} was released: its partner is too", hard=False)
         bearer.links = bearer.sinks = ()
         self.bearers.pop(bearer.setting.local, None)
-        if bearer.stream is None or bearer.state is State.OVER:
+        if isinstance(bearer, DatagramBearer) or bearer.stream is None or bearer.state is State.OVER:
             self._addresses.give_back(bearer.setting.local)
             self.tally.gone(bearer)
         else:
@@ -478,7 +479,8 @@ class Control:
         setting = stream.setting
         assert setting is not None
         if end.bearer is None:
-            end.bearer = Bearer(context.number, termination.name, stream.number, setting, self._means)
+            kind = DatagramBearer if setting.datagrams else Bearer
+            end.bearer = kind(context.number, termination.name, stream.number, setting, self._means)
             self.bearers[setting.local] = end.bearer
             context.relink()
         if stream.latch_only:

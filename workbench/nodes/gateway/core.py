@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from workbench.errors import LocalProtocolError, MalformedMessageError
 from workbench.net.values import (
+    BindDatagrams,
     ClaimPackets,
     Command,
     DatagramFailed,
@@ -21,6 +22,7 @@ from workbench.net.values import (
     Note,
     PacketArrived,
     RefuseStream,
+    SendDatagram,
     Started,
     Stream,
     StreamClosed,
@@ -32,6 +34,7 @@ from workbench.net.values import (
     StreamOffered,
     StreamOpened,
     StreamWritable,
+    UnbindDatagrams,
     UnclaimPackets,
     Unlisten,
     Woke,
@@ -41,6 +44,7 @@ from workbench.nodes.gateway.addresses import Addresses
 from workbench.nodes.gateway.bearer import Bearer
 from workbench.nodes.gateway.contexts import HEARTBEAT, Termination
 from workbench.nodes.gateway.control import Control
+from workbench.nodes.gateway.datagrams import DatagramBearer
 from workbench.nodes.gateway.link import Link, Transport
 from workbench.nodes.gateway.names import BinaryNames, TextNames
 from workbench.nodes.gateway.reporting import time_stamp
@@ -61,7 +65,7 @@ _HANGS = (410, 411, 430, 435)
 # A thousand handshakes whose time is over at once are dealt with in portions, so that an order comes in between.
 _OWNERS_AT_ONCE = 32
 _PORTIONS_APART = 0.001
-_READY = (Listen, Unlisten, ClaimPackets, UnclaimPackets, Note)
+_READY = (BindDatagrams, UnbindDatagrams, Listen, Unlisten, ClaimPackets, UnclaimPackets, Note)
 
 
 class Gateway:
@@ -160,8 +164,8 @@ class Gateway:
                 self._packet(happened, now)
             case Woke():
                 self._wake(now)
-            case DatagramFailed(reason=reason):
-                self._out.order(Note(f"the controller can't be reached: {reason}"))
+            case DatagramFailed():
+                self._unreached(happened, now)
             case _:
                 self._out.order(Drop(happened, "nothing here is concerned"))
         self._report(now)
@@ -186,7 +190,7 @@ class Gateway:
         due = self._out.agenda.due(now, _OWNERS_AT_ONCE)
         self._portion_at = now + _PORTIONS_APART if len(due) == _OWNERS_AT_ONCE else 0.0
         for owner in due:
-            if isinstance(owner, Bearer):
+            if isinstance(owner, Bearer | DatagramBearer):
                 owner.wake(now)
             elif isinstance(owner, Termination):
                 self._control.wake(owner, now)
@@ -200,11 +204,22 @@ class Gateway:
 
     def _datagram(self, happened: DatagramReceived, now: float) -> None:
         if happened.local != self._local:
-            self._out.order(Drop(happened, "no termination here takes datagrams"))
+            bearer = self._control.bearers.get(happened.local)
+            if isinstance(bearer, DatagramBearer):
+                bearer.arrived(happened, now)
+            else:
+                self._out.order(Drop(happened, "no termination here takes datagrams"))
             return
         if self._association.hears((happened.remote.host, happened.remote.port)):
             self._heard = now
         self._reported(self._link.datagram(happened, now), now)
+
+    def _unreached(self, happened: DatagramFailed, now: float) -> None:
+        bearer = self._control.bearers.get(happened.local)
+        if isinstance(bearer, DatagramBearer):
+            bearer.failed(happened.reason, now)
+        else:
+            self._out.order(Note(f"the controller can't be reached: {happened.reason}"))
 
     def _reported(self, events: Sequence[association.Event], now: float) -> None:
         """What the control association reports, once its messages are on their way."""
@@ -242,10 +257,11 @@ class Gateway:
         replies = self._control.execute(actions, now)
         self._control.tally.answered(replies)
         caused, self._out.commands = self._out.commands, kept
-        self._out.order(*(command for command in caused if isinstance(command, _READY)))
+        ready, later = _parted(caused)
+        self._out.order(*ready)
         answer = self._answer(number, replies, now)
         self._reported(self._link.carry(answer, now, _why(actions, replies)), now)
-        self._out.order(*(command for command in caused if not isinstance(command, _READY)))
+        self._out.order(*later)
         root = self._control.root.more
         if root is not None and root.properties is not self._provisioned:
             self._provision(root.properties)
@@ -381,7 +397,7 @@ class Gateway:
 
     def _offered(self, happened: StreamOffered, stream: Stream, now: float) -> None:
         bearer = self._control.bearers.get(stream.local)
-        if bearer is None:
+        if not isinstance(bearer, Bearer):
             self._out.order(RefuseStream(stream, "no termination listens here"), Drop(happened, "no termination here"))
         else:
             bearer.offered(happened, now)
@@ -393,7 +409,7 @@ class Gateway:
             self._out.order(Drop(happened, str(error)))
             return
         bearer = self._carrier(Stream(packet.local, packet.remote)) or self._control.bearers.get(packet.local)
-        drop = carriages.arrive(bearer, packet, now)
+        drop = carriages.arrive(bearer if isinstance(bearer, Bearer) else None, packet, now)
         if drop is not None:
             self._out.order(drop)
 
@@ -428,9 +444,23 @@ class Gateway:
     def _carrier(self, stream: Stream) -> Bearer | None:
         """Whose connection it is: that of an endpoint, or one that still ends after its endpoint is gone."""
         bearer = self._control.bearers.get(stream.local)
-        if bearer is None or bearer.stream != stream or bearer.state is State.OVER:
-            bearer = self._control.leaving.get(stream)
+        if not isinstance(bearer, Bearer) or bearer.stream != stream or bearer.state is State.OVER:
+            return self._control.leaving.get(stream)
         return bearer
+
+
+def _parted(caused: Sequence[Command]) -> tuple[list[Command], list[Command]]:
+    """What is done before the reply leaves, and what after it.
+
+    The last datagram of an endpoint that is given up (close_notify) leaves before its address may be given to others.
+    """
+    gone = {command.local for command in caused if isinstance(command, UnbindDatagrams)}
+    ready: list[Command] = []
+    later: list[Command] = []
+    for command in caused:
+        last = isinstance(command, SendDatagram) and command.local in gone
+        (ready if last or isinstance(command, _READY) else later).append(command)
+    return ready, later
 
 
 def _why(actions: Sequence[h248.Action], replies: Sequence[h248.ActionReply]) -> str:

@@ -15,9 +15,8 @@ import msgspec
 from workbench.net.values import Endpoint
 from workbench.nodes.gateway import describing
 from workbench.nodes.gateway.addresses import Addresses
-from workbench.nodes.gateway.bearer import Bearer
-from workbench.nodes.gateway.contexts import StreamEnd, Termination
-from workbench.nodes.gateway.settings import Gate, Limits, Profile, Refused, Role, Setting
+from workbench.nodes.gateway.contexts import AnyBearer, StreamEnd, Termination
+from workbench.nodes.gateway.settings import Gate, Limits, Profile, Refused, Role, Setting, is_datagrams
 from workbench.nodes.gateway.vocabulary import (
     LOCAL_CONTROL,
     REALM,
@@ -243,13 +242,15 @@ class Planner:
             stream.chosen = (*(one for one in stream.chosen if one.name.lower() != REALM), settled)
 
     @staticmethod
-    def _with_local(before: Setting, local: describing.Local, bearer: Bearer | None) -> Setting:
+    def _with_local(before: Setting, local: describing.Local, bearer: AnyBearer | None) -> Setting:
         """The setting with a new Local; where the endpoint lives can't change any more, nor TLS under a connection."""
         where = Endpoint(local.host or "", local.port or 0)
         if bearer is not None:
             where = before.local
             if local.host not in (None, where.host) or local.port not in (None, where.port):
                 raise Refused(501, "another local address on a running stream")
+            if is_datagrams(local.proto) is not before.datagrams:
+                raise Refused(501, f"{before.proto} to {local.proto}: the endpoint has to be given up first")
             if local.tls != before.tls and bearer.stream is not None:
                 raise Refused(501, f"{before.proto} to {local.proto} on a running connection")
         return msgspec.structs.replace(
@@ -354,6 +355,8 @@ class Planner:
     ) -> None:
         """A signal that orders something can be carried out; a latch is taken over into the setting."""
         setting = future[order.number]
+        if order.role.startswith("tcp") and setting.datagrams:
+            raise Refused(513, f"no TCP with {setting.proto}")
         if order.role == "tcp-establish":
             if setting.role in (Role.PASSIVE, Role.HOLDCONN):
                 raise Refused(473, f"establish signal with a=setup:{setting.role}")
@@ -361,6 +364,8 @@ class Planner:
                 raise Refused(441, "establish signal without Remote")
         elif order.role.startswith("tls") and not setting.tls:
             raise Refused(513, f"no TLS with {setting.proto}")
+        elif order.role == "tls-establish" and setting.datagrams and setting.role is Role.PASSIVE:
+            raise Refused(473, f"establish signal with a=setup:{setting.role}: here it is the role in DTLS")
         elif order.role in ("latch", "unlatch"):
             latched = future[order.number] = msgspec.structs.replace(setting, latch=order.role == "latch")
             planned = next((stream for stream in plan.streams if stream.number == order.number), None)

@@ -14,6 +14,7 @@ from workbench.nodes.gateway.agenda import Agenda
 from workbench.protocols.h248.message import Kind, Mode, TopologyDirection
 from workbench.protocols.msrp.uri import Path
 from workbench.protocols.sdp import Fingerprint
+from workbench.security.cookies import Cookies
 from workbench.security.identities import Identity
 
 if TYPE_CHECKING:
@@ -59,6 +60,11 @@ class Merge(enum.StrEnum):
     """Each keeps its own sequence numbers and windows; octets are copied."""
     TRANSLATION = "translation"
     """Both handshakes are answered; then packets are passed on, their sequence numbers shifted."""
+
+
+def is_datagrams(proto: str) -> bool:
+    """Whether a transport (m= proto) is one of UDP."""
+    return proto.lower().startswith("udp")
 
 
 class Gate(msgspec.Struct, frozen=True, gc=False):
@@ -127,6 +133,11 @@ class Setting(msgspec.Struct, frozen=True, gc=False):
         return self.gate.refusal(source, self.remote) if self.gate is not None else ""
 
     @property
+    def datagrams(self) -> bool:
+        """The bearer is of UDP, such as `udptl` or `UDP/TLS/UDPTL`."""
+        return is_datagrams(self.proto)
+
+    @property
     def names_msrp(self) -> bool:
         """The bearer type indication names the application: `TCP/MSRP` or `TCP/TLS/MSRP` (R-5.19.4-2)."""
         return self.proto.lower().endswith("/msrp")
@@ -153,6 +164,7 @@ class Policy(msgspec.Struct, frozen=True):
         wires: the gateway's media addresses, and which wire each is on; what is not named here has no packets.
         hold_incoming: an incoming connection is answered only when the outgoing one is up (delayed establishment,
             second reading); otherwise at once.
+        renews_tls: an establish signal for TLS begins a new session although one is up; for showing what goes wrong.
         close_tls: close_notify goes out before FIN; False for showing what then goes wrong.
         release_linked: the end of TLS or TCP at one endpoint releases the other one; False likewise.
         tls_versions: offered and accepted.
@@ -174,6 +186,7 @@ class Policy(msgspec.Struct, frozen=True):
     wires: Mapping[str, str] = {}
     hold_incoming: bool = False
     close_tls: bool = True
+    renews_tls: bool = False
     release_linked: bool = True
     tls_versions: tuple[str, ...] = ("1.2", "1.3")
     log_keys: bool = False
@@ -318,13 +331,22 @@ class Means:
         policy: choices and limits.
         identity: certificate and key for TLS.
         out: where commands and observations go.
-        isn: gives initial sequence numbers, for handshakes that the gateway answers packet by packet.
+        isn: gives initial sequence numbers, for handshakes that the gateway answers packet by packet; the secret of
+            its DTLS cookies comes from there, too.
     """
 
-    __slots__ = ("identity", "isn", "out", "policy")
+    __slots__ = ("_cookies", "identity", "isn", "out", "policy")
 
     def __init__(self, policy: Policy, identity: Identity, out: Outbox, isn: Callable[[], int] = lambda: 0) -> None:
         self.policy = policy
         self.identity = identity
         self.out = out
         self.isn = isn
+        self._cookies: Cookies | None = None
+
+    @property
+    def cookies(self) -> Cookies:
+        """Of DTLS servers: one secret for all endpoints, made when it is first needed."""
+        if self._cookies is None:
+            self._cookies = Cookies(b"".join(self.isn().to_bytes(4) for _ in range(8)))
+        return self._cookies

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from workbench.nodes.gateway.bearer import Bearer
+from workbench.nodes.gateway.contexts import AnyBearer
 from workbench.nodes.gateway.settings import Change, Observed
 from workbench.protocols.h248 import association, machine
 from workbench.protocols.h248 import message as h248
@@ -52,13 +52,13 @@ class Tally:
             if name is not None:
                 self.totals[name] += 1
 
-    def gone(self, bearer: Bearer) -> None:
+    def gone(self, bearer: AnyBearer) -> None:
         """An endpoint is no more; what has passed there still counts."""
         came, went = bearer.passed
         self._octets[0] += came
         self._octets[1] += went
 
-    def octets(self, bearers: Iterable[Bearer]) -> tuple[int, int]:
+    def octets(self, bearers: Iterable[AnyBearer]) -> tuple[int, int]:
         """Octets of payload that came in and went out, at these endpoints and at all that are gone."""
         came, went = self._octets
         for bearer in bearers:

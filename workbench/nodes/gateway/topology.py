@@ -12,10 +12,11 @@ What several endpoints in one stream do is in `bearer`: octets that come in at o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
-from workbench.nodes.gateway.bearer import Bearer
 from workbench.protocols.h248.message import Topology, TopologyDirection
 
+_End = TypeVar("_End")
 _Key = tuple[int | None, str, str]
 
 
@@ -67,7 +68,7 @@ class Flows:
                 return forth is TopologyDirection.ONEWAY_BOTH
         return False
 
-    def sinks(self, source: str, stream: int, ends: Sequence[tuple[str, Bearer]]) -> tuple[Bearer, ...]:
+    def sinks(self, source: str, stream: int, ends: Sequence[tuple[str, _End]]) -> tuple[_End, ...]:
         """Where octets go that come in at `source`, of the endpoints of that stream."""
         others = [(name, bearer) for name, bearer in ends if name != source]
         direct = {name for name, _ in others if self.flows(source, name, stream)}

@@ -117,6 +117,9 @@ class Anchor(msgspec.Struct, eq=False):
         nat: the served UE is known to be behind a NAT.
         row: of the role matrix, once offer and answer have settled it.
         lost: the gateway reported that it ended or failed.
+        answerer: the side of who answered the exchange that made the connection (with BFCP it is TLS server).
+        datagrams: it is T.38 over UDP: roles are those of DTLS, and there is no connection.
+        tls_id: the gateway's, of a DTLS association; empty: not told.
     """
 
     treatment: Treatment
@@ -127,6 +130,9 @@ class Anchor(msgspec.Struct, eq=False):
     context: int | None = None
     row: Row | None = None
     lost: bool = False
+    answerer: str = ""
+    datagrams: bool = False
+    tls_id: str = ""
 
 
 class Rejected(Exception):

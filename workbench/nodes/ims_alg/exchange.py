@@ -15,10 +15,10 @@ from typing import Any
 import msgspec
 
 from workbench.net.values import Command, Note
-from workbench.nodes.ims_alg import judging, msrp_paths, releasing, rewriting, roles
+from workbench.nodes.ims_alg import dtls_roles, judging, msrp_paths, releasing, rewriting, roles
 from workbench.nodes.ims_alg.calls import ACCESS, Anchor, Call, End, Leg, Rejected, Said, Treatment
 from workbench.nodes.ims_alg.edge import Edge
-from workbench.nodes.ims_alg.orders import OPEN, protected, through
+from workbench.nodes.ims_alg.orders import OPEN, is_bfcp, protected, through
 from workbench.nodes.ims_alg.roles import Row, Served, Situation
 from workbench.nodes.ims_alg.settings import Msrp, StartsTcp, Tcp
 from workbench.nodes.procedure import Await, Steps
@@ -50,7 +50,7 @@ class Establishment:
         self.situation, self.anchor = self._decide()
         self._guarded = settings.guards_e2e and self.anchor.treatment is Treatment.E2E
         self._prepared = roles.prepared(self.situation)
-        self._steps = _steps(self.situation, self.anchor, merged=self._prepared is not None)
+        self._steps = _steps(self.situation, self.anchor, offer.media, merged=self._prepared is not None)
 
     def _decide(self) -> tuple[Situation, Anchor]:
         """Treatment, NAT, MSRP mode and TCP handling of the offered stream. Raises Rejected."""
@@ -62,11 +62,16 @@ class Establishment:
             registration, self._call.access, self._offer if served is Served.OFFERER else None)
         mode = msrp_paths.mode_of(settings, treatment, media, plain_end=self._call.plain_end)
         # TLS that ends here, and MSRP that is rewritten, need a connection of its own on each leg (R-5.16.1-6).
-        aware = settings.tcp is Tcp.AWARE or treatment is Treatment.E2AE or mode is Msrp.AWARE
+        fax = dtls_roles.is_fax(media)
+        aware = not fax and (settings.tcp is Tcp.AWARE or treatment is Treatment.E2AE or mode is Msrp.AWARE)
         situation = Situation(
             sdp.written_setup(media), served, nat, settings.modifies_setup, aware,
             treatment is Treatment.E2E and settings.guards_e2e, settings.narrows)
-        return situation, Anchor(treatment, mode, aware, nat, {})
+        names = fax and treatment is Treatment.E2AE and (
+            served is Served.ANSWERER or media.attribute("tls-id") is not None)
+        return situation, Anchor(
+            treatment, mode, aware, nat, {}, answerer=self._answerer.side, datagrams=fax,
+            tls_id=self._edge.source.token(24) if names else "")
 
     def run(self) -> Generator[Command | Await, Any, Row | None]:
         """Carry it out. Gives the row of the role matrix; None where the answerer refused the stream (port 0).
@@ -92,7 +97,7 @@ class Establishment:
 
     def _make_ready(self) -> Generator[Command | Await, Any, tuple[End, End]]:
         """Before the offer goes on: the answerer's termination, and in a certain merge the offerer's."""
-        offer, role = self._offer.media, roles.forwarded(self.situation) or sdp.Setup.ACTIVE
+        offer, role = self._offer.media, self._forwarded() or sdp.Setup.ACTIVE
         far = self._edge.iq.first(self.anchor, self._answerer.side, offer, role)
         yield from self._order(self._edge.iq.reserve(
             self.anchor, far, f"{self._steps.reserve}: Reserve AGW Connection Point {far.name} {self._steps.clause}"))
@@ -102,9 +107,14 @@ class Establishment:
             yield from self._reserve_near(near, self._prepared.offerer_leg, OPEN)
         return far, near
 
+    def _forwarded(self) -> sdp.Setup | None:
+        if self.anchor.datagrams:
+            return dtls_roles.forwarded(self.situation, protected=self.anchor.treatment is Treatment.E2AE)
+        return roles.forwarded(self.situation)
+
     def _ask(self, far: End) -> Generator[Command | Await, Any, Said]:
         """The offer goes on; its answer, as far as it can be used at all."""
-        offer = self._sent_on(far, self._offer, roles.forwarded(self.situation), is_offer=True)
+        offer = self._sent_on(far, self._offer, self._forwarded(), is_offer=True)
         response = yield from asked(
             self._edge, self._call, self._answerer, self._invite, self._key, self._tag, sdp.encode(offer),
             f"{self._steps.offer}: {_offer(self.anchor, far)} {self._steps.clause}", self._uri)
@@ -296,18 +306,20 @@ class _Steps(msgspec.Struct, frozen=True):
     answer: str = "steps 14-15"
 
 
-def _steps(situation: Situation, anchor: Anchor, *, merged: bool) -> _Steps:
+def _steps(situation: Situation, anchor: Anchor, media: sdp.Media, *, merged: bool) -> _Steps:
     served_offers = situation.served is Served.OFFERER
     if merged:
         return _Steps("[TS 23.334 §6.2.18.4]", offer="step 8", configure="steps 10-12", second="steps 5-7",
                       answer="step 13")
     match anchor.treatment:
         case Treatment.E2AE:
-            clause = "6.2.10.3.1.1.1" if served_offers else "6.2.10.3.1.2.1"
+            bfcp = is_bfcp(media)
+            clause = "6.2.10.4" if anchor.datagrams else f"6.2.10.3.{2 if bfcp else 1}.{1 if served_offers else 2}.1"
         case Treatment.E2E:
             clause = "6.2.10A"
         case Treatment.PLAIN:
             clause = "6.2.18.2" if not anchor.state_aware else "6.2.18.4" if situation.changes else "6.2.18.3"
+            clause = "5.2" if anchor.datagrams else clause
     return _Steps(f"[TS 23.334 §{clause}]", answer="steps 14-15" if served_offers else "step 14")
 
 

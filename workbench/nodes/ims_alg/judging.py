@@ -6,16 +6,18 @@ Source: TS 24.229 §6.7.2, decision table R-24.229-4; TS 23.334 §5.16.2.3, §6.
 from __future__ import annotations
 
 from workbench.errors import PeerError
-from workbench.nodes.ims_alg import msrp_paths, roles
+from workbench.nodes.ims_alg import dtls_roles, msrp_paths, roles
 from workbench.nodes.ims_alg.calls import Leg, Registration, Rejected, Said, Treatment, canonical
 from workbench.nodes.ims_alg.roles import Joined, Row, Served, Situation
 from workbench.protocols import sdp
 
-MECHANISM = "msrp-tls"
+_MECHANISMS = {"msrp": "msrp-tls", "bfcp": "bfcp-tls", "udptl": "udptl-dtls"}
+MECHANISMS = tuple(_MECHANISMS.values())
+"""Media plane security that this edge offers (TS 24.229 §7.2A.7)."""
 
 
 def said(body: bytes) -> Said:
-    """A description with one TCP stream. Raises Rejected (488)."""
+    """A description with one stream of TCP, or of T.38 over UDP. Raises Rejected (488)."""
     try:
         described = sdp.decode(body)
     except PeerError as error:
@@ -24,7 +26,8 @@ def said(body: bytes) -> Said:
         raise Rejected(488, "one stream is what can be handled here")
     written = described.media[0]
     transport = sdp.transport_of(written.proto)
-    if transport is None or transport.carrier != "tcp" or transport.security not in (None, "tls"):
+    tcp = transport is not None and transport.carrier == "tcp" and transport.security in (None, "tls")
+    if not tcp and not dtls_roles.is_fax(written):
         raise Rejected(488, f"{written.proto} can't be handled here")
     connection = described.connection_of(written)
     if connection is None or written.port is None or not 0 <= written.port < 65_536:
@@ -46,20 +49,32 @@ def secured(media: sdp.Media) -> bool:
 def from_ue(media: sdp.Media, registration: Registration | None) -> Treatment:
     """Rows 1, 3, 4 and 5 of the decision table: what a UE's offer gets. Never a silent downgrade."""
     if media.attribute("3ge2ae") == sdp.E2ae.REQUESTED and secured(media):
-        if not sdp.is_msrp(media) or registration is None or MECHANISM not in registration.mechanisms:
+        if not _agreed(media, registration):
             raise Rejected(488, "e2ae was requested without agreement at registration")
         if not media.fingerprints:
             raise Rejected(488, "e2ae was requested without a fingerprint")
         return Treatment.E2AE
-    return Treatment.E2E if secured(media) else Treatment.PLAIN
+    return _end_to_end(media) if secured(media) else Treatment.PLAIN
 
 
 def from_core(media: sdp.Media, registration: Registration | None) -> Treatment:
     """Rows 2, 3 and 5: what an offer from the core gets."""
     if secured(media):
-        return Treatment.E2E
-    agreed = registration is not None and MECHANISM in registration.mechanisms
-    return Treatment.E2AE if agreed and sdp.is_msrp(media) else Treatment.PLAIN
+        return _end_to_end(media)
+    return Treatment.E2AE if _agreed(media, registration) else Treatment.PLAIN
+
+
+def _end_to_end(media: sdp.Media) -> Treatment:
+    if dtls_roles.is_fax(media):
+        raise Rejected(488, "T.38 over DTLS from end to end is not handled here")
+    return Treatment.E2E
+
+
+def _agreed(media: sdp.Media, registration: Registration | None) -> bool:
+    """At registration UE and network have said that they can do e2ae for this kind of media (R-33.328-2)."""
+    transport = sdp.transport_of(media.proto)
+    mechanism = _MECHANISMS.get((transport.application or "") if transport is not None else "")
+    return registration is not None and mechanism is not None and mechanism in registration.mechanisms
 
 
 # NAT
@@ -120,6 +135,11 @@ def row_of(situation: Situation, offer: Said, answer: Said, ue: Leg, *, guarded:
         Rejected: 488, the answer is none, or the connection could not be made.
     """
     answered = setup_of(answer.media)
+    if dtls_roles.is_fax(offer.media):
+        fax = dtls_roles.settled(situation, answered, protected=secured(offer.media) or secured(answer.media))
+        if fax is None:
+            raise Rejected(502, f"the answer is not legal: a=setup:{answered} [RFC 8842 §5.3]")
+        return fax
     served_answers = situation.served is Served.ANSWERER
     open_to_us = reachable(ue, answer if served_answers else offer)
     row = roles.settled(situation, answered)

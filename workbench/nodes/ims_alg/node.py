@@ -24,13 +24,13 @@ from workbench.nodes.controller.indications import ServiceChanged, ends_bearer
 from workbench.nodes.ims_alg import recovering, releasing, sessions
 from workbench.nodes.ims_alg.calls import ACCESS, CORE, Call, Calls, Registration, Rejected
 from workbench.nodes.ims_alg.edge import Edge
-from workbench.nodes.ims_alg.judging import MECHANISM
+from workbench.nodes.ims_alg.judging import MECHANISMS
 from workbench.nodes.ims_alg.orders import Orders
 from workbench.nodes.ims_alg.reoffers import dialog_after, reoffered
 from workbench.nodes.ims_alg.settings import Msrp, PlainAnswer, Settings, StartsTcp, Tcp
 from workbench.nodes.ims_alg.signalling import Signalling
 from workbench.nodes.procedure import Procedures, Steps, earliest
-from workbench.protocols import sip
+from workbench.protocols import sdp, sip
 from workbench.protocols.h248.coding import Coding
 from workbench.protocols.h248.supervision import Changed, Meaning
 from workbench.security.source import Source
@@ -70,6 +70,8 @@ class ImsAlg:
         msrp: Msrp = Msrp.CEMA,
         plain_answer: PlainAnswer = PlainAnswer.RECONFIGURE,
         guards_e2e: bool = True,
+        bfcp_tls: sdp.BfcpClient = sdp.BfcpClient.OFFERER,
+        keeps_tls: bool = True,
         coding: Coding = "pretty",
         transport: Transport = "udp",
         first_id: int = 1001,
@@ -86,12 +88,15 @@ class ImsAlg:
             self._procedures, self._told)
         # In binary, names of terminations are octets of the gateway's own choice; the realm says which side it is.
         orders = Orders(
-            self._engine, {side: local.version for side, local in locals_.items()}, named=coding != "binary")
+            self._engine, {side: local.version for side, local in locals_.items()}, named=coding != "binary",
+            bfcp_tls=bfcp_tls)
         settings = Settings(
-            strips, tcp, modifies_setup, narrows, starts_tcp, msrp, plain_answer, guards_e2e)
+            strips, tcp, modifies_setup, narrows, starts_tcp, msrp, plain_answer, guards_e2e,
+            bfcp_tls, keeps_tls)
         self._edge = Edge(settings, source, self._procedures, self._calls, self._sip, orders, routes)
         self._registrar = sip.registration.Registrar(
-            realm="home.example", mechanisms=(MECHANISM,), token=source.token, password=lambda uri: f"secret of {uri}")
+            realm="home.example", mechanisms=MECHANISMS, token=source.token,
+            password=lambda uri: f"secret of {uri}")
 
     def handle(self, happened: Happening, now: float) -> list[Command]:
         """Answer a happening."""

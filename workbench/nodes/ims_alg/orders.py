@@ -38,13 +38,18 @@ class Orders:
 
     Args:
         versions: of IP, by side: a realm's media addresses are of the version that SIP has there.
+        bfcp_tls: see `Settings`.
         named: TerminationIDs name their side (text); in binary the realm alone does.
     """
 
-    def __init__(self, engine: Engine, versions: Mapping[str, int], *, named: bool) -> None:
+    def __init__(
+        self, engine: Engine, versions: Mapping[str, int], *, named: bool,
+        bfcp_tls: sdp.BfcpClient = sdp.BfcpClient.OFFERER,
+    ) -> None:
         self.engine = engine
         self._versions = dict(versions)
         self._named = named
+        self._bfcp_tls = bfcp_tls
 
     # Elements
 
@@ -55,10 +60,10 @@ class Orders:
         point = ConnectionPoint(
             side if self._named else "", REALMS[side], "-" if opaque else media.media,
             _bearer(anchor, side), "-" if opaque else "*",
-            setup=_role(anchor, role), version=self._versions[side],
+            setup=_role(anchor, side, role), version=self._versions[side],
             ask_fingerprint=protected, watch_tls=protected and self._can_say("tls-change"),
             # Without TCP state there is nothing to report (R-5.16.1-4).
-            watch_tcp=anchor.state_aware and self._can_say("tcp-change"), watch_bearer=anchor.state_aware,
+            watch_tcp=anchor.state_aware and self._can_say("tcp-change"), watch_bearer=anchor.state_aware or protected,
             latching=Latching.LATCH if side == ACCESS and anchor.nat else Latching.OFF)
         return End(side, point)
 
@@ -67,11 +72,20 @@ class Orders:
         end.peer = peer
         protected = anchor.treatment is Treatment.E2AE and end.side == ACCESS
         end.point = msgspec.structs.replace(
-            end.point, transport=_bearer(anchor, end.side), setup=_role(anchor, role),
-            remote=peer.address, remote_setup=_role(anchor, None if role is None else sdp.complement(role)),
+            end.point, transport=_bearer(anchor, end.side), setup=_role(anchor, end.side, role),
+            remote=peer.address, remote_setup=_role(anchor, end.side, None if role is None else sdp.complement(role)),
             remote_fingerprints=peer.media.fingerprints if protected else (),
             remote_path=peer.media.attribute("path") or "" if anchor.mode is Msrp.AWARE else "",
-            establish_tls=protected and role is sdp.Setup.ACTIVE)
+            establish_tls=protected and self._is_tls_client(anchor, end, role, peer.media))
+
+    def _is_tls_client(self, anchor: Anchor, end: End, role: str | None, media: sdp.Media) -> bool:
+        """Whether the gateway is TLS client towards a peer (section 3.2 of the stage-2 digest).
+
+        With BFCP where it stands for the offerer, whoever opens TCP (R-6.2.10.3-8); else where it is TCP client.
+        """
+        if is_bfcp(media) and self._bfcp_tls is sdp.BfcpClient.OFFERER:
+            return anchor.answerer == end.side
+        return role == sdp.Setup.ACTIVE
 
     # Procedures
 
@@ -115,6 +129,13 @@ class Orders:
         yield from self._done(self.engine.start_tcp(end.given, end.point, why=why))
         _still_there(anchor)
 
+    def start_tls_again(self, anchor: Anchor, end: End, why: str) -> Wait:
+        """Establish TLS session where the gateway is TLS client by this exchange. Raises Rejected."""
+        assert end.peer is not None
+        if self._is_tls_client(anchor, end, end.point.setup, end.peer.media):
+            end.point = msgspec.structs.replace(end.point, establish_tls=True)
+            yield from self.configure(anchor, end, why)
+
     def release(self, anchor: Anchor | None) -> Steps:
         """Release AGW Termination: all of a stream's; a failure is noted and nothing else can be done."""
         if anchor is None or anchor.context is None:
@@ -153,8 +174,11 @@ class Orders:
 def through(anchor: Anchor, near: Said, far: Said) -> h248.Mode:
     """The stream mode of the termination towards `near` (R-5.2-5): who may send by both descriptions.
 
-    The gate holds octets, responses of MSRP among them: nothing passes against the direction of a=sendonly.
+    The gate holds octets, responses of MSRP among them: nothing passes against the direction of a=sendonly. A direction
+    says nothing of BFCP: floors are asked for and given while media are held.
     """
+    if is_bfcp(near.media) and anchor.row is not None and anchor.row.joined is not Joined.NOT:
+        return OPEN
     if anchor.state_aware and anchor.row is not None and anchor.row.joined is Joined.NOT:
         return h248.Mode.INACTIVE
     comes = near.described.direction_of(near.written).sends and far.described.direction_of(far.written).receives
@@ -163,6 +187,12 @@ def through(anchor: Anchor, near: Said, far: Said) -> h248.Mode:
         (True, True): h248.Mode.SEND_RECEIVE, (True, False): h248.Mode.RECEIVE_ONLY,
         (False, True): h248.Mode.SEND_ONLY, (False, False): h248.Mode.INACTIVE,
     }[comes, goes]
+
+
+def is_bfcp(media: sdp.Media) -> bool:
+    """The stream is BFCP."""
+    transport = sdp.transport_of(media.proto)
+    return transport is not None and transport.application == "bfcp"
 
 
 def protected(anchor: Anchor, side: str, media: sdp.Media) -> bool:
@@ -175,6 +205,8 @@ def protected(anchor: Anchor, side: str, media: sdp.Media) -> bool:
 
 def _bearer(anchor: Anchor, side: str) -> str:
     """Bearer type indication: of end-to-end TLS the gateway hears nothing (R-6.2.10A-1)."""
+    if anchor.datagrams:
+        return "UDP/TLS/UDPTL" if anchor.treatment is Treatment.E2AE and side == ACCESS else "udptl"
     words = ["TCP"]
     if anchor.treatment is Treatment.E2AE and side == ACCESS:
         words.append("TLS")
@@ -183,8 +215,10 @@ def _bearer(anchor: Anchor, side: str) -> str:
     return "/".join(words)
 
 
-def _role(anchor: Anchor, role: sdp.Setup | None) -> sdp.Setup | None:
-    """No role on a stateless stream (R-5.16.1-1); holdconn where no connection is wanted yet."""
+def _role(anchor: Anchor, side: str, role: sdp.Setup | None) -> sdp.Setup | None:
+    """No role on a stateless stream (R-5.16.1-1); holdconn where no connection is wanted yet; for DTLS its role."""
+    if anchor.datagrams:
+        return role if anchor.treatment is Treatment.E2AE and side == ACCESS else None
     return (role or sdp.Setup.HOLDCONN) if anchor.state_aware else None
 
 

@@ -25,7 +25,7 @@ import msgspec
 
 from workbench.errors import PeerError
 from workbench.net.values import Command
-from workbench.nodes.ims_alg import judging, msrp_paths, releasing, rewriting, roles
+from workbench.nodes.ims_alg import dtls_roles, judging, msrp_paths, releasing, rewriting, roles
 from workbench.nodes.ims_alg.calls import ACCESS, Anchor, Call, End, Exchange, Leg, Rejected, Said, Treatment
 from workbench.nodes.ims_alg.edge import Edge
 from workbench.nodes.ims_alg.exchange import Establishment, acknowledged, answered, asked, started
@@ -48,6 +48,8 @@ def reoffered(edge: Edge, call: Call, leg: Leg, key: str, invite: sip.Request) -
     former = call.anchor
     try:
         offer = judging.said(invite.body)
+        if dtls_roles.is_fax(offer.media) or (former is not None and former.datagrams):
+            raise Rejected(488, "a new offer of T.38, or in its place, is not handled here")
         yield from _carried(edge, call, leg, key, invite, offer)
     except Rejected as rejected:
         yield from edge.sip.reject(leg.side, key, invite, "", rejected)
@@ -133,6 +135,10 @@ def _kept(
     else:
         yield from _updated(edge, anchor, far, answer, offer)
         yield from _updated(edge, anchor, near, offer, answer)
+        if anchor.treatment is Treatment.E2AE and not edge.settings.keeps_tls:
+            anchor.answerer = far.side
+            yield from edge.iq.start_tls_again(
+                anchor, anchor.ends[ACCESS], "Establish TLS session, as if a re-offer said anew who begins")
     accepted = sdp.encode(_sent_on(edge, anchor, near, answer, is_offer=False))
     yield from answered(edge, call, invite, key, "", accepted, f"answer to the re-offer {_CLAUSE}")
 
@@ -159,7 +165,7 @@ def _renewed(edge: Edge, anchor: Anchor, near: End, far: End, offer: Said, answe
         row = roles.settled(asked_for, sdp.written_setup(answer.media))
     if row is None:
         raise Rejected(502, "the answer is not legal: a=setup [RFC 4145 §4.1]")
-    anchor.row = row
+    anchor.row, anchor.answerer = row, far.side
     for end, peer, other, role in ((far, answer, offer, row.answerer_leg), (near, offer, answer, row.offerer_leg)):
         edge.iq.settle(anchor, end, role, peer)
         end.point = msgspec.structs.replace(end.point, renew=True, mode=through(anchor, peer, other))

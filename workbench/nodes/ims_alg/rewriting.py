@@ -6,7 +6,7 @@ Source: TS 23.334 §5.2, §6.2.10.3, §6.2.10A; TS 24.229 §6.7.2; matrix 7.1 of
 from __future__ import annotations
 
 from workbench.net.values import Endpoint
-from workbench.nodes.ims_alg import msrp_paths
+from workbench.nodes.ims_alg import dtls_roles, msrp_paths
 from workbench.nodes.ims_alg.calls import ACCESS, Anchor, End, Said, Treatment
 from workbench.nodes.ims_alg.orders import protected
 from workbench.protocols import sdp
@@ -27,6 +27,7 @@ def sent_on(
     described, media = said.described, said.written
     if anchor.treatment is Treatment.E2AE and end.side == ACCESS:
         media = _protected(media, end, is_offer=is_offer)
+        media = media.with_attribute("tls-id", anchor.tls_id) if anchor.tls_id else media
     elif anchor.treatment is Treatment.E2AE:
         described, media = _in_the_clear(described, media, strips=strips)
     if setup is not None and setup is not sdp.written_setup(said.media):
@@ -66,6 +67,8 @@ def _protected(media: sdp.Media, end: End, *, is_offer: bool) -> sdp.Media:
 
 
 def _with_tls(media: sdp.Media) -> sdp.Media:
+    if dtls_roles.is_fax(media):
+        return media.with_proto("UDP/TLS/UDPTL")
     return media if "/TLS" in media.proto else media.with_proto(media.proto.replace("TCP/", "TCP/TLS/", 1))
 
 
@@ -75,4 +78,6 @@ def _in_the_clear(
     """With e2ae, as the core reads it: no TLS, no security attribute at either level (R-24.229-3)."""
     for name in SECURITY_ATTRIBUTES if strips else ():
         media, described = media.without_attribute(name), described.without_attribute(name)
+    if dtls_roles.is_fax(media):
+        return described, media.without_attribute("setup").with_proto("udptl")
     return described, media.with_proto(media.proto.replace("/TLS/", "/"))

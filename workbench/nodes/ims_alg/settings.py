@@ -6,6 +6,8 @@ import enum
 
 import msgspec
 
+from workbench.protocols.sdp import BfcpClient
+
 
 class Tcp(enum.StrEnum):
     """Whether the gateway is told TCP roles (TS 23.334 §5.16.2), or none (§5.16.1)."""
@@ -45,6 +47,9 @@ class Settings(msgspec.Struct, frozen=True):
         modifies_setup: a=setup may be changed where the served UE is behind a NAT (TS 23.334 §5.16.2.3).
         narrows: with it, an actpass of a served UE behind a NAT is forwarded as active (row 7 of the role matrix);
             without, as it is, and an active answer to it leads to merge mode (row 8).
+        bfcp_tls: who is TLS client with BFCP: the offerer (RFC 8856 §8), or who opens TCP (its §10).
+        keeps_tls: a re-offer that keeps the connection leaves TLS alone (R-S6-1); False weakens: each exchange says
+            anew who is TLS client, and the gateway is told.
         guards_e2e: a=setup of a stream with end-to-end TLS is never changed (R-5.16.2.3-14); False weakens.
     """
 
@@ -56,3 +61,5 @@ class Settings(msgspec.Struct, frozen=True):
     msrp: Msrp = Msrp.CEMA
     plain_answer: PlainAnswer = PlainAnswer.RECONFIGURE
     guards_e2e: bool = True
+    bfcp_tls: BfcpClient = BfcpClient.OFFERER
+    keeps_tls: bool = True

@@ -5,30 +5,49 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from workbench.net.values import Command, Endpoint, Happening
+from workbench.nodes.bfcp_endpoint import FloorClient, ServedEnd
+from workbench.nodes.fax_endpoint import FaxEndpoint
 from workbench.nodes.msrp_endpoint import MsrpEndpoint
 from workbench.nodes.procedure import earliest
 from workbench.nodes.ue.describing import Description, Peer
 from workbench.nodes.ue.discovery import Discovery
 from workbench.protocols import sdp, sip
 
+Media = MsrpEndpoint | FloorClient | ServedEnd | FaxEndpoint
+
 
 class Bearer:
     """One media session: our port and path, the connection, and the question which address the outside sees.
 
     Args:
-        media: the MSRP endpoint.
+        media: our end of the connection.
         session_id: of our path URI.
         discovery: None: our own address is written into SDP.
         protected: it runs over TLS.
+        floor: what our SDP says of it as a BFCP stream; None: it is none.
+        fax: the same as a T.38 stream; with neither it is MSRP.
+        tls_id: of its DTLS association.
     """
 
-    def __init__(self, media: MsrpEndpoint, session_id: str, discovery: Discovery | None, protected: bool) -> None:
-        self.media = media
+    media: Media
+
+    def __init__(
+        self, session_id: str, discovery: Discovery | None, protected: bool, floor: sdp.BfcpStream | None = None,
+        fax: sdp.T38Stream | None = None, tls_id: str = "",
+    ) -> None:
         self.session_id = session_id
         self.discovery = discovery
         self.protected = protected
         self.path = ""
         self.peer_path = ""
+        self.floor = floor
+        self.fax = fax
+        self.tls_id = tls_id
+        self.peer_floor: sdp.BfcpStream | None = None
+
+    def waits(self, role: sdp.Setup) -> bool:
+        """It has to be ready before our SDP leaves: datagrams may come to either side."""
+        return role is not sdp.Setup.ACTIVE or self.fax is not None
 
     @property
     def address(self) -> Endpoint:

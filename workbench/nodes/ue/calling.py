@@ -20,18 +20,20 @@ _ANSWER = "TS 24.229 §6.1: SDP answer"
 
 def call(phone: Phone, to: str) -> Steps:
     """Invite `to`, and settle what it answers."""
-    running = phone.call is not None and phone.call.runs
-    if running or not phone.registered:
-        yield Note(f"{to} is not called: {'one call at a time' if running else 'not registered'}")
-        return
     settings = phone.settings
-    bearer = yield from phone.new_bearer(settings.media_security)
+    user = None if settings.conference is None else settings.conference.people.get(to)
+    stranger = settings.conference is not None and user is None
+    if phone.busy or stranger or not phone.registered:
+        why = "one call at a time" if phone.busy else "not of the conference" if stranger else "not registered"
+        yield Note(f"{to} is not called: {why}")
+        return
+    bearer = yield from phone.new_bearer(settings.media_security, offers=True, user=user)
     call = Call(bearer, phone.source.number(10**8, 10**9), caller=True)
     yield from phone.begin(call)
     yield from phone.discovered(bearer)
     setup = settings.insists or settings.offers
     ours = settling.offer(phone, call, bearer, setup)
-    if setup is not sdp.Setup.ACTIVE:
+    if bearer.waits(setup):
         yield from bearer.media.listen()
     invite = sip.invite(
         to, caller=settings.uri, contact=phone.contact, token=phone.source.token, body=ours.encode())
@@ -50,7 +52,7 @@ def call(phone: Phone, to: str) -> Steps:
 def answer(phone: Phone, key: str, invite: sip.Request) -> Steps:
     """Take a call, or say why not."""
     tag = phone.source.token(10)
-    if phone.call is not None and phone.call.runs:
+    if phone.busy:
         yield from phone.reply(key, sip.response(invite, 486, "Busy Here", tag), "one call at a time")
         return
     required = invite.headers.all("Require")
@@ -60,7 +62,7 @@ def answer(phone: Phone, key: str, invite: sip.Request) -> Steps:
         yield from phone.reply(key, refusal, "an extension is required that is not there [RFC 3261 §8.2.2.3]")
         return
     try:
-        offered = read_offer(invite.body)
+        offered = read_offer(invite.body, phone.settings.media)
         role = settling.check_offer(phone, offered)
     except PeerError as error:
         yield from phone.reply(
@@ -70,14 +72,18 @@ def answer(phone: Phone, key: str, invite: sip.Request) -> Steps:
 
 
 def _take(phone: Phone, key: str, invite: sip.Request, tag: str, offered: Peer, role: sdp.Setup) -> Steps:
-    bearer = yield from phone.new_bearer(offered.protected)
+    user = phone.user_of(invite)
+    if phone.room is not None and user is None:
+        yield from phone.reply(key, sip.response(invite, 403, "Forbidden", tag), "not of the conference")
+        return
+    bearer = yield from phone.new_bearer(offered.protected, offers=False, user=user)
     call = Call(bearer, phone.source.number(10**8, 10**9), caller=False)
     yield from phone.begin(call)
     if not (yield from _ring(phone, call, key, invite, tag)):
         return
     yield from phone.discovered(bearer)
     ours = settling.answer(phone, call, bearer, offered, role)
-    if role is sdp.Setup.PASSIVE:
+    if bearer.waits(role):
         yield from bearer.media.listen()
     accepted = sip.response(invite, 200, "OK", tag, contact=phone.contact, body=ours.encode())
     call.dialog = sip.Dialog.of_callee(invite, accepted)

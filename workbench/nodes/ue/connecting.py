@@ -19,7 +19,7 @@ def answers_cema(settings: Settings, offered: Peer) -> bool:
         IncompatiblePeerError: row A1: somebody on the way has changed c=/m=, and the offerer does not know what that
             needs. Only an endpoint that does CEMA looks.
     """
-    if settings.msrp is not cema.Model.CEMA:
+    if settings.msrp is not cema.Model.CEMA or not sdp.is_msrp(offered.media):
         return False
     said = sdp.setup_of_offer(offered.media)
     rule = cema.on_offer(cema.Offer(
@@ -32,7 +32,7 @@ def answers_cema(settings: Settings, offered: Peer) -> bool:
 
 def must_fall_back(settings: Settings, ours: Description, answered: Peer, role: sdp.Setup) -> bool:
     """Whether our offer with msrp-cema needs another one without (rows O4 to O6 of RFC 6714 §4.2)."""
-    if not (settings.falls_back and ours.cema):
+    if not (settings.falls_back and ours.cema) or ours.floor is not None:
         return False
     rule = cema.on_answer(cema.Answer(
         cema=answered.cema, equal=_equal(answered), active=role is sdp.Setup.ACTIVE,
@@ -46,14 +46,18 @@ def destination(settings: Settings, ours_cema: bool, peer: Peer) -> Endpoint:
     Raises:
         IncompatiblePeerError: what the peer wrote there is no IP address and port.
     """
-    model = cema.Model.PLAIN if settings.msrp is cema.Model.CEMA and not ours_cema else settings.msrp
-    found = cema.destination(model, peer.uris, _place(peer), peer_cema=peer.cema)
+    found = _by_path(settings, ours_cema, peer) if sdp.is_msrp(peer.media) else _place(peer)
     if found is None or found.port == DISCARD:
         raise IncompatiblePeerError("there is no port to connect to", clause="RFC 4975 §6")
     try:
         return Endpoint(str(ipaddress.ip_address(found.host)), found.port)
     except ValueError:
         raise IncompatiblePeerError(f"{found.host} is no IP address to connect to", clause="RFC 4975 §6") from None
+
+
+def _by_path(settings: Settings, ours_cema: bool, peer: Peer) -> cema.Destination | None:
+    model = cema.Model.PLAIN if settings.msrp is cema.Model.CEMA and not ours_cema else settings.msrp
+    return cema.destination(model, peer.uris, _place(peer), peer_cema=peer.cema)
 
 
 def _place(peer: Peer) -> cema.Place:

@@ -1,8 +1,10 @@
-"""A UE: SIP over UDP, SDP with or without e2ae security, and one MSRP session at a time.
+"""A UE: SIP over UDP, SDP with or without e2ae security, and one MSRP or BFCP session at a time.
 
-A peer beyond the core is the same node without registration and without media plane security.
+A peer beyond the core is the same node without registration and without media plane security. One that has a
+conference is its floor control server, and takes a call from each person of it.
 
-Source: TS 24.229 §5.1 (UE), TS 33.328 (e2ae), RFC 4975, RFC 6135, RFC 6714 (MSRP), RFC 4145, RFC 8122.
+Source: TS 24.229 §5.1 (UE), TS 33.328 (e2ae), RFC 4975, RFC 6135, RFC 6714 (MSRP), RFC 8855,
+RFC 8856 (BFCP), RFC 4145, RFC 8122.
 """
 
 from __future__ import annotations
@@ -22,11 +24,12 @@ from workbench.net.values import (
     Started,
     Woke,
 )
+from workbench.nodes.conference import Conference
 from workbench.nodes.orders import Order
 from workbench.nodes.procedure import Await, Steps
 from workbench.nodes.ue import calling, person, releasing, renegotiating
 from workbench.nodes.ue.phone import Phone
-from workbench.nodes.ue.settings import Settings
+from workbench.nodes.ue.settings import Media, Settings
 from workbench.protocols import sdp, sip
 from workbench.protocols.msrp.cema import Model
 from workbench.security.identities import Identity
@@ -63,6 +66,9 @@ class UserEquipment:
         connects: False: it never opens the connection where it should be active.
         connects_after: seconds that it takes to open the connection.
         discovers: the STUN server that it asks over TCP for its mapped address.
+        media: `msrp`, `bfcp` or `t38`.
+        tls_role: who is TLS client with BFCP: the `offerer` (RFC 8856 §8), or as `setup` says (its §10 by itself).
+        conference: it is the floor control server of this conference.
 
     Raises:
         LocalProtocolError: a setting that is not one of these.
@@ -94,9 +100,17 @@ class UserEquipment:
         connects: bool = True,
         connects_after: float = 0.0,
         discovers: Endpoint | None = None,
+        media: str = "msrp",
+        tls_role: str = "offerer",
+        conference: Conference | None = None,
     ) -> None:
         if msrp not in tuple(Model):
             raise LocalProtocolError(f"{name}: msrp is {msrp!r}; there are {', '.join(Model)}")
+        if media not in tuple(Media) or (conference is not None and media != Media.BFCP):
+            raise LocalProtocolError(
+                f"{name}: media is {media!r}; there are {', '.join(Media)}, and a conference has bfcp")
+        if tls_role not in tuple(sdp.BfcpClient):
+            raise LocalProtocolError(f"{name}: tls_role is {tls_role!r}; there are {', '.join(sdp.BfcpClient)}")
         self.name = name
         self._local = Endpoint(address, port)
         settings = Settings(
@@ -104,7 +118,8 @@ class UserEquipment:
             media_security=media_security, offers=_setup(name, offers), answers=_setup(name, answers),
             tls_versions=tuple(tls_versions), chunk=chunk, rings=rings, msrp=Model(msrp), falls_back=falls_back,
             insists=_setup(name, insists) if insists else None, listens=listens, accepts_after=accepts_after,
-            connects=connects, connects_after=connects_after, discovers=discovers)
+            connects=connects, connects_after=connects_after, discovers=discovers, media=Media(media),
+            tls_role=sdp.BfcpClient(tls_role), conference=conference)
         self._phone = Phone(
             settings, source, obey=self._obey, unacknowledged=lambda call: releasing.release(self._phone, call))
         self._orders: deque[Order] = deque(maxlen=_MOST_ORDERS)
@@ -144,9 +159,10 @@ class UserEquipment:
                 "registered": {"": int(self._phone.registered)}}
 
     def leave(self, now: float) -> list[Command]:
-        """End the call, if there is one: the person goes."""
+        """End every call: the person goes."""
         self._phone.now = now
-        return self._phone.procedures.start(person.hang_up(self._phone), now)
+        return [command for call in self._phone.calls() if call is self._phone.call or call.runs
+                for command in self._phone.procedures.start(person.hang_up(self._phone, call=call), now)]
 
     @property
     def quiet(self) -> bool:
@@ -180,8 +196,9 @@ class UserEquipment:
 
     def _obey_inside(self, key: str, request: sip.Request) -> Steps:
         """A request inside the dialog, or one that claims to be."""
-        phone, call = self._phone, self._phone.call
-        if call is None or call.dialog is None or not call.dialog.matches(request):
+        phone = self._phone
+        call = phone.find(request)
+        if call is None or call.dialog is None:
             yield from phone.refuse(key, request, 481, "no such call")
             return
         try:

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-
-from workbench.net.values import Command, Endpoint, Note, OpenStream, Stream
+from workbench.errors import LocalProtocolError
+from workbench.net.values import Endpoint, Note, OpenStream, Stream
+from workbench.nodes.fax_endpoint import FaxEndpoint
+from workbench.nodes.msrp_endpoint import MsrpEndpoint
 from workbench.nodes.orders import Call as CallOrder
-from workbench.nodes.orders import CloseMedia, ConnectAgain, HangUp, Order, Register, ReOffer, SendFile, SendText
+from workbench.nodes.orders import (
+    CloseMedia,
+    ConnectAgain,
+    DecideFloor,
+    HangUp,
+    Hello,
+    Order,
+    Register,
+    ReleaseFloor,
+    ReOffer,
+    RequestFloor,
+    SendFax,
+    SendFile,
+    SendText,
+    WatchFloor,
+)
 from workbench.nodes.procedure import Await, Steps
-from workbench.nodes.ue import calling, registering, releasing, renegotiating
+from workbench.nodes.ue import calling, floors, registering, releasing, renegotiating
+from workbench.nodes.ue.call import Call
 from workbench.nodes.ue.content import Content
-from workbench.nodes.ue.phone import MEDIA, Phone, Wait
+from workbench.nodes.ue.phone import MEDIA, PATIENCE_SECONDS, Done, Phone, Wait, failed
 from workbench.protocols.msrp.machine import Body
+from workbench.protocols.t38 import recorded
 
-PATIENCE_SECONDS = 60.0
-"""How long a person waits until messages can be sent, and for the report on one."""
 _SLOWEST = 4096
 """Octets per second that a long message may take beyond that."""
-
-Done = Generator[Command | Await, object, str]
-"""Steps of an order, and in the end why it did not come about, or nothing."""
-
 
 def do(phone: Phone, order: Order) -> Done:
     """Carry out one order; why it did not come about, or nothing."""
@@ -43,6 +55,10 @@ def do(phone: Phone, order: Order) -> Done:
             yield from _connect_again(phone)
         case HangUp(after_heard=count):
             yield from hang_up(phone, count)
+        case Hello() | WatchFloor() | RequestFloor() | ReleaseFloor() | DecideFloor():
+            return (yield from floors.do(phone, order))
+        case SendFax():
+            return (yield from _fax(phone, order))
     return ""
 
 
@@ -57,28 +73,41 @@ def _say(phone: Phone, body: Body, kind: str, what: str) -> Done:
     yield from phone.until(lambda: phone.call is not None, PATIENCE_SECONDS)
     call = phone.call
     if call is None:
-        return (yield from _failed(f"nobody to say {what} to: there is no call"))
+        return (yield from failed(f"nobody to say {what} to: there is no call"))
     ready = yield from phone.until(
         lambda: (call.bearer.media.up and call.direction.sends) or call.over, PATIENCE_SECONDS)
     if call.over or not ready:
         why = "the session is over" if call.over else "on hold" if call.bearer.media.up else "no session came up"
-        return (yield from _failed(f"nobody to say {what} to: {why}"))
+        return (yield from failed(f"nobody to say {what} to: {why}"))
     limit = call.peer.max_octets if call.peer is not None else None
     if limit is not None and len(body) > limit:
-        return (yield from _failed(
+        return (yield from failed(
             f"{what} is not sent: the other end takes {limit} octets at most [RFC 4975 §8.6]"))
+    if not isinstance(call.bearer.media, MsrpEndpoint):
+        return (yield from failed(f"{what} can't be said: the session is no MSRP"))
     message_id, commands = call.bearer.media.send(body, kind, phone.now)
     yield from commands
     yield from phone.media_news(call)
     patience = PATIENCE_SECONDS + len(body) / _SLOWEST
     if not (yield from phone.until(lambda: message_id in call.told or call.over, patience)):
-        return (yield from _failed(f"no report on {message_id} within {patience:.0f} s"))
+        return (yield from failed(f"no report on {message_id} within {patience:.0f} s"))
     return "" if message_id in call.told - call.undelivered else f"{what} has not arrived"
 
 
-def _failed(why: str) -> Done:
-    yield Note(why)
-    return why
+def _fax(phone: Phone, order: SendFax) -> Done:
+    yield from phone.until(lambda: phone.call is not None and (phone.call.bearer.media.up or phone.call.over),
+                           PATIENCE_SECONDS)
+    call = phone.call
+    media = None if call is None else call.bearer.media
+    if call is None or not isinstance(media, FaxEndpoint) or not media.up:
+        return (yield from failed("the fax is not sent: there is no session for it"))
+    try:
+        recording = recorded.load(order.fax)
+        yield from media.play(recording, order.part or ("caller" if call.caller else "called"), phone.now)
+    except LocalProtocolError as error:
+        return (yield from failed(f"the fax is not sent: {error}"))
+    yield from phone.until(lambda: media.said, recording.seconds + PATIENCE_SECONDS)
+    return "the session has ended before the whole fax was sent" if media.over else ""
 
 
 def _in_place(phone: Phone) -> Wait:
@@ -121,9 +150,9 @@ def _connect_again(phone: Phone) -> Steps:
                      "a second connection to where the first one leads")
 
 
-def hang_up(phone: Phone, after_heard: int = 0) -> Steps:
-    """Release the call, if there is one, once so many messages have been heard."""
-    call = phone.call
+def hang_up(phone: Phone, after_heard: int = 0, call: Call | None = None) -> Steps:
+    """Release a call (the last one unless another is named), once so many messages have been heard."""
+    call = phone.call if call is None else call
     while call is not None and not call.over and call.heard < after_heard:
         yield Await((MEDIA,))
     if call is None or call.released:

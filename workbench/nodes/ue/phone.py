@@ -1,4 +1,4 @@
-"""What the procedures of a UE share: its SIP transactions, its one call, and the news of that call's media."""
+"""What the procedures of a UE share: its SIP transactions, its calls, and the news of their media."""
 
 from __future__ import annotations
 
@@ -6,28 +6,45 @@ import hashlib
 from collections.abc import Callable, Generator, Sequence
 
 from workbench.net.values import Command, Endpoint, Happening, Note, SendDatagram
+from workbench.nodes.bfcp_endpoint import FloorClient, ServedEnd
+from workbench.nodes.conference import Room
+from workbench.nodes.fax_endpoint import FaxEndpoint
+from workbench.nodes.media_news import Down, Heard, News, NotTold, Remark, Told, Up
 from workbench.nodes.msrp_endpoint import MsrpEndpoint
 from workbench.nodes.msrp_listener import Manners
-from workbench.nodes.msrp_news import Down, Heard, NotTold, Told, Up
 from workbench.nodes.procedure import Await, Procedures, Steps, Topic, earliest
 from workbench.nodes.ue.call import Bearer, Call
+from workbench.nodes.ue.call import Media as BearerMedia
 from workbench.nodes.ue.describing import path_of
 from workbench.nodes.ue.discovery import Discovery
-from workbench.nodes.ue.settings import ACCEPTED_TYPES, MOST_OCTETS, MOST_UNFINISHED, Settings
-from workbench.protocols import sip
+from workbench.nodes.ue.settings import ACCEPTED_TYPES, MOST_OCTETS, MOST_UNFINISHED, Media, Settings
+from workbench.protocols import sdp, sip
+from workbench.protocols.bfcp.machine import Chair
 from workbench.protocols.msrp import machine as msrp
+from workbench.security.dtls import Cookies, DtlsSession
 from workbench.security.source import Source
 from workbench.security.tls import TlsSession
 
 MEDIA: Topic = ("media",)
 _MOST_FORMER = 8
+_MOST_IN_CONFERENCE = 64
 _MOST_SHOWN = 1_000
 """The most characters of what was heard that a note repeats."""
+
+_FAX = sdp.T38Stream(
+    version=0, bit_rate=14_400, rate_management=sdp.RateManagement.TRANSFERRED, max_buffer=2_000, max_datagram=400,
+    error_correction=sdp.ErrorCorrection.REDUNDANCY)
+"""What our terminals can do."""
 
 # Steps of a procedure that return something.
 Answer = Generator[Command | Await, object, sip.Response | None]
 Wait = Generator[Command | Await, object, bool]
 Made = Generator[Command | Await, object, Bearer]
+Done = Generator[Command | Await, object, str]
+"""Steps of an order, and in the end why it did not come about, or nothing."""
+
+PATIENCE_SECONDS = 60.0
+"""How long a person waits until messages can be sent, and for the report on one."""
 
 
 class Phone:
@@ -50,6 +67,7 @@ class Phone:
         self.registered = not settings.registers
         self.now = 0.0
         self.procedures = Procedures(most=64)
+        self.room = None if settings.conference is None else Room(settings.conference)
         self.sip = sip.Transactions(str(settings.local), source.token)
         self._former: list[Call] = []
         self._obey = obey
@@ -104,22 +122,44 @@ class Phone:
                     commands += self.procedures.post(("sip", key), response, self.now)
                 case sip.AckReceived(key=key, request=request) if key is not None:
                     commands += self.procedures.post(("ack", key), request.body, self.now)
-                case sip.TimedOut(key=key) if self.call is not None and self.call.answered == key:
-                    # RFC 3261 §13.3.1.4: without an ACK for its 2xx, the call ends.
-                    commands += [Note("no ACK"), *self.procedures.start(self._unacknowledged(self.call), self.now)]
                 case sip.TimedOut(key=key):
-                    commands += self.procedures.post(("sip", key), None, self.now)
+                    commands += self._timed_out(key)
                 case sip.RequestReceived(key=key, request=request):
                     commands += self.procedures.start(self._obey(key, request), self.now)
                 case sip.PeerViolation(error=error):
                     commands.append(Note(f"SIP: {error}"))
         return commands
 
+    def _timed_out(self, key: str) -> list[Command]:
+        call = next((call for call in self.calls() if call.answered == key), None)
+        if call is None:
+            return self.procedures.post(("sip", key), None, self.now)
+        # RFC 3261 §13.3.1.4: without an ACK for its 2xx, the call ends.
+        return [Note("no ACK"), *self.procedures.start(self._unacknowledged(call), self.now)]
+
     # The call
+
+    @property
+    def busy(self) -> bool:
+        """No further call is taken: one at a time, or as many as a conference may have."""
+        most = 1 if self.room is None else _MOST_IN_CONFERENCE
+        return sum(call.runs for call in self.calls()) >= most
+
+    def user_of(self, invite: sip.Request) -> int | None:
+        """Whom a conference knows the caller as; None: nobody it knows, or there is no conference."""
+        conference = self.settings.conference
+        if conference is None:
+            return None
+        caller = sip.uri_key(sip.address_uri(invite.headers.get("From") or ""))
+        return next((user for uri, user in conference.people.items() if sip.uri_key(uri) == caller), None)
+
+    def find(self, request: sip.Request) -> Call | None:
+        """The call that a request inside a dialog is for."""
+        return next((call for call in self.calls() if call.dialog is not None and call.dialog.matches(request)), None)
 
     def calls(self) -> list[Call]:
         """The last call, and former ones whose connections are still closing."""
-        self._former = [call for call in self._former if not call.finished]
+        self._former = [call for call in self._former if not call.finished or call.runs]
         return [*([self.call] if self.call is not None else []), *reversed(self._former)]
 
     def begin(self, call: Call) -> list[Command]:
@@ -127,7 +167,7 @@ class Phone:
         if self.call is not None:
             self._former.append(self.call)
         self.call = call
-        _, *former = self.calls()
+        former = [call for call in self.calls()[1:] if not call.runs]
         return [command for old in former[_MOST_FORMER:] for command in old.reset(self.now)]
 
     def until(self, done: Callable[[], bool], patience: float) -> Wait:
@@ -149,13 +189,19 @@ class Phone:
 
     # Its media
 
-    def new_bearer(self, protected: bool) -> Made:
-        """A media session with its own port and session-id, and the mapped address where the UE asks for it."""
+    def new_bearer(self, protected: bool, *, offers: bool, user: int | None = None) -> Made:
+        """A media session with its own port and session-id, and the mapped address where the UE asks for it.
+
+        Args:
+            offers: our SDP for it is the offer.
+            user: whom a floor control server has there.
+        """
         port = self.free_port()
         local = Endpoint(self.settings.local.host, port)
-        server = self.settings.discovers
+        fax = self.settings.media is Media.T38
+        server = None if fax else self.settings.discovers
         discovery = None if server is None else Discovery(local, server, self.source.octets)
-        bearer = self._bearer(local, self.source.token(16), discovery, protected)
+        bearer = self._bearer(local, self.source.token(16), discovery, protected, offers, self._floor(user))
         bearer.path = path_of(bearer.address, bearer.session_id, protected)
         yield Note(f"media session on port {port}")
         return bearer
@@ -171,13 +217,14 @@ class Phone:
         bearer.path = path_of(bearer.address, bearer.session_id, bearer.protected)
 
     def again(self, former: Bearer, opens: bool) -> Bearer:
-        """The same path on a connection of its own: the former one is gone, or leads elsewhere.
+        """The same path on a connection of its own, by our offer: the former one is gone, or leads elsewhere.
 
         Who opens it takes another port, since the former connection's segments may still be on their way.
         """
         port = self.free_port() if opens else former.media.local.port
         local = Endpoint(former.media.local.host, port)
-        bearer = self._bearer(local, former.session_id, former.discovery, former.protected)
+        bearer = self._bearer(
+            local, former.session_id, former.discovery, former.protected, True, former.floor)
         bearer.path, former.discovery = former.path, None
         return bearer
 
@@ -188,8 +235,40 @@ class Phone:
             pass
         return port
 
-    def _bearer(self, local: Endpoint, session_id: str, discovery: Discovery | None, protected: bool) -> Bearer:
+    def _floor(self, user: int | None) -> sdp.BfcpStream | None:
+        """What our SDP says of a BFCP stream; None: we do MSRP."""
+        conference = self.settings.conference
+        if self.settings.media is not Media.BFCP:
+            return None
+        if conference is None:
+            return sdp.BfcpStream((sdp.FloorControl.CLIENT,))
+        return sdp.BfcpStream(
+            (sdp.FloorControl.SERVER,), conference.number, user, (sdp.FloorStreams(conference.floor),))
+
+    def _bearer(
+        self, local: Endpoint, session_id: str, discovery: Discovery | None, protected: bool, offers: bool,
+        floor: sdp.BfcpStream | None,
+    ) -> Bearer:
+        fax = _FAX if self.settings.media is Media.T38 else None
+        tls_id = self.source.token(24) if fax is not None and protected else ""
+        bearer = Bearer(session_id, discovery, protected, floor, fax, tls_id)
+        bearer.media = self._media(bearer, local, offers)
+        return bearer
+
+    def _media(self, bearer: Bearer, local: Endpoint, offers: bool) -> BearerMedia:
         settings = self.settings
+        if bearer.fax is not None:
+            return FaxEndpoint(local, secure=self._dtls if bearer.protected else None)
+        manners = Manners(settings.listens, settings.accepts_after, settings.connects)
+        secure = self._tls if bearer.protected else None
+        # RFC 8856 §8: the offerer is TLS client, whoever opens TCP; its §10 reads as if a=setup decided.
+        greets = offers if settings.tls_role is sdp.BfcpClient.OFFERER else None
+        if bearer.floor is not None and self.room is not None:
+            return ServedEnd(
+                local, secure=secure, greets=greets, room=self.room, user=bearer.floor.user or 0, manners=manners)
+        if bearer.floor is not None:
+            return FloorClient(
+                local, secure=secure, greets=greets, association=lambda: _association(bearer), manners=manners)
 
         def session_for(active: bool) -> msrp.Session:
             return msrp.Session(
@@ -197,14 +276,15 @@ class Phone:
                 matching=settings.msrp.matching, chunk_octets=settings.chunk, max_octets=MOST_OCTETS,
                 max_messages=MOST_UNFINISHED)
 
-        def tls_for(client: bool) -> TlsSession:
-            return TlsSession(settings.presents, client, versions=settings.tls_versions, log_keys=True)
+        return MsrpEndpoint(local, secure=secure, session=session_for, manners=manners)
 
-        media = MsrpEndpoint(
-            local, secure=tls_for if protected else None, session=session_for,
-            manners=Manners(settings.listens, settings.accepts_after, settings.connects))
-        bearer = Bearer(media, session_id, discovery, protected)
-        return bearer
+    def _tls(self, client: bool) -> TlsSession:
+        settings = self.settings
+        return TlsSession(settings.presents, client, versions=settings.tls_versions, log_keys=True)
+
+    def _dtls(self, client: bool) -> DtlsSession:
+        cookies = None if client else Cookies(self.source.octets(32))
+        return DtlsSession(self.settings.presents, client, log_keys=True, cookies=cookies)
 
     # What happens
 
@@ -238,7 +318,7 @@ class Phone:
                 commands.append(self._told(call, bearer, bearer.media.news.pop(0)))
         return commands + self.tell()
 
-    def _told(self, call: Call, bearer: Bearer, news: Heard | Told | NotTold | Up | Down) -> Note:
+    def _told(self, call: Call, bearer: Bearer, news: News) -> Note:
         match news:
             case Heard(content_type=kind, body=body):
                 call.heard += 1
@@ -251,11 +331,25 @@ class Phone:
                 call.undelivered.add(message_id)
                 what = f"message {message_id}" if message_id else "the first SEND, without a message,"
                 return Note(f"{what} failed: {status} {reason}")
+            case Remark(text=text):
+                return Note(text[:_MOST_SHOWN])
             case Up():
                 return Note("messages can be sent")
             case Down(reason=reason):
                 which = "the media session" if bearer is call.bearer else "the former media session"
                 return Note(f"{which} is over{': ' if reason else ''}{reason}")
+
+
+def failed(why: str) -> Done:
+    """An order that did not come about."""
+    yield Note(why)
+    return why
+
+
+def _association(bearer: Bearer) -> Chair:
+    """The client's machine, with the ids that the server's SDP told (RFC 8856 §5.2, §5.3)."""
+    told = bearer.peer_floor or sdp.BfcpStream()
+    return Chair(told.conference or 0, told.user or 0)
 
 
 def _shown(kind: str, body: bytes) -> str:

@@ -11,13 +11,11 @@ from workbench.nodes.procedure import Steps
 from workbench.nodes.ue.phone import Phone
 from workbench.protocols import sip
 
-MECHANISM = "msrp-tls"
-
 
 def register(phone: Phone) -> Steps:
     """Register, and say which media plane security the UE can do."""
     settings, token = phone.settings, phone.source.token
-    offered = sip.registration.MediaSecurity((MECHANISM,)) if settings.media_security else None
+    offered = sip.registration.MediaSecurity((settings.media.mechanism,)) if settings.media_security else None
     first = sip.registration.register(settings.uri, str(settings.local), token=token, client=offered)
     response = yield from phone.ask(first, "UE says which media plane security it can do [TS 24.229 §5.1.1.2]")
     if response is not None and response.status == 401:

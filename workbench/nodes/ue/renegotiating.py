@@ -55,10 +55,11 @@ def re_offer(phone: Phone, call: Call, order: ReOffer) -> Steps:
 def _prepared(phone: Phone, call: Call, order: ReOffer) -> Generator[Command | Await, object, sdp.Setup]:
     """Our a=setup; a new media session is there if the offer needs one, and listens if it may be passive."""
     if order.connection == "new" or not call.bearer.media.alive:
-        call.candidate = yield from phone.new_bearer(call.bearer.protected)
+        user = None if call.bearer.floor is None else call.bearer.floor.user
+        call.candidate = yield from phone.new_bearer(call.bearer.protected, offers=True, user=user)
         yield from phone.discovered(call.candidate)
     setup = phone.settings.insists or _setup_of_offer(phone, call, order)
-    if call.candidate is not None and setup is not sdp.Setup.ACTIVE:
+    if call.candidate is not None and call.candidate.waits(setup):
         yield from call.candidate.media.listen()
     return setup
 
@@ -94,7 +95,7 @@ def _answered(phone: Phone, call: Call, ours: Description, body: bytes, hold: bo
     elif call.candidate is None and _goes_on(call, theirs):
         yield from settling.settle(phone, call, ours, theirs)
     else:
-        bearer = call.candidate or phone.again(call.bearer, opens=role is sdp.Setup.ACTIVE)
+        bearer = call.candidate or phone.again(call.bearer, opens=not call.bearer.waits(role))
         yield from call.replace(bearer, phone.now)
         yield from settling.start(phone, call, bearer, ours, theirs, role)
 
@@ -119,7 +120,7 @@ def re_answer(phone: Phone, call: Call, key: str, invite: sip.Request) -> Steps:
         yield from _offer_instead(phone, call, key, invite)
         return
     try:
-        offered = read_offer(invite.body)
+        offered = read_offer(invite.body, phone.settings.media)
         role = sdp.Setup.PASSIVE if offered.removed else settling.check_offer(phone, offered)
     except PeerError as error:
         yield from phone.refuse(key, invite, 488, f"the offer can't be used, and {_STAYS}: {error}")
@@ -162,13 +163,14 @@ def _keep(phone: Phone, call: Call, key: str, invite: sip.Request, offered: Peer
 def _renew(phone: Phone, call: Call, key: str, invite: sip.Request, offered: Peer, role: sdp.Setup) -> Steps:
     """Another end: a media session of our own for it, in the roles of this exchange."""
     call.negotiating = "theirs"
-    call.candidate = bearer = yield from phone.new_bearer(offered.protected)
+    user = None if call.bearer.floor is None else call.bearer.floor.user
+    call.candidate = bearer = yield from phone.new_bearer(offered.protected, offers=False, user=user)
     yield from phone.discovered(bearer)
     call.negotiating = ""
     if call.released:
         yield from phone.refuse(key, invite, 487, "the call was released [RFC 3261 §15.1.2]")
         return
-    if role is sdp.Setup.PASSIVE:
+    if bearer.waits(role):
         yield from bearer.media.listen()
     ours = settling.answer(phone, call, bearer, offered, role, _reuse(offered, sdp.Reuse.NEW))
     yield from _accept(phone, call, key, invite, ours.encode(), "a new connection")

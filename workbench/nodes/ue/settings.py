@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import enum
+
 import msgspec
 
 from workbench.net.values import Endpoint
+from workbench.nodes.conference import Conference
 from workbench.protocols import sdp
 from workbench.protocols.msrp.cema import Model
 from workbench.security.identities import Identity
@@ -14,6 +17,19 @@ MOST_OCTETS = 4 << 20
 """The longest message that is taken, told as a=max-size (RFC 4975 §8.6)."""
 MOST_UNFINISHED = 8
 """The most messages of the peer that are held unfinished."""
+
+
+class Media(enum.StrEnum):
+    """What its media sessions are for."""
+
+    MSRP = "msrp"
+    BFCP = "bfcp"
+    T38 = "t38"
+
+    @property
+    def mechanism(self) -> str:
+        """The media plane security that goes with it (TS 24.229 §7.2A.7)."""
+        return "udptl-dtls" if self is Media.T38 else f"{self}-tls"
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -39,3 +55,6 @@ class Settings(msgspec.Struct, frozen=True):
     connects: bool
     connects_after: float
     discovers: Endpoint | None
+    media: Media = Media.MSRP
+    tls_role: sdp.BfcpClient = sdp.BfcpClient.OFFERER
+    conference: Conference | None = None

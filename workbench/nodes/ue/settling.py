@@ -13,6 +13,7 @@ import msgspec
 
 from workbench.errors import IncompatiblePeerError, PeerError
 from workbench.net.values import Command, Note
+from workbench.nodes.fax_endpoint import FaxEndpoint
 from workbench.nodes.procedure import Await, Steps
 from workbench.nodes.ue import connecting, releasing
 from workbench.nodes.ue.call import Bearer, Call
@@ -59,9 +60,31 @@ def check_offer(phone: Phone, offered: Peer) -> sdp.Setup:
         raise IncompatiblePeerError("no media plane security here", clause="TS 24.229 §6.1")
     cema = connecting.answers_cema(phone.settings, offered)
     role = role_of_answerer(phone, offered)
-    if role is sdp.Setup.ACTIVE:
+    check_floor(phone, offered, sdp.FloorControl.CLIENT)
+    if role is sdp.Setup.ACTIVE or offered.fax is not None:
         connecting.destination(phone.settings, cema, offered)
     return role
+
+
+def check_floor(phone: Phone, theirs: Peer, silent: sdp.FloorControl) -> None:
+    """One side of a BFCP stream is the server, which names conference, user and floors.
+
+    Args:
+        silent: what a side that says no role is (RFC 8856 §5.1).
+
+    Raises:
+        IncompatiblePeerError: both or none of us would be the server, or the server does not say who we are.
+    """
+    told = theirs.floor
+    if told is None or theirs.removed:
+        return
+    controls = told.control or (silent,)
+    if phone.room is not None and sdp.FloorControl.CLIENT not in controls:
+        raise IncompatiblePeerError("two floor control servers", clause="RFC 8856 §5.1")
+    if phone.room is None and sdp.FloorControl.SERVER not in controls:
+        raise IncompatiblePeerError("no floor control server", clause="RFC 8856 §5.1")
+    if phone.room is None and (told.conference is None or told.user is None):
+        raise IncompatiblePeerError("the floor control server says no a=confid or a=userid", clause="RFC 8856 §5.2")
 
 
 # What we write
@@ -73,8 +96,10 @@ def offer(
     """Our offer of a media session."""
     return _versioned(call, Description(
         call.number, bearer.address, bearer.path, setup, _fingerprint(phone, bearer),
-        e2ae="requested" if bearer.protected else "", cema=phone.settings.msrp is Model.CEMA and call.cema,
-        direction=sdp.Direction.SEND if hold else sdp.Direction.BOTH, connection=reuse))
+        e2ae="requested" if bearer.protected else "",
+        cema=bearer.floor is None and bearer.fax is None and phone.settings.msrp is Model.CEMA and call.cema,
+        direction=sdp.Direction.SEND if hold else sdp.Direction.BOTH, connection=_reuse(bearer, reuse),
+        floor=bearer.floor, fax=bearer.fax, tls_id=bearer.tls_id))
 
 
 def answer(
@@ -85,7 +110,30 @@ def answer(
     cema = connecting.answers_cema(phone.settings, offered)
     return _versioned(call, Description(
         call.number, bearer.address, bearer.path, phone.settings.insists or setup, _fingerprint(phone, bearer),
-        cema=cema, direction=direction_answered(offered.direction, wish), connection=reuse))
+        cema=cema, direction=direction_answered(offered.direction, wish), connection=_reuse(bearer, reuse),
+        floor=_floor_answered(offered, bearer.floor), fax=_fax_answered(offered, bearer.fax),
+        tls_id=bearer.tls_id if offered.media.attribute("tls-id") is not None else ""))
+
+
+def _reuse(bearer: Bearer, reuse: sdp.Reuse | None) -> sdp.Reuse | None:
+    """a=connection: BFCP says it always (RFC 8856 §7); MSRP where there is a reason; T.38 never (RFC 7345 §4.1)."""
+    if bearer.fax is not None:
+        return None
+    return sdp.Reuse.NEW if reuse is None and bearer.floor is not None else reuse
+
+
+def _floor_answered(offered: Peer, floor: sdp.BfcpStream | None) -> sdp.BfcpStream | None:
+    """Our BFCP stream as an answer: one role, that which the offer leaves us (RFC 8856 §5.1)."""
+    theirs = offered.floor
+    if theirs is None or floor is None:
+        return None
+    both = tuple(one for one in floor.versions if one in theirs.versions)
+    return msgspec.structs.replace(floor, versions=both)
+
+
+def _fax_answered(offered: Peer, fax: sdp.T38Stream | None) -> sdp.T38Stream | None:
+    """Our T.38 stream as an answer: the most that both can do (T.38 annex D)."""
+    return None if fax is None or offered.fax is None else offered.fax.answer(fax)
 
 
 def _fingerprint(phone: Phone, bearer: Bearer) -> str | None:
@@ -135,8 +183,9 @@ def answered(phone: Phone, call: Call, bearer: Bearer, ours: Description, respon
         if theirs.removed:
             raise IncompatiblePeerError("the stream is refused (port 0)", clause="RFC 3264 §6")
         role = role_of_offerer(phone, theirs)
+        check_floor(phone, theirs, sdp.FloorControl.SERVER)
         falls_back = connecting.must_fall_back(phone.settings, ours, theirs, role)
-        if role is sdp.Setup.ACTIVE and not falls_back:
+        if bearer.fax is not None or (role is sdp.Setup.ACTIVE and not falls_back):
             connecting.destination(phone.settings, ours.cema, theirs)
     except PeerError as error:
         yield Note(f"the answer can't be used: {error}")
@@ -166,6 +215,10 @@ def start(phone: Phone, call: Call, bearer: Bearer, ours: Description, theirs: P
     call.failed = False
     call.role = role
     bearer.peer_path = theirs.path
+    bearer.peer_floor = theirs.floor
+    if isinstance(bearer.media, FaxEndpoint):
+        yield from _start_fax(phone, call, bearer.media, ours, theirs, role)
+        return
     if role is sdp.Setup.ACTIVE:
         yield from phone.until(lambda: not _wanted(call, bearer), phone.settings.connects_after)
         if not _wanted(call, bearer):
@@ -175,6 +228,18 @@ def start(phone: Phone, call: Call, bearer: Bearer, ours: Description, theirs: P
         yield from bearer.media.listen()
     yield from settle(phone, call, ours, theirs)
     yield from bearer.media.agree(theirs.media.fingerprints, phone.now)
+    yield from phone.media_news(call)
+
+
+def _start_fax(
+    phone: Phone, call: Call, media: FaxEndpoint, ours: Description, theirs: Peer, role: sdp.Setup
+) -> Steps:
+    """Both ends are known: DTLS where it is asked for, and UDPTL as the other end wants it."""
+    if theirs.fax is not None and ours.fax is not None:
+        media.take_over(theirs.fax, min(theirs.fax.version, ours.fax.version))
+    yield from settle(phone, call, ours, theirs)
+    where = connecting.destination(phone.settings, ours.cema, theirs)
+    yield from media.meet(where, theirs.media.fingerprints, phone.now, begins=role is sdp.Setup.ACTIVE)
     yield from phone.media_news(call)
 
 

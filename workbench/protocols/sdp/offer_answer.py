@@ -11,12 +11,17 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
+from workbench.protocols.sdp.bfcp import ANSWER_RULES as BFCP_ANSWER_RULES
+from workbench.protocols.sdp.bfcp import BOTH_RULES as BFCP_RULES
 from workbench.protocols.sdp.model import Media, Reuse, Setup
-from workbench.protocols.sdp.transports import Transport, transport_of
+from workbench.protocols.sdp.rules import Rule, Violation, broken, layers
+from workbench.protocols.sdp.t38 import ANSWER_RULES as T38_ANSWER_RULES
+from workbench.protocols.sdp.t38 import BOTH_RULES as T38_RULES
+from workbench.protocols.sdp.transports import transport_of
 
 _A, _P, _AP, _H = Setup.ACTIVE, Setup.PASSIVE, Setup.ACTPASS, Setup.HOLDCONN
 
@@ -65,20 +70,6 @@ class BfcpClient(enum.StrEnum):
     SETUP = "setup"
 
 
-class Violation(msgspec.Struct, frozen=True):
-    """A rule that an offer or answer breaks.
-
-    Args:
-        what: the fact.
-        clause: document and clause.
-        rule: stable name of the rule in `OFFER_RULES`, `ANSWER_RULES` or `LATER_RULES`.
-    """
-
-    what: str
-    clause: str
-    rule: str
-
-
 class Roles(msgspec.Struct, frozen=True):
     """What an exchange settles for a stream: who opens TCP (or nobody), and who is (D)TLS client (or nobody)."""
 
@@ -86,14 +77,6 @@ class Roles(msgspec.Struct, frozen=True):
     tls_client: Side
     offer: Setup
     answer: Setup
-
-
-class Rule(msgspec.Struct, frozen=True):
-    """One rule on a pair of m= sections; `breaks` gives the fact when it is broken."""
-
-    name: str
-    clause: str
-    breaks: Callable[[Media, Media], str | None]
 
 
 # a=setup and a=connection
@@ -201,7 +184,7 @@ def is_msrp(media: Media) -> bool:
 
 def check_offer(offer: Media) -> list[Violation]:
     """What is wrong with one m= section of an offer, by itself. Session-level attributes: see `effective`."""
-    return [] if offer.rejected else _broken(OFFER_RULES, offer, offer)
+    return [] if offer.rejected else broken(OFFER_RULES, offer, offer)
 
 
 def check_answer(offer: Media, answer: Media) -> list[Violation]:
@@ -210,11 +193,11 @@ def check_answer(offer: Media, answer: Media) -> list[Violation]:
     A refused stream (port 0) is a legal answer whatever else it says (RFC 3264 §6).
     """
     if offer.rejected:
-        return [] if answer.rejected else _broken(_ANSWERS_TO_NOTHING, offer, answer)
-    found = _broken(ALWAYS_RULES, offer, answer)
+        return [] if answer.rejected else broken(_ANSWERS_TO_NOTHING, offer, answer)
+    found = broken(ALWAYS_RULES, offer, answer)
     if answer.rejected or found:
         return found
-    return _broken(ANSWER_RULES, offer, answer)
+    return broken(ANSWER_RULES, offer, answer)
 
 
 def check_answers(offer: Sequence[Media], answer: Sequence[Media]) -> list[Violation]:
@@ -227,22 +210,14 @@ def check_answers(offer: Sequence[Media], answer: Sequence[Media]) -> list[Viola
 
 def check_later(before: Media, after: Media) -> list[Violation]:
     """What is wrong with a side's new description of a stream, held against its own former one."""
-    return [] if before.rejected or after.rejected else _broken(LATER_RULES, before, after)
-
-
-def _broken(rules: Sequence[Rule], a: Media, b: Media) -> list[Violation]:
-    return [Violation(fact, rule.clause, rule.name) for rule in rules if (fact := rule.breaks(a, b)) is not None]
+    return [] if before.rejected or after.rejected else broken(LATER_RULES, before, after)
 
 
 # The rules' conditions; each takes (offer, answer), or a section twice, or (before, after)
 
-def _layers(media: Media) -> Transport:
-    return transport_of(media.proto) or Transport(media.proto, "", None, None, "")
-
-
 def _connected(media: Media) -> bool:
     """a=setup means something here: TCP, or DTLS."""
-    return _layers(media).carrier == "tcp" or _layers(media).security == "dtls"
+    return layers(media).carrier == "tcp" or layers(media).security == "dtls"
 
 
 def _other_media(offer: Media, answer: Media) -> str | None:
@@ -277,7 +252,7 @@ def _illegal_setup(offer: Media, answer: Media) -> str | None:
 
 
 def _illegal_reuse(offer: Media, answer: Media) -> str | None:
-    if is_msrp(answer) or _layers(answer).carrier != "tcp" or reuse_of(answer) in CONNECTION_ANSWERS[reuse_of(offer)]:
+    if is_msrp(answer) or layers(answer).carrier != "tcp" or reuse_of(answer) in CONNECTION_ANSWERS[reuse_of(offer)]:
         return None
     return f"a=connection:{reuse_of(answer)} answers {reuse_of(offer)}"
 
@@ -293,7 +268,7 @@ def _lone_tls_id(offer: Media, answer: Media) -> str | None:
 
 
 def _no_fingerprint(_: Media, media: Media) -> str | None:
-    if _layers(media).security not in ("tls", "dtls") or media.attribute("key-mgmt") is not None:
+    if layers(media).security not in ("tls", "dtls") or media.attribute("key-mgmt") is not None:
         return None
     return None if media.attribute("fingerprint") is not None else f"{media.proto} without a=fingerprint"
 
@@ -310,17 +285,17 @@ def _weak_fingerprint(_: Media, media: Media) -> str | None:
 
 
 def _dtls_holdconn(_: Media, media: Media) -> str | None:
-    held = _layers(media).security == "dtls" and written_setup(media) is _H
+    held = layers(media).security == "dtls" and written_setup(media) is _H
     return "a=setup:holdconn with DTLS" if held else None
 
 
 def _dtls_silent(_: Media, media: Media) -> str | None:
-    silent = _layers(media).security == "dtls" and written_setup(media) is None
+    silent = layers(media).security == "dtls" and written_setup(media) is None
     return "DTLS without a=setup" if silent else None
 
 
 def _t38_connection(_: Media, media: Media) -> str | None:
-    odd = _layers(media).application == "udptl" and media.attribute("connection") is not None
+    odd = layers(media).application == "udptl" and media.attribute("connection") is not None
     return "a=connection with UDPTL" if odd else None
 
 
@@ -362,7 +337,7 @@ def _msrp_scheme(_: Media, media: Media) -> str | None:
     own = _own_path(media)
     if own is None:
         return None
-    wanted = "msrps" if _layers(media).security else "msrp"
+    wanted = "msrps" if layers(media).security else "msrp"
     return None if own[1].lower() == wanted else f"a={own[1].lower()} path with {media.proto}"
 
 
@@ -378,28 +353,6 @@ def _lone_cema(offer: Media, answer: Media) -> str | None:
     return "a=msrp-cema in the answer, not in the offer" if alone else None
 
 
-def _t38_version(offer: Media, answer: Media) -> str | None:
-    if _layers(answer).application != "udptl":
-        return None
-    offered, answered = (_number(media.attribute("T38FaxVersion")) for media in (offer, answer))
-    return f"T.38 version {answered} answers {offered}" if answered > offered else None
-
-
-def _bfcp_floor_control(offer: Media, answer: Media) -> str | None:
-    if _layers(answer).application != "bfcp":
-        return None
-    offered = (offer.attribute("floorctrl") or "c-only").split()
-    answered = (answer.attribute("floorctrl") or "s-only").split()
-    legal = {other for one in offered for other in _FLOOR_CONTROL.get(one, ())}
-    if len(answered) == 1 and answered[0] in legal:
-        return None
-    return f"a=floorctrl:{' '.join(answered)} answers {' '.join(offered)}"
-
-
-# RFC 8856 §5.1; c-s is RFC 4583's
-_FLOOR_CONTROL = {"c-only": ("s-only",), "s-only": ("c-only",), "c-s": ("c-s", "c-only", "s-only")}
-
-
 def _existing_with_new_tls_id(before: Media, after: Media) -> str | None:
     broken = (reuse_of(after) is Reuse.EXISTING and after.attribute("tls-id") is not None
               and before.attribute("tls-id") not in (None, after.attribute("tls-id")))
@@ -408,7 +361,7 @@ def _existing_with_new_tls_id(before: Media, after: Media) -> str | None:
 
 def _new_with_old_tls_id(before: Media, after: Media) -> str | None:
     said = after.attribute("connection")
-    broken = (said is not None and reuse_of(after) is Reuse.NEW and _layers(after).carrier == "tcp"
+    broken = (said is not None and reuse_of(after) is Reuse.NEW and layers(after).carrier == "tcp"
               and not is_msrp(after) and after.attribute("tls-id") is not None
               and before.attribute("tls-id") == after.attribute("tls-id"))
     return "a=connection:new with the former a=tls-id" if broken else None
@@ -421,11 +374,6 @@ def _other_fingerprint_same_tls_id(before: Media, after: Media) -> str | None:
     tls_id = after.attribute("tls-id")
     changed = tls_id is not None and tls_id == before.attribute("tls-id") and prints(before) != prints(after)
     return "another fingerprint under the same a=tls-id" if changed else None
-
-
-def _number(value: str | None) -> int:
-    text = (value or "0").strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
 _BOTH_RULES = (
@@ -443,6 +391,8 @@ _BOTH_RULES = (
     Rule("msrp-path-scheme", "RFC 4975 §8.1", _msrp_scheme),
     Rule("msrp-path-port", "RFC 4975 §8.1", _msrp_port),
     Rule("msrp-accept-types", "RFC 4975 §8.6", _msrp_types),
+    *BFCP_RULES,
+    *T38_RULES,
 )
 
 OFFER_RULES = (*_BOTH_RULES, Rule("msrp-offer-not-passive", "RFC 6135 §4.2.1", _msrp_offers_passive))
@@ -460,8 +410,8 @@ ANSWER_RULES = (
     Rule("connection-answer", "RFC 4145 §5.1", _illegal_reuse),
     Rule("tls-id-answer", "RFC 8842 §5.3", _lone_tls_id),
     Rule("cema-answer", "RFC 6714 §4.3", _lone_cema),
-    Rule("floorctrl-answer", "RFC 8856 §5.1", _bfcp_floor_control),
-    Rule("t38-version-answer", "T.38 annex D", _t38_version),
+    *BFCP_ANSWER_RULES,
+    *T38_ANSWER_RULES,
     *_BOTH_RULES,
 )
 """Rules on an accepted stream."""

@@ -19,6 +19,7 @@ from workbench.protocols.tls.messages import (
     Finished,
     Handshake,
     HandshakeBody,
+    HelloVerifyRequest,
     KeyUpdate,
     NewSessionTicket,
     OtherHandshake,
@@ -38,6 +39,7 @@ _CLAUSES = {
     HandshakeType.CERTIFICATE_REQUEST: "RFC 8446 §4.3.2", HandshakeType.CERTIFICATE_VERIFY: "RFC 8446 §4.4.3",
     HandshakeType.FINISHED: "RFC 8446 §4.4.4", HandshakeType.NEW_SESSION_TICKET: "RFC 8446 §4.6.1",
     HandshakeType.KEY_UPDATE: "RFC 8446 §4.6.3", HandshakeType.SERVER_KEY_EXCHANGE: "RFC 5246 §7.4.3",
+    HandshakeType.HELLO_VERIFY_REQUEST: "RFC 6347 §4.2.1",
     HandshakeType.CLIENT_KEY_EXCHANGE: "RFC 5246 §7.4.7", HandshakeType.SERVER_HELLO_DONE: "RFC 5246 §7.4.5",
 }
 
@@ -88,8 +90,7 @@ def _client_hello(cursor: Cursor, version: int | None, suite: int | None) -> Cli
     legacy = cursor.number("tls.client_hello.version", 2, registry.version_text)
     random = cursor.take("tls.client_hello.random", 32)
     session_id = cursor.opaque("tls.client_hello.session_id", 1)
-    if legacy >> 8 == 0xFE:
-        cursor.opaque("tls.client_hello.cookie", 1)
+    cookie = cursor.opaque("tls.client_hello.cookie", 1) if legacy >> 8 == 0xFE else None
     suites: list[int] = []
     with cursor.vector("tls.client_hello.cipher_suites", 2) as inside:
         while inside.left:
@@ -100,7 +101,12 @@ def _client_hello(cursor: Cursor, version: int | None, suite: int | None) -> Cli
         while inside.left:
             methods.append(inside.number("tls.client_hello.compression_method", 1, _compression_text))
     found = extensions.read(cursor, HandshakeType.CLIENT_HELLO)
-    return ClientHello(legacy, random, session_id, tuple(suites), tuple(methods), found)
+    return ClientHello(legacy, random, session_id, tuple(suites), tuple(methods), found, cookie)
+
+
+def _hello_verify_request(cursor: Cursor, version: int | None, suite: int | None) -> HelloVerifyRequest:
+    said = cursor.number("tls.hello_verify_request.version", 2, registry.version_text)
+    return HelloVerifyRequest(said, cursor.opaque("tls.hello_verify_request.cookie", 1))
 
 
 def _server_hello(cursor: Cursor, version: int | None, suite: int | None) -> ServerHello:
@@ -270,6 +276,7 @@ def _bits(octets: bytes) -> str:
 _BODIES: dict[int, Callable[[Cursor, int | None, int | None], HandshakeBody]] = {
     HandshakeType.CLIENT_HELLO: _client_hello,
     HandshakeType.SERVER_HELLO: _server_hello,
+    HandshakeType.HELLO_VERIFY_REQUEST: _hello_verify_request,
     HandshakeType.NEW_SESSION_TICKET: _new_session_ticket,
     HandshakeType.ENCRYPTED_EXTENSIONS: _encrypted_extensions,
     HandshakeType.CERTIFICATE: _certificate,

@@ -74,6 +74,32 @@ def plaintext_spans(
     return (Span(UNDECODED, 0, len(octets)),) if octets else ()
 
 
+def sealed(start: int, end: int, version: int | None, suite: int | None) -> tuple[Span, ...]:
+    """Lay out a protected fragment: nonce, ciphertext and tag, as far as the suite is known.
+
+    Source: RFC 8446 §5.2, RFC 5288 §3, RFC 6655 §3, RFC 7905 §2.
+    """
+    nonce, tag = _shape(version, suite)
+    if end - start <= nonce + tag:
+        return (Span("tls.record.protected", start, end, registry.counted(end - start, "octet")),)
+    parts = [Span("tls.record.nonce", start, start + nonce)] if nonce else []
+    size = end - start - nonce - tag
+    parts.append(Span("tls.record.protected", start + nonce, end - tag, registry.counted(size, "octet")))
+    if tag:
+        parts.append(Span("tls.record.tag", end - tag, end))
+    return tuple(parts)
+
+
+def _shape(version: int | None, suite: int | None) -> tuple[int, int]:
+    """Octets of explicit nonce and of tag."""
+    name = CIPHER_SUITES.get(suite or 0, "")
+    aead = "_GCM_" in name or "CCM" in name or "CHACHA20" in name
+    if suite is None or not aead:
+        return (0, 16) if version == TLS_1_3 else (0, 0)
+    tag = 8 if "CCM_8" in name else 16
+    return (0, tag) if version == TLS_1_3 or "CHACHA20" in name else (8, tag)
+
+
 class _Run:
     """A run of records being laid out."""
 
@@ -120,35 +146,14 @@ class _Run:
             self.protected = self.version != TLS_1_3
             return (Span("tls.change_cipher_spec", start, end),)
         if self.protected or kind in (ContentType.APPLICATION_DATA, ContentType.HEARTBEAT):
-            return self._sealed(start, end)
+            return sealed(start, end, self.version, self.suite)
         if kind == ContentType.ALERT:
             if len(octets) == 2 and octets[0] in (1, 2):
                 return (_alert(octets, start),)
-            return self._sealed(start, end)
+            return sealed(start, end, self.version, self.suite)
         if kind == ContentType.HANDSHAKE:
             return self._handshake(start, end)
         return (Span(UNDECODED, start, end),)
-
-    def _sealed(self, start: int, end: int) -> tuple[Span, ...]:
-        """Protected octets: nonce, ciphertext and tag, as far as the suite is known."""
-        nonce, tag = self._shape()
-        if end - start <= nonce + tag:
-            return (Span("tls.record.protected", start, end, registry.counted(end - start, "octet")),)
-        parts = [Span("tls.record.nonce", start, start + nonce)] if nonce else []
-        size = end - start - nonce - tag
-        parts.append(Span("tls.record.protected", start + nonce, end - tag, registry.counted(size, "octet")))
-        if tag:
-            parts.append(Span("tls.record.tag", end - tag, end))
-        return tuple(parts)
-
-    def _shape(self) -> tuple[int, int]:
-        """Octets of explicit nonce and of tag (RFC 8446 §5.2, RFC 5288 §3, RFC 6655 §3, RFC 7905 §2)."""
-        name = CIPHER_SUITES.get(self.suite or 0, "")
-        aead = "_GCM_" in name or "CCM" in name or "CHACHA20" in name
-        if self.suite is None or not aead:
-            return (0, 16) if self.version == TLS_1_3 else (0, 0)
-        tag = 8 if "CCM_8" in name else 16
-        return (0, tag) if self.version == TLS_1_3 or "CHACHA20" in name else (8, tag)
 
     def _handshake(self, start: int, end: int) -> tuple[Span, ...]:
         found: list[Span] = []
@@ -175,7 +180,7 @@ class _Run:
     def _open_end(self, at: int, end: int, size: int, *, started: bool) -> tuple[Span, ...]:
         """The beginning of a message that goes on in the next record; or no handshake at all."""
         if not _plausible(self.octets[at:end]):
-            return (Span(UNDECODED, at, end),) if started else self._sealed(at, end)
+            return (Span(UNDECODED, at, end),) if started else sealed(at, end, self.version, self.suite)
         if end - at < 4:
             return (Span("tls.handshake.fragment", at, end, "the beginning of a message"),)
         kind = self.octets[at]

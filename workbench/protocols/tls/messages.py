@@ -24,7 +24,10 @@ Extensions = tuple[Extension, ...]
 
 
 class ClientHello(msgspec.Struct, frozen=True):
-    """What the TLS client offers (RFC 8446 §4.1.2). `version` is the field of that name, 0x0303 also in TLS 1.3."""
+    """What the TLS client offers (RFC 8446 §4.1.2). `version` is the field of that name, 0x0303 also in TLS 1.3.
+
+    `cookie`: what a HelloVerifyRequest brought, empty before it; None in TLS (RFC 6347 §4.2.1).
+    """
 
     version: int
     random: bytes
@@ -32,6 +35,7 @@ class ClientHello(msgspec.Struct, frozen=True):
     cipher_suites: tuple[int, ...]
     compression_methods: tuple[int, ...]
     extensions: Extensions = ()
+    cookie: bytes | None = None
 
     @property
     def supported_versions(self) -> tuple[int, ...]:
@@ -70,6 +74,13 @@ class ServerHello(msgspec.Struct, frozen=True):
         """The version agreed on: 0x0304 where supported_versions says so, else the version field."""
         value = extension(self.extensions, ExtensionType.SUPPORTED_VERSIONS)
         return self.version if value is None or len(value) != 2 else int.from_bytes(value)
+
+
+class HelloVerifyRequest(msgspec.Struct, frozen=True):
+    """The DTLS server wants to see a cookie from the client's address before it keeps anything (RFC 6347 §4.2.1)."""
+
+    version: int
+    cookie: bytes
 
 
 class EncryptedExtensions(msgspec.Struct, frozen=True):
@@ -168,7 +179,7 @@ class ChangeCipherSpec(msgspec.Struct, frozen=True):
 HandshakeBody = (
     ClientHello | ServerHello | EncryptedExtensions | Certificate | ServerKeyExchange | CertificateRequest
     | ServerHelloDone | CertificateVerify | ClientKeyExchange | Finished | NewSessionTicket | KeyUpdate
-    | OtherHandshake
+    | HelloVerifyRequest | OtherHandshake
 )
 
 

@@ -36,4 +36,10 @@ class Down(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
-News = Heard | Told | NotTold | Up | Down
+class Remark(msgspec.Struct, frozen=True):
+    """Something that the person may like to know, in words."""
+
+    text: str
+
+
+News = Heard | Told | NotTold | Up | Down | Remark

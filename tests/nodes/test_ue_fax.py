@@ -1,0 +1,140 @@
+"""Fax between UEs on the virtual network: SDP, roles in DTLS, both recorded terminals, and what goes wrong."""
+
+from __future__ import annotations
+
+import pytest
+from ue_stage import ALICE, BOB
+
+from workbench.lab.scenario import Scenario, at
+from workbench.lab.topology import Topology, Ue
+from workbench.net.interface import Wire
+from workbench.net.values import Endpoint
+from workbench.nodes.orders import Call, HangUp, ReOffer, SendFax, SendText
+from workbench.protocols import sdp
+from workbench.protocols.t38 import recorded, udptl
+
+HOSTS = {"alice": "192.0.2.1", "bob": "192.0.2.2"}
+FAX = recorded.load()
+SENT = [(5.0, "alice", SendFax()), (5.0, "bob", SendFax())]
+
+
+class Wired:
+    """Two UEs on one wire with nothing in between."""
+
+    def __init__(self, tmp_path, script, *, alice=None, bob=None, until=60.0):
+        more = {"alice": alice or {}, "bob": bob or {}}
+        nodes = tuple(
+            Ue(name, uri, wire="wire", address=HOSTS[name], registers=False,
+               proxy=Endpoint(HOSTS["bob" if name == "alice" else "alice"], 5060), **{"media": "t38", **more[name]})
+            for name, uri in (("alice", ALICE), ("bob", BOB)))
+        scenario = Scenario("fax", "a fax", "test", (), (), "", Topology((Wire("wire", delay=0.005),), nodes), {},
+                            tuple(at(*line) for line in script), (), (), until=until)
+        self.live = scenario.start(seed=1, out=tmp_path)
+        self.run = self.live.finish()
+
+    def packets(self, source: str) -> list[bytes]:
+        """UDPTL packets that one UE has sent, with repetitions. (In clear they are judged by decoding them.)"""
+        return [one.octets for one in self.run.report.messages
+                if one.protocol in ("UDPTL", "unknown") and one.source.address == source]
+
+    def kinds(self) -> set[str]:
+        return {one.protocol for one in self.run.report.messages}
+
+    def streams(self) -> list[sdp.Media]:
+        """The streams of all SDP, in order."""
+        bodies = [one.octets.partition(b"\r\n\r\n")[2] for one in self.run.report.messages if one.protocol == "SIP"]
+        return [sdp.decode(body).media[0] for body in bodies if body]
+
+    def failed(self, name: str) -> list[str]:
+        return list(self.live._nodes[name].failed)
+
+
+def primaries(octets: list[bytes]) -> list[bytes]:
+    """IFP packets in these UDPTL packets, each once."""
+    found = {packet.sequence: packet.primary for packet in map(udptl.decode, octets)}
+    return [found[number] for number in range(len(found))]
+
+
+def both(**settings: object) -> dict[str, dict[str, object]]:
+    return {"alice": dict(settings), "bob": dict(settings)}
+
+
+@pytest.mark.parametrize(("secure", "offers", "answers"), [
+    (False, "active", "passive"), (True, "active", "passive"), (True, "actpass", "active"),
+    (True, "actpass", "passive"),
+])
+def test_a_fax_passes_between_two_ues(tmp_path, secure, offers, answers):
+    """In clear and in DTLS, whoever is DTLS client: what both terminals said is in the capture, octet for octet."""
+    wired = Wired(tmp_path, [(1.0, "alice", Call(BOB)), *SENT, (50.0, "alice", HangUp())],
+                  alice={"media_security": secure, "offers": offers},
+                  bob={"media_security": secure, "answers": answers})
+    assert primaries(wired.packets(HOSTS["alice"])) == [one.octets for one in FAX.of("caller")]
+    assert primaries(wired.packets(HOSTS["bob"])) == [one.octets for one in FAX.of("called")]
+    assert ("unknown" in wired.kinds(), "DTLS" in wired.kinds()) == (not secure, secure)
+    assert wired.failed("alice") == wired.failed("bob") == []
+
+
+def test_sdp_in_clear(tmp_path):
+    """m=image, udptl, T.38's attributes, and nothing of security or connections (T.38 annex D)."""
+    wired = Wired(tmp_path, [(1.0, "alice", Call(BOB)), (5.0, "alice", HangUp())], **both(media_security=False))
+    offer, answer = wired.streams()
+    for media in (offer, answer):
+        assert (media.media, media.proto, media.formats) == ("image", "udptl", ("t38",))
+        assert media.attribute("T38FaxUdpEC") == "t38UDPRedundancy"
+        assert {"setup", "connection", "fingerprint", "tls-id", "3ge2ae"}.isdisjoint(
+            {line.name for line in media.lines if line.type == "a"})
+    assert sdp.check_answer(offer, answer) == []
+
+
+def test_sdp_with_dtls(tmp_path):
+    """UDP/TLS/UDPTL, requested, fingerprints, roles, and an a=tls-id of each side's own (RFC 7345, RFC 8842)."""
+    wired = Wired(tmp_path, [(1.0, "alice", Call(BOB)), (5.0, "alice", HangUp())], alice={"offers": "actpass"})
+    offer, answer = wired.streams()
+    assert {offer.proto, answer.proto} == {"UDP/TLS/UDPTL"}
+    assert (offer.attribute("setup"), answer.attribute("setup")) == ("actpass", "passive")
+    assert (offer.attribute("3ge2ae"), answer.attribute("3ge2ae")) == ("requested", None)
+    ids = {media.attribute("tls-id") for media in (offer, answer)}
+    assert len(ids) == 2
+    assert all(sdp.valid_tls_id(one or "") for one in ids)
+    assert all(media.fingerprints and media.port not in (0, 9) for media in (offer, answer))
+    assert sdp.check_answer(offer, answer) == []
+
+
+def test_another_certificate_stops_the_fax(tmp_path):
+    """Bob's certificate is not what his SDP says: no UDPTL in either direction, and the order fails with words."""
+    wired = Wired(tmp_path, [(1.0, "alice", Call(BOB)), *SENT], bob={"presents": "another"}, until=120.0)
+    assert wired.packets(HOSTS["alice"]) == wired.packets(HOSTS["bob"]) == []
+    assert "DTLS" in wired.kinds()
+    assert wired.failed("alice") == ["the fax is not sent: there is no session for it"]
+
+
+def test_a_ue_without_media_security_takes_no_dtls(tmp_path):
+    """488, and nothing of media."""
+    wired = Wired(tmp_path, [(1.0, "alice", Call(BOB))], bob={"media_security": False})
+    assert any(one.summary.startswith("488") for one in wired.run.report.messages)
+    assert wired.kinds() == {"SIP"}
+
+
+def test_a_call_that_ends_in_the_middle_ends_the_fax(tmp_path):
+    """BYE: close_notify, no packet behind it, and the person hears that not all has left."""
+    wired = Wired(tmp_path, [(1.0, "alice", Call(BOB)), *SENT, (10.0, "bob", HangUp())])
+    assert 0 < len(primaries(wired.packets(HOSTS["alice"]))) < len(FAX.of("caller"))
+    assert wired.failed("alice") == ["the session has ended before the whole fax was sent"]
+
+
+@pytest.mark.parametrize(("kind", "association"), [("existing", 1), ("new", 2)])
+def test_a_new_offer_keeps_or_replaces_the_association(tmp_path, kind, association):
+    """The same port, fingerprint and a=tls-id: it goes on. Others: a second handshake, and the fax passes in that."""
+    wired = Wired(tmp_path, [(1.0, "alice", Call(BOB)), (3.0, "alice", ReOffer(kind)), *SENT])
+    hellos = [one for one in wired.run.report.messages if one.protocol == "DTLS" and "ServerHello" in one.summary]
+    assert len({one.source for one in hellos if "Done" not in one.summary}) == association
+    assert primaries(wired.packets(HOSTS["alice"])) == [one.octets for one in FAX.of("caller")]
+
+
+def test_orders_for_another_media(tmp_path):
+    """A text over fax, and a fax that nobody has recorded, fail with words."""
+    wired = Wired(tmp_path, [(1.0, "alice", Call(BOB)), (2.0, "alice", SendText("hello")),
+                             (3.0, "alice", SendFax("nothing"))])
+    text, fax = wired.failed("alice")
+    assert "no MSRP" in text
+    assert "there are one_page" in fax

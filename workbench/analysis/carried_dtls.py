@@ -1,0 +1,134 @@
+"""DTLS in UDP: each association's handshake told message by message, and what is inside where the key log opens it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workbench.analysis import fax, summaries
+from workbench.analysis.drafts import MOST_CONTENT_OCTETS, Draft, counted
+from workbench.analysis.dtls_stream import DtlsObserver, RecordRead, Told
+from workbench.net.values import Endpoint
+from workbench.protocols.tls import messages as tls
+from workbench.protocols.tls.registry import ContentType
+
+if TYPE_CHECKING:
+    from workbench.analysis.dissect import Dissector
+
+_NAMES = {20: "ChangeCipherSpec", 21: "Alert", 22: "Handshake", 23: "Application Data", 24: "Heartbeat"}
+_MOST_FRAMES = 1_000_000
+
+
+class DtlsFlow:
+    """One association between two endpoints on one wire.
+
+    Attributes:
+        sides: the endpoints by direction: 0 has sent the first datagram.
+        observer: what the handshake showed.
+        seen: seconds of the first and the last datagram, since the first frame of the capture.
+        frames, numbers: of its datagrams, in order and as a set.
+        pieces: direction, frame and octets of each decrypted payload.
+        cut: there was more payload than is kept.
+        drafts: its messages.
+        protocol: what is inside, such as `DTLS/UDPTL`; `DTLS` where that is not known.
+    """
+
+    def __init__(self, dissector: Dissector, wire: str, first: Endpoint, second: Endpoint, time: float) -> None:
+        self.wire = wire
+        self.sides = (first, second)
+        self.observer = DtlsObserver(dissector.keylog)
+        self.seen = [time, time]
+        self.frames: list[int] = []
+        self.numbers: set[int] = set()
+        self.pieces: list[tuple[int, int, bytes]] = []
+        self.drafts: list[Draft] = []
+        self.cut = False
+        self.protocol = "DTLS"
+        self._dissector = dissector
+        self._kept = 0
+
+    def feed(self, source: Endpoint, datagram: bytes, frames: tuple[int, ...], time: float) -> None:
+        """Take the next datagram; its messages become drafts."""
+        direction = 0 if source == self.sides[0] else 1
+        self.seen[1] = time
+        if len(self.frames) < _MOST_FRAMES:
+            self.frames += frames
+            self.numbers.update(frames)
+        records, error = self.observer.feed(direction, datagram, frames[-1])
+        for read in records:
+            self._record(read, frames, time)
+        if error is not None:
+            end = records[-1].record.end if records else 0
+            self._tell(direction, frames, time, "octets that are no DTLS record", datagram[end:], error=str(error))
+
+    def _record(self, read: RecordRead, frames: tuple[int, ...], time: float) -> None:
+        direction, kind = read.direction, _NAMES[read.record.type]
+        protected = read.record.epoch > 0
+        if read.plaintext is None:
+            why = "no key" if read.problem == "no key for it" else read.problem
+            size = counted(len(read.record.fragment))
+            draft = self._tell(direction, frames, time, f"{kind} ({size}, not readable: {why}){_again(read)}", b"")
+            draft.protected, draft.repeated = True, read.replayed or read.repeated
+            return
+        if read.record.type == ContentType.APPLICATION_DATA:
+            self._payload(read, frames, time)
+            return
+        for told in read.told:
+            draft = self._tell(direction, told.frames, time, _said(told, read), told.octets, told.message)
+            draft.protected, draft.repeated = protected, read.replayed or told.repeated
+        if read.problem:
+            draft = self._tell(direction, frames, time, f"{kind} that does not decode", read.plaintext,
+                               error=read.problem)
+            draft.protected = protected
+
+    def _payload(self, read: RecordRead, frames: tuple[int, ...], time: float) -> None:
+        octets = read.plaintext
+        if not octets:
+            return
+        if read.replayed:
+            draft = self._tell(read.direction, frames, time, f"Application Data ({counted(len(octets))}, replayed)",
+                               octets)
+            draft.protected = draft.repeated = True
+            return
+        if self._kept + len(octets) <= MOST_CONTENT_OCTETS and not self.cut:
+            self._kept += len(octets)
+            self.pieces.append((read.direction, frames[-1], octets))
+        else:
+            self.cut = True
+        source, destination = self.sides[read.direction], self.sides[1 - read.direction]
+        draft = self._dissector.inside(self.wire, source, destination, octets, frames, time)
+        draft.protected, draft.direction = True, read.direction
+        self.drafts.append(draft)
+        packet = fax.read(octets) if draft.protocol == "unknown" else None
+        if packet is not None:
+            draft.protocol, draft.value, draft.summary = "UDPTL", packet, fax.told(packet)
+        if draft.protocol not in ("unknown", "UDP"):
+            self.protocol = f"DTLS/{draft.protocol}"
+
+    def _tell(self, direction: int, frames: tuple[int, ...], time: float, summary: str, octets: bytes,
+              value: object = None, error: str = "") -> Draft:
+        draft = self._dissector.emit("DTLS", frames, time, self.wire, self.sides[direction], self.sides[1 - direction],
+                                     summary)
+        draft.value, draft.error, draft.octets = value, error, self._dissector.keep(octets)
+        draft.direction = direction
+        self.drafts.append(draft)
+        return draft
+
+
+def _said(told: Told, read: RecordRead) -> str:
+    """`ClientHello DTLS 1.2, flight 3`, `Certificate SHA-256 6B:8B:F0:65..., flight 4 again`."""
+    match told.message:
+        case tls.Handshake() as message:
+            text = summaries.of_handshake(message)
+        case tls.AlertMessage() as alert:
+            return summaries.of_alert(alert) + (", replayed" if read.replayed else "")
+        case _:
+            text = "ChangeCipherSpec"
+    if read.replayed:
+        return f"{text}, flight {told.flight}, replayed"
+    return f"{text}, flight {told.flight}" + (" again" if told.repeated else "")
+
+
+def _again(read: RecordRead) -> str:
+    if read.replayed:
+        return ", replayed"
+    return f", flight {read.flight}" * bool(read.flight) + " again" * read.repeated

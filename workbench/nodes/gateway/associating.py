@@ -1,0 +1,143 @@
+"""DTLS at a datagram endpoint: datagrams to payload and back. Nothing is payload before the certificate has matched.
+
+A server keeps nothing for a client before its cookie has come back (RFC 6347 §4.2.1); then there is one session for
+the endpoint and no other, and what comes before its fingerprint is known is held up to a limit.
+
+Source: TS 23.334 §5.11.2, §6.2.10.4; RFC 7345 §4; RFC 8842.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from workbench.net.values import DatagramReceived, Drop, Endpoint, LogKeys, Note
+from workbench.nodes.gateway.settings import Change
+from workbench.security import dtls
+
+if TYPE_CHECKING:
+    from workbench.nodes.gateway.datagrams import DatagramBearer
+    from workbench.protocols.sdp import Fingerprint
+
+CLAUSE = "TS 23.334 §6.2.10.4"
+LONGEST = 16_384
+"""Octets of payload that one record can have."""
+
+
+class Association:
+    """The DTLS association of one endpoint.
+
+    Args:
+        bearer: whose it is.
+        client: the gateway begins; otherwise it waits for a ClientHello.
+
+    `verified` once the peer's certificate has been checked: from then on payload passes.
+    """
+
+    __slots__ = ("_bearer", "_session", "verified")
+
+    def __init__(self, bearer: DatagramBearer, *, client: bool) -> None:
+        means = bearer.means
+        self._bearer = bearer
+        self.verified = False
+        self._session = dtls.DtlsSession(
+            means.identity, client, announced=bearer.setting.remote_fingerprints,
+            verify=means.policy.verify_fingerprints, log_keys=means.policy.log_keys, max_held=means.policy.held,
+            cookies=None if client else means.cookies)
+
+    @property
+    def begun(self) -> bool:
+        """There is a session: ours, or with a client whose cookie came back."""
+        return self._session.begun
+
+    def start(self, now: float) -> None:
+        """Begin, or wait for a ClientHello."""
+        self._happened(self._session.start(now), now)
+
+    def receive(self, happened: DatagramReceived, now: float) -> None:
+        """A datagram of a source that may be the peer."""
+        session, source = self._session, happened.remote
+        before, begun = session.dropped, session.begun
+        events = session.receive_datagram(happened.data, now, str(source))
+        if session.dropped > before:
+            self._bearer.order(Drop(happened, f"nothing of the DTLS association: in clear nothing passes [{CLAUSE}]"))
+        elif self._bearer.source is None and (session.begun is not begun or (self.verified and events)):
+            self._bearer.engaged(source, now)
+        self._happened(events, now, source, happened)
+
+    def announce(self, fingerprints: Sequence[Fingerprint], now: float) -> None:
+        """The controller has said what the peer's certificate has to match."""
+        self._happened(self._session.announce(fingerprints), now)
+
+    def send(self, payload: bytes, why: str, now: float) -> str:
+        """Payload for the peer, in one record; why it does not leave, empty if it does."""
+        if not self.verified or self._session.state is not dtls.State.UP:
+            return "DTLS is not up"
+        if len(payload) > LONGEST:
+            return f"{len(payload)} octets, more than a record can have,"
+        for event in self._session.send(payload):
+            match event:
+                case dtls.Transmit(octets=octets):
+                    self._bearer.say(octets, why)
+                case dtls.Failed():
+                    self._failed(event)
+                    return "DTLS has failed"
+        return ""
+
+    def wake(self, now: float) -> None:
+        """Repeat a flight whose time has come, or give up."""
+        self._happened(self._session.wake(now), now)
+
+    def close(self, why: str) -> None:
+        """close_notify; what else the session says at its end is nobody's business any more."""
+        for event in self._session.close():
+            if isinstance(event, dtls.Transmit):
+                self._bearer.say(event.octets, f"close_notify: {why}")
+
+    def _happened(
+        self, events: list[dtls.Event], now: float, source: Endpoint | None = None,
+        happened: DatagramReceived | None = None,
+    ) -> None:
+        bearer, session = self._bearer, self._session
+        role = "client" if session.client else "server"
+        for event in events:
+            match event:
+                case dtls.Transmit(octets=octets):
+                    bearer.say(octets, self._why(role), source)
+                case dtls.KeyLine(line=line):
+                    bearer.order(LogKeys(line))
+                case dtls.Established(version=version, suite=suite):
+                    wait = "; payload waits for the fingerprint" if session.state is dtls.State.HELD else ""
+                    bearer.order(Note(f"{bearer.termination}: DTLS {version} is up as {role}, {suite}{wait}"))
+                case dtls.Verified():
+                    self.verified = True
+                    bearer.order(Note(f"{bearer.termination}: the peer's certificate matches its fingerprint"))
+                    bearer.trusted()
+                case dtls.Data(octets=octets):
+                    self._taken(bearer.take(octets, now), happened)
+                case dtls.PeerClosed():
+                    self.close("the peer has closed DTLS")
+                    bearer.given_up(Change.RELEASED, "the peer closed DTLS")
+                case dtls.Failed():
+                    self._failed(event)
+        moment = session.next_wakeup()
+        if moment is None:
+            bearer.disarm("flight")
+        else:
+            bearer.arm("flight", moment)
+
+    def _taken(self, refusal: str, happened: DatagramReceived | None) -> None:
+        if refusal:
+            self._bearer.order(Note(refusal) if happened is None else Drop(happened, refusal))
+
+    def _failed(self, event: dtls.Failed) -> None:
+        change = Change.LOST if self.verified else Change.TLS_FAILED
+        self.verified = False
+        self._bearer.given_up(change, f"DTLS: {event.reason}")
+
+    def _why(self, role: str) -> str:
+        where = self._bearer.termination
+        if self._session.state is dtls.State.FAILED:
+            return f"fatal alert: DTLS at {where} is given up"
+        step = "handshake" if self._session.begun else "HelloVerifyRequest: nothing is kept before the cookie returns,"
+        return f"DTLS {step} at {where}, the gateway is DTLS {role}"

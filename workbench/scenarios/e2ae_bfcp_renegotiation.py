@@ -1,0 +1,95 @@
+"""Does a re-offer touch TLS under BFCP? Hold, a swapped offerer, a new connection; and what happens if it does.
+
+Source: S6 and the liaison C1-134081 (R-S6-1 to R-S6-5 of the stage-2 digest), RFC 8856 §8, RFC 4145 §5, RFC 3264 §8.
+"""
+
+from __future__ import annotations
+
+from workbench.lab import seen
+from workbench.lab.expect import Eventually, Holds
+from workbench.lab.scenario import Knob, Scenario, Weakened, at
+from workbench.nodes.orders import Call, HangUp, Register, ReleaseFloor, ReOffer, RequestFloor
+from workbench.protocols.bfcp.registry import Status
+from workbench.scenarios import access_edge as edge
+from workbench.scenarios import floor_edge as floors
+
+A, SERVER = floors.A, floors.SERVER
+ACCESS, CORE = seen.Side(floors.ACCESS), seen.Side(edge.CORE)
+
+OFFERED = "the new offer and its answer pass with a=connection:existing as they are"
+KEPT = "no connection is opened or closed for the new offer"
+QUIET = "nobody sends a ClientHello or a SYN after the new offer"
+SPARING = "the gateway is told nothing but addresses and stream modes"
+RENEWED = "a second connection replaces the first one, on both sides"
+GREETED = "on the new access connection the gateway is TLS client, since the new offer came from its side"
+BEFORE = "UE A gets the floor before the new offer"
+AFTER = "UE A gets the floor after the new offer, inside TLS"
+CHECKED = "both certificates of the access leg match their fingerprints"
+ANSWERED = "every H.248 request is answered without error"
+ENDED = "TLS is closed before TCP on the access leg"
+RELEASED = "both terminations are subtracted"
+
+_NEW_OFFER = seen.reoffer(ACCESS.wire)
+_GRANTED = seen.floor_status(floors.USER_A, Status.GRANTED, ACCESS.wire, protected=True)
+
+scenario = Scenario(
+    id="e2ae-bfcp-renegotiation",
+    title="Renegotiation leaves TLS under BFCP alone: hold, swapped offerer; a new connection says roles anew",
+    family="e2ae TLS",
+    clauses=("RFC 8856 §8", "TS 23.334 §6.2.10.3.2.1.1", "RFC 4145 §5", "RFC 3264 §8"),
+    workplan=("S6", "C1", "N8", "N10"),
+    teaching=(
+        "Who is TLS client follows from offer and answer with BFCP, so a later offer from the other side seems to turn "
+        "the roles around. It does not: they belong to the exchange that made the connection; while that stays, "
+        "nothing is ordered on Iq. A network that reads each exchange anew sends a ClientHello into a running session."
+    ),
+    topology=floors.alone(),
+    knobs={
+        "offer": Knob(
+            "offer", "the new offer: UE A holds (hold), the server's side holds (swapped), or that side wants a "
+            "connection of its own (new)",
+            {"swapped": {}, "hold": {}, "new": {}}, default="swapped",
+            does={
+                "swapped": (at(10.0, SERVER, ReOffer("existing", hold=True)), at(12.0, SERVER, ReOffer("existing"))),
+                "hold": (at(10.0, A, ReOffer("existing", hold=True)), at(12.0, A, ReOffer("existing"))),
+                "new": (at(10.0, SERVER, ReOffer("new")),)},
+            drops={"new": (OFFERED, KEPT, QUIET, SPARING)},
+            adds={"new": (
+                Holds(RENEWED, seen.in_turn(seen.connections(ACCESS, 2), seen.connections(CORE, 2))),
+                Holds(GREETED, seen.later_tls_client("access", "gateway")))}),
+        "tls": Knob("tls", "TLS version between UE and IMS-AGW",
+                    {"1.3": {A: {"tls_versions": ("1.3",)}}, "1.2": {A: {"tls_versions": ("1.2",)}}}, default="1.3"),
+    },
+    script=(
+        at(0.0, A, Register()),
+        at(1.0, A, Call(floors.URI_SERVER)),
+        at(3.0, A, RequestFloor("before")),
+        at(4.0, A, ReleaseFloor()),
+        at(30.0, A, RequestFloor("after")),
+        at(31.0, A, ReleaseFloor()),
+        at(60.0, A, HangUp()),
+    ),
+    expect=(
+        Holds(OFFERED, seen.in_turn(
+            seen.attribute(ACCESS.wire, "connection", offer="existing", answer="existing", exchange=2),
+            seen.attribute(CORE.wire, "connection", offer="existing", answer="existing", exchange=2))),
+        Holds(KEPT, seen.in_turn(seen.connections(ACCESS, 1), seen.connections(CORE, 1))),
+        Holds(QUIET, seen.no_handshake_since(_NEW_OFFER, ACCESS.wire)),
+        Holds(SPARING, seen.only_addresses_since(_NEW_OFFER)),
+        Holds(floors.OFFERER_GREETS, seen.tls_client_follows("access", "offerer")),
+        Eventually(BEFORE, _GRANTED),
+        Eventually(AFTER, seen.after(_NEW_OFFER, _GRANTED)),
+        Holds(CHECKED, seen.certificates_match("access")),
+        Holds(ANSWERED, seen.every_order_is_answered()),
+        Holds(ENDED, seen.tls_ends_before_tcp("access")),
+        Holds(RELEASED, seen.context_is_released()),
+    ),
+    weakened=(
+        Weakened("the network takes each exchange for a negotiation of TLS: both ends send a ClientHello",
+                 {"IMS-ALG": {"keeps_tls": False}, "IMS-AGW": {"renews_tls": True}},
+                 (QUIET, SPARING, floors.OFFERER_GREETS, AFTER)),
+        Weakened("the gateway closes TCP without close_notify", {"IMS-AGW": {"closes_tls": False}}, (ENDED,)),
+        Weakened("UE A presents another certificate", {A: {"presents": "another"}}, (BEFORE, AFTER, CHECKED)),
+    ),
+    provisional="that a direction such as a=sendonly says nothing of BFCP, so that the gateway's gates stay open",
+)
