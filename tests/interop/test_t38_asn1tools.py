@@ -40,8 +40,7 @@ def by_asn1tools() -> Codec:
     try:
         import asn1tools
     except ImportError:
-        # It is not in the locked test environment (yet), so not having it is no failure there.
-        pytest.skip("asn1tools is missing: pip install asn1tools")
+        missing("asn1tools", "pip install asn1tools")
     compiled = asn1tools.compile_files([str(MODULE)], "per")
     return compiled.encode, compiled.decode
 
