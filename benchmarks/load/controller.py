@@ -40,11 +40,15 @@ Steps = Generator[h248.Action, h248.Reply, Any]
 
 
 class Kind(enum.StrEnum):
-    """What a context joins; the UE opens on the access side, and the gateway then on the core side."""
+    """What a context joins; the UE opens on the access side, and the gateway then on the core side.
+
+    A fax has no connections: the UE is DTLS client, from any port of its address.
+    """
 
     PLAIN = "TCP to TCP"
     TLS = "TCP/TLS to TCP"
     STATELESS = "TCP without roles"
+    FAX = "UDPTL in DTLS to UDPTL"
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -339,6 +343,8 @@ def _points(
     kind: Kind, behind: Endpoint, client: Client | None, client_host: str
 ) -> tuple[ConnectionPoint, ConnectionPoint]:
     """Access, which the UE opens, and core, which the gateway then opens: all that is known of both."""
+    if kind is Kind.FAX:
+        return _fax_points(behind, client, client_host)
     roles = kind is not Kind.STATELESS
     tls = kind is Kind.TLS
     if tls and client is None:
@@ -351,6 +357,20 @@ def _points(
     core = ConnectionPoint(
         "core", "core.example.net", "message", "TCP", setup="active" if roles else None, mode=_OPEN,
         remote=behind, remote_setup="passive" if roles else None, watch_tcp=roles, watch_bearer=roles)
+    return access, core
+
+
+def _fax_points(
+    behind: Endpoint, client: Client | None, client_host: str
+) -> tuple[ConnectionPoint, ConnectionPoint]:
+    if client is None:
+        raise ValueError("DTLS needs a client whose fingerprint is announced")
+    access = ConnectionPoint(
+        "access", "access.example.net", "image", "UDP/TLS/UDPTL", "t38", setup="passive", mode=_OPEN,
+        remote=Endpoint(client_host, _ANY_PORT), remote_setup="active", ask_fingerprint=True,
+        remote_fingerprints=(client.fingerprint,), watch_tls=True, watch_tcp=False)
+    core = ConnectionPoint(
+        "core", "core.example.net", "image", "udptl", "t38", mode=_OPEN, remote=behind, watch_tcp=False)
     return access, core
 
 
