@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from workbench.errors import LocalProtocolError, ScenarioError
 from workbench.lab.expect import PASS, Verdict
-from workbench.lab.topology import build
+from workbench.lab.topology import Impairments, build
 from workbench.lab.trace import Entry, Trace
 from workbench.net.interface import Network, Plan, Tap
 from workbench.net.values import Asked, Command, Happening, LogKeys, Started, Woke
@@ -64,7 +64,7 @@ class LiveRun:
         seed: int,
         out: Path | str | None,
         weakened: str | None,
-        impair: dict[str, float],
+        impair: Impairments,
         knobs: dict[str, str],
     ) -> None:
         if network not in NETWORKS:
@@ -78,8 +78,7 @@ class LiveRun:
         self.trace = Trace()
         self.now = 0.0
         self._topology = scenario.changed(knobs, weakened)
-        if impair:
-            self._topology = self._topology.impaired(**impair)
+        self._topology = self._topology.impaired(impair)
         self._out = Path(out) if out is not None else Path(tempfile.mkdtemp(dir=_scratch()))
         self._packets: list[tuple[float, str, bytes, str]] = []
         self._keys: dict[str, None] = {}

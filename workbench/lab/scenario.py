@@ -12,7 +12,7 @@ import msgspec
 
 from workbench.errors import ScenarioError
 from workbench.lab.expect import Expectation
-from workbench.lab.topology import Changes, Topology
+from workbench.lab.topology import Changes, Impairments, Topology
 from workbench.nodes.orders import Order
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ class Scenario(msgspec.Struct, frozen=True):
         seed: int = 1,
         out: Path | str | None = None,
         weakened: str | None = None,
-        impair: Mapping[str, float] | None = None,
+        impair: Impairments | None = None,
         **knobs: str,
     ) -> Run:
         """Run it live from start to end and judge its capture.
@@ -196,7 +196,8 @@ class Scenario(msgspec.Struct, frozen=True):
             seed: what ports, tags, keys, losses and delays follow from.
             out: folder for the capture; if None, a temporary one that goes with the process.
             weakened: name of a weakened variant to run instead.
-            impair: `loss`, `reorder`, `duplicate` (shares) and `jitter` (seconds) for every wire.
+            impair: `loss`, `reorder`, `duplicate` (shares) and `jitter` (seconds) for every wire; or the name of a wire
+                to such qualities of that one.
             knobs: see `knobs`.
 
         Raises:
@@ -211,7 +212,7 @@ class Scenario(msgspec.Struct, frozen=True):
         seed: int = 1,
         out: Path | str | None = None,
         weakened: str | None = None,
-        impair: Mapping[str, float] | None = None,
+        impair: Impairments | None = None,
         **knobs: str,
     ) -> LiveRun:
         """A paused run, to be stepped; arguments and errors as of `run`."""

@@ -15,6 +15,7 @@ from workbench.errors import ScenarioError
 from workbench.net.interface import Foot, Host, Plan, Translation, Wire
 from workbench.net.values import Endpoint
 from workbench.nodes.conference import Conference
+from workbench.nodes.fax_terminal import FaxTerminal
 from workbench.nodes.nat import TCP_SECONDS, TRANSITORY_SECONDS, UDP_SECONDS, Behaviour
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from workbench.nodes.node import Node
 
 Changes = Mapping[str, Mapping[str, Any]]
+Impairments = Mapping[str, "float | Mapping[str, float]"]
+"""Qualities for every wire (`loss`, `reorder`, `duplicate`, `jitter`, `delay`), or a wire's name and its own."""
 
 
 class Behind(msgspec.Struct, frozen=True):
@@ -100,6 +103,7 @@ class Ue(msgspec.Struct, frozen=True):
         media: `msrp`, `bfcp` (floor control) or `t38` (fax).
         tls_role: who is TLS client with BFCP: the `offerer` (RFC 8856 §8), or as `setup` says (its §10 by itself).
         conference: it is the floor control server of this conference, and takes a call from each person of it.
+        fax: its fax terminal, with `t38`: correction, depth of redundancy, version.
     """
 
     name: str
@@ -126,6 +130,7 @@ class Ue(msgspec.Struct, frozen=True):
     media: Literal["msrp", "bfcp", "t38"] = "msrp"
     tls_role: Literal["offerer", "setup"] = "offerer"
     conference: Conference | None = None
+    fax: FaxTerminal = FaxTerminal()
 
 
 class Alg(msgspec.Struct, frozen=True):
@@ -269,9 +274,16 @@ class Topology(msgspec.Struct, frozen=True):
             nodes[index] = msgspec.structs.replace(nodes[index], **settings)
         return Topology(self.wires, tuple(nodes))
 
-    def impaired(self, **impairments: float) -> Topology:
-        """With every wire replaced by one of these qualities (`loss`, `reorder`, `duplicate`, `jitter`, `delay`)."""
-        return Topology(tuple(msgspec.structs.replace(wire, **impairments) for wire in self.wires), self.nodes)
+    def impaired(self, impairments: Impairments) -> Topology:
+        """With wires of these qualities. Raises ScenarioError: there is no wire of that name."""
+        each = {name: value for name, value in impairments.items() if not isinstance(value, Mapping)}
+        own = {name: value for name, value in impairments.items() if isinstance(value, Mapping)}
+        unknown = set(own) - {wire.name for wire in self.wires}
+        if unknown:
+            raise ScenarioError(f"no wire {', '.join(sorted(unknown))} in this topology; there are "
+                                f"{', '.join(wire.name for wire in self.wires)}")
+        return Topology(tuple(msgspec.structs.replace(wire, **{**each, **own.get(wire.name, {})})
+                              for wire in self.wires), self.nodes)
 
     def translated(self, by: Literal["node", "kernel"]) -> Topology:
         """With every NAT as a node of ours, or as the kernel network's own (see `Behind`)."""
@@ -345,7 +357,7 @@ def build(topology: Topology, seed: int, epoch: float, *, packets: bool = True, 
                     falls_back=node.falls_back, insists=node.insists, listens=node.listens,
                     accepts_after=node.accepts_after, connects=node.connects,
                     connects_after=node.connects_after, discovers=node.discovers, media=node.media,
-                    tls_role=node.tls_role, conference=node.conference)
+                    tls_role=node.tls_role, conference=node.conference, fax=node.fax)
             case Alg():
                 nodes[node.name] = ImsAlg(
                     node.name, access=node.access, core=node.core, control=node.control, gateway=node.gateway,

@@ -16,6 +16,7 @@ from workbench.errors import LocalProtocolError, PeerError
 from workbench.net.values import Command
 from workbench.net.values import Endpoint as Address
 from workbench.nodes.datagram_endpoint import DatagramEndpoint
+from workbench.nodes.fax_terminal import MOST_DATAGRAM
 from workbench.nodes.media_news import Remark
 from workbench.nodes.procedure import earliest
 from workbench.protocols.sdp.t38 import ErrorCorrection, T38Stream
@@ -27,8 +28,6 @@ from workbench.protocols.t38.t30 import FrameReader
 from workbench.security import dtls
 
 Part = Literal["caller", "called"]
-LARGEST = 400
-"""Octets of a datagram where the other end's SDP does not say how many it takes."""
 # Pieces of the page: they are counted and not told one by one.
 _PIECES = ("FCD", "")
 _SMALLEST, _MOST = 72, 16_384
@@ -54,7 +53,7 @@ class FaxEndpoint(DatagramEndpoint):
         self.repaired = 0
         self._depth = depth
         self._version = 0
-        self._sender = Sender(depth=depth, max_datagram=LARGEST)
+        self._sender = Sender(depth=depth, max_datagram=MOST_DATAGRAM)
         self._receiver = Receiver()
         self._reader = FrameReader()
         self._due: deque[tuple[float, Packet]] = deque()
@@ -69,7 +68,7 @@ class FaxEndpoint(DatagramEndpoint):
         """What the exchange says: the correction, depth and datagrams that the other end wants, and the version."""
         wanted = theirs.error_correction or ErrorCorrection.REDUNDANCY
         depth = self._depth if theirs.depth is None else min(max(self._depth, theirs.depth[0]), theirs.depth[1])
-        largest = LARGEST if theirs.max_datagram is None else min(max(theirs.max_datagram, _SMALLEST), _MOST)
+        largest = MOST_DATAGRAM if theirs.max_datagram is None else min(max(theirs.max_datagram, _SMALLEST), _MOST)
         self._version = version
         self._sender = Sender(
             Correction(wanted.value), depth=depth, max_datagram=largest, first=self._sender.sequence)

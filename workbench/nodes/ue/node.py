@@ -25,6 +25,7 @@ from workbench.net.values import (
     Woke,
 )
 from workbench.nodes.conference import Conference
+from workbench.nodes.fax_terminal import FaxTerminal
 from workbench.nodes.orders import Order
 from workbench.nodes.procedure import Await, Steps
 from workbench.nodes.ue import calling, person, releasing, renegotiating
@@ -69,6 +70,7 @@ class UserEquipment:
         media: `msrp`, `bfcp` or `t38`.
         tls_role: who is TLS client with BFCP: the `offerer` (RFC 8856 §8), or as `setup` says (its §10 by itself).
         conference: it is the floor control server of this conference.
+        fax: its fax terminal, with T.38.
 
     Raises:
         LocalProtocolError: a setting that is not one of these.
@@ -103,6 +105,7 @@ class UserEquipment:
         media: str = "msrp",
         tls_role: str = "offerer",
         conference: Conference | None = None,
+        fax: FaxTerminal | None = None,
     ) -> None:
         if msrp not in tuple(Model):
             raise LocalProtocolError(f"{name}: msrp is {msrp!r}; there are {', '.join(Model)}")
@@ -119,7 +122,7 @@ class UserEquipment:
             tls_versions=tuple(tls_versions), chunk=chunk, rings=rings, msrp=Model(msrp), falls_back=falls_back,
             insists=_setup(name, insists) if insists else None, listens=listens, accepts_after=accepts_after,
             connects=connects, connects_after=connects_after, discovers=discovers, media=Media(media),
-            tls_role=sdp.BfcpClient(tls_role), conference=conference)
+            tls_role=sdp.BfcpClient(tls_role), conference=conference, fax=fax or FaxTerminal())
         self._phone = Phone(
             settings, source, obey=self._obey, unacknowledged=lambda call: releasing.release(self._phone, call))
         self._orders: deque[Order] = deque(maxlen=_MOST_ORDERS)

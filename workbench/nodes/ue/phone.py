@@ -31,11 +31,6 @@ _MOST_IN_CONFERENCE = 64
 _MOST_SHOWN = 1_000
 """The most characters of what was heard that a note repeats."""
 
-_FAX = sdp.T38Stream(
-    version=0, bit_rate=14_400, rate_management=sdp.RateManagement.TRANSFERRED, max_buffer=2_000, max_datagram=400,
-    error_correction=sdp.ErrorCorrection.REDUNDANCY)
-"""What our terminals can do."""
-
 # Steps of a procedure that return something.
 Answer = Generator[Command | Await, object, sip.Response | None]
 Wait = Generator[Command | Await, object, bool]
@@ -249,7 +244,7 @@ class Phone:
         self, local: Endpoint, session_id: str, discovery: Discovery | None, protected: bool, offers: bool,
         floor: sdp.BfcpStream | None,
     ) -> Bearer:
-        fax = _FAX if self.settings.media is Media.T38 else None
+        fax = self.settings.fax.stream() if self.settings.media is Media.T38 else None
         tls_id = self.source.token(24) if fax is not None and protected else ""
         bearer = Bearer(session_id, discovery, protected, floor, fax, tls_id)
         bearer.media = self._media(bearer, local, offers)
@@ -258,7 +253,8 @@ class Phone:
     def _media(self, bearer: Bearer, local: Endpoint, offers: bool) -> BearerMedia:
         settings = self.settings
         if bearer.fax is not None:
-            return FaxEndpoint(local, secure=self._dtls if bearer.protected else None)
+            return FaxEndpoint(
+                local, secure=self._dtls if bearer.protected else None, depth=settings.fax.depth)
         manners = Manners(settings.listens, settings.accepts_after, settings.connects)
         secure = self._tls if bearer.protected else None
         # RFC 8856 §8: the offerer is TLS client, whoever opens TCP; its §10 reads as if a=setup decided.

@@ -8,6 +8,7 @@ import msgspec
 
 from workbench.net.values import Endpoint
 from workbench.nodes.conference import Conference
+from workbench.nodes.fax_terminal import FaxTerminal
 from workbench.protocols import sdp
 from workbench.protocols.msrp.cema import Model
 from workbench.security.identities import Identity
@@ -58,3 +59,4 @@ class Settings(msgspec.Struct, frozen=True):
     media: Media = Media.MSRP
     tls_role: sdp.BfcpClient = sdp.BfcpClient.OFFERER
     conference: Conference | None = None
+    fax: FaxTerminal = FaxTerminal()

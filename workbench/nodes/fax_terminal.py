@@ -1,0 +1,34 @@
+"""What a UE's fax terminal can do and wants, and how that stands in its SDP."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from workbench.protocols import sdp
+
+_CORRECTIONS = {"none": sdp.ErrorCorrection.NONE, "redundancy": sdp.ErrorCorrection.REDUNDANCY,
+                "fec": sdp.ErrorCorrection.FEC}
+MOST_DATAGRAM = 400
+"""Octets of a datagram that it takes, and sends where the other end's SDP does not say how many it takes."""
+
+
+class FaxTerminal(msgspec.Struct, frozen=True):
+    """A fax terminal behind UDPTL.
+
+    Args:
+        correction: what UDPTL adds against loss (a=T38FaxUdpEC); the weaker wish of the two ends counts.
+        depth: how many former packets are repeated in each one, with redundancy.
+        version: T38FaxVersion, 0 to 3.
+    """
+
+    correction: Literal["none", "redundancy", "fec"] = "redundancy"
+    depth: int = 2
+    version: int = 0
+
+    def stream(self) -> sdp.T38Stream:
+        """What it says of itself in SDP."""
+        return sdp.T38Stream(
+            version=self.version, bit_rate=14_400, rate_management=sdp.RateManagement.TRANSFERRED, max_buffer=2_000,
+            max_datagram=MOST_DATAGRAM, error_correction=_CORRECTIONS[self.correction])
