@@ -2,44 +2,10 @@
 
 from __future__ import annotations
 
-import msgspec
 import pytest
+from fax_stage import FAX, PEER, A, Edge
 
-from workbench.lab.scenario import Scenario, at
-from workbench.nodes.orders import Call, HangUp, Register, ReOffer, SendFax
 from workbench.protocols import sdp
-from workbench.protocols.t38 import recorded, udptl
-from workbench.scenarios import access_edge as edge
-
-A, PEER = "UE A", "Peer"
-URIS = {A: "sip:alice@home1.example", PEER: "sip:bob@home2.example"}
-FAX = recorded.load()
-
-
-class Edge:
-    """A fax from one side of the edge to the other."""
-
-    def __init__(self, tmp_path, caller, *, ue=None, peer=None, changes=None, more=()):
-        called = PEER if caller == A else A
-        served = msgspec.structs.replace(edge.served_ue(A, URIS[A]), media="t38", **(ue or {}))
-        beyond = msgspec.structs.replace(edge.core_peer(PEER, URIS[PEER]), media="t38", **(peer or {}))
-        topology = edge.access_edge(served, beyond).changed(changes or {})
-        script = (at(0.0, A, Register()), at(1.0, caller, Call(URIS[called])), at(5.0, caller, SendFax()),
-                  at(5.0, called, SendFax()), at(40.0, caller, HangUp()), *more)
-        scenario = Scenario("fax", "a fax", "test", (), (), "", topology, {}, script, (), (), until=60.0)
-        self.report = scenario.start(seed=1, out=tmp_path).finish().report
-
-    def on(self, wire: str, *protocols: str):
-        return [one for one in self.report.messages if one.protocol in protocols and wire in one.wire]
-
-    def streams(self, wire: str) -> list[sdp.Media]:
-        bodies = [one.octets.partition(b"\r\n\r\n")[2] for one in self.on(wire, "SIP")]
-        return [sdp.decode(body).media[0] for body in bodies if body]
-
-    def said(self, wire: str) -> set[bytes]:
-        """IFP packets on a wire, in whatever direction."""
-        return {udptl.decode(one.octets).primary for one in self.on(wire, "UDPTL", "unknown")}
-
 
 ALL = {one.octets for one in FAX.packets}
 
@@ -89,11 +55,3 @@ def test_dtls_from_end_to_end_is_refused(tmp_path):
     there = Edge(tmp_path, PEER, peer={"media_security": True})
     assert any(one.summary.startswith("488") for one in there.on("Core", "SIP"))
     assert not there.on("Iq", "DTLS") and not there.on("access", "DTLS")
-
-
-@pytest.mark.parametrize("kind", ["existing", "new"])
-def test_a_new_offer_is_refused_and_all_stays(tmp_path, kind):
-    """488 to a re-INVITE: the association and the fax in it go on."""
-    there = Edge(tmp_path, A, more=(at(3.0, A, ReOffer(kind)),))
-    assert any(one.summary.startswith("488") for one in there.on("access", "SIP"))
-    assert there.said("access") == there.said("Core") == ALL

@@ -73,6 +73,7 @@ class ConnectionPoint(msgspec.Struct, frozen=True):
         remote: Remote Connection Address; None while it is not known.
         remote_setup: the peer's role.
         remote_fingerprints: Remote certificate fingerprint.
+        tls_id, remote_tls_id: what names a DTLS association on both sides (RFC 8842 §4); "" is not said.
         mode: stream mode (Change Through-Connection).
         dscp: Differentiated Services Code Point.
         policing, source_filter: traffic policing and filtering.
@@ -105,6 +106,8 @@ class ConnectionPoint(msgspec.Struct, frozen=True):
     remote: Endpoint | None = None
     remote_setup: str | None = None
     remote_fingerprints: tuple[Fingerprint, ...] = ()
+    tls_id: str = ""
+    remote_tls_id: str = ""
     mode: Mode = Mode.INACTIVE
     dscp: int | None = None
     policing: Policing | None = None

@@ -64,8 +64,13 @@ class Orders:
             ask_fingerprint=protected, watch_tls=protected and self._can_say("tls-change"),
             # Without TCP state there is nothing to report (R-5.16.1-4).
             watch_tcp=anchor.state_aware and self._can_say("tcp-change"), watch_bearer=anchor.state_aware or protected,
-            latching=Latching.LATCH if side == ACCESS and anchor.nat else Latching.OFF)
+            latching=self.latching(anchor, side), tls_id=anchor.tls_id if protected else "")
         return End(side, point)
+
+    @staticmethod
+    def latching(anchor: Anchor, side: str) -> Latching:
+        """Whether the gateway has to find out where a peer sends from: the UE behind a NAT."""
+        return Latching.LATCH if side == ACCESS and anchor.nat else Latching.OFF
 
     def settle(self, anchor: Anchor, end: End, role: sdp.Setup | None, peer: Said) -> None:
         """What is known once the peer of this leg has said where it is and the roles are settled."""
@@ -75,6 +80,8 @@ class Orders:
             end.point, transport=_bearer(anchor, end.side), setup=_role(anchor, end.side, role),
             remote=peer.address, remote_setup=_role(anchor, end.side, None if role is None else sdp.complement(role)),
             remote_fingerprints=peer.media.fingerprints if protected else (),
+            tls_id=anchor.tls_id if protected else "",
+            remote_tls_id=(peer.media.attribute("tls-id") or "") if protected and anchor.datagrams else "",
             remote_path=peer.media.attribute("path") or "" if anchor.mode is Msrp.AWARE else "",
             establish_tls=protected and self._is_tls_client(anchor, end, role, peer.media))
 

@@ -5,13 +5,16 @@
 | the same connection, another address of a peer | Configure AGW Connection Point |
 | the same connection, another direction (hold) | Change Through-Connection |
 | the same connection, nothing else that concerns it | nothing |
-| a new connection | a stream reserved anew; the former one is released once the new one is agreed |
+| a new connection, or a stream of another kind | a stream reserved anew; the former one is released once the new one \
+is agreed |
+| a new DTLS association of a fax | Configure AGW Connection Point of its leg, with what the new one is known by |
 | no stream any more (port 0) | Release AGW Termination |
 | one that is refused | nothing: all stays as it was |
 
 Whether a connection is new is said by `a=connection` on both sides (RFC 4145 §5.1). With MSRP that attribute has no
 meaning (RFC 6135 §4.3): there a new a=path of either side asks for one (RFC 4975 §8.1). 3GPP's examples write
-`a=connection` with MSRP as well; where path and port change together with it, both readings agree.
+`a=connection` with MSRP as well; where path and port change together with it, both readings agree. Of a fax it is its
+DTLS association that goes on or not: see `associations`.
 
 Source: RFC 3264 §8, RFC 3261 §14; TS 23.334 §6.2.1; scenario A9 and rules R-S6-1 to R-S6-5 of the stage-2 digest.
 """
@@ -25,7 +28,8 @@ import msgspec
 
 from workbench.errors import PeerError
 from workbench.net.values import Command
-from workbench.nodes.ims_alg import dtls_roles, judging, msrp_paths, releasing, rewriting, roles
+from workbench.nodes.controller.elements import Latching
+from workbench.nodes.ims_alg import associations, judging, msrp_paths, releasing, rewriting, roles
 from workbench.nodes.ims_alg.calls import ACCESS, Anchor, Call, End, Exchange, Leg, Rejected, Said, Treatment
 from workbench.nodes.ims_alg.edge import Edge
 from workbench.nodes.ims_alg.exchange import Establishment, acknowledged, answered, asked, started
@@ -48,8 +52,6 @@ def reoffered(edge: Edge, call: Call, leg: Leg, key: str, invite: sip.Request) -
     former = call.anchor
     try:
         offer = judging.said(invite.body)
-        if dtls_roles.is_fax(offer.media) or (former is not None and former.datagrams):
-            raise Rejected(488, "a new offer of T.38, or in its place, is not handled here")
         yield from _carried(edge, call, leg, key, invite, offer)
     except Rejected as rejected:
         yield from edge.sip.reject(leg.side, key, invite, "", rejected)
@@ -87,7 +89,7 @@ def _carried(edge: Edge, call: Call, leg: Leg, key: str, invite: sip.Request, of
     answerer = call.other(leg)
     if offer.media.rejected:
         yield from _taken_out(edge, call, answerer, key, invite, offer)
-    elif call.anchor is None or _falls_back(call, call.anchor, offer) or _asks_for_another(call.anchor, leg, offer):
+    elif call.anchor is None or _is_another(call, call.anchor, leg, offer):
         yield from _established(edge, call, answerer, key, invite, offer)
     else:
         yield from _kept(edge, call, call.anchor, answerer, key, invite, offer)
@@ -119,6 +121,8 @@ def _kept(
     """The connection stays: addresses and directions may change. An answer may still ask for a new one (RFC 4145)."""
     near, far = anchor.ends[call.other(answerer).side], anchor.ends[answerer.side]
     _check_same(near, offer)
+    if anchor.tls_id and not edge.settings.keeps_tls:
+        anchor.tls_id = edge.source.token(associations.TLS_ID_CHARACTERS)
     forwarded = _sent_on(edge, anchor, far, offer, is_offer=True)
     response = yield from asked(
         edge, call, answerer, invite, key, "", sdp.encode(forwarded), f"re-offer of the same connection {_CLAUSE}")
@@ -130,7 +134,9 @@ def _kept(
         return
     judging.check_answer(forwarded.effective(forwarded.media[0]), answer, anchor.treatment)
     _check_same(far, answer)
-    if _asks_for_another(anchor, answerer, answer):
+    if anchor.datagrams:
+        yield from _associated(edge, anchor, near, far, offer, answer)
+    elif _asks_for_another(anchor, answerer, answer):
         yield from _renewed(edge, anchor, near, far, offer, answer)
     else:
         yield from _updated(edge, anchor, far, answer, offer)
@@ -143,13 +149,32 @@ def _kept(
     yield from answered(edge, call, invite, key, "", accepted, f"answer to the re-offer {_CLAUSE}")
 
 
+def _associated(edge: Edge, anchor: Anchor, near: End, far: End, offer: Said, answer: Said) -> Wait:
+    """A fax: its DTLS association goes on, or the gateway is told of a new one; and what else is new."""
+    ue = anchor.ends[ACCESS]
+    said = offer if near is ue else answer
+    renews = associations.asks_for_another(anchor, ACCESS, said) or (
+        associations.protects(anchor, ACCESS) and not edge.settings.keeps_tls)
+    for end, peer, other in ((far, answer, offer), (near, offer, answer)):
+        if end is ue and renews:
+            row = associations.anew(edge, anchor, offer, answer, ue_offers=near is ue)
+            edge.iq.settle(anchor, ue, row.offerer_leg if near is ue else row.answerer_leg, peer)
+            ue.point = msgspec.structs.replace(
+                ue.point, mode=through(anchor, peer, other), latching=edge.iq.latching(anchor, ACCESS))
+            yield from edge.iq.configure(
+                anchor, ue, f"Configure AGW Connection Point {ue.name}: a new DTLS association [RFC 8842 §3.1]")
+        else:
+            yield from _updated(edge, anchor, end, peer, other)
+
+
 def _updated(edge: Edge, anchor: Anchor, end: End, peer: Said, other: Said) -> Wait:
     """What is new for one termination, and nothing else."""
     mode = through(anchor, peer, other)
     moved = peer.address != end.point.remote
     end.peer = peer
     if moved:
-        end.point = msgspec.structs.replace(end.point, remote=peer.address, mode=mode)
+        latching = edge.iq.latching(anchor, end.side) if anchor.datagrams else Latching.OFF
+        end.point = msgspec.structs.replace(end.point, remote=peer.address, mode=mode, latching=latching)
         yield from edge.iq.configure(
             anchor, end, f"Configure AGW Connection Point {end.name}: another address {_CLAUSE}")
     elif mode is not end.point.mode:
@@ -175,6 +200,8 @@ def _renewed(edge: Edge, anchor: Anchor, near: End, far: End, offer: Said, answe
 
 def _asks_for_another(anchor: Anchor, leg: Leg, said: Said) -> bool:
     """Whether a description asks for another connection than the one in place."""
+    if anchor.datagrams:
+        return False                                                # it has no connection
     before = anchor.ends[leg.side].peer
     assert before is not None
     protected = anchor.treatment is Treatment.E2AE and leg.side == ACCESS
@@ -183,6 +210,29 @@ def _asks_for_another(anchor: Anchor, leg: Leg, said: Said) -> bool:
     if sdp.is_msrp(said.media):
         return before.media.attribute("path") != said.media.attribute("path")
     return sdp.reuse_of(said.media) is sdp.Reuse.NEW
+
+
+def _is_another(call: Call, anchor: Anchor, leg: Leg, offer: Said) -> bool:
+    """Whether an offer asks for a stream of its own in place of the one that is there."""
+    return _changes_kind(anchor, leg, offer) or _falls_back(call, anchor, offer) or _asks_for_another(
+        anchor, leg, offer)
+
+
+def _changes_kind(anchor: Anchor, leg: Leg, offer: Said) -> bool:
+    """Other media, or another application over them: a stream of its own, protected or not (R-6.2.10.4-14).
+
+    A fax in clear that is to be protected is one, too; the other way round is a downgrade and none.
+    """
+    before = anchor.ends[leg.side].peer
+    assert before is not None
+    if _kind(before.media) != _kind(offer.media):
+        return True
+    return anchor.datagrams and judging.secured(offer.media) and not judging.secured(before.media)
+
+
+def _kind(media: sdp.Media) -> tuple[str, str | None]:
+    transport = sdp.transport_of(media.proto)
+    return media.media, None if transport is None else transport.application
 
 
 def _falls_back(call: Call, anchor: Anchor, offer: Said) -> bool:
@@ -201,7 +251,9 @@ def _check_same(end: End, said: Said) -> None:
 def _sent_on(edge: Edge, anchor: Anchor, end: End, said: Said, *, is_offer: bool) -> sdp.SessionDescription:
     """As for a new connection; where a=setup was changed, each peer goes on reading the gateway's role on its leg."""
     setup = sdp.written_setup(said.media)
-    if setup is not None and anchor.row is not None and anchor.row.changed_for is not None:
+    if anchor.datagrams:
+        setup = associations.setup_in_place(anchor, end.side, is_offer=is_offer)
+    elif setup is not None and anchor.row is not None and anchor.row.changed_for is not None:
         setup = sdp.Setup(end.point.setup or setup)
     return rewriting.sent_on(anchor, end, said, setup, is_offer=is_offer, strips=edge.settings.strips)
 
