@@ -23,8 +23,8 @@ class Edge:
         served = msgspec.structs.replace(edge.served_ue(A, URIS[A]), media="t38", **(ue or {}))
         beyond = msgspec.structs.replace(edge.core_peer(PEER, URIS[PEER]), media="t38", **(peer or {}))
         topology = edge.access_edge(served, beyond).changed(changes or {})
-        script = (at(0.0, A, Register()), at(1.0, caller, Call(URIS[called])), at(5.0, caller, SendFax()),
-                  at(5.0, called, SendFax()), at(40.0, caller, HangUp()), *more)
+        script = (at(0.0, A, Register()), at(1.0, caller, Call(URIS[called])), at(5.0, caller, SendFax(waits=False)),
+                  at(5.0, called, SendFax(waits=False)), at(40.0, caller, HangUp()), *more)
         scenario = Scenario("fax", "a fax", "test", (), (), "", topology, {}, script, (), (), until=60.0)
         self.report = scenario.start(seed=1, out=tmp_path).finish().report
 

@@ -131,10 +131,12 @@ class SendFax(msgspec.Struct, frozen=True):
     Args:
         fax: which recording; see `protocols.t38.recorded`.
         part: the terminal; None: `caller` for who has made the call, otherwise `called`.
+        waits: False is done once it has begun, so that more can be asked for in the middle of the page.
     """
 
     fax: str = "one_page"
     part: Literal["caller", "called"] | None = None
+    waits: bool = True
 
 
 Order = (Register | Call | SendText | SendFile | ReOffer | CloseMedia | ConnectAgain | HangUp | Hello | WatchFloor

@@ -106,6 +106,8 @@ def _fax(phone: Phone, order: SendFax) -> Done:
         yield from media.play(recording, order.part or ("caller" if call.caller else "called"), phone.now)
     except LocalProtocolError as error:
         return (yield from failed(f"the fax is not sent: {error}"))
+    if not order.waits:
+        return ""
     yield from phone.until(lambda: media.said, recording.seconds + PATIENCE_SECONDS)
     return "the session has ended before the whole fax was sent" if media.over else ""
 
