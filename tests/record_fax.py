@@ -14,15 +14,16 @@ from pathlib import Path
 
 from spandsp_fax import TICK, V17, V27TER, V29, WIDTH, FaxEnd, library, write_tiff
 
-CALLS = {
-    # Name: ECM, modems, T38FaxVersion
-    "one_page": (True, V27TER | V29 | V17, 0),
-    "one_page_v29": (False, V27TER | V29, 3),
-}
 TEXT = (
     "MEDIA PLANE SECURITY", "", "FAX OVER DTLS", "", "ONE PAGE, SENT AS T.38,", "CARRIED BY UDPTL.",
     "", "IF YOU CAN READ THIS,", "NOTHING WAS LOST", "OR ALL WAS MADE GOOD.",
 )
+CALLS = {
+    # Name: ECM, modems, T38FaxVersion, text
+    "one_page": (True, V27TER | V29 | V17, 0, TEXT),
+    "one_page_v29": (False, V27TER | V29, 3, TEXT),
+    "one_line": (True, V27TER | V29 | V17, 0, ("FAX OVER DTLS",)),
+}
 # 5 by 7 dots a letter, seven rows in hexadecimal
 _LETTERS = {
     "A": "e,11,11,1f,11,11,11", "B": "1e,11,11,1e,11,11,1e", "C": "e,11,10,10,10,11,e", "D": "1e,11,11,11,11,11,1e",
@@ -36,10 +37,10 @@ _LETTERS = {
 _SCALE = 10
 
 
-def page() -> list[int]:
+def page(texts: tuple[str, ...] = TEXT) -> list[int]:
     """The lines of the page, a frame around them."""
     lines: list[int] = [0] * 40
-    for text in TEXT:
+    for text in texts:
         rows = [0] * 7
         for letter in text:
             dots = [int(row, 16) for row in _LETTERS.get(letter, "0,0,0,0,0,0,0").split(",")]
@@ -55,14 +56,14 @@ def page() -> list[int]:
     return [frame] * 6 + [line | sides for line in lines] + [frame] * 6
 
 
-def record(ecm: bool, modems: int, version: int) -> dict[str, object]:
+def record(ecm: bool, modems: int, version: int, texts: tuple[str, ...]) -> dict[str, object]:
     """One call."""
     spandsp = library()
     if spandsp is None:
         raise SystemExit("spandsp is missing: apt-get install libspandsp2")
     with tempfile.TemporaryDirectory() as folder:
         sent, received = Path(folder) / "sent.tif", Path(folder) / "received.tif"
-        lines = page()
+        lines = page(texts)
         write_tiff(sent, lines)
         packets: list[tuple[float, str, int, str]] = []
         queue: list[tuple[str, bytes]] = []

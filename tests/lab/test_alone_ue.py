@@ -13,7 +13,7 @@ from workbench.lab import settings
 from workbench.lab.settings.ue import script
 from workbench.lab.spoken import Quit, Spoken, read_line, read_order
 from workbench.net.values import BindDatagrams, Endpoint, Started
-from workbench.nodes.orders import Call, HangUp, Register, ReOffer, SendFile, SendText
+from workbench.nodes.orders import Call, HangUp, Register, ReOffer, SendFax, SendFile, SendText
 from workbench.security.source import Source
 
 
@@ -24,6 +24,7 @@ from workbench.security.source import Source
     ("text Hello, you.", SendText("Hello, you.")), ("file 5", SendFile(5)),
     ("hangup", HangUp()), ("hangup 2", HangUp(2)), ("hold", ReOffer(hold=True)),
     ("resume", ReOffer()), ("quit", Quit()),
+    ("fax", SendFax()), ("fax one_line", SendFax("one_line")),
 ])
 def test_a_command_is_an_order(line: str, order: object):
     """Words are small or capital; spaces around them do not count."""
@@ -38,6 +39,7 @@ def test_a_command_is_an_order(line: str, order: object):
     ("file -1", "does not say"), ("file 99999999", "1 to 4194304"), ("hangup soon", "'soon' does not say how many"),
     ("quit now", "nothing goes behind 'quit'"), ("text " + "x" * 70_000, "65536 characters"),
     ("x" * 500, "x...' is no command"),
+    ("fax two_pages", "no recorded fax 'two_pages'; there are one_page, one_page_v29, one_line"),
 ])
 def test_what_is_no_command_is_said(line: str, said: str):
     """In one short line, whatever was typed."""
@@ -47,7 +49,7 @@ def test_what_is_no_command_is_said(line: str, said: str):
 
 
 @given(st.text(max_size=200) | st.builds("{} {}".format, st.sampled_from(
-    ["call", "text", "file", "hangup", "register", "quit"]), st.text(max_size=80)))
+    ["call", "text", "file", "fax", "hangup", "register", "quit"]), st.text(max_size=80)))
 def test_whatever_is_typed_is_an_order_or_is_said(line: str):
     """Garbage never escapes: one short line of what is wrong, or an order."""
     for read in (read_order, read_line):
@@ -88,6 +90,9 @@ def test_an_empty_file_is_a_ue_on_loopback(tmp_path: Path):
     ("chunk = 0", "line 1: chunk: 0; from 1 to 1048576 octets"),
     ("rings = -1", "line 1: rings: -1; from 0 to 86400 seconds"),
     ("accepts_after = nan", "line 1: accepts_after: nan"),
+    ("[fax]\ndepth = 16", "line 2: fax.depth: 16; from 0 to 15 former packets"),
+    ("fax.version = 4", "line 1: fax.version: 4; from 0 to 3"),
+    ("fax.correction = 'more'", "line 1: fax.correction: invalid enum value 'more'"),
     ("discovers = 'stun.example'", "line 1: discovers: 'stun.example' is not"),
     ("script = 'register'", "line 1: script: expected array, got str"),
     ("script = [\n'0 register',\n'later hangup']", "line 3: script[1]: 'later hangup' does not begin with seconds"),

@@ -128,5 +128,5 @@ def test_garbage_has_no_name_or_one(octets):
 
 
 def test_there_is_no_other_recording():
-    with pytest.raises(LocalProtocolError, match="no recorded fax 'two_pages'; there are one_page, one_page_v29"):
+    with pytest.raises(LocalProtocolError, match="no recorded fax 'two_pages'; there are one_page, one_page_v29, one"):
         load("two_pages")

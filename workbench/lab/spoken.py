@@ -3,6 +3,7 @@
     register             call sip:bob@home2.example      text Hello.       file 100000
     hello                watch                floor [WORDS for the chair]          release
     grant, deny, revoke (the chair's)
+    fax [one_page, one_page_v29 or one_line]
     hold, resume         hangup [after so many messages have been heard]   quit
 """
 
@@ -24,13 +25,15 @@ from workbench.nodes.orders import (
     ReleaseFloor,
     ReOffer,
     RequestFloor,
+    SendFax,
     SendFile,
     SendText,
     WatchFloor,
 )
+from workbench.protocols.t38 import recorded
 
 WORDS = ("register, call URI, text, file, hold, resume, hangup, quit, hello, watch, floor, release, grant, deny, "
-         "revoke")
+         "revoke, fax")
 _MOST_TEXT = 65_536
 _MOST_FILE = 4 << 20
 _MOST_INFO = 253
@@ -99,6 +102,10 @@ def read_order(line: str, wrong: Callable[[str], SettingsError] = SettingsError)
             return ReleaseFloor()
         case "grant" | "deny" | "revoke" as decision:
             return DecideFloor(decision)
+        case "fax":
+            if rest and rest not in recorded.NAMES:
+                raise wrong(f"no recorded fax {_short(rest)}; there are {', '.join(recorded.NAMES)}")
+            return SendFax(rest) if rest else SendFax()
     raise wrong(f"{_short(line)} is no command; there are {WORDS}")
 
 
@@ -109,5 +116,5 @@ def _number(text: str, most: int, what: str, wrong: Callable[[str], SettingsErro
 
 
 def _short(text: str) -> str:
-    text = text.strip()
-    return repr(text if len(text) <= 60 else text[:57] + "...")
+    shown = repr(text.strip()[:200])
+    return shown if len(shown) <= 56 else f"{shown[:52]}...{shown[0]}"

@@ -12,6 +12,7 @@ from workbench.lab.recording import Plan, planned
 from workbench.lab.settings.file import File
 from workbench.lab.spoken import Quit, Spoken, read_line, read_order
 from workbench.nodes.conference import Conference
+from workbench.nodes.fax_terminal import FaxTerminal
 
 if TYPE_CHECKING:
     from workbench.nodes.orders import Order
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 Setup = Literal["active", "passive", "actpass", "holdconn"]
 _LONGEST = 86_400.0
 _MOST_CHUNK = 1 << 20
+_MOST_DEPTH = 15
+_NEWEST_T38 = 3
 
 
 class UeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -35,6 +38,7 @@ class UeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         registers, media_security, offers, answers, tls_versions, presents, chunk, msrp, falls_back, insists, listens,
             accepts_after, connects, connects_after: as in `topology.Ue`.
         media, tls_role: as in `topology.Ue`.
+        fax: its fax terminal: `correction`, `depth`, `version`.
         conference: of its floor control server: `number`, `floor`, `people` (SIP URIs to user ids), `chair`.
         discovers: the STUN server that it asks over TCP; empty: none.
         script: what its person does, in lines as they can be typed, each behind the second at which it is said
@@ -63,6 +67,7 @@ class UeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     discovers: str = ""
     media: Literal["msrp", "bfcp", "t38"] = "msrp"
     tls_role: Literal["offerer", "setup"] = "offerer"
+    fax: FaxTerminal = FaxTerminal()
     conference: Conference | None = None
     script: tuple[str, ...] = ()
 
@@ -87,7 +92,7 @@ def ue(path: Path, source: Source, epoch: float) -> UserEquipment:
         falls_back=told.falls_back, insists=told.insists or "", listens=told.listens,
         accepts_after=told.accepts_after, connects=told.connects, connects_after=told.connects_after,
         discovers=file.peer("discovers", told.discovers, 3478, local) if told.discovers else None,
-        media=told.media, tls_role=told.tls_role, conference=told.conference)
+        media=told.media, tls_role=told.tls_role, conference=told.conference, fax=told.fax)
 
 
 def plan(path: Path) -> Plan:
@@ -135,6 +140,10 @@ def _check(file: File, told: UeFile) -> None:
         raise file.wrong("tls_versions", "a UE needs at least one")
     if not 1 <= told.chunk <= _MOST_CHUNK:
         raise file.wrong("chunk", f"{told.chunk}; from 1 to {_MOST_CHUNK} octets")
+    if not 0 <= told.fax.depth <= _MOST_DEPTH:
+        raise file.wrong("fax.depth", f"{told.fax.depth}; from 0 to {_MOST_DEPTH} former packets")
+    if not 0 <= told.fax.version <= _NEWEST_T38:
+        raise file.wrong("fax.version", f"{told.fax.version}; from 0 to {_NEWEST_T38}")
     for key in ("rings", "accepts_after", "connects_after"):
         if not 0 <= getattr(told, key) <= _LONGEST:
             raise file.wrong(key, f"{getattr(told, key):g}; from 0 to {_LONGEST:g} seconds")

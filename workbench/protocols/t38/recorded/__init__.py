@@ -12,8 +12,9 @@ import msgspec
 
 from workbench.errors import LocalProtocolError
 
-NAMES = ("one_page", "one_page_v29")
-"""`one_page`: V.17 14400 with error correction mode, T.38 version 0; `one_page_v29`: V.29 9600 without, version 3."""
+NAMES = ("one_page", "one_page_v29", "one_line")
+"""`one_page`: V.17 14400 with error correction mode, T.38 version 0; `one_page_v29`: V.29 9600 without, version 3;
+`one_line`: as the first, with one line of text on a short page."""
 
 
 class Packet(msgspec.Struct, frozen=True, array_like=True):
