@@ -12,6 +12,8 @@ from typing import Any
 
 from workbench.analysis.explain import explain_frame, explain_message
 from workbench.views.bearers import bearers_html, bearers_text
+from workbench.views.beside import beside_html, beside_text
+from workbench.views.floors import floors_html, floors_text
 from workbench.views.heat_map import heat_map_html, heat_map_text
 from workbench.views.ladder import ladder_lanes, ladder_rows, ladder_text
 from workbench.views.ladder_picture import ladder_svg, width_of
@@ -33,8 +35,8 @@ from workbench.views.widgets.pictures import (
     widgets_here,
 )
 
-__all__ = ["Drawn", "Picture", "bearers", "choices", "encodings", "exercise", "heat_map", "knobs", "ladder", "octets",
-           "overview", "paths", "roles", "sequences", "stepper", "timeline", "verdicts"]
+__all__ = ["Drawn", "Picture", "bearers", "beside", "choices", "encodings", "exercise", "floors", "heat_map",
+           "knobs", "ladder", "octets", "overview", "paths", "roles", "sequences", "stepper", "timeline", "verdicts"]
 
 # JupyterLab makes pictures as narrow as the page. A ladder shrinks to three quarters at most, and is scrolled then.
 _STAGE = (".wb-stage{overflow:auto;max-height:40em}.wb-stage svg{max-width:none!important;height:auto!important;"
@@ -181,6 +183,23 @@ def paths(shown: Any, session: str | None = None) -> Picture:
     """What MSRP's addresses say on each leg: a=path, c= and m=, To-Path, From-Path."""
     report = report_of(shown)
     return Picture(paths_html(report, session), paths_text(report, session))
+
+
+def floors(shown: Any) -> Picture:
+    """Who asks for a floor, waits for it and holds it, over time: see `views.floor_rows`."""
+    report = report_of(shown)
+    return Picture(floors_html(report), floors_text(report))
+
+
+def beside(shown: Mapping[str, Any], **chosen: Any) -> Picture:
+    """Two captures beside one another, aligned.
+
+    Args:
+        shown: two runs or reports, by the names to show.
+        chosen: as in `views.beside_rows`: `since` and `until` in seconds, `wires`, `protocols`.
+    """
+    reports = {name: report_of(one) for name, one in shown.items()}
+    return Picture(beside_html(reports, **chosen), beside_text(reports, **chosen))
 
 
 def overview(shown: Any, outcome: Any = None, *, between: Iterable[str] | None = None) -> Picture:
