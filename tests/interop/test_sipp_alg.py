@@ -100,12 +100,13 @@ def registered(programs: Children, ue: str = ALICE) -> None:
         challenge = line.recv(4096).decode()
         nonce = re.search(r'nonce="([^"]+)"', challenge)
         assert nonce is not None and "Security-Server: msrp-tls;mediasec" in challenge, challenge
+        offered = re.findall(r"^Security-Server: (.+?)\r?$", challenge, re.MULTILINE)
         first, second = _md5(f"alice:home.example:secret of {ue}"), _md5("REGISTER:sip:home1.example")
         answer = _md5(f"{first}:{nonce[1]}:00000001:c:auth:{second}")
         line.send(register(
             f'Authorization: Digest username="alice", realm="home.example", nonce="{nonce[1]}", qop=auth, nc=00000001, '
             f'uri="sip:home1.example", cnonce="c", response="{answer}", algorithm=AKAv1-MD5\n'
-            "Security-Verify: msrp-tls;mediasec"))
+            + "\n".join(f"Security-Verify: {mechanism}" for mechanism in offered)))
         assert line.recv(4096).startswith(b"SIP/2.0 200 ")
 
 
