@@ -95,24 +95,24 @@ def content_of(octets: bytes) -> str:
     if name == "DCS":
         return _chosen(content)
     if name == "FCD" and content:
-        return f"frame {_turned(content[0])}, {len(content) - 1} octets"
+        return f"frame {turned(content[0])}, {len(content) - 1} octets"
     if name.startswith("PPS-") and len(content) >= 4:
-        page, block, frames = (_turned(octet) for octet in content[1:4])
+        page, block, frames = (turned(octet) for octet in content[1:4])
         return f"page {page}, part {block}, {frames + 1} frames"
     return ""
 
 
 def number_of(content: bytes) -> str:
     """The number in a CSI, TSI or CIG: 20 characters, the last one first, each with its last bit first."""
-    return bytes(_turned(octet) for octet in reversed(content)).decode("ascii", "replace").strip()
+    return bytes(turned(octet) for octet in reversed(content)).decode("ascii", "replace").strip()
 
 
-def _turned(octet: int) -> int:
+def turned(octet: int) -> int:
     """An octet with its bits in the other order."""
     return int(f"{octet:08b}"[::-1], 2)
 
 
-def _bit(content: bytes, number: int) -> bool:
+def has_bit(content: bytes, number: int) -> bool:
     """Bit of a DIS or DCS, counted from 1 as T.30 table 2 does."""
     place = (number - 1) // 8
     return place < len(content) and bool(content[place] >> (7 - (number - 1) % 8) & 1)
@@ -121,14 +121,14 @@ def _bit(content: bytes, number: int) -> bool:
 def _chosen(content: bytes) -> str:
     if len(content) < 3:
         return ""
-    code = sum(_bit(content, number) << shift for number, shift in ((11, 3), (12, 2), (13, 1), (14, 0)))
+    code = sum(has_bit(content, number) << shift for number, shift in ((11, 3), (12, 2), (13, 1), (14, 0)))
     # Bits 11 to 14 are printed in this order; V.17 has bit 14 set.
-    words = [_MODEMS.get(code, "an unknown modem"), "fine" if _bit(content, 15) else "standard resolution"]
-    if _bit(content, 31):
+    words = [_MODEMS.get(code, "an unknown modem"), "fine" if has_bit(content, 15) else "standard resolution"]
+    if has_bit(content, 31):
         words.append("MMR")
     else:
-        words.append("MR" if _bit(content, 16) else "MH")
-    return ", ".join([*words, "error correction mode"] if _bit(content, 27) else words)
+        words.append("MR" if has_bit(content, 16) else "MH")
+    return ", ".join([*words, "error correction mode"] if has_bit(content, 27) else words)
 
 
 class FrameReader:
@@ -139,11 +139,17 @@ class FrameReader:
 
     def __init__(self) -> None:
         self._octets = bytearray()
+        self._torn = False
 
     @property
     def held(self) -> int:
         """Octets of an unfinished frame."""
         return len(self._octets)
+
+    def lose(self) -> None:
+        """Packets are missing here: what is held is given up, and what comes next may be the rest of a frame."""
+        self._octets.clear()
+        self._torn = True
 
     def receive(self, packet: IfpPacket) -> list[Frame]:
         """The frames that a packet completes; with an indicator, what was left of one before it."""
@@ -163,6 +169,9 @@ class FrameReader:
         return found
 
     def _end(self, whole: bool | None) -> list[Frame]:
-        octets = bytes(self._octets)
+        octets, torn = bytes(self._octets), self._torn
         self._octets.clear()
+        self._torn = False
+        if torn and not frame_name(octets):
+            whole = False
         return [Frame(octets, whole)] if octets else []
