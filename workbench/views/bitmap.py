@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import struct
 import warnings
+from itertools import takewhile
 from typing import Any
 
 import msgspec
@@ -121,37 +122,37 @@ def _placed(found: list[Line | Torn], decoded: bytes, form: PageFormat, most: in
 # T.6: no marks between lines, and none behind a gap
 
 def _t6(page: Page, form: PageFormat) -> Bitmap:
-    octets, torn = b"", False
-    for piece in page.pieces:
-        if piece.missing:
-            torn = True
-            break
-        octets += piece.octets
+    octets = b"".join(piece.octets for piece in takewhile(lambda piece: not piece.missing, page.pieces))
     bits = f"{int.from_bytes(octets, 'big'):0{8 * len(octets)}b}" if octets else ""
     end = bits.find(_EOFB)
     # How many lines there are stands nowhere. A black one is added: it is the last one that is not white.
-    black = "001" + "00110101" + _black(form.dots)
-    bits = bits[:end] + black + _EOFB if end >= 0 else bits + _EOFB
-    most = _most(form)
+    added = "001" + "00110101" + _black(form.dots)
+    bits = bits[:end] + added + _EOFB if end >= 0 else bits + _EOFB
+    most, size = min(_most(form), len(bits)), form.dots // 8    # a line has one bit at least
     decoded = _decoded(bits, form.dots, most, compression=4, options=0)
     if decoded is None:
         return _nothing("the page does not decode")
-    size = form.dots // 8
-    used = (len(decoded.rstrip(b"\0")) + size - 1) // size - (end >= 0)
-    places = tuple([piece.place for piece in page.pieces[:1]] * max(0, used))
-    gaps: tuple[Gap, ...] = ()
-    why = ""
-    if torn or end < 0:
-        lost = max(1, round(used * page.missing / max(1, page.octets))) if torn else 1
-        gaps, why = (Gap(used, min(lost, most - used)),), "the rest is missing: T.6 has no marks to go on at"
-    rows = used + sum(gap.rows for gap in gaps)
-    return Bitmap(form.dots, rows, decoded[: used * size] + bytes((rows - used) * size), gaps,
-                  places + (page.pieces[-1].place,) * (rows - used), form.across, form.down, why)
+    rows = -(-len(decoded.rstrip(b"\0")) // size)
+    ended = end >= 0 and rows > 0 and decoded[(rows - 1) * size : rows * size] == b"\xff" * size
+    places = tuple([page.pieces[0].place] * (rows - ended))
+    drawn = Bitmap(form.dots, rows - ended, decoded[: (rows - ended) * size], (), places, form.across, form.down)
+    return drawn if ended else _torn(drawn, page, most)
+
+
+def _torn(drawn: Bitmap, page: Page, most: int) -> Bitmap:
+    """A page in T.6 that breaks off, with a gap of about the size of what is missing."""
+    if drawn.rows >= most:
+        return msgspec.structs.replace(drawn, why=f"only {drawn.rows} rows are drawn")
+    rows = min(max(1, round(drawn.rows * page.missing / max(1, page.octets))), most - drawn.rows)
+    return msgspec.structs.replace(
+        drawn, rows=drawn.rows + rows, black=drawn.black + bytes(rows * drawn.dots // 8),
+        gaps=(Gap(drawn.rows, rows),), places=drawn.places + (page.pieces[-1].place,) * rows,
+        why="the rest is missing: T.6 has no marks to go on at")
 
 
 # Code words of black runs (T.4 table 3b): 2560 is the longest; 1728, 896 and 1536 reach the widths that T.4 knows.
 _RUNS = {2560: "000000011111", 1728: "0000001100101", 1536: "0000001011011", 896: "0000001110010", 64: "0000001111"}
-_NONE = "0000110111"
+_ENDS = {0: "0000110111", 32: "000001101010"}      # table 2b; all widths but 2592 are multiples of 64
 
 
 def _black(dots: int) -> str:
@@ -160,7 +161,7 @@ def _black(dots: int) -> str:
     for run, word in _RUNS.items():
         while dots >= run:
             words, dots = words + word, dots - run
-    return words + _NONE
+    return words + _ENDS[dots]
 
 
 def _most(form: PageFormat) -> int:

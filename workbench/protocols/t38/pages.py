@@ -188,7 +188,7 @@ class PageReader:
 
     def _corrected(self) -> Page | None:
         last = max(self._blocks, default=-1)
-        blocks = [self._blocks.get(number) or _Part({}, _FRAMES, 0) for number in range(last + 1)]
+        blocks = [self._blocks.get(number) or _Part({}, 0, 0) for number in range(last + 1)]
         if self._part and blocks and blocks[-1].lacks(self._part):
             blocks[-1] = msgspec.structs.replace(blocks[-1], pieces={**self._part, **blocks[-1].pieces})
         elif self._part:
@@ -219,7 +219,7 @@ class PageReader:
 
 
 class _Part(msgspec.Struct, frozen=True):
-    """A part of a page: its frames by number, how many there are, and where its end came."""
+    """A part of a page: its frames by number, how many there are (0: nothing of it came), and where its end came."""
 
     pieces: dict[int, Piece]
     frames: int
@@ -231,4 +231,6 @@ class _Part(msgspec.Struct, frozen=True):
 
     def in_order(self, size: int) -> list[Piece]:
         """All of them; a gap of `size` octets for each that has not come."""
+        if not self.frames:
+            return [Piece(b"", _FRAMES * size, self.place)]
         return [self.pieces.get(number) or Piece(b"", size, self.place) for number in range(self.frames)]
