@@ -38,6 +38,7 @@ Notebooks (each returns something that shows itself, and prints as text):
     widgets.sequences(run)
     widgets.paths(run)
     widgets.floors(run)                 # who asks for a floor, waits for it and holds it, over time
+    widgets.endings({"a": run, "b": other})                 # how connections end, and what the controller is told
     widgets.beside({"a": run, "b": other}, since=10.0)      # two captures, aligned
     widgets.overview(run)               # outcome, TCP handling, NAT bindings and ladder in one picture
     widgets.heat_map(table)             # .choose(row, column) or a click: .why tells
@@ -59,6 +60,7 @@ from workbench.views.bearers import (
 )
 from workbench.views.beside import BesideRow, beside_html, beside_rows, beside_text
 from workbench.views.encodings import Encodings, encodings, encodings_html, encodings_text
+from workbench.views.endings import Ending, EndStep, endings, endings_html, endings_text
 from workbench.views.floors import FloorRow, floor_rows, floors_html, floors_text
 from workbench.views.heat_map import heat_cells, heat_map_html, heat_map_text
 from workbench.views.html import report_html
@@ -73,12 +75,12 @@ from workbench.views.steps import Step, state_html, step_text, steps
 from workbench.views.timeline import timeline_figure, timeline_text
 
 __all__ = [
-    "BesideRow", "BindingRow", "Encodings", "FloorRow", "HandlingRow", "Lane", "LegRoles", "PathRow", "Row",
-    "Sequences", "Step", "bearers_html", "bearers_text", "beside_html", "beside_rows", "beside_text",
-    "binding_rows", "encodings", "encodings_html", "encodings_text", "floor_rows", "floors_html",
-    "floors_text", "handling_rows", "heat_cells", "heat_map_html", "heat_map_text", "ladder_lanes",
-    "ladder_rows", "ladder_svg", "ladder_text", "octets_html", "octets_text", "path_rows", "paths_html",
-    "paths_text", "report_html", "role_rows", "roles_figure", "roles_html", "roles_text", "sequences_figure",
-    "sequences_html", "sequences_of", "sequences_text", "state_html", "step_text", "steps", "timeline_figure",
-    "timeline_text",
+    "BesideRow", "BindingRow", "Encodings", "EndStep", "Ending", "FloorRow", "HandlingRow", "Lane",
+    "LegRoles", "PathRow", "Row", "Sequences", "Step", "bearers_html", "bearers_text", "beside_html",
+    "beside_rows", "beside_text", "binding_rows", "encodings", "encodings_html", "encodings_text", "endings",
+    "endings_html", "endings_text", "floor_rows", "floors_html", "floors_text", "handling_rows", "heat_cells",
+    "heat_map_html", "heat_map_text", "ladder_lanes", "ladder_rows", "ladder_svg", "ladder_text",
+    "octets_html", "octets_text", "path_rows", "paths_html", "paths_text", "report_html", "role_rows",
+    "roles_figure", "roles_html", "roles_text", "sequences_figure", "sequences_html", "sequences_of",
+    "sequences_text", "state_html", "step_text", "steps", "timeline_figure", "timeline_text",
 ]

@@ -13,6 +13,7 @@ from typing import Any
 from workbench.analysis.explain import explain_frame, explain_message
 from workbench.views.bearers import bearers_html, bearers_text
 from workbench.views.beside import beside_html, beside_text
+from workbench.views.endings import endings_html, endings_text
 from workbench.views.floors import floors_html, floors_text
 from workbench.views.heat_map import heat_map_html, heat_map_text
 from workbench.views.ladder import ladder_lanes, ladder_rows, ladder_text
@@ -35,8 +36,9 @@ from workbench.views.widgets.pictures import (
     widgets_here,
 )
 
-__all__ = ["Drawn", "Picture", "bearers", "beside", "choices", "encodings", "exercise", "floors", "heat_map",
-           "knobs", "ladder", "octets", "overview", "paths", "roles", "sequences", "stepper", "timeline", "verdicts"]
+__all__ = ["Drawn", "Picture", "bearers", "beside", "choices", "encodings", "endings", "exercise", "floors",
+           "heat_map", "knobs", "ladder", "octets", "overview", "paths", "roles", "sequences", "stepper", "timeline",
+           "verdicts"]
 
 # JupyterLab makes pictures as narrow as the page. A ladder shrinks to three quarters at most, and is scrolled then.
 _STAGE = (".wb-stage{overflow:auto;max-height:40em}.wb-stage svg{max-width:none!important;height:auto!important;"
@@ -200,6 +202,12 @@ def beside(shown: Mapping[str, Any], **chosen: Any) -> Picture:
     """
     reports = {name: report_of(one) for name, one in shown.items()}
     return Picture(beside_html(reports, **chosen), beside_text(reports, **chosen))
+
+
+def endings(shown: Mapping[str, Any]) -> Picture:
+    """How the connections of calls end: a row for each run or report, by the names to show; see `views.endings`."""
+    reports = {name: report_of(one) for name, one in shown.items()}
+    return Picture(endings_html(reports), endings_text(reports))
 
 
 def overview(shown: Any, outcome: Any = None, *, between: Iterable[str] | None = None) -> Picture:
