@@ -10,7 +10,6 @@ from agw_stage import (
     EVENTS,
     MGC,
     OTHER_IDENTITY,
-    OTHER_PRINT,
     PEER,
     UE,
     UE_IDENTITY,
@@ -347,19 +346,6 @@ def test_a_fingerprint_that_comes_later_lets_payload_out():
     stage.orders(modify("ip/1/access/1", stream(secured("passive", "active")[1])))
     stage.does(SendDatagram(far, PEER, FAX))
     assert ue.events[-1] == dtls.Verified()
-
-
-def test_another_fingerprint_means_another_association():
-    """R-6.2.10.4-13: the old association is closed, and a new one has to match the new fingerprint."""
-    stage = Stage()
-    ue, near, far = up(stage)
-    stage.orders(modify("ip/1/access/1", stream(secured("passive", "active", OTHER_PRINT)[1])))
-    ue.reads()
-    assert isinstance(ue.events[-1], dtls.PeerClosed)
-    stage.take()
-    again = FaxPeer(stage, near, identity=OTHER_IDENTITY).starts().reads().sends(FAX)
-    assert isinstance(again.events[-1], dtls.Verified)
-    stage.does(SendDatagram(far, PEER, FAX))
 
 
 def test_nothing_is_kept_before_a_cookie_returns():

@@ -189,6 +189,7 @@ class Agw(msgspec.Struct, frozen=True):
         waits: an outgoing connection waits for the incoming one (interlinkage); False weakens.
         closes_tls: it sends close_notify before it closes TCP; False weakens.
         renews_tls: an establish signal for TLS begins a new session although one is up; True weakens.
+        overlaps: a DTLS association that is replaced serves until the new one does; False weakens.
         stateless: a stream without roles: `relay` passes packets on with their sequence numbers untouched, `proxy` has
             two connections of which the second follows the first SYN.
         merge: a stream with two passive ends: joined by `proxy`, or by `translation` of sequence numbers.
@@ -212,6 +213,7 @@ class Agw(msgspec.Struct, frozen=True):
     waits: bool = True
     closes_tls: bool = True
     renews_tls: bool = False
+    overlaps: bool = True
     stateless: Literal["relay", "proxy"] = "relay"
     merge: Literal["proxy", "translation"] = "proxy"
     holds_incoming: bool = False
@@ -383,8 +385,8 @@ def build(topology: Topology, seed: int, epoch: float, *, packets: bool = True, 
                     wires={node.access: node.access_wire, node.core: node.core_wire} if packets else {},
                     hold_incoming=node.holds_incoming, tcp_guard=node.guard, tls_guard=node.tls_guard,
                     splices=splices, relays=relays,
-                    close_tls=node.closes_tls, renews_tls=node.renews_tls, log_keys=True, epoch=epoch,
-                    coding=node.coding)
+                    close_tls=node.closes_tls, renews_tls=node.renews_tls, overlaps=node.overlaps, log_keys=True,
+                    epoch=epoch, coding=node.coding)
     return nodes
 
 

@@ -52,6 +52,7 @@ class ImsAgw(Gateway):
             translation are emulated by a proxy, and a note says so.
         close_tls: close_notify before FIN; False likewise.
         renews_tls: an establish signal for TLS begins a new session although one is up; True likewise.
+        overlaps: a DTLS association that is replaced serves until the new one does; False likewise.
         release_linked: the end at one endpoint releases the other; False likewise.
         hold_incoming: an incoming connection is answered when the outgoing one is up (delayed establishment, second
             reading); where the network answers a SYN by itself (sockets), it is read only then, which is an emulation.
@@ -91,6 +92,7 @@ class ImsAgw(Gateway):
         wires: Mapping[str, str] | None = None,
         close_tls: bool = True,
         renews_tls: bool = False,
+        overlaps: bool = True,
         release_linked: bool = True,
         hold_incoming: bool = False,
         log_keys: bool = False,
@@ -126,7 +128,7 @@ class ImsAgw(Gateway):
             policy=Policy(
                 verify_fingerprints=verify_fingerprints, interlinkage=interlinkage, hold_incoming=hold_incoming,
                 stateless=Stateless(stateless), merge=Merge(merge), wires=wires or {},
-                close_tls=close_tls, renews_tls=renews_tls,
+                close_tls=close_tls, renews_tls=renews_tls, overlaps=overlaps,
                 release_linked=release_linked, tls_versions=tls_versions, log_keys=log_keys,
                 tcp_guard=tcp_guard, tls_guard=tls_guard, drain=drain, linger=linger, held=held,
                 splices=splices, relays=relays),

@@ -3,7 +3,10 @@
 A server keeps nothing for a client before its cookie has come back (RFC 6347 §4.2.1); then there is one session for
 the endpoint and no other, and what comes before its fingerprint is known is held up to a limit.
 
-Source: TS 23.334 §5.11.2, §6.2.10.4; RFC 7345 §4; RFC 8842.
+A new association, once it is ordered, replaces the one in place: that one carries payload until the new one is up, is
+heard a while longer, and is closed then. There are never more than these two.
+
+Source: TS 23.334 §5.11.2, §6.2.10.4; RFC 7345 §4 (its §4.5: replacement); RFC 8842; RFC 6347 §4.2.8.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from workbench.net.values import DatagramReceived, Drop, Endpoint, LogKeys, Note
 from workbench.nodes.gateway.settings import Change
+from workbench.protocols.tls.registry import ContentType
 from workbench.security import dtls
 
 if TYPE_CHECKING:
@@ -20,8 +24,15 @@ if TYPE_CHECKING:
     from workbench.protocols.sdp import Fingerprint
 
 CLAUSE = "TS 23.334 §6.2.10.4"
+# type(1) version(2) epoch(2): RFC 6347 §4.1
+_EPOCH = slice(3, 5)
 LONGEST = 16_384
 """Octets of payload that one record can have."""
+
+
+def is_of_running(datagram: bytes) -> bool:
+    """Whether this is for an association that is up rather than for a handshake: protected, no handshake message."""
+    return len(datagram) > _EPOCH.stop and any(datagram[_EPOCH]) and datagram[0] != ContentType.HANDSHAKE
 
 
 class Association:
@@ -31,15 +42,17 @@ class Association:
         bearer: whose it is.
         client: the gateway begins; otherwise it waits for a ClientHello.
 
-    `verified` once the peer's certificate has been checked: from then on payload passes.
+    `verified` once the peer's certificate has been checked: from then on payload passes. `peer` is where the other end
+    is once another association takes its place; None as long as the bearer's peer is.
     """
 
-    __slots__ = ("_bearer", "_session", "verified")
+    __slots__ = ("_bearer", "_session", "peer", "verified")
 
     def __init__(self, bearer: DatagramBearer, *, client: bool) -> None:
         means = bearer.means
         self._bearer = bearer
         self.verified = False
+        self.peer: Endpoint | None = None
         self._session = dtls.DtlsSession(
             means.identity, client, announced=bearer.setting.remote_fingerprints,
             verify=means.policy.verify_fingerprints, log_keys=means.policy.log_keys, max_held=means.policy.held,
@@ -54,16 +67,18 @@ class Association:
         """Begin, or wait for a ClientHello."""
         self._happened(self._session.start(now), now)
 
-    def receive(self, happened: DatagramReceived, now: float) -> None:
-        """A datagram of a source that may be the peer."""
+    def receive(self, happened: DatagramReceived, now: float) -> bool:
+        """A datagram of a source that may be the peer. False: nothing of this association."""
         session, source = self._session, happened.remote
         before, begun = session.dropped, session.begun
         events = session.receive_datagram(happened.data, now, str(source))
         if session.dropped > before:
-            self._bearer.order(Drop(happened, f"nothing of the DTLS association: in clear nothing passes [{CLAUSE}]"))
-        elif self._bearer.source is None and (session.begun is not begun or (self.verified and events)):
+            return False
+        new = session.begun is not begun or (self.verified and bool(events))
+        if self.peer is None and self._bearer.source is None and new:
             self._bearer.engaged(source, now)
         self._happened(events, now, source, happened)
+        return True
 
     def announce(self, fingerprints: Sequence[Fingerprint], now: float) -> None:
         """The controller has said what the peer's certificate has to match."""
@@ -78,7 +93,7 @@ class Association:
         for event in self._session.send(payload):
             match event:
                 case dtls.Transmit(octets=octets):
-                    self._bearer.say(octets, why)
+                    self._bearer.say(octets, why, self.peer)
                 case dtls.Failed():
                     self._failed(event)
                     return "DTLS has failed"
@@ -92,7 +107,7 @@ class Association:
         """close_notify; what else the session says at its end is nobody's business any more."""
         for event in self._session.close():
             if isinstance(event, dtls.Transmit):
-                self._bearer.say(event.octets, f"close_notify: {why}")
+                self._bearer.say(event.octets, f"close_notify: {why}", self.peer)
 
     def _happened(
         self, events: list[dtls.Event], now: float, source: Endpoint | None = None,
@@ -112,14 +127,16 @@ class Association:
                 case dtls.Verified():
                     self.verified = True
                     bearer.order(Note(f"{bearer.termination}: the peer's certificate matches its fingerprint"))
-                    bearer.trusted()
+                    bearer.trusted(now)
                 case dtls.Data(octets=octets):
                     self._taken(bearer.take(octets, now), happened)
                 case dtls.PeerClosed():
                     self.close("the peer has closed DTLS")
-                    bearer.given_up(Change.RELEASED, "the peer closed DTLS")
+                    self._gone(Change.RELEASED, "the peer closed DTLS")
                 case dtls.Failed():
                     self._failed(event)
+        if self.peer is not None:
+            return
         moment = session.next_wakeup()
         if moment is None:
             bearer.disarm("flight")
@@ -133,7 +150,14 @@ class Association:
     def _failed(self, event: dtls.Failed) -> None:
         change = Change.LOST if self.verified else Change.TLS_FAILED
         self.verified = False
-        self._bearer.given_up(change, f"DTLS: {event.reason}")
+        self._gone(change, f"DTLS: {event.reason}")
+
+    def _gone(self, change: Change, what: str) -> None:
+        """It has ended: of one that is being replaced nobody has to hear."""
+        if self.peer is None:
+            self._bearer.given_up(change, what)
+        else:
+            self._bearer.replaced(f"the former association: {what}")
 
     def _why(self, role: str) -> str:
         where = self._bearer.termination

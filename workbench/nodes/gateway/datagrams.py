@@ -10,6 +10,9 @@ Who the peer is:
     latching     the source of the first datagram that is let in; with DTLS, of the first whose sender has shown that
                  it hears us (a cookie) or that has the association's keys. All other sources are dropped from then on.
 
+A new DTLS association is ordered by another a=tls-id (in Local or Remote), another fingerprint of the peer, the other
+role, or, where no a=tls-id is told, another address of the peer (RFC 8842 §3.1, RFC 7345 §4.5); see `associating`.
+
 Nothing waits here: what can't be passed on is dropped and the trace says why. UDPTL makes losses good by itself.
 
 Source: TS 23.334 §5.11.2, §6.2.10.4; RFC 7345 (UDPTL over DTLS); H.248.37 (latching).
@@ -20,7 +23,7 @@ from __future__ import annotations
 import msgspec
 
 from workbench.net.values import BindDatagrams, DatagramReceived, Drop, Endpoint, Note, SendDatagram, UnbindDatagrams
-from workbench.nodes.gateway.associating import Association
+from workbench.nodes.gateway.associating import Association, is_of_running
 from workbench.nodes.gateway.connection import Connection
 from workbench.nodes.gateway.settings import Change, Means, Role, Setting
 from workbench.nodes.gateway.states import State
@@ -35,7 +38,7 @@ class DatagramBearer(Connection):
     failed or has been closed. `source` is the peer, once it has been found out.
     """
 
-    __slots__ = ("_association", "_due", "_ordered", "links", "sinks", "source")
+    __slots__ = ("_association", "_due", "_former", "_ordered", "links", "sinks", "source")
 
     def __init__(self, context: int, termination: str, number: int, setting: Setting, means: Means) -> None:
         super().__init__(context, termination, number, setting, means)
@@ -43,21 +46,24 @@ class DatagramBearer(Connection):
         self.sinks: tuple[DatagramBearer, ...] = ()
         self.source: Endpoint | None = None
         self._association: Association | None = None
+        self._former: Association | None = None
         self._ordered = False
         self._due = False
 
     # What the controller orders
 
     def apply(self, setting: Setting, now: float, *, renew: bool = False) -> None:
-        """Take a new setting; another fingerprint or another address of the peer asks for a new association."""
+        """Take a new setting, which may ask for a new association: see above."""
         before, self.setting = self.setting, setting
         self._bind()
-        if setting.tls is not before.tls or renew:
+        if setting.tls is not before.tls:
             self._abandon("another bearer type is asked for", now)
+        elif renew or self._is_another(before):
+            self._replace("a new association is ordered [RFC 8842 §3.1]", now)
         elif self._is_stranger(before):
-            self._abandon(f"the peer is not {self.source} but {setting.remote}", now)
-        elif setting.remote_fingerprints not in (None, before.remote_fingerprints):
-            self._announce(before, now)
+            self._moved(before, now)
+        elif setting.remote_fingerprints is not None and self._association is not None:
+            self._association.announce(setting.remote_fingerprints, now)
         self.relinked(now)
 
     def establish_tcp(self, now: float) -> None:
@@ -95,9 +101,10 @@ class DatagramBearer(Connection):
 
     def release(self, now: float, why: str, *, reset: bool = False) -> None:
         """End this endpoint: close_notify, and nothing more is received."""
-        if self._association is not None and not reset:
-            self._association.close(why)
-        self._association = None
+        for one in (self._former, self._association):
+            if one is not None and not reset:
+                one.close(why)
+        self._association = self._former = None
         self.over()
 
     def give_up(self, now: float, why: str, *, hard: bool) -> None:
@@ -126,6 +133,8 @@ class DatagramBearer(Connection):
             self.disarm(name)
             if name == "flight" and self._association is not None:
                 self._association.wake(now)
+            elif name == "former":
+                self.replaced("the new association has taken its place")
             elif name == "tls" and not self.verified:
                 self._guarded(now)
 
@@ -172,13 +181,14 @@ class DatagramBearer(Connection):
             return f"{self.setting.mode} at {self.termination}"
         if self.state is State.OVER:
             return f"{self.termination} is over"
-        if self.peer is None:
-            return f"the peer of {self.termination} is not known"
         why = f"passed on from {origin} to {self.termination}"
         if self.setting.tls:
-            refusal = "DTLS is not up" if self._association is None else self._association.send(payload, why, now)
+            association = self._association if self.verified or self._former is None else self._former
+            refusal = "DTLS is not up" if association is None else association.send(payload, why, now)
             if refusal:
                 return f"{refusal} at {self.termination}"
+        elif self.peer is None:
+            return f"the peer of {self.termination} is not known"
         else:
             self.order(SendDatagram(self.setting.local, self.peer, payload, f"{why} [{CLAUSE}]"))
         self.count(len(payload), incoming=False)
@@ -192,22 +202,35 @@ class DatagramBearer(Connection):
         if remote is not None:
             self.order(SendDatagram(self.setting.local, remote, octets, f"{why} [{CLAUSE}]"))
 
-    def trusted(self) -> None:
+    def trusted(self, now: float) -> None:
         """The peer's certificate has matched."""
         self.state = State.UP
         self.disarm("tls")
+        if self._former is not None:
+            self.arm("former", now + self.means.policy.overlap)
         self.observe(Change.TLS_ESTABLISHED)
 
     def given_up(self, change: Change, what: str) -> None:
         """DTLS has failed or has been closed: nothing passes any more, and the controller is told."""
+        self.replaced(what)
         self.state = State.OVER
         self.timers = None
         self.order(Note(f"{self.termination}: {what}"))
         self.observe(change)
 
+    def replaced(self, why: str) -> None:
+        """The former association has no part in anything any more."""
+        former, self._former = self._former, None
+        self.disarm("former")
+        if former is not None:
+            former.close(why)
+            self.state = State.UP if self.verified else State.LISTENING
+
     # Who the peer is
 
     def _refusal(self, source: Endpoint) -> str:
+        if self._former is not None and source == self._former.peer:
+            return ""
         if self.source is not None:
             return "" if source == self.source else f"not from {self.source}, which is the peer"
         if not self.setting.latch and self.setting.remote is None:
@@ -248,15 +271,20 @@ class DatagramBearer(Connection):
         if self.state is State.OVER:
             self.order(Drop(happened, f"DTLS is over at {self.termination} [{CLAUSE}]"))
             return
-        if self._association is None and self._begins:
+        former = self._former if self._former is not None and happened.remote == self._former.peer else None
+        if former is None and self._association is None and self._begins:
             # A client that latches has nobody to begin with before this; what the datagram brings is not believed.
             self._found(happened.remote, now)
             self.order(Drop(happened, f"in clear, or before our ClientHello [{CLAUSE}]"))
             return
-        if self._association is None:
+        if self._association is None and not self._begins:
             self._association = Association(self, client=False)
             self._association.start(now)
-        self._association.receive(happened, now)
+        turns = [self._association, former]
+        if former is not None and not self.verified and is_of_running(happened.data):
+            turns.reverse()
+        if not any(one is not None and one.receive(happened, now) for one in turns):
+            self.order(Drop(happened, f"nothing of the DTLS association: in clear nothing passes [{CLAUSE}]"))
 
     def engaged(self, source: Endpoint, now: float) -> None:
         """The association has taken something from this source: it hears us, or it has the keys."""
@@ -276,18 +304,43 @@ class DatagramBearer(Connection):
         self._association = None
         self.given_up(Change.TLS_FAILED, f"{what} within {self.means.policy.tls_guard:g} s")
 
-    def _announce(self, before: Setting, now: float) -> None:
-        """The peer's fingerprints: the first ones, or others, which mean another association (RFC 8842 §5)."""
-        if before.remote_fingerprints is not None:
-            self._abandon("another fingerprint of the peer: a new association", now)
-        elif self._association is not None:
-            self._association.announce(self.setting.remote_fingerprints or (), now)
+    # A new association, and the end of one
 
-    # Coming and going
+    def _is_another(self, before: Setting) -> bool:
+        """Whether the controller means another association than the one that it has described in full before."""
+        now = self.setting
+        if not now.tls or before.remote_fingerprints is None:
+            return False
+        turned = {before.role, now.role} == {Role.ACTIVE, Role.PASSIVE}
+        return turned or (now.tls_id, now.remote_tls_id) != (before.tls_id, before.remote_tls_id) or (
+            now.remote_fingerprints not in (None, before.remote_fingerprints))
+
+    def _moved(self, before: Setting, now: float) -> None:
+        """Another address of the peer: the same association if a=tls-id says so, else a new one (RFC 7345 §4.5)."""
+        if self.setting.tls and not self.setting.tls_id:
+            self._replace(f"the peer is not {self.source} but {self.setting.remote}", now)
+        self.source = None
+
+    def _replace(self, why: str, now: float) -> None:
+        """A new association is due. The one in place, if it is up, serves until the new one does (RFC 7345 §4.5)."""
+        if self.verified and self.source is not None and self.means.policy.overlaps:
+            self.replaced("a further association is ordered")
+            assert self._association is not None
+            self._former, self._association.peer = self._association, self.source
+        elif self._association is not None:
+            self._association.close(why)
+        self._association, self._ordered = None, False
+        self.source = self.timers = None
+        self.state = State.LISTENING
+        if self._former is not None:
+            self.state = State.UP
+            self.arm("former", now + self.means.policy.tls_guard + self.means.policy.overlap)
+        self._guard(now)
 
     def _abandon(self, why: str, now: float) -> None:
         if self._association is not None:
             self._association.close(why)
+        self.replaced(why)
         self._forget()
         self._guard(now)
 

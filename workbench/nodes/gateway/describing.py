@@ -37,6 +37,7 @@ class Local(msgspec.Struct, frozen=True):
         hash_name: of the fingerprint that the gateway has to give; None where none was asked for.
         renew: `a=connection:new`.
         path: `a=path`, as advertised to the peer; None while it is not given, or has a `$` in it.
+        tls_id: `a=tls-id`; empty: not told.
     """
 
     proto: str
@@ -48,6 +49,7 @@ class Local(msgspec.Struct, frozen=True):
     hash_name: str | None
     renew: bool
     path: Path | None = None
+    tls_id: str = ""
 
     @property
     def underspecified(self) -> bool:
@@ -63,6 +65,7 @@ class Remote(msgspec.Struct, frozen=True):
     role: Role | None
     fingerprints: tuple[sdp.Fingerprint, ...] | None
     path: Path | None = None
+    tls_id: str = ""
 
 
 def read_local(described: sdp.SessionDescription, transports: Mapping[str, bool], identity: Identity) -> Local:
@@ -88,7 +91,7 @@ def read_local(described: sdp.SessionDescription, transports: Mapping[str, bool]
     said = _attributes(described, media)
     return Local(
         sys.intern(media.proto), tls, version, host, port, _role(said) or Role.NONE, _hash(said, media, identity, tls),
-        _one(said, "connection") == "new", _path(said, media))
+        _one(said, "connection") == "new", _path(said, media), _tls_id(said))
 
 
 def read_remote(described: sdp.SessionDescription) -> Remote:
@@ -103,7 +106,7 @@ def read_remote(described: sdp.SessionDescription) -> Remote:
     host = None if connection is None or connection.address == CHOOSE else _address(connection.address)
     address = None if host is None or not port else Endpoint(host, port)
     said = _attributes(described, media)
-    return Remote(media.proto, address, _role(said), _fingerprints(said), _path(said, media))
+    return Remote(media.proto, address, _role(said), _fingerprints(said), _path(said, media), _tls_id(said))
 
 
 def filled(
@@ -207,6 +210,14 @@ def _role(said: _Attributes) -> Role | None:
     if value not in (Role.ACTIVE, Role.PASSIVE, Role.ACTPASS, Role.HOLDCONN):
         raise Refused(449, f"a=setup:{value}")
     return Role(value)
+
+
+def _tls_id(said: _Attributes) -> str:
+    """Which DTLS association is meant (RFC 8842 §4); empty: nothing is said of that."""
+    value = said["tls-id"][0] if "tls-id" in said else ""
+    if value and not sdp.valid_tls_id(value):
+        raise Refused(449, f"a=tls-id:{value[:40]}")
+    return value
 
 
 def _path(said: _Attributes, media: sdp.Media) -> Path | None:

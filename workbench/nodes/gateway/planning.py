@@ -198,7 +198,8 @@ class Planner:
             remote = self._known_remote(end)
         if remote is not None:
             setting = msgspec.structs.replace(
-                setting, remote=remote.address, remote_fingerprints=remote.fingerprints, remote_path=remote.path)
+                setting, remote=remote.address, remote_fingerprints=remote.fingerprints, remote_path=remote.path,
+                remote_tls_id=remote.tls_id or setting.remote_tls_id)
         elif stream.remotes == ():
             setting = msgspec.structs.replace(setting, remote=None, remote_fingerprints=None, remote_path=None)
         role = setting.role
@@ -254,7 +255,8 @@ class Planner:
             if local.tls != before.tls and bearer.stream is not None:
                 raise Refused(501, f"{before.proto} to {local.proto} on a running connection")
         return msgspec.structs.replace(
-            before, proto=local.proto, tls=local.tls, role=local.role, local=where, path=local.path)
+            before, proto=local.proto, tls=local.tls, role=local.role, local=where, path=local.path,
+            tls_id=local.tls_id or before.tls_id)
 
     @staticmethod
     def _known_remote(end: StreamEnd) -> describing.Remote | None:

@@ -112,6 +112,7 @@ class Setting(msgspec.Struct, frozen=True, gc=False):
         latch: the source of the first accepted connection is the peer, whatever Remote says (H.248.37).
         gate: which sources are let in; None: as Remote says.
         path, remote_path: `a=path` in Local and in Remote: advertised to the peer, and by the peer.
+        tls_id, remote_tls_id: `a=tls-id` there: which DTLS association is meant; empty: not told.
     """
 
     proto: str
@@ -125,6 +126,8 @@ class Setting(msgspec.Struct, frozen=True, gc=False):
     gate: Gate | None = None
     path: Path | None = None
     remote_path: Path | None = None
+    tls_id: str = ""
+    remote_tls_id: str = ""
 
     def refusal(self, source: Endpoint) -> str:
         """Why nothing is taken from that source; empty if it is (R-5.4-4, R-5.4-6)."""
@@ -171,6 +174,8 @@ class Policy(msgspec.Struct, frozen=True):
         log_keys: session keys go to the capture.
         tcp_guard: an endpoint that should be up and is not, fails after this time.
         tls_guard: the same for the TLS handshake and the check of the fingerprint.
+        overlaps: a DTLS association that is replaced serves until the new one does; False for showing what goes wrong.
+        overlap: how long it is heard once the new one is up (RFC 7345 §4.5 and §5.3 say no figure).
         drain: how long the peer may take to receive what is queued for it and our FIN behind it before RST.
         linger: how long to wait for the peer's FIN once it has acknowledged ours, before RST.
         held: payload that waits for the other endpoint before reading stops.
@@ -192,6 +197,8 @@ class Policy(msgspec.Struct, frozen=True):
     log_keys: bool = False
     tcp_guard: float = 30.0
     tls_guard: float = 10.0
+    overlaps: bool = True
+    overlap: float = 2.0
     drain: float = 60.0
     linger: float = 5.0
     held: int = 65_536

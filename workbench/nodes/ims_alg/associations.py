@@ -19,8 +19,13 @@ from workbench.nodes.ims_alg.roles import Row, Served, Situation
 from workbench.protocols import sdp
 
 _ROLES = (sdp.Setup.ACTIVE, sdp.Setup.PASSIVE)
-TLS_ID = "tls-id"
-TLS_ID_CHARACTERS = 24
+_TLS_ID = "tls-id"
+_CHARACTERS = 24
+
+
+def new_tls_id(edge: Edge) -> str:
+    """What names an association on our side; on Iq it has this name even where the UE is not told (RFC 8842 §4)."""
+    return edge.source.token(_CHARACTERS)
 
 
 def protects(anchor: Anchor, side: str) -> bool:
@@ -40,7 +45,7 @@ def asks_for_another(anchor: Anchor, side: str, said: Said) -> bool:
     role = sdp.written_setup(now)
     if role in _ROLES and end.point.setup in _ROLES and role is end.point.setup:
         return True
-    silent = was.attribute(TLS_ID) is None or not anchor.tls_id
+    silent = was.attribute(_TLS_ID) is None or not anchor.tells_tls_id
     return silent and before.address != said.address
 
 
@@ -56,7 +61,7 @@ def setup_in_place(anchor: Anchor, side: str, *, is_offer: bool) -> sdp.Setup | 
 
 
 def anew(edge: Edge, anchor: Anchor, offer: Said, answer: Said, *, ue_offers: bool) -> Row:
-    """An exchange makes a new association: its roles, and an a=tls-id of ours where the UE's offer has one.
+    """An exchange makes a new association: its roles, and an a=tls-id of ours, which the UE reads if it writes its own.
 
     What we have offered ourselves stays our a=tls-id when the answerer asks for a new association by its own.
 
@@ -69,12 +74,12 @@ def anew(edge: Edge, anchor: Anchor, offer: Said, answer: Said, *, ue_offers: bo
     if row is None:
         raise Rejected(502, f"the answer is not legal: a=setup:{answered} [RFC 8842 §5.3]")
     anchor.row = row
-    if ue_offers:
-        names = offer.media.attribute(TLS_ID) is not None
-        anchor.tls_id = edge.source.token(TLS_ID_CHARACTERS) if names else ""
+    told = (offer if ue_offers else answer).media.attribute(_TLS_ID) is not None
+    if ue_offers or not told:
+        anchor.tls_id, anchor.tells_tls_id = new_tls_id(edge), told
     return row
 
 
 def _identity(media: sdp.Media) -> tuple[str | None, frozenset[tuple[str, bytes]]]:
     prints = frozenset((one.hash_name.lower(), one.value) for one in media.fingerprints)
-    return media.attribute(TLS_ID), prints
+    return media.attribute(_TLS_ID), prints

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from workbench.net.values import Command, Note
-from workbench.nodes.ims_alg import dtls_roles, judging, msrp_paths, releasing, rewriting, roles
+from workbench.nodes.ims_alg import associations, dtls_roles, judging, msrp_paths, releasing, rewriting, roles
 from workbench.nodes.ims_alg.calls import ACCESS, Anchor, Call, End, Leg, Rejected, Said, Treatment
 from workbench.nodes.ims_alg.edge import Edge
 from workbench.nodes.ims_alg.orders import OPEN, is_bfcp, protected, through
@@ -67,11 +67,11 @@ class Establishment:
         situation = Situation(
             sdp.written_setup(media), served, nat, settings.modifies_setup, aware,
             treatment is Treatment.E2E and settings.guards_e2e, settings.narrows)
-        names = fax and treatment is Treatment.E2AE and (
-            served is Served.ANSWERER or media.attribute("tls-id") is not None)
+        protected = fax and treatment is Treatment.E2AE
         return situation, Anchor(
             treatment, mode, aware, nat, {}, answerer=self._answerer.side, datagrams=fax,
-            tls_id=self._edge.source.token(24) if names else "")
+            tls_id=associations.new_tls_id(self._edge) if protected else "",
+            tells_tls_id=served is Served.ANSWERER or media.attribute("tls-id") is not None)
 
     def run(self) -> Generator[Command | Await, Any, Row | None]:
         """Carry it out. Gives the row of the role matrix; None where the answerer refused the stream (port 0).

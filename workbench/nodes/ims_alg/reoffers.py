@@ -122,7 +122,7 @@ def _kept(
     near, far = anchor.ends[call.other(answerer).side], anchor.ends[answerer.side]
     _check_same(near, offer)
     if anchor.tls_id and not edge.settings.keeps_tls:
-        anchor.tls_id = edge.source.token(associations.TLS_ID_CHARACTERS)
+        anchor.tls_id = associations.new_tls_id(edge)
     forwarded = _sent_on(edge, anchor, far, offer, is_offer=True)
     response = yield from asked(
         edge, call, answerer, invite, key, "", sdp.encode(forwarded), f"re-offer of the same connection {_CLAUSE}")

@@ -27,7 +27,8 @@ def sent_on(
     described, media = said.described, said.written
     if anchor.treatment is Treatment.E2AE and end.side == ACCESS:
         media = _protected(media, end, is_offer=is_offer)
-        media = media.with_attribute("tls-id", anchor.tls_id) if anchor.tls_id else media
+        tells = anchor.tls_id and anchor.tells_tls_id
+        media = media.with_attribute("tls-id", anchor.tls_id) if tells else media
     elif anchor.treatment is Treatment.E2AE:
         described, media = _in_the_clear(described, media, strips=strips)
     if setup is not None and setup is not sdp.written_setup(said.media):
