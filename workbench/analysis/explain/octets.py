@@ -19,6 +19,7 @@ _ROOMS = {
     "STUN": "workbench.protocols.stun.layout",
     "BFCP": "workbench.protocols.bfcp.layout",
     "UDPTL": "workbench.protocols.t38.layout",
+    "RTP": "workbench.protocols.rtp.layout",
     "TLS": "workbench.protocols.tls.layout",
     "DTLS": "workbench.protocols.tls.datagram_layout",
 }
