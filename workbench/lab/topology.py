@@ -100,7 +100,7 @@ class Ue(msgspec.Struct, frozen=True):
         connects: False: an active side that never opens the connection.
         connects_after: seconds that an active side takes to open the connection.
         discovers: the STUN server that it asks over TCP for its mapped address; None: it writes its own.
-        media: `msrp`, `bfcp` (floor control) or `t38` (fax).
+        media: `msrp`, `bfcp` (floor control), `t38` (fax), or `audio` (sound, which may turn into fax).
         tls_role: who is TLS client with BFCP: the `offerer` (RFC 8856 §8), or as `setup` says (its §10 by itself).
         conference: it is the floor control server of this conference, and takes a call from each person of it.
         fax: its fax terminal, with `t38`: correction, depth of redundancy, version.
@@ -127,7 +127,7 @@ class Ue(msgspec.Struct, frozen=True):
     connects: bool = True
     connects_after: float = 0.0
     discovers: Endpoint | None = None
-    media: Literal["msrp", "bfcp", "t38"] = "msrp"
+    media: Literal["msrp", "bfcp", "t38", "audio"] = "msrp"
     tls_role: Literal["offerer", "setup"] = "offerer"
     conference: Conference | None = None
     fax: FaxTerminal = FaxTerminal()

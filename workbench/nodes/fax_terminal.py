@@ -21,11 +21,13 @@ class FaxTerminal(msgspec.Struct, frozen=True):
         correction: what UDPTL adds against loss (a=T38FaxUdpEC); the weaker wish of the two ends counts.
         depth: how many former packets are repeated in each one, with redundancy.
         version: T38FaxVersion, 0 to 3.
+        taken: False: a call with sound does not turn into T.38 when the other end offers that (488).
     """
 
     correction: Literal["none", "redundancy", "fec"] = "redundancy"
     depth: int = 2
     version: int = 0
+    taken: bool = True
 
     def stream(self) -> sdp.T38Stream:
         """What it says of itself in SDP."""

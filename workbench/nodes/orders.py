@@ -125,6 +125,13 @@ class DecideFloor(msgspec.Struct, frozen=True):
     floor: int | None = None
 
 
+class SwitchToFax(msgspec.Struct, frozen=True):
+    """Turn a call with sound into a fax: re-INVITE with m=image in the place of m=audio (T.38 annex D).
+
+    Done when the fax session is agreed; refused, the call goes on with sound.
+    """
+
+
 class SendFax(msgspec.Struct, frozen=True):
     """Say what one terminal of a recorded fax call said; done when all of it has left.
 
@@ -140,4 +147,4 @@ class SendFax(msgspec.Struct, frozen=True):
 
 
 Order = (Register | Call | SendText | SendFile | ReOffer | CloseMedia | ConnectAgain | HangUp | Hello | WatchFloor
-         | RequestFloor | ReleaseFloor | DecideFloor | SendFax)
+         | RequestFloor | ReleaseFloor | DecideFloor | SwitchToFax | SendFax)

@@ -65,7 +65,7 @@ class UeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     connects: bool = True
     connects_after: float = 0.0
     discovers: str = ""
-    media: Literal["msrp", "bfcp", "t38"] = "msrp"
+    media: Literal["msrp", "bfcp", "t38", "audio"] = "msrp"
     tls_role: Literal["offerer", "setup"] = "offerer"
     fax: FaxTerminal = FaxTerminal()
     conference: Conference | None = None

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from workbench.net.values import Command, Endpoint, Happening
+from workbench.nodes.audio_endpoint import AudioEndpoint
 from workbench.nodes.bfcp_endpoint import FloorClient, ServedEnd
 from workbench.nodes.fax_endpoint import FaxEndpoint
 from workbench.nodes.msrp_endpoint import MsrpEndpoint
 from workbench.nodes.procedure import earliest
 from workbench.nodes.ue.describing import Description, Peer
 from workbench.nodes.ue.discovery import Discovery
+from workbench.nodes.ue.settings import Media as Kind
 from workbench.protocols import sdp, sip
 
-Media = MsrpEndpoint | FloorClient | ServedEnd | FaxEndpoint
+Media = MsrpEndpoint | FloorClient | ServedEnd | FaxEndpoint | AudioEndpoint
 
 
 class Bearer:
@@ -25,15 +27,16 @@ class Bearer:
         discovery: None: our own address is written into SDP.
         protected: it runs over TLS.
         floor: what our SDP says of it as a BFCP stream; None: it is none.
-        fax: the same as a T.38 stream; with neither it is MSRP.
+        fax: the same as a T.38 stream.
         tls_id: of its DTLS association.
+        audio: payload types of an audio stream, the preferred one first; with none of these it is MSRP.
     """
 
     media: Media
 
     def __init__(
         self, session_id: str, discovery: Discovery | None, protected: bool, floor: sdp.BfcpStream | None = None,
-        fax: sdp.T38Stream | None = None, tls_id: str = "",
+        fax: sdp.T38Stream | None = None, tls_id: str = "", audio: tuple[int, ...] = (),
     ) -> None:
         self.session_id = session_id
         self.discovery = discovery
@@ -43,11 +46,24 @@ class Bearer:
         self.floor = floor
         self.fax = fax
         self.tls_id = tls_id
+        self.audio = audio
         self.peer_floor: sdp.BfcpStream | None = None
 
     def waits(self, role: sdp.Setup) -> bool:
         """It has to be ready before our SDP leaves: datagrams may come to either side."""
-        return role is not sdp.Setup.ACTIVE or self.fax is not None
+        return role is not sdp.Setup.ACTIVE or self.datagrams
+
+    @property
+    def datagrams(self) -> bool:
+        """It runs over UDP."""
+        return self.kind in (Kind.T38, Kind.AUDIO)
+
+    @property
+    def kind(self) -> Kind:
+        """What it is for."""
+        if self.fax is not None:
+            return Kind.T38
+        return Kind.AUDIO if self.audio else Kind.BFCP if self.floor is not None else Kind.MSRP
 
     @property
     def address(self) -> Endpoint:

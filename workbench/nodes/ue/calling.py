@@ -12,6 +12,7 @@ from workbench.nodes.ue import settling
 from workbench.nodes.ue.call import Call
 from workbench.nodes.ue.describing import Peer, read_offer
 from workbench.nodes.ue.phone import Phone, Wait
+from workbench.nodes.ue.settings import Media
 from workbench.protocols import sdp, sip
 
 _OFFER = "TS 24.229 §6.1: SDP offer"
@@ -27,7 +28,8 @@ def call(phone: Phone, to: str) -> Steps:
         why = "one call at a time" if phone.busy else "not of the conference" if stranger else "not registered"
         yield Note(f"{to} is not called: {why}")
         return
-    bearer = yield from phone.new_bearer(settings.media_security, offers=True, user=user)
+    secure = settings.media_security and settings.media is not Media.AUDIO
+    bearer = yield from phone.new_bearer(secure, offers=True, user=user)
     call = Call(bearer, phone.source.number(10**8, 10**9), caller=True)
     yield from phone.begin(call)
     yield from phone.discovered(bearer)
@@ -38,7 +40,7 @@ def call(phone: Phone, to: str) -> Steps:
     invite = sip.invite(
         to, caller=settings.uri, contact=phone.contact, token=phone.source.token, body=ours.encode())
     response = yield from phone.ask(
-        invite, f"{_OFFER}, {'e2ae requested' if settings.media_security else 'plain'}")
+        invite, f"{_OFFER}, {'e2ae requested' if secure else 'plain'}")
     if response is None or response.status >= 300:
         call.failed = True
         yield Note(f"the call failed: {response.status if response else 'no answer'}")

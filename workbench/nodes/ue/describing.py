@@ -1,7 +1,7 @@
-"""The SDP of a UE's one stream, MSRP, BFCP or T.38: ours as a value to write, the peer's as a value that was checked.
+"""The SDP of a UE's one stream (MSRP, BFCP, T.38, audio): ours as a value to write, the peer's checked.
 
 Source: RFC 4975 §8, RFC 6135 §4.2, RFC 6714 §4, RFC 3264 §5 to §8, RFC 8122 §5, RFC 7345 §4,
-TS 24.229 §6.1.
+RFC 3551 §6, RFC 3556 §2, TS 24.229 §6.1.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ import msgspec
 
 from workbench.errors import IncompatiblePeerError, MalformedMessageError
 from workbench.net.values import Endpoint
-from workbench.nodes.ue.settings import ACCEPTED_TYPES, MOST_OCTETS
+from workbench.nodes.ue.settings import ACCEPTED_TYPES, MOST_OCTETS, Media
 from workbench.protocols import sdp
 from workbench.protocols.msrp import uri as msrp_uri
+from workbench.protocols.rtp import g711
+from workbench.protocols.rtp.messages import payload_name
 
 DISCARD = 9
 """The port of an m= line whose side opens the connection (RFC 6135 §4.2.1)."""
@@ -26,7 +28,9 @@ _IGNORED = frozenset({"msrp-no-connection", "msrp-no-holdconn", "msrp-path-port"
 _INSISTED = frozenset({"setup-answer", "setup-answer-settles", "setup-is-a-role"})
 
 
-_CLAUSES = {"msrp": "RFC 4975 §8", "bfcp": "RFC 8856 §4", "t38": "RFC 7345 §4"}
+_CLAUSES = {"msrp": "RFC 4975 §8", "bfcp": "RFC 8856 §4", "t38": "RFC 7345 §4", "audio": "RFC 3551 §6"}
+_APPLICATIONS = {"udptl": "t38", "rtp": "audio"}
+_LAYERS = {"t38": ("udp", "dtls"), "audio": ("udp", None)}
 _DIRECTIONS = {(one.sends, one.receives): one for one in sdp.Direction}
 
 
@@ -54,8 +58,9 @@ class Description(msgspec.Struct, frozen=True):
         version: of this description in o=.
         removed: port 0: the stream is taken away.
         floor: what it says as a BFCP stream; None: it is none.
-        fax: the same as a T.38 stream; with neither it is MSRP.
+        fax: the same as a T.38 stream.
         tls_id: of the DTLS association; empty: not written.
+        audio: payload types of an audio stream; with none of these it is MSRP.
     """
 
     number: int
@@ -72,11 +77,12 @@ class Description(msgspec.Struct, frozen=True):
     floor: sdp.BfcpStream | None = None
     fax: sdp.T38Stream | None = None
     tls_id: str = ""
+    audio: tuple[int, ...] = ()
 
     def encode(self) -> bytes:
         """The octets. An active side writes port 9 (RFC 6135 §4.2.1); its path keeps the port it connects from."""
         family, host = f"IN IP{self.address.version}", self.address.host
-        opens = self.setup is sdp.Setup.ACTIVE and self.fax is None
+        opens = self.setup is sdp.Setup.ACTIVE and self.fax is None and not self.audio
         port = DISCARD if opens else self.address.port
         port = 0 if self.removed else port
         lines = [
@@ -95,6 +101,8 @@ class Description(msgspec.Struct, frozen=True):
         """m= and what goes with it (RFC 4975 §8, RFC 8856 §4 and §5)."""
         if self.fax is not None:
             return self._fax_lines(port, self.fax)
+        if self.audio:
+            return self._audio_lines(port)
         layer = "TCP" if self.fingerprint is None else "TCP/TLS"
         if self.floor is None:
             return [f"m=message {port} {layer}/MSRP *", f"a=setup:{self.setup}",
@@ -114,9 +122,16 @@ class Description(msgspec.Struct, frozen=True):
         lines = [head, *(f"{line.type}={line.value}" for line in stream.lines)]
         return lines if self.fingerprint is None else [*lines, f"a=setup:{self.setup}"]
 
+    def _audio_lines(self, port: int) -> list[str]:
+        """The same of audio: without RTCP (RFC 3556 §2), and with it without a second port."""
+        return [f"m=audio {port} RTP/AVP {' '.join(map(str, self.audio))}", "b=RS:0", "b=RR:0",
+                *(f"a=rtpmap:{one} {payload_name(one)}/{g711.SAMPLES_PER_SECOND}" for one in self.audio), "a=ptime:20"]
+
     @property
     def application(self) -> str:
         """What the stream is for, as `read_offer` takes it."""
+        if self.audio:
+            return "audio"
         return "t38" if self.fax is not None else "bfcp" if self.floor is not None else "msrp"
 
     @property
@@ -155,6 +170,11 @@ class Peer(msgspec.Struct, frozen=True):
         return self.media.port or 0
 
     @property
+    def kind(self) -> Media:
+        """What its stream is for."""
+        return Media(_application(self.media) or "")
+
+    @property
     def protected(self) -> bool:
         """TLS is asked for."""
         return is_protected(self.media)
@@ -174,6 +194,19 @@ class Peer(msgspec.Struct, frozen=True):
         """What it says as a T.38 stream; None: it is none."""
         return sdp.T38Stream.of(self.media) if _application(self.media) == "t38" else None
 
+    @property
+    def audio(self) -> int | None:
+        """The first payload type of its audio stream that we can make sound of; None: there is none."""
+        if self.kind is not Media.AUDIO:
+            return None
+        known = [one for one in g711.PAYLOAD_TYPES if str(one) in self.media.formats]
+        return min(known, key=lambda one: self.media.formats.index(str(one)), default=None)
+
+    @property
+    def datagrams(self) -> bool:
+        """It receives datagrams, whoever begins."""
+        return self.kind in _LAYERS
+
     def same_end(self, other: Peer) -> bool:
         """Whether the other description is of the same end, so that a connection to it goes on.
 
@@ -183,17 +216,17 @@ class Peer(msgspec.Struct, frozen=True):
         if self.floor is not None and sdp.reuse_of(self.media) is sdp.Reuse.NEW:
             return False
         ports = {self.port, other.port} - {DISCARD}
-        return (self.path == other.path and self.host == other.host and len(ports) < 2
+        return (self.kind is other.kind and self.path == other.path and self.host == other.host and len(ports) < 2
                 and self.protected == other.protected and self.media.fingerprints == other.media.fingerprints)
 
 
-def read_offer(body: bytes, application: str = "msrp") -> Peer:
-    """The one stream of an offer.
+def read_offer(body: bytes, *applications: str) -> Peer:
+    """The one stream of an offer, which has to be one of these.
 
     Raises:
         PeerError: it can't be used; the text says why.
     """
-    return _peer(*_stream(body, application))
+    return _peer(*_stream(body, *applications))
 
 
 def read_answer(body: bytes, ours: Description, *, insists: bool = False) -> Peer:
@@ -214,7 +247,7 @@ def _application(media: sdp.Media) -> str | None:
     transport = sdp.transport_of(media.proto)
     if transport is None:
         return None
-    return "t38" if transport.application == "udptl" else transport.application
+    return _APPLICATIONS.get(transport.application or "", transport.application)
 
 
 def is_protected(media: sdp.Media) -> bool:
@@ -228,15 +261,17 @@ def path_of(address: Endpoint, session_id: str, protected: bool) -> str:
     return f"{'msrps' if protected else 'msrp'}://{address}/{session_id};tcp"
 
 
-def _stream(body: bytes, application: str) -> tuple[sdp.SessionDescription, sdp.Media]:
+def _stream(body: bytes, *applications: str) -> tuple[sdp.SessionDescription, sdp.Media]:
     described = sdp.decode(body)
     if len(described.media) != 1:
         raise IncompatiblePeerError(f"{len(described.media)} m= lines; one is what is done here", clause="RFC 3264 §6")
     media = described.effective(described.media[0])
     transport = sdp.transport_of(media.proto)
-    layers = ("udp", "dtls") if application == "t38" else ("tcp", "tls")
-    if transport is None or _application(media) != application or transport.carrier != layers[0] or (
+    application = _application(media) or ""
+    layers = _LAYERS.get(application, ("tcp", "tls"))
+    if transport is None or application not in applications or transport.carrier != layers[0] or (
             transport.security not in (None, layers[1])):
+        application = applications[0]
         clause = _CLAUSES[application]
         raise IncompatiblePeerError(
             f"m={media.media} {media.proto} is not {application.upper()} as we do it", clause=clause)
@@ -256,6 +291,8 @@ def _peer(described: sdp.SessionDescription, media: sdp.Media) -> Peer:
             msrp_uri.decode_path(path)
         case "t38":
             sdp.T38Stream.of(media)
+        case "audio":
+            pass
         case _:
             sdp.BfcpStream.of(media)
     return Peer(

@@ -67,7 +67,7 @@ class UserEquipment:
         connects: False: it never opens the connection where it should be active.
         connects_after: seconds that it takes to open the connection.
         discovers: the STUN server that it asks over TCP for its mapped address.
-        media: `msrp`, `bfcp` or `t38`.
+        media: `msrp`, `bfcp`, `t38` or `audio`, a call with sound that may turn into T.38.
         tls_role: who is TLS client with BFCP: the `offerer` (RFC 8856 §8), or as `setup` says (its §10 by itself).
         conference: it is the floor control server of this conference.
         fax: its fax terminal, with T.38.

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 from workbench.errors import LocalProtocolError
-from workbench.net.values import Endpoint, Note, OpenStream, Stream
+from workbench.net.values import Command, Endpoint, Note, OpenStream, Stream
+from workbench.nodes.audio_endpoint import AudioEndpoint
 from workbench.nodes.fax_endpoint import FaxEndpoint
 from workbench.nodes.msrp_endpoint import MsrpEndpoint
 from workbench.nodes.orders import Call as CallOrder
@@ -21,13 +24,15 @@ from workbench.nodes.orders import (
     SendFax,
     SendFile,
     SendText,
+    SwitchToFax,
     WatchFloor,
 )
 from workbench.nodes.procedure import Await, Steps
-from workbench.nodes.ue import calling, floors, registering, releasing, renegotiating
+from workbench.nodes.ue import calling, floors, registering, releasing, renegotiating, switching
 from workbench.nodes.ue.call import Call
 from workbench.nodes.ue.content import Content
 from workbench.nodes.ue.phone import MEDIA, PATIENCE_SECONDS, Done, Phone, Wait, failed
+from workbench.nodes.ue.settings import Media
 from workbench.protocols.msrp.machine import Body
 from workbench.protocols.t38 import recorded
 
@@ -57,6 +62,8 @@ def do(phone: Phone, order: Order) -> Done:
             yield from hang_up(phone, count)
         case Hello() | WatchFloor() | RequestFloor() | ReleaseFloor() | DecideFloor():
             return (yield from floors.do(phone, order))
+        case SwitchToFax():
+            return (yield from _switch(phone))
         case SendFax():
             return (yield from _fax(phone, order))
     return ""
@@ -95,8 +102,13 @@ def _say(phone: Phone, body: Body, kind: str, what: str) -> Done:
 
 
 def _fax(phone: Phone, order: SendFax) -> Done:
-    yield from phone.until(lambda: phone.call is not None and (phone.call.bearer.media.up or phone.call.over),
-                           PATIENCE_SECONDS)
+    def ready() -> bool:
+        """Sound may still turn into fax."""
+        call = phone.call
+        return call is not None and (
+            call.over or (call.bearer.media.up and not isinstance(call.bearer.media, AudioEndpoint)))
+
+    yield from phone.until(ready, PATIENCE_SECONDS)
     call = phone.call
     media = None if call is None else call.bearer.media
     if call is None or not isinstance(media, FaxEndpoint) or not media.up:
@@ -120,14 +132,27 @@ def _in_place(phone: Phone) -> Wait:
 
 
 def _re_offer(phone: Phone, order: ReOffer) -> Steps:
+    call = yield from _negotiable(phone)
+    if call is None:
+        yield Note("no new offer is made: there is no call")
+    else:
+        yield from renegotiating.re_offer(phone, call, order)
+
+
+def _switch(phone: Phone) -> Done:
+    call = yield from _negotiable(phone)
+    if call is None or call.bearer.kind is not Media.AUDIO:
+        return (yield from failed("nothing turns into a fax: there is no call with sound"))
+    return (yield from switching.switch(phone, call, Media.T38))
+
+
+def _negotiable(phone: Phone) -> Generator[Command | Await, object, Call | None]:
+    """The call, once no offer in it waits for its answer; None: there is none within a person's patience."""
     ready = yield from _in_place(phone)
     call = phone.call
     if ready and call is not None:
         ready = yield from phone.until(lambda: not call.negotiating, PATIENCE_SECONDS)
-    if not ready or call is None or call.released:
-        yield Note("no new offer is made: there is no call")
-        return
-    yield from renegotiating.re_offer(phone, call, order)
+    return None if not ready or call is None or call.released else call
 
 
 def _close_media(phone: Phone, how: str) -> Steps:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Generator, Sequence
 
 from workbench.net.values import Command, Endpoint, Happening, Note, SendDatagram
+from workbench.nodes.audio_endpoint import AudioEndpoint
 from workbench.nodes.bfcp_endpoint import FloorClient, ServedEnd
 from workbench.nodes.conference import Room
 from workbench.nodes.fax_endpoint import FaxEndpoint
@@ -21,6 +22,7 @@ from workbench.nodes.ue.settings import ACCEPTED_TYPES, MOST_OCTETS, MOST_UNFINI
 from workbench.protocols import sdp, sip
 from workbench.protocols.bfcp.machine import Chair
 from workbench.protocols.msrp import machine as msrp
+from workbench.protocols.rtp import g711
 from workbench.security.dtls import Cookies, DtlsSession
 from workbench.security.source import Source
 from workbench.security.tls import TlsSession
@@ -184,19 +186,22 @@ class Phone:
 
     # Its media
 
-    def new_bearer(self, protected: bool, *, offers: bool, user: int | None = None) -> Made:
+    def new_bearer(
+        self, protected: bool, *, offers: bool, user: int | None = None, kind: Media | None = None
+    ) -> Made:
         """A media session with its own port and session-id, and the mapped address where the UE asks for it.
 
         Args:
             offers: our SDP for it is the offer.
             user: whom a floor control server has there.
+            kind: what it is for; None: what our calls are for.
         """
         port = self.free_port()
         local = Endpoint(self.settings.local.host, port)
-        fax = self.settings.media is Media.T38
-        server = None if fax else self.settings.discovers
+        kind = kind or self.settings.media
+        server = None if kind in (Media.T38, Media.AUDIO) else self.settings.discovers
         discovery = None if server is None else Discovery(local, server, self.source.octets)
-        bearer = self._bearer(local, self.source.token(16), discovery, protected, offers, self._floor(user))
+        bearer = self._bearer(local, self.source.token(16), discovery, protected, offers, self._floor(user), kind)
         bearer.path = path_of(bearer.address, bearer.session_id, protected)
         yield Note(f"media session on port {port}")
         return bearer
@@ -219,7 +224,7 @@ class Phone:
         port = self.free_port() if opens else former.media.local.port
         local = Endpoint(former.media.local.host, port)
         bearer = self._bearer(
-            local, former.session_id, former.discovery, former.protected, True, former.floor)
+            local, former.session_id, former.discovery, former.protected, True, former.floor, former.kind)
         bearer.path, former.discovery = former.path, None
         return bearer
 
@@ -242,11 +247,12 @@ class Phone:
 
     def _bearer(
         self, local: Endpoint, session_id: str, discovery: Discovery | None, protected: bool, offers: bool,
-        floor: sdp.BfcpStream | None,
+        floor: sdp.BfcpStream | None, kind: Media,
     ) -> Bearer:
-        fax = self.settings.fax.stream() if self.settings.media is Media.T38 else None
+        fax = self.settings.fax.stream() if kind is Media.T38 else None
         tls_id = self.source.token(24) if fax is not None and protected else ""
-        bearer = Bearer(session_id, discovery, protected, floor, fax, tls_id)
+        audio = g711.PAYLOAD_TYPES if kind is Media.AUDIO else ()
+        bearer = Bearer(session_id, discovery, protected, floor, fax, tls_id, audio)
         bearer.media = self._media(bearer, local, offers)
         return bearer
 
@@ -255,6 +261,8 @@ class Phone:
         if bearer.fax is not None:
             return FaxEndpoint(
                 local, secure=self._dtls if bearer.protected else None, depth=settings.fax.depth)
+        if bearer.audio:
+            return AudioEndpoint(local, self.source)
         manners = Manners(settings.listens, settings.accepts_after, settings.connects)
         secure = self._tls if bearer.protected else None
         # RFC 8856 §8: the offerer is TLS client, whoever opens TCP; its §10 reads as if a=setup decided.

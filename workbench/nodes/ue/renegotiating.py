@@ -9,7 +9,7 @@ Source: RFC 3261 §14, RFC 3264 §8, RFC 4145 §5, RFC 6135 §4, RFC 4975 §5.4 
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 import msgspec
 
@@ -38,7 +38,12 @@ def re_offer(phone: Phone, call: Call, order: ReOffer) -> Steps:
         return _offer(phone, call, setup, order.hold)
 
     kind = "new" if call.candidate is not None else "existing"
-    ours, response = yield from settling.exchange(phone, call, describe, f"re-INVITE, a=connection:{kind}")
+    yield from carry(phone, call, describe, f"re-INVITE, a=connection:{kind}", hold=order.hold)
+
+
+def carry(phone: Phone, call: Call, describe: Callable[[], Description], why: str, *, hold: bool = False) -> Steps:
+    """Send an offer that is prepared, and do what its answer says; one that is refused leaves all as it was."""
+    ours, response = yield from settling.exchange(phone, call, describe, why)
     if call.released:
         yield from call.drop_candidate(phone.now)
     elif response is None or response.status in (408, 481):
@@ -49,14 +54,15 @@ def re_offer(phone: Phone, call: Call, order: ReOffer) -> Steps:
         yield from call.drop_candidate(phone.now)
         yield Note(f"the new offer failed: {response.status}; {_STAYS}")
     else:
-        yield from _answered(phone, call, ours, response.body, order.hold)
+        yield from _answered(phone, call, ours, response.body, hold)
 
 
 def _prepared(phone: Phone, call: Call, order: ReOffer) -> Generator[Command | Await, object, sdp.Setup]:
     """Our a=setup; a new media session is there if the offer needs one, and listens if it may be passive."""
     if order.connection == "new" or not call.bearer.media.alive:
         user = None if call.bearer.floor is None else call.bearer.floor.user
-        call.candidate = yield from phone.new_bearer(call.bearer.protected, offers=True, user=user)
+        call.candidate = yield from phone.new_bearer(
+            call.bearer.protected, offers=True, user=user, kind=call.bearer.kind)
         yield from phone.discovered(call.candidate)
     setup = phone.settings.insists or _setup_of_offer(phone, call, order)
     if call.candidate is not None and call.candidate.waits(setup):
@@ -82,7 +88,7 @@ def _answered(phone: Phone, call: Call, ours: Description, body: bytes, hold: bo
     try:
         theirs = read_answer(body, ours, insists=phone.settings.insists is not None)
         role = settling.role_of_offerer(phone, theirs)
-        if role is sdp.Setup.ACTIVE and not theirs.removed:
+        if (role is sdp.Setup.ACTIVE or theirs.datagrams) and not theirs.removed:
             connecting.destination(phone.settings, ours.cema, theirs)
     except PeerError as error:
         yield Note(f"the answer can't be used: {error}")
@@ -120,7 +126,7 @@ def re_answer(phone: Phone, call: Call, key: str, invite: sip.Request) -> Steps:
         yield from _offer_instead(phone, call, key, invite)
         return
     try:
-        offered = read_offer(invite.body, phone.settings.media)
+        offered = read_offer(invite.body, *phone.settings.kinds)
         role = sdp.Setup.PASSIVE if offered.removed else settling.check_offer(phone, offered)
     except PeerError as error:
         yield from phone.refuse(key, invite, 488, f"the offer can't be used, and {_STAYS}: {error}")
@@ -164,7 +170,8 @@ def _renew(phone: Phone, call: Call, key: str, invite: sip.Request, offered: Pee
     """Another end: a media session of our own for it, in the roles of this exchange."""
     call.negotiating = "theirs"
     user = None if call.bearer.floor is None else call.bearer.floor.user
-    call.candidate = bearer = yield from phone.new_bearer(offered.protected, offers=False, user=user)
+    call.candidate = bearer = yield from phone.new_bearer(
+        offered.protected, offers=False, user=user, kind=offered.kind)
     yield from phone.discovered(bearer)
     call.negotiating = ""
     if call.released:

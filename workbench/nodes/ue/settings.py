@@ -26,15 +26,22 @@ class Media(enum.StrEnum):
     MSRP = "msrp"
     BFCP = "bfcp"
     T38 = "t38"
+    AUDIO = "audio"
+    """A call begins with sound, and may turn into T.38."""
 
     @property
     def mechanism(self) -> str:
         """The media plane security that goes with it (TS 24.229 §7.2A.7)."""
-        return "udptl-dtls" if self is Media.T38 else f"{self}-tls"
+        return "udptl-dtls" if self in (Media.T38, Media.AUDIO) else f"{self}-tls"
 
 
 class Settings(msgspec.Struct, frozen=True):
     """The arguments of `UserEquipment`, as values; their meaning stands there."""
+
+    @property
+    def kinds(self) -> tuple[Media, ...]:
+        """What an offer inside a call may be: what our calls are for, and with sound a fax as well."""
+        return (Media.AUDIO, Media.T38) if self.media is Media.AUDIO and self.fax.taken else (self.media,)
 
     uri: str
     local: Endpoint

@@ -13,12 +13,14 @@ import msgspec
 
 from workbench.errors import IncompatiblePeerError, PeerError
 from workbench.net.values import Command, Note
+from workbench.nodes.audio_endpoint import AudioEndpoint, Sound
 from workbench.nodes.fax_endpoint import FaxEndpoint
 from workbench.nodes.procedure import Await, Steps
 from workbench.nodes.ue import connecting, releasing
 from workbench.nodes.ue.call import Bearer, Call
 from workbench.nodes.ue.describing import Description, Peer, direction_answered, read_answer
 from workbench.nodes.ue.phone import Phone
+from workbench.nodes.ue.settings import Media
 from workbench.protocols import sdp, sip
 from workbench.protocols.msrp.cema import Model
 
@@ -61,7 +63,9 @@ def check_offer(phone: Phone, offered: Peer) -> sdp.Setup:
     cema = connecting.answers_cema(phone.settings, offered)
     role = role_of_answerer(phone, offered)
     check_floor(phone, offered, sdp.FloorControl.CLIENT)
-    if role is sdp.Setup.ACTIVE or offered.fax is not None:
+    if offered.kind is Media.AUDIO and offered.audio is None:
+        raise IncompatiblePeerError("no payload type that is known here", clause="RFC 3264 §6")
+    if role is sdp.Setup.ACTIVE or offered.datagrams:
         connecting.destination(phone.settings, cema, offered)
     return role
 
@@ -97,9 +101,9 @@ def offer(
     return _versioned(call, Description(
         call.number, bearer.address, bearer.path, setup, _fingerprint(phone, bearer),
         e2ae="requested" if bearer.protected else "",
-        cema=bearer.floor is None and bearer.fax is None and phone.settings.msrp is Model.CEMA and call.cema,
+        cema=bearer.kind is Media.MSRP and phone.settings.msrp is Model.CEMA and call.cema,
         direction=sdp.Direction.SEND if hold else sdp.Direction.BOTH, connection=_reuse(bearer, reuse),
-        floor=bearer.floor, fax=bearer.fax, tls_id=bearer.tls_id))
+        floor=bearer.floor, fax=bearer.fax, tls_id=bearer.tls_id, audio=bearer.audio))
 
 
 def answer(
@@ -112,12 +116,13 @@ def answer(
         call.number, bearer.address, bearer.path, phone.settings.insists or setup, _fingerprint(phone, bearer),
         cema=cema, direction=direction_answered(offered.direction, wish), connection=_reuse(bearer, reuse),
         floor=_floor_answered(offered, bearer.floor), fax=_fax_answered(offered, bearer.fax),
-        tls_id=bearer.tls_id if offered.media.attribute("tls-id") is not None else ""))
+        tls_id=bearer.tls_id if offered.media.attribute("tls-id") is not None else "",
+        audio=() if offered.audio is None else (offered.audio,)))
 
 
 def _reuse(bearer: Bearer, reuse: sdp.Reuse | None) -> sdp.Reuse | None:
     """a=connection: BFCP says it always (RFC 8856 §7); MSRP where there is a reason; T.38 never (RFC 7345 §4.1)."""
-    if bearer.fax is not None:
+    if bearer.datagrams:
         return None
     return sdp.Reuse.NEW if reuse is None and bearer.floor is not None else reuse
 
@@ -185,7 +190,7 @@ def answered(phone: Phone, call: Call, bearer: Bearer, ours: Description, respon
         role = role_of_offerer(phone, theirs)
         check_floor(phone, theirs, sdp.FloorControl.SERVER)
         falls_back = connecting.must_fall_back(phone.settings, ours, theirs, role)
-        if bearer.fax is not None or (role is sdp.Setup.ACTIVE and not falls_back):
+        if bearer.datagrams or (role is sdp.Setup.ACTIVE and not falls_back):
             connecting.destination(phone.settings, ours.cema, theirs)
     except PeerError as error:
         yield Note(f"the answer can't be used: {error}")
@@ -216,8 +221,8 @@ def start(phone: Phone, call: Call, bearer: Bearer, ours: Description, theirs: P
     call.role = role
     bearer.peer_path = theirs.path
     bearer.peer_floor = theirs.floor
-    if isinstance(bearer.media, FaxEndpoint):
-        yield from _start_fax(phone, call, bearer.media, ours, theirs, role)
+    if isinstance(bearer.media, FaxEndpoint | AudioEndpoint):
+        yield from _start_datagrams(phone, call, bearer.media, ours, theirs, role)
         return
     if role is sdp.Setup.ACTIVE:
         yield from phone.until(lambda: not _wanted(call, bearer), phone.settings.connects_after)
@@ -231,11 +236,14 @@ def start(phone: Phone, call: Call, bearer: Bearer, ours: Description, theirs: P
     yield from phone.media_news(call)
 
 
-def _start_fax(
-    phone: Phone, call: Call, media: FaxEndpoint, ours: Description, theirs: Peer, role: sdp.Setup
+def _start_datagrams(
+    phone: Phone, call: Call, media: FaxEndpoint | AudioEndpoint, ours: Description, theirs: Peer, role: sdp.Setup
 ) -> Steps:
-    """Both ends are known: DTLS where it is asked for, and UDPTL as the other end wants it."""
-    if theirs.fax is not None and ours.fax is not None:
+    """Both ends are known: DTLS where it is asked for, and UDPTL or sound as the other end wants it."""
+    if isinstance(media, AudioEndpoint):
+        media.take_over(theirs.audio if theirs.audio is not None else ours.audio[0],
+                        Sound.CNG if call.caller else Sound.CED)
+    elif theirs.fax is not None and ours.fax is not None:
         media.take_over(theirs.fax, min(theirs.fax.version, ours.fax.version))
     yield from settle(phone, call, ours, theirs)
     where = connecting.destination(phone.settings, ours.cema, theirs)

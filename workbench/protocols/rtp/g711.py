@@ -51,3 +51,5 @@ def piece(payload_type: int, hertz: int = 0, loudness: int = LOUDNESS) -> bytes:
 
 
 _LAWS = {PCMA: a_law, PCMU: mu_law}
+PAYLOAD_TYPES = tuple(_LAWS)
+"""What sound can be made as, the preferred one first."""
