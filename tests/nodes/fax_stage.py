@@ -18,13 +18,14 @@ FAX = recorded.load()
 class Edge:
     """A fax from one side of the edge to the other."""
 
-    def __init__(self, tmp_path, caller, *, ue=None, peer=None, changes=None, more=()):
+    def __init__(self, tmp_path, caller, *, ue=None, peer=None, changes=None, more=(), script=()):
         called = PEER if caller == A else A
-        served = msgspec.structs.replace(edge.served_ue(A, URIS[A]), media="t38", **(ue or {}))
-        beyond = msgspec.structs.replace(edge.core_peer(PEER, URIS[PEER]), media="t38", **(peer or {}))
+        served = msgspec.structs.replace(edge.served_ue(A, URIS[A]), **{"media": "t38", **(ue or {})})
+        beyond = msgspec.structs.replace(edge.core_peer(PEER, URIS[PEER]), **{"media": "t38", **(peer or {})})
         topology = edge.access_edge(served, beyond).changed(changes or {})
-        script = (at(0.0, A, Register()), at(1.0, caller, Call(URIS[called])), at(5.0, caller, SendFax(waits=False)),
-                  at(5.0, called, SendFax(waits=False)), at(40.0, caller, HangUp()), *more)
+        usual = ((0.0, A, Register()), (1.0, caller, Call(URIS[called])), (5.0, caller, SendFax(waits=False)),
+                 (5.0, called, SendFax(waits=False)), (40.0, caller, HangUp()))
+        script = (*(at(*line) for line in script or usual), *more)
         scenario = Scenario("fax", "a fax", "test", (), (), "", topology, {}, script, (), (), until=60.0)
         self.report = scenario.start(seed=1, out=tmp_path).finish().report
 

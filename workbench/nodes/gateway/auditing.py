@@ -428,5 +428,5 @@ def _possible_parameters(item: Item) -> tuple[Property, ...]:
 
 
 def _registered(proto: str) -> str:
-    """A transport as IANA registers it: in capitals, except that of T.38 itself."""
-    return proto if proto == "udptl" else proto.upper()
+    """A transport as IANA registers it: in capitals, except UDP alone and that of T.38 itself."""
+    return proto if proto in ("udp", "udptl") else proto.upper()

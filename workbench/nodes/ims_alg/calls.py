@@ -118,7 +118,8 @@ class Anchor(msgspec.Struct, eq=False):
         row: of the role matrix, once offer and answer have settled it.
         lost: the gateway reported that it ended or failed.
         answerer: the side of who answered the exchange that made the connection (with BFCP it is TLS server).
-        datagrams: it is T.38 over UDP: roles are those of DTLS, and there is no connection.
+        datagrams: it is T.38 or RTP over UDP: roles are those of DTLS, and there is no connection.
+        opaque: the gateway is told no more than that it is UDP.
         tls_id: the gateway's, of a DTLS association; empty: there is none.
         tells_tls_id: the UE is told; False where it has written none itself (RFC 8842 §5.3).
     """
@@ -133,6 +134,7 @@ class Anchor(msgspec.Struct, eq=False):
     lost: bool = False
     answerer: str = ""
     datagrams: bool = False
+    opaque: bool = False
     tls_id: str = ""
     tells_tls_id: bool = False
 

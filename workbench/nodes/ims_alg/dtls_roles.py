@@ -23,6 +23,18 @@ def is_fax(media: sdp.Media) -> bool:
     return transport is not None and transport.application == "udptl"
 
 
+def is_sound(media: sdp.Media) -> bool:
+    """The stream is RTP in clear: it passes as it is, and the gateway hears no more of it than that it is UDP."""
+    transport = sdp.transport_of(media.proto)
+    return transport is not None and transport.application == "rtp" and transport.carrier == "udp" and (
+        transport.security is None)
+
+
+def is_datagrams(media: sdp.Media) -> bool:
+    """The stream runs over UDP here: a fax, or sound that may turn into one."""
+    return is_fax(media) or is_sound(media)
+
+
 def forwarded(situation: Situation, *, protected: bool) -> Setup | None:
     """What the answerer gets to read as a=setup: a served UE `actpass`, the core nothing (R-6.2.10.4-2)."""
     return Setup.ACTPASS if protected and situation.served is Served.ANSWERER else None

@@ -62,14 +62,14 @@ class Establishment:
             registration, self._call.access, self._offer if served is Served.OFFERER else None)
         mode = msrp_paths.mode_of(settings, treatment, media, plain_end=self._call.plain_end)
         # TLS that ends here, and MSRP that is rewritten, need a connection of its own on each leg (R-5.16.1-6).
-        fax = dtls_roles.is_fax(media)
-        aware = not fax and (settings.tcp is Tcp.AWARE or treatment is Treatment.E2AE or mode is Msrp.AWARE)
+        fax, sound = dtls_roles.is_fax(media), dtls_roles.is_sound(media)
+        aware = not (fax or sound) and (settings.tcp is Tcp.AWARE or treatment is Treatment.E2AE or mode is Msrp.AWARE)
         situation = Situation(
             sdp.written_setup(media), served, nat, settings.modifies_setup, aware,
             treatment is Treatment.E2E and settings.guards_e2e, settings.narrows)
         protected = fax and treatment is Treatment.E2AE
         return situation, Anchor(
-            treatment, mode, aware, nat, {}, answerer=self._answerer.side, datagrams=fax,
+            treatment, mode, aware, nat, {}, answerer=self._answerer.side, datagrams=fax or sound, opaque=sound,
             tls_id=associations.new_tls_id(self._edge) if protected else "",
             tells_tls_id=served is Served.ANSWERER or media.attribute("tls-id") is not None)
 

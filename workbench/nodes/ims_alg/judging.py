@@ -17,7 +17,7 @@ MECHANISMS = tuple(_MECHANISMS.values())
 
 
 def said(body: bytes) -> Said:
-    """A description with one stream of TCP, or of T.38 over UDP. Raises Rejected (488)."""
+    """A description with one stream of TCP, of T.38 over UDP, or of RTP in clear. Raises Rejected (488)."""
     try:
         described = sdp.decode(body)
     except PeerError as error:
@@ -27,7 +27,7 @@ def said(body: bytes) -> Said:
     written = described.media[0]
     transport = sdp.transport_of(written.proto)
     tcp = transport is not None and transport.carrier == "tcp" and transport.security in (None, "tls")
-    if not tcp and not dtls_roles.is_fax(written):
+    if not tcp and not dtls_roles.is_datagrams(written):
         raise Rejected(488, f"{written.proto} can't be handled here")
     connection = described.connection_of(written)
     if connection is None or written.port is None or not 0 <= written.port < 65_536:
@@ -135,7 +135,7 @@ def row_of(situation: Situation, offer: Said, answer: Said, ue: Leg, *, guarded:
         Rejected: 488, the answer is none, or the connection could not be made.
     """
     answered = setup_of(answer.media)
-    if dtls_roles.is_fax(offer.media):
+    if dtls_roles.is_datagrams(offer.media):
         fax = dtls_roles.settled(situation, answered, protected=secured(offer.media) or secured(answer.media))
         if fax is None:
             raise Rejected(502, f"the answer is not legal: a=setup:{answered} [RFC 8842 §5.3]")

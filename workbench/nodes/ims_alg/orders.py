@@ -56,7 +56,7 @@ class Orders:
     def first(self, anchor: Anchor, side: str, media: sdp.Media, role: sdp.Setup | None) -> End:
         """A termination that is to be reserved: what is known before its peer has said anything."""
         protected = anchor.treatment is Treatment.E2AE and side == ACCESS
-        opaque = anchor.treatment is Treatment.E2E
+        opaque = anchor.treatment is Treatment.E2E or anchor.opaque
         point = ConnectionPoint(
             side if self._named else "", REALMS[side], "-" if opaque else media.media,
             _bearer(anchor, side), "-" if opaque else "*",
@@ -212,6 +212,8 @@ def protected(anchor: Anchor, side: str, media: sdp.Media) -> bool:
 
 def _bearer(anchor: Anchor, side: str) -> str:
     """Bearer type indication: of end-to-end TLS the gateway hears nothing (R-6.2.10A-1)."""
+    if anchor.opaque:
+        return "udp"
     if anchor.datagrams:
         return "UDP/TLS/UDPTL" if anchor.treatment is Treatment.E2AE and side == ACCESS else "udptl"
     words = ["TCP"]
