@@ -400,7 +400,7 @@ def test_capabilities():
     ).actions[0].commands
     media = answer.descriptor(h248.Media)
     assert [one.media[0].proto for one in media.streams[0].local] == [
-        "TCP", "TCP/MSRP", "TCP/BFCP", "TCP/TLS", "TCP/TLS/MSRP", "TCP/TLS/BFCP", "udptl", "UDP/TLS/UDPTL"]
+        "TCP", "TCP/MSRP", "TCP/BFCP", "TCP/TLS", "TCP/TLS/MSRP", "TCP/TLS/BFCP", "udp", "udptl", "UDP/TLS/UDPTL"]
     realm = media.streams[0].local_control.property("ipdc/realm")
     assert (realm.values, realm.form) == ((A, C), Form.ANY_OF)
     assert media.streams[0].local_control.property("gm/saf").values == ("ON", "OFF")
@@ -449,11 +449,11 @@ def test_what_leaves_nothing_to_choose_from():
     for asked in ('ipdc/realm = {"moon", "mars"}', "gm/saf = {MAYBE, PERHAPS}", "ds/dscp = $"):
         media = f"Media {{ Stream = 1 {{ LocalControl {{ {asked} }}, {PASSIVE} }} }}"
         assert codes(stage.orders(add("access", media))) == [449], asked
-    groups = "Local {\nv=0\nc=IN IP4 $\nm=message $ UDP *\nv=0\nc=IN IP4 $\nm=message $ SCTP *\n}"
+    groups = "Local {\nv=0\nc=IN IP4 $\nm=message $ DCCP *\nv=0\nc=IN IP4 $\nm=message $ SCTP *\n}"
     assert codes(stage.orders(add("access", stream(groups, realm=A)))) == [510]
 
 
-GROUPS = ("Local {\nv=0\nc=IN IP4 $\nm=message $ UDP *\nv=0\nc=IN IP4 $\nm=message $ TCP *\na=setup:passive\n"
+GROUPS = ("Local {\nv=0\nc=IN IP4 $\nm=message $ DCCP *\nv=0\nc=IN IP4 $\nm=message $ TCP *\na=setup:passive\n"
           "v=0\nc=IN IP4 $\nm=message $ TCP/MSRP *\na=setup:passive\n}")
 
 

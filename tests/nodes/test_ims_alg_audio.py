@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from fax_stage import A, FAX, PEER, URIS, Edge
+from fax_stage import FAX, PEER, URIS, A, Edge
 
 from workbench.lab.topology import Behind
 from workbench.nodes.fax_terminal import FaxTerminal
@@ -81,7 +81,7 @@ def test_hold_closes_the_gate_one_way(tmp_path):
 @pytest.mark.parametrize("asks", [A, PEER])
 @pytest.mark.parametrize("caller", [A, PEER])
 def test_sound_turns_into_fax_over_dtls(tmp_path, caller, asks):
-    """A stream of its own (R-6.2.10.4-14): DTLS on the access leg, udptl in the core, sound's terminations subtracted."""
+    """A stream of its own (R-6.2.10.4-14): DTLS on the access leg, udptl in the core; sound's terminations go."""
     there = Sounding(tmp_path, caller, [(2.5, asks, SwitchToFax()), (5.0, A, SendFax(waits=False)),
                                         (5.0, PEER, SendFax(waits=False))], ue={"answers": "active"})
     assert [media.proto for media in there.streams("Core")] == ["RTP/AVP"] * 2 + ["udptl"] * 2

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from test_ue_fax import FAX, HOSTS, Wired, both, primaries
-from ue_stage import ALICE, BOB, Line
+from ue_stage import BOB, Line
 
 from workbench.net.values import DatagramReceived, Drop, Endpoint, Note, SendDatagram
 from workbench.nodes.audio_endpoint import AudioEndpoint, Sound
@@ -43,7 +45,7 @@ class Sounding(Wired):
 
 
 def test_sound_passes_both_ways_every_20_ms(tmp_path):
-    """One source each, numbers one after the other, 160 samples a packet; the caller says CNG and the called one CED."""
+    """One source each, numbers one after the other, 160 samples a packet; the caller says CNG, the called one CED."""
     there = Sounding(tmp_path, [CALLED, (4.8, "alice", HangUp())], until=8.0)
     for name, hertz in (("alice", g711.CNG_HERTZ), ("bob", g711.CED_HERTZ)):
         packets = [packet for _, packet in there.sound(name)]
@@ -52,7 +54,7 @@ def test_sound_passes_both_ways_every_20_ms(tmp_path):
         assert {one.payload_type for one in packets} == {PCMA}
         assert [one.marker for one in packets] == [True] + [False] * (len(packets) - 1)
         steps = {((b.sequence - a.sequence) % 2**16, (b.timestamp - a.timestamp) % 2**32)
-                 for a, b in zip(packets, packets[1:], strict=False)}
+                 for a, b in itertools.pairwise(packets)}
         assert steps == {(1, 160)}
         tone, silence = g711.piece(PCMA, hertz) * 2, g711.piece(PCMA) * 2
         heard = [one.payload for one in packets]
@@ -154,7 +156,8 @@ def test_what_is_no_rtp_is_told_and_rtcp_is_not():
     end = begun()
     end.news.clear()
     rtcp = bytes.fromhex("81c80006") + bytes(24)
-    for octets in (b"\x80", rtcp, b"", wire.encode(RtpPacket(PCMA, 1, 1, 1, b"\xd5")), wire.encode(RtpPacket(0, 2, 2, 1))):
+    heard = [wire.encode(RtpPacket(kind, 1, 1, 1, b"\xd5")) for kind in (PCMA, PCMU)]
+    for octets in (b"\x80", rtcp, b"", *heard):
         assert end.handle(DatagramReceived(HERE, THERE, octets), 0.0) == []
     assert end.heard == 2
     assert len(end.news) == 3

@@ -24,10 +24,10 @@ def is_fax(media: sdp.Media) -> bool:
 
 
 def is_sound(media: sdp.Media) -> bool:
-    """The stream is RTP in clear: it passes as it is, and the gateway hears no more of it than that it is UDP."""
+    """The stream is audio over RTP in clear: of it the gateway hears no more than that it is UDP."""
     transport = sdp.transport_of(media.proto)
-    return transport is not None and transport.application == "rtp" and transport.carrier == "udp" and (
-        transport.security is None)
+    return media.media == "audio" and transport is not None and transport.application == "rtp" and (
+        transport.carrier == "udp" and transport.security is None)
 
 
 def is_datagrams(media: sdp.Media) -> bool:
