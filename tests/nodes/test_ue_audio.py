@@ -103,6 +103,32 @@ def test_a_telephone_takes_no_fax_and_sound_goes_on(tmp_path):
     assert there.failed("bob") == ["the call has not turned into t38"]
 
 
+@pytest.mark.parametrize(("sound", "words"), [("never", 0), ("always", 500)])
+def test_a_terminal_that_is_silent_or_does_not_stop(tmp_path, sound, words):
+    """Two faults to show what then goes wrong: no packet at all, or sound beside the fax until the call is over."""
+    there = Sounding(tmp_path, [CALLED, (2.5, "bob", SwitchToFax()), (14.0, "alice", HangUp())],
+                     bob={"fax": FaxTerminal(sound=sound)})
+    assert len(there.sound("bob")) >= words and bool(there.sound("bob")) is bool(words)
+    assert max(time for time, _ in there.sound("alice")) < 1.6
+
+
+def test_nobody_is_taken_for_a_fax_terminal_who_says_nothing(tmp_path):
+    """The order waits for sound, a minute at most; the call goes on."""
+    there = Sounding(tmp_path, [CALLED, (2.5, "alice", SwitchToFax()), (65.0, "alice", HangUp())], until=80.0,
+                     bob={"fax": FaxTerminal(sound="never")})
+    assert there.failed("alice") == ["nothing turns into a fax: no fax terminal is heard"]
+    assert len(there.offers()) == 1
+
+
+def test_both_turn_to_fax_at_once(tmp_path):
+    """491 to each (RFC 3261 §14.1); the one whose wait is shorter offers again, and nobody has failed."""
+    there = Sounding(tmp_path, [CALLED, (2.5, "alice", SwitchToFax()), (2.5, "bob", SwitchToFax()), *FAXES,
+                                (55.0, "alice", HangUp())])
+    assert any(one.summary.startswith("491") for one in there.run.report.messages)
+    assert there.failed("alice") == there.failed("bob") == []
+    assert primaries(there.fax("alice")) == [one.octets for one in FAX.of("caller")]
+
+
 def test_a_call_without_sound_turns_into_nothing(tmp_path):
     """The order fails with words where the call is a fax already, and where there is none."""
     there = Wired(tmp_path, [CALLED, (2.0, "alice", SwitchToFax()), (3.0, "alice", HangUp()),

@@ -49,12 +49,13 @@ class AudioEndpoint(DatagramEndpoint):
 
     Args:
         local: where we receive, and send from.
+        mute: it never sends.
         source: where SSRC, first sequence number and first timestamp come from (RFC 3550 §5.1: by chance).
 
     `heard` counts packets of the other end.
     """
 
-    def __init__(self, local: Address, source: Source) -> None:
+    def __init__(self, local: Address, source: Source, *, mute: bool = False) -> None:
         super().__init__(local, secure=None)
         self.heard = 0
         self._sound = Sound.SILENCE
@@ -65,6 +66,7 @@ class AudioEndpoint(DatagramEndpoint):
         self._sent = 0
         self._due: float | None = None
         self._paused = False
+        self._mute = mute
         self._pieces: dict[int, bytes] = {}
 
     def take_over(self, payload_type: int, sound: Sound) -> None:
@@ -76,17 +78,22 @@ class AudioEndpoint(DatagramEndpoint):
     def pause(self, paused: bool, now: float) -> list[Command]:
         """The direction says whether anything is sent: on hold nothing is (RFC 3264 §8.4)."""
         self._paused = paused
-        if paused or not self.up:
-            self._due = None
-        elif self._due is None:
-            self._due = now
+        if self.up:
+            self._settle(now)
         return self._woken(now)
 
     # The session
 
     def _begin(self, now: float) -> list[Command]:
-        self._due = None if self._paused else now
+        self._settle(now)
         return self._woken(now)
+
+    def _settle(self, now: float) -> None:
+        """Whether and from when on packets leave."""
+        if self._paused or self._mute:
+            self._due = None
+        elif self._due is None:
+            self._due = now
 
     def _timer(self) -> float | None:
         return self._due if self.up else None

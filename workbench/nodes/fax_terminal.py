@@ -22,12 +22,15 @@ class FaxTerminal(msgspec.Struct, frozen=True):
         depth: how many former packets are repeated in each one, with redundancy.
         version: T38FaxVersion, 0 to 3.
         taken: False: a call with sound does not turn into T.38 when the other end offers that (488).
+        sound: of a call that begins with it: it ends when the fax is agreed. `never` sends none, `always` goes on
+            beside the fax; both are for showing what then goes wrong.
     """
 
     correction: Literal["none", "redundancy", "fec"] = "redundancy"
     depth: int = 2
     version: int = 0
     taken: bool = True
+    sound: Literal["until fax", "never", "always"] = "until fax"
 
     def stream(self) -> sdp.T38Stream:
         """What it says of itself in SDP."""

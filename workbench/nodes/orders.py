@@ -129,7 +129,12 @@ class SwitchToFax(msgspec.Struct, frozen=True):
     """Turn a call with sound into a fax: re-INVITE with m=image in the place of m=audio (T.38 annex D).
 
     Done when the fax session is agreed; refused, the call goes on with sound.
+
+    Args:
+        heard: packets of the other end's sound that come first: half a second, which is as long as one CNG tone.
     """
+
+    heard: int = 25
 
 
 class SendFax(msgspec.Struct, frozen=True):

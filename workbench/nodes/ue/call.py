@@ -47,6 +47,8 @@ class Bearer:
         self.fax = fax
         self.tls_id = tls_id
         self.audio = audio
+        self.lingers = False
+        """It goes on when another one takes its place, until the call is over."""
         self.peer_floor: sdp.BfcpStream | None = None
 
     def waits(self, role: sdp.Setup) -> bool:
@@ -171,7 +173,7 @@ class Call:
         if former is bearer:
             return []
         self.closing.append(former)
-        return former.close(now, "another connection takes its place")
+        return [] if former.lingers else former.close(now, "another connection takes its place")
 
     def drop_candidate(self, now: float) -> list[Command]:
         """A new offer has failed: the media session made for it goes, and everything is as before."""

@@ -62,8 +62,8 @@ def do(phone: Phone, order: Order) -> Done:
             yield from hang_up(phone, count)
         case Hello() | WatchFloor() | RequestFloor() | ReleaseFloor() | DecideFloor():
             return (yield from floors.do(phone, order))
-        case SwitchToFax():
-            return (yield from _switch(phone))
+        case SwitchToFax(heard=heard):
+            return (yield from _switch(phone, heard))
         case SendFax():
             return (yield from _fax(phone, order))
     return ""
@@ -139,10 +139,22 @@ def _re_offer(phone: Phone, order: ReOffer) -> Steps:
         yield from renegotiating.re_offer(phone, call, order)
 
 
-def _switch(phone: Phone) -> Done:
+def _switch(phone: Phone, heard: int) -> Done:
     call = yield from _negotiable(phone)
-    if call is None or call.bearer.kind is not Media.AUDIO:
+    if call is None or not isinstance(sound := call.bearer.media, AudioEndpoint):
         return (yield from failed("nothing turns into a fax: there is no call with sound"))
+
+
+    def ready() -> bool:
+        """Enough is heard; or there is nothing more to hear, since the other end was faster."""
+        there = sound.heard >= heard and not call.negotiating
+        return there or call.over or sound is not call.bearer.media
+
+    yield from phone.until(ready, PATIENCE_SECONDS)
+    if call.bearer.kind is Media.T38:
+        return ""
+    if call.over or sound.heard < heard or call.negotiating:
+        return (yield from failed("nothing turns into a fax: no fax terminal is heard"))
     return (yield from switching.switch(phone, call, Media.T38))
 
 

@@ -253,6 +253,7 @@ class Phone:
         tls_id = self.source.token(24) if fax is not None and protected else ""
         audio = g711.PAYLOAD_TYPES if kind is Media.AUDIO else ()
         bearer = Bearer(session_id, discovery, protected, floor, fax, tls_id, audio)
+        bearer.lingers = kind is Media.AUDIO and self.settings.fax.sound == "always"
         bearer.media = self._media(bearer, local, offers)
         return bearer
 
@@ -262,7 +263,7 @@ class Phone:
             return FaxEndpoint(
                 local, secure=self._dtls if bearer.protected else None, depth=settings.fax.depth)
         if bearer.audio:
-            return AudioEndpoint(local, self.source)
+            return AudioEndpoint(local, self.source, mute=settings.fax.sound == "never")
         manners = Manners(settings.listens, settings.accepts_after, settings.connects)
         secure = self._tls if bearer.protected else None
         # RFC 8856 §8: the offerer is TLS client, whoever opens TCP; its §10 reads as if a=setup decided.

@@ -41,9 +41,16 @@ def re_offer(phone: Phone, call: Call, order: ReOffer) -> Steps:
     yield from carry(phone, call, describe, f"re-INVITE, a=connection:{kind}", hold=order.hold)
 
 
-def carry(phone: Phone, call: Call, describe: Callable[[], Description], why: str, *, hold: bool = False) -> Steps:
-    """Send an offer that is prepared, and do what its answer says; one that is refused leaves all as it was."""
-    ours, response = yield from settling.exchange(phone, call, describe, why)
+def carry(
+    phone: Phone, call: Call, describe: Callable[[], Description], why: str, *, hold: bool = False,
+    tries: int = settling.MOST_GLARES,
+) -> Generator[Command | Await, object, int]:
+    """Send an offer that is prepared, and do what its answer says; one that is refused leaves all as it was.
+
+    Returns:
+        The status of the final response; 0: there was none.
+    """
+    ours, response = yield from settling.exchange(phone, call, describe, why, tries=tries)
     if call.released:
         yield from call.drop_candidate(phone.now)
     elif response is None or response.status in (408, 481):
@@ -55,6 +62,7 @@ def carry(phone: Phone, call: Call, describe: Callable[[], Description], why: st
         yield Note(f"the new offer failed: {response.status}; {_STAYS}")
     else:
         yield from _answered(phone, call, ours, response.body, hold)
+    return 0 if response is None else response.status
 
 
 def _prepared(phone: Phone, call: Call, order: ReOffer) -> Generator[Command | Await, object, sdp.Setup]:

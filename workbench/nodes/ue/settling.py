@@ -25,7 +25,7 @@ from workbench.protocols import sdp, sip
 from workbench.protocols.msrp.cema import Model
 
 _ROLES = (sdp.Setup.ACTIVE, sdp.Setup.PASSIVE)
-_MOST_GLARES = 8
+MOST_GLARES = 8
 
 Exchange = Generator[Command | Await, object, tuple[Description, sip.Response | None]]
 
@@ -155,12 +155,14 @@ def _versioned(call: Call, described: Description) -> Description:
 
 # The exchange
 
-def exchange(phone: Phone, call: Call, describe: Callable[[], Description], why: str) -> Exchange:
+def exchange(
+    phone: Phone, call: Call, describe: Callable[[], Description], why: str, *, tries: int = MOST_GLARES
+) -> Exchange:
     """A new offer inside the dialog, and the final response to it; None: nobody answered, or the call ended.
 
     After 491 (both sides offered at once) it is made again when the time that RFC 3261 §14.1 gives is over.
     """
-    for _ in range(_MOST_GLARES):
+    for left in range(tries - 1, -1, -1):
         ours = describe()
         if call.dialog is None:
             return ours, None
@@ -175,10 +177,16 @@ def exchange(phone: Phone, call: Call, describe: Callable[[], Description], why:
             yield from phone.acknowledge(call)
         if response.status != 491:
             break
-        low, high = (210, 400) if call.caller else (0, 200)
-        yield Note("both sides made a new offer at once; ours is made again [RFC 3261 §14.1]")
-        yield from phone.until(lambda: call.released, phone.source.number(low, high) / 100)
+        if left:
+            yield from after_glare(phone, call)
     return ours, response
+
+
+def after_glare(phone: Phone, call: Call) -> Steps:
+    """Both sides have made an offer at once: the time until ours may be made again."""
+    low, high = (210, 400) if call.caller else (0, 200)
+    yield Note("both sides made a new offer at once; ours is made again [RFC 3261 §14.1]")
+    yield from phone.until(lambda: call.released, phone.source.number(low, high) / 100)
 
 
 def answered(phone: Phone, call: Call, bearer: Bearer, ours: Description, response: sip.Response) -> Steps:

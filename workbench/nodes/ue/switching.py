@@ -8,6 +8,10 @@ Source: RFC 3264 §8.3, T.38 annex D; TS 23.334 §6.2.10.4 (R-6.2.10.4-14).
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
+from workbench.net.values import Command
+from workbench.nodes.procedure import Await
 from workbench.nodes.ue import renegotiating, settling
 from workbench.nodes.ue.call import Call
 from workbench.nodes.ue.describing import Description
@@ -16,7 +20,21 @@ from workbench.nodes.ue.settings import Media
 
 
 def switch(phone: Phone, call: Call, kind: Media) -> Done:
-    """Offer the call as another kind of media, and do what the answer says; why it did not come about, or nothing."""
+    """Offer the call as another kind of media, and do what the answer says; why it did not come about, or nothing.
+
+    Where both sides do that at once (491), the first one to do it again has its way.
+    """
+    for _ in range(settling.MOST_GLARES):
+        status = yield from _once(phone, call, kind)
+        if status != 491 or call.released:
+            break
+        yield from settling.after_glare(phone, call)
+        if call.bearer.kind is kind:
+            break
+    return "" if call.bearer.kind is kind else f"the call has not turned into {kind}"
+
+
+def _once(phone: Phone, call: Call, kind: Media) -> Generator[Command | Await, object, int]:
     former = call.bearer
     secure = phone.settings.media_security and kind is not Media.AUDIO
     call.candidate = bearer = yield from phone.new_bearer(secure, offers=True, kind=kind)
@@ -26,5 +44,5 @@ def switch(phone: Phone, call: Call, kind: Media) -> Done:
     def describe() -> Description:
         return settling.offer(phone, call, bearer, setup)
 
-    yield from renegotiating.carry(phone, call, describe, f"re-INVITE: {kind} in place of {former.kind}")
-    return "" if call.bearer is bearer else f"the call has not turned into {kind}"
+    why = f"re-INVITE: {kind} in place of {former.kind}"
+    return (yield from renegotiating.carry(phone, call, describe, why, tries=1))
