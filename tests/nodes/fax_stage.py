@@ -38,4 +38,4 @@ class Edge:
 
     def said(self, wire: str) -> set[bytes]:
         """IFP packets on a wire, in whatever direction."""
-        return {udptl.decode(one.octets).primary for one in self.on(wire, "UDPTL", "unknown")}
+        return {udptl.decode(one.octets).primary for one in self.on(wire, "UDPTL")}

@@ -33,7 +33,7 @@ def fax(tmp_path, terminal, impair=None):
 
 def packets(report, wire, source):
     return [udptl.decode(one.octets) for one in report.messages
-            if one.wire == wire and one.source.node == source and one.protocol in ("UDPTL", "unknown")]
+            if one.wire == wire and one.source.node == source and one.protocol == "UDPTL"]
 
 
 @pytest.mark.parametrize(("terminal", "says"), [

@@ -46,7 +46,7 @@ def test_another_certificate_is_refused_and_the_call_released(tmp_path, caller):
     assert any("Notify" in one.summary for one in there.on("Iq", "H.248"))
     assert any(one.summary.startswith("BYE") for one in there.on("access", "SIP"))
     assert there.said("access") == set()
-    assert not [one for one in there.on("Core", "unknown") if one.source.node == "IMS-AGW"]
+    assert not [one for one in there.on("Core", "UDPTL") if one.source.node == "IMS-AGW"]
     assert any("Subtract" in one.summary for one in there.on("Iq", "H.248"))
 
 

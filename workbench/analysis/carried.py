@@ -75,7 +75,7 @@ class Recogniser(Base):
             name, layer = "TLS", _Tls(self.dissector, self.content)
         elif start.startswith(b"MSRP "):
             name, layer = "MSRP", _Msrp(*shared)
-        elif looks_like_bfcp(start) or (start[0] >> 5 == 1 and self.dissector.announced(connection.sides)):
+        elif looks_like_bfcp(start) or (start[0] >> 5 == 1 and self.dissector.announced.bfcp_at(connection.sides)):
             name, layer = "BFCP", Bfcp(*shared)
         elif sip.looks_like_sip(start.lstrip(b"\r\n")) or _SIP_START.match(start):
             name, layer = "SIP", _Sip(*shared)

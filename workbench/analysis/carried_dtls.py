@@ -45,6 +45,7 @@ class DtlsFlow:
         self.protocol = "DTLS"
         self._dissector = dissector
         self._kept = 0
+        self._hearings = (fax.Hearing(), fax.Hearing())
 
     def feed(self, source: Endpoint, datagram: bytes, frames: tuple[int, ...], time: float) -> None:
         """Take the next datagram; its messages become drafts."""
@@ -94,15 +95,24 @@ class DtlsFlow:
             self.pieces.append((read.direction, frames[-1], octets))
         else:
             self.cut = True
-        source, destination = self.sides[read.direction], self.sides[1 - read.direction]
-        draft = self._dissector.inside(self.wire, source, destination, octets, frames, time)
+        draft = self._inside(read.direction, octets, frames, time)
         draft.protected, draft.direction = True, read.direction
         self.drafts.append(draft)
-        packet = fax.read(octets) if draft.protocol == "unknown" else None
-        if packet is not None:
-            draft.protocol, draft.value, draft.summary = "UDPTL", packet, fax.told(packet)
         if draft.protocol not in ("unknown", "UDP"):
             self.protocol = f"DTLS/{draft.protocol}"
+
+    def _inside(self, direction: int, octets: bytes, frames: tuple[int, ...], time: float) -> Draft:
+        """A fax where one was announced, else what the content tells."""
+        there, hearing = self._dissector, self._hearings[direction]
+        source, destination = self.sides[direction], self.sides[1 - direction]
+        draft = there.fax.record(hearing, self.wire, source, destination, octets, frames, time)
+        if draft is None:
+            draft = there.inside(self.wire, source, destination, octets, frames, time)
+            if draft.protocol == "unknown":
+                there.fax.by_content(draft, octets, hearing)
+        if draft.protocol == "UDPTL":
+            draft.repeated = there.repeats(draft, octets)
+        return draft
 
     def _tell(self, direction: int, frames: tuple[int, ...], time: float, summary: str, octets: bytes,
               value: object = None, error: str = "") -> Draft:

@@ -10,9 +10,11 @@ from collections.abc import Callable
 from typing import Any
 
 from workbench.analysis import drafts, summaries
+from workbench.analysis.announced import Announced
 from workbench.analysis.associations import Associations, UserMessage
 from workbench.analysis.carried import CONTROL_PORTS, Recogniser
 from workbench.analysis.carried_dtls import DtlsFlow
+from workbench.analysis.carried_udptl import FaxReader
 from workbench.analysis.carriers import Layer
 from workbench.analysis.drafts import Content, Draft, counted
 from workbench.analysis.flows import Connection, Fragments, payload_of
@@ -44,7 +46,7 @@ from workbench.net.sctp import (
     payload_name,
 )
 from workbench.net.values import Endpoint
-from workbench.protocols import sdp, sip, stun
+from workbench.protocols import sip, stun
 from workbench.protocols.h248 import coding
 from workbench.protocols.h248.recognise import looks_like_h248
 from workbench.protocols.h248.transport import SCTP_PAYLOAD_PROTOCOL
@@ -56,7 +58,6 @@ MOST_MESSAGES = 1_000_000
 MOST_KEPT_OCTETS = 192 * 2**20
 TWIN_COMMENT = "decrypted twin: TLS is taken off this connection"
 _MOST_REPEATS = 4096
-_MOST_ANNOUNCED = 4096
 _REPEAT_SECONDS = 120.0
 _MOST_LIVE_CONNECTIONS = 20_000
 _MOST_CONNECTIONS = 100_000
@@ -102,7 +103,8 @@ class Dissector:
         self._fragments = Fragments()
         self._seen: OrderedDict[tuple[str, Endpoint, Endpoint, bytes], float] = OrderedDict()
         self._decoded: OrderedDict[bytes, tuple[Any, str]] = OrderedDict()
-        self._bfcp: OrderedDict[Endpoint, bool] = OrderedDict()
+        self.announced = Announced()
+        self.fax = FaxReader(self)
         self._comments: dict[int, str] = {}
         self._twin_frames = 0
         self._segments = 0
@@ -208,38 +210,32 @@ class Dissector:
 
     # --- datagrams
 
-    def announced(self, sides: tuple[Endpoint, Endpoint]) -> bool:
-        """SDP before has put a BFCP stream at one of these places."""
-        return any(side in self._bfcp for side in sides)
-
-    def _announce(self, body: bytes) -> None:
-        """Keep where a description puts BFCP: there a stream is read as such even where its first octets are odd."""
-        try:
-            described = sdp.decode(body)
-        except MalformedMessageError:
-            return
-        for media in described.media:
-            connection = described.connection_of(media)
-            if media.proto.upper().endswith("/BFCP") and connection is not None and media.port:
-                self._bfcp[Endpoint(connection.address, media.port)] = True
-        while len(self._bfcp) > _MOST_ANNOUNCED:
-            self._bfcp.popitem(last=False)
-
     def _datagram(self, wire: str, source: Endpoint, destination: Endpoint, data: bytes, frames: tuple[int, ...],
                   time: float) -> None:
-        if looks_like_dtls(data):
+        draft = self.fax.datagram(wire, source, destination, data, frames, time)
+        if draft is None and looks_like_dtls(data):
             self._dtls(wire, source, destination, data, frames, time)
             return
-        draft = self.inside(wire, source, destination, data, frames, time)
-        if draft.protocol in ("UDP", "unknown"):
-            return
-        key = (wire, source, destination, data)
+        if draft is None:
+            draft = self.inside(wire, source, destination, data, frames, time)
+            if draft.protocol == "unknown":
+                self.fax.unknown(draft, data)
+        if draft.protocol not in ("UDP", "unknown"):
+            draft.repeated = self.repeats(draft, data)
+
+    def repeats(self, draft: Draft, octets: bytes) -> bool:
+        """Whether the same octets have gone the same way lately; they have from now on."""
+        key = (draft.wire, draft.source, draft.destination, octets)
         before = self._seen.get(key)
-        draft.repeated = before is not None and time - before < _REPEAT_SECONDS
-        self._seen[key] = time
+        self._seen[key] = draft.time
         self._seen.move_to_end(key)
         if len(self._seen) > _MOST_REPEATS:
             self._seen.popitem(last=False)
+        return before is not None and draft.time - before < _REPEAT_SECONDS
+
+    def is_twin(self, frames: tuple[int, ...]) -> bool:
+        """These frames were written in place of protected ones (`write_twin`)."""
+        return bool(self._twin_frames) and self._comments.get(frames[-1]) == TWIN_COMMENT
 
     def inside(self, wire: str, source: Endpoint, destination: Endpoint, data: bytes, frames: tuple[int, ...],
                time: float) -> Draft:
@@ -286,8 +282,7 @@ class Dissector:
             summary = summaries.shortened(f"does not decode: {first}", 120)
         else:
             summary = _SUMMARIES[protocol](value)
-        if b"/BFCP" in octets and isinstance(value, sip.Request | sip.Response):
-            self._announce(value.body)
+        self.announced.take(value, octets)
         draft = self.emit(protocol, frames, time, wire, source, destination, summary)
         draft.value, draft.error, draft.octets = value, error, self.keep(octets)
         return draft

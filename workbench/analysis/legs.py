@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import msgspec
 
 from workbench.analysis.bindings import Bindings
-from workbench.analysis.carried_dtls import DtlsFlow
 from workbench.analysis.certificates import announced_in, held_against, is_certificate
+from workbench.analysis.datagram_legs import Flow, Flows, with_flows
 from workbench.analysis.dissect import Draft
-from workbench.analysis.dtls_legs import Flows, secured
 from workbench.analysis.handling import handling_of, relayed, summed_up
 from workbench.analysis.naming import Names
 from workbench.analysis.sessions import Call
@@ -23,7 +22,7 @@ _LEG_ORDER = {"access": 0, "access A": 0, "end to end": 1, "core": 2, "core A": 
 
 
 def make_sessions(calls: list[Call], signalling: Signalling, drafts: list[Draft], names: Names,
-                  dtls: Sequence[DtlsFlow] = ()) -> list[Session]:
+                  datagrams: Sequence[Flow] = ()) -> list[Session]:
     """The sessions of a report, calls in order of their beginning, control associations last.
 
     Fills `Call.session`, `Call.legs` and `Draft.session`.
@@ -32,7 +31,7 @@ def make_sessions(calls: list[Call], signalling: Signalling, drafts: list[Draft]
     for draft in drafts:
         if draft.connection is not None:
             by_connection.setdefault(draft.connection.number, []).append(draft)
-    flows = Flows(dtls)
+    flows = Flows(datagrams)
     counts = {"call": 0, "registration": 0}
     sessions: list[Session] = []
     for call in calls:
@@ -150,7 +149,7 @@ def _role(roles: dict[str, tuple[str, ...]], node: str, role: str) -> None:
 
 def _security(call: Call) -> str:
     """As the connections show it; where there is none, as the bearers ordered or the SDP say."""
-    shown = [(leg, termination) for leg, span, termination in call.legs if span is not None]
+    shown = [(leg, termination) for leg, span, termination in call.legs if span is not None or leg.frames]
     if shown:
         protected = [(leg, termination) for leg, termination in shown if leg.tls_client or leg.tls_version]
         if not protected:
@@ -184,9 +183,20 @@ def _legs(call: Call, by_connection: dict[int, list[Draft]],
                 leg = _silent_leg(call, termination)
                 own = [flow for flow in call.flows if termination.local in flow.sides]
                 if own:
-                    leg = secured(leg, own, termination, *said_on(call, termination, None), names)
+                    leg = with_flows(leg, own, termination.local, termination, *said_on(call, termination, None), names)
                 found.append((leg, None, termination))
+    if not call.contexts and call.flows:
+        found.append((_between_ends(call, names), None, None))
     return sorted(found, key=lambda item: (_LEG_ORDER.get(item[0].name, 5), item[0].opened or 0.0))
+
+
+def _between_ends(call: Call, names: Names) -> Leg:
+    """The datagrams of a call without a gateway that was seen."""
+    flow = call.flows[-1]
+    said = [[one for dialog in call.dialogs for one in dialog.described if one.endpoint == side] for side in flow.sides]
+    told = [one for both in said for one in both]
+    leg = Leg("end to end", flow.wire, told[-1].media.proto if told else "")
+    return with_flows(leg, call.flows, None, None, said[1], said[0], names)
 
 
 def _facing(call: Call, termination: TerminationSeen) -> list[TerminationSeen]:

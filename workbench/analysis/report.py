@@ -71,6 +71,7 @@ class Report:
         findings: rules that the capture breaks.
         scenario: the scenario of the catalogue that it shows, or None.
         dtls: the DTLS associations, in order of their beginning.
+        faxes: UDPTL in clear between two endpoints, in order of its beginning.
         notes: what could not be read, and why.
         keylog: the secrets that protected octets were read with.
     """
@@ -87,12 +88,14 @@ class Report:
         self.signalling.finish()
         self.contents = dissector.contents
         self.dtls = dissector.dtls
+        self.faxes = dissector.fax.flows
         self.start_ns = dissector.first_ns or 0
         spans = find_spans(dissector.contents)
         self.names = Names(given, self.signalling, dissector.drafts, [span.contents for span in spans])
         self.calls: list[Call] = find_calls(self.signalling, spans)
         self.nodes: tuple[Node, ...] = self.names.nodes
-        made = make_sessions(self.calls, self.signalling, dissector.drafts, self.names, self.dtls)
+        made = make_sessions(self.calls, self.signalling, dissector.drafts, self.names,
+                             (*self.dtls, *self.faxes))
         self.bindings = Bindings(spans, dissector.drafts, self.names)
         self.nats: tuple[NatBehaviour, ...] = behaviours(self.bindings, spans)
         self.sessions: tuple[Session, ...] = with_bindings(made, self.calls, self.bindings)

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TypeVar
 
-from workbench.analysis.carried_dtls import DtlsFlow
+from workbench.analysis.datagram_legs import Flow
 from workbench.analysis.dissect import Content
 from workbench.analysis.signalling import ContextSeen, Described, DialogSeen, Signalling, TerminationSeen
 from workbench.analysis.spans import Span
@@ -51,7 +51,7 @@ class Call:
         self.dialogs: list[DialogSeen] = []
         self.contexts: list[ContextSeen] = []
         self.spans: list[Span] = []
-        self.flows: list[DtlsFlow] = []
+        self.flows: list[Flow] = []
         self.session = Session("", "")
         self.legs: list[tuple[Leg, Span | None, TerminationSeen | None]] = []
 

@@ -28,7 +28,7 @@ class Message(msgspec.Struct, frozen=True):
         time: seconds from the capture's first frame to the last of `frames`.
         wire: name of the capture interface.
         protocol: `SIP`, `H.248`, `TCP` (SYN, FIN, RST and failures), `SCTP` (chunks that set up or end an association),
-            `TLS`, `DTLS`, `MSRP`, `UDPTL` (inside DTLS), `ICMP`, `UDP` or `unknown`.
+            `TLS`, `DTLS`, `MSRP`, `BFCP`, `UDPTL`, `ICMP`, `UDP` or `unknown`.
         source, destination: who sent it to whom on this wire.
         summary: one line, such as `INVITE sip:bob@ims.example` or `ClientHello`.
         session: id of the session it belongs to, or None.

@@ -67,7 +67,9 @@ def explain_frame(report: Report, number: int) -> Explained:
     if payload is not None:
         octets = packet.octets[payload.start:payload.end]
         if payload.name == "udp.payload":
-            protocol = protocol_of(octets) or next((m.protocol for m in messages if m.octets == octets), "")
+            known = next((m.protocol for m in messages if m.octets == octets), "")
+            # On a `udptl` line the first octets are a sequence number and may look like anything.
+            protocol = known if known == "UDPTL" else protocol_of(octets) or known
             if protocol == "DTLS":
                 inside, layers = _of_datagram(report, packet, payload)
             elif protocol:

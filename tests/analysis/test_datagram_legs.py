@@ -24,11 +24,14 @@ def attributes(identity: Identity, setup: str) -> tuple[str, ...]:
     return f"setup:{setup}", f"fingerprint:SHA-256 {value}"
 
 
+CORE_ENDS = (LEGS["core"][2], LEGS["core"][1])
+
+
 def call(path: Path, announced: Identity = UE_IDENTITY, *, ue_is_client: bool = True) -> Report:
     """A fax call whose access leg is secured; SDP announces this identity for the UE, which keeps its own."""
     setup = ("active", "passive") if ue_is_client else ("passive", "active")
     made = Crafted("", "").agrees("access", attributes(announced, setup[0]), attributes(AGW, setup[1]),
-                                  proto="UDP/TLS/UDPTL")
+                                  proto="UDP/TLS/UDPTL").agrees("core", (), (), proto="udptl")
     if ue_is_client:
         pair = Pair(client(log_keys=True), server()).shaken()
     else:
@@ -38,6 +41,7 @@ def call(path: Path, announced: Identity = UE_IDENTITY, *, ue_is_client: bool = 
     ends = (UE, ACCESS) if ue_is_client else (ACCESS, UE)
     made.frames += [udp(0.5 + at, *(ends if ours else ends[::-1]), octets, LEGS["access"][0])
                     for at, ours, octets in pair.frames]
+    made.frames.append(udp(1.9, *CORE_ENDS[:: 1 if ue_is_client else -1], CED, LEGS["core"][0]))
     made.subtracts(2.0)
     log = path / "keys.log"
     log.write_text(pair.keylog)
@@ -57,11 +61,26 @@ def test_a_leg_shows_roles_suite_and_certificates(tmp_path, ue_is_client):
     assert access.opened is not None
     assert access.established is not None
     assert access.established > access.opened
-    inside = [m for m in report.messages if m.protocol in ("DTLS", "UDPTL")]
+    inside = [m for m in report.messages if m.protocol in ("DTLS", "UDPTL") and m.wire == "Access"]
     assert {m.session for m in inside} == {session.id}
     assert report.on(access) == inside
     assert {frame for m in inside for frame in m.frames} == set(access.frames) <= set(session.frames)
     assert not found(report, "fingerprint-mismatch")
+
+
+def test_a_session_joins_the_protected_leg_and_the_clear_one(tmp_path):
+    """A call of kind `t38`: DTLS on the access leg, and UDPTL in clear on the core leg, with its frames and places."""
+    report = call(tmp_path)
+    (session,) = [one for one in report.sessions if one.kind != "control"]
+    assert (session.kind, session.security) == ("t38", "e2ae")
+    access, core = session.legs
+    assert (core.name, core.wire, core.transport, core.tls_client) == ("core", "Core", "udptl", "")
+    (clear,) = report.on(core)
+    assert (clear.protocol, clear.summary, clear.protected) == ("UDPTL", "UDPTL 0 ced", False)
+    assert (clear.session, core.frames, core.opened) == (session.id, clear.frames, clear.time)
+    assert (core.signalled, core.actual, core.latched) == (str(LEGS["core"][1]), "", None)
+    assert (access.signalled, access.actual, access.latched) == (str(UE), str(UE), False)
+    assert {*access.frames, *core.frames} <= set(session.frames)
 
 
 def test_a_certificate_that_was_not_announced_is_found(tmp_path):
@@ -77,4 +96,5 @@ def test_the_twin_of_a_call_keeps_its_signalling(tmp_path):
     twin = analyze(tmp_path / "twin.pcapng")
     kept = [m.summary for m in report.messages if m.protocol in ("SIP", "H.248")]
     assert [m.summary for m in twin.messages if m.protocol in ("SIP", "H.248")] == kept
-    assert [m.octets for m in twin.messages if m.protocol == "unknown"] == [CED]
+    assert [m.octets for m in twin.messages if m.protocol == "UDPTL"] == [CED, CED]
+    assert [m.summary for m in twin.messages if m.protocol == "UDPTL"] == 2 * ["UDPTL 0 ced"]
