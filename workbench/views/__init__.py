@@ -17,6 +17,10 @@ Text, for terminals:
     print(views.paths_text(report))                         # MSRP's addresses in SDP and in messages, leg by leg
     print(views.heat_map_text(table, other))                # calls by NAT behaviour, of `lab.reachability.matrix`
     print(views.sequences_text(report))                     # TCP numbers on both sides of the gateway
+    print(views.pages_text(report))                         # fax pages, with what is missing
+    print(views.arrivals_text(report))                      # packets of a fax: came, made good, lost
+    print(views.conversation_text(report, "Core"))          # T.30 on one wire
+    print(views.flights_text(report))                       # DTLS handshakes, flight by flight
     print(views.encodings_text(views.encodings(octets)))    # one H.248 message in long text, short text and binary
 
 HTML:
@@ -37,6 +41,7 @@ Notebooks (each returns something that shows itself, and prints as text):
     widgets.timeline(run)
     widgets.sequences(run)
     widgets.paths(run)
+    widgets.arriving(run, "Core")       # a fax page that fills row by row; also pages, arrivals, conversation, flights
     widgets.floors(run)                 # who asks for a floor, waits for it and holds it, over time
     widgets.endings({"a": run, "b": other})                 # how connections end, and what the controller is told
     widgets.beside({"a": run, "b": other}, since=10.0)      # two captures, aligned
@@ -50,6 +55,8 @@ Notebooks (each returns something that shows itself, and prints as text):
 
 from __future__ import annotations
 
+from workbench.views.arrivals import ArrivalRow, arrival_rows, arrivals_html, arrivals_text
+from workbench.views.arriving import Arriving, arriving
 from workbench.views.bearers import (
     BindingRow,
     HandlingRow,
@@ -59,14 +66,17 @@ from workbench.views.bearers import (
     handling_rows,
 )
 from workbench.views.beside import BesideRow, beside_html, beside_rows, beside_text
+from workbench.views.conversation import Said, conversation_html, conversation_rows, conversation_text
 from workbench.views.encodings import Encodings, encodings, encodings_html, encodings_text
 from workbench.views.endings import Ending, EndStep, endings, endings_html, endings_text
+from workbench.views.flights import FlightRow, flight_rows, flights_html, flights_text
 from workbench.views.floors import FloorRow, floor_rows, floors_html, floors_text
 from workbench.views.heat_map import heat_cells, heat_map_html, heat_map_text
 from workbench.views.html import report_html
 from workbench.views.ladder import Lane, Row, ladder_lanes, ladder_rows, ladder_text
 from workbench.views.ladder_picture import ladder_svg
 from workbench.views.octets import octets_html, octets_text
+from workbench.views.pages import PageRow, page_rows, pages_html, pages_text
 from workbench.views.paths import PathRow, path_rows, paths_html, paths_text
 from workbench.views.roles import LegRoles, role_rows, roles_figure, roles_html, roles_text
 from workbench.views.sequences import Sequences, sequences_html, sequences_of, sequences_text
@@ -75,12 +85,15 @@ from workbench.views.steps import Step, state_html, step_text, steps
 from workbench.views.timeline import timeline_figure, timeline_text
 
 __all__ = [
-    "BesideRow", "BindingRow", "Encodings", "EndStep", "Ending", "FloorRow", "HandlingRow", "Lane",
-    "LegRoles", "PathRow", "Row", "Sequences", "Step", "bearers_html", "bearers_text", "beside_html",
-    "beside_rows", "beside_text", "binding_rows", "encodings", "encodings_html", "encodings_text", "endings",
-    "endings_html", "endings_text", "floor_rows", "floors_html", "floors_text", "handling_rows", "heat_cells",
-    "heat_map_html", "heat_map_text", "ladder_lanes", "ladder_rows", "ladder_svg", "ladder_text",
-    "octets_html", "octets_text", "path_rows", "paths_html", "paths_text", "report_html", "role_rows",
-    "roles_figure", "roles_html", "roles_text", "sequences_figure", "sequences_html", "sequences_of",
-    "sequences_text", "state_html", "step_text", "steps", "timeline_figure", "timeline_text",
+    "ArrivalRow", "Arriving", "BesideRow", "BindingRow", "Encodings", "EndStep", "Ending", "FlightRow",
+    "FloorRow", "HandlingRow", "Lane", "LegRoles", "PageRow", "PathRow", "Row", "Said", "Sequences", "Step",
+    "arrival_rows", "arrivals_html", "arrivals_text", "arriving", "bearers_html", "bearers_text",
+    "beside_html", "beside_rows", "beside_text", "binding_rows", "conversation_html", "conversation_rows",
+    "conversation_text", "encodings", "encodings_html", "encodings_text", "endings", "endings_html",
+    "endings_text", "flight_rows", "flights_html", "flights_text", "floor_rows", "floors_html", "floors_text",
+    "handling_rows", "heat_cells", "heat_map_html", "heat_map_text", "ladder_lanes", "ladder_rows",
+    "ladder_svg", "ladder_text", "octets_html", "octets_text", "page_rows", "pages_html", "pages_text",
+    "path_rows", "paths_html", "paths_text", "report_html", "role_rows", "roles_figure", "roles_html",
+    "roles_text", "sequences_figure", "sequences_html", "sequences_of", "sequences_text", "state_html",
+    "step_text", "steps", "timeline_figure", "timeline_text",
 ]

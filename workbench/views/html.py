@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.analysis.explain import explain_message
 from workbench.analysis.explain.fields import Field
 from workbench.views.bearers import BEARERS_STYLE, bearers_html
+from workbench.views.html_media import MEDIA_STYLE, media_html
 from workbench.views.ladder import Row, ladder_lanes, ladder_rows
 from workbench.views.ladder_picture import HEAD_SCRIPT, HEAD_STYLE, MOST_ROWS, SVG_STYLE, draw, head_html
 from workbench.views.octets import OCTETS_SCRIPT, OCTETS_STYLE, octets_html
@@ -138,6 +139,7 @@ def _section(number: int, one: Any, glossary: _Glossary) -> str:
                      f"({report.scenario.score:.0%}).</p>{f'<ul>{deviations}</ul>' if deviations else ''}")
     if report.findings:
         parts.append(_findings(report.findings, number, targets))
+    parts.append(media_html(report))
     parts.append(_ladder(number, report, rows, glossary, _name(one)))
     if report.notes:
         notes = "".join(f"<li>{escape(note)}</li>" for note in report.notes)
@@ -210,7 +212,7 @@ def _panel(number: int, report: Report, message: Message, row: Row, glossary: _G
             f'<p class="quiet">{escape(" · ".join(facts))}</p>{marks}{comment}{body}</article>')
 
 
-_STYLE = themed(".wb-page") + HEAD_STYLE + SVG_STYLE + OCTETS_STYLE + ROLES_STYLE + BEARERS_STYLE + """
+_STYLE = themed(".wb-page") + HEAD_STYLE + SVG_STYLE + OCTETS_STYLE + ROLES_STYLE + BEARERS_STYLE + MEDIA_STYLE + """
 *{box-sizing:border-box}
 .wb-page{margin:0;background:var(--wb-paper);color:var(--wb-ink);
 font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}

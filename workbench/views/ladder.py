@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from workbench.views.folding import folded
 from workbench.views.palette import plain
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ _ORDER = {"UE": 0, "NAT": 1, "IMS-ALG": 2, "IMS-AGW": 3, "": 4, "peer": 5}
 
 
 def ladder_rows(
-    report: Report, between: Iterable[str] | None = None, session: str | None = None,
+    report: Report, between: Iterable[str] | None = None, session: str | None = None, *, fold: bool = True,
 ) -> list[Row]:
     """The rows of a report's ladder, in order of time.
 
@@ -78,14 +79,15 @@ def ladder_rows(
         report: what `workbench.analyze` gives.
         between: only messages whose two ends are both among these nodes (one name: that node at either end).
         session: only messages of the session with this id.
+        fold: runs of like packets of a fax are one row.
     """
     names = set(between) if between is not None else None
     rows = [_row(message) for message in report.messages if session is None or message.session == session]
-    if names is None:
-        return rows
-    if len(names) == 1:
-        return [row for row in rows if names & {row.source, row.destination}]
-    return [row for row in rows if {row.source, row.destination} <= names]
+    if names is not None and len(names) == 1:
+        rows = [row for row in rows if names & {row.source, row.destination}]
+    elif names is not None:
+        rows = [row for row in rows if {row.source, row.destination} <= names]
+    return folded(rows) if fold else rows
 
 
 def ladder_lanes(report: Report, rows: Sequence[Row]) -> list[Lane]:
@@ -172,10 +174,16 @@ def ladder_text(
         else:
             canvas = list(_cut(f"{plain(row.source)} -> {plain(row.destination)}", len(canvas)).ljust(len(canvas)))
         frame = str(row.frames[-1]) if row.frames else ""
-        marks = "".join((" [tls]" * row.protected, " (again)" * row.repeated, " (!)" * bool(row.error)))
+        secured = f" [{secured_by(row.protocol)}]" if row.protected else ""
+        marks = "".join((secured, " (again)" * row.repeated, " (!)" * bool(row.error)))
         line = f"{row.time:10.6f} {frame:>6} {''.join(canvas)} {row.protocol}{marks} {plain(row.summary)}"
         lines.append(line.rstrip())
     return "\n".join(lines)
+
+
+def secured_by(protocol: str) -> str:
+    """What protects it, where something does: UDPTL goes over UDP, all else over TCP."""
+    return "dtls" if protocol in ("UDPTL", "DTLS") else "tls"
 
 
 def _busiest(lanes: Sequence[Lane], rows: Sequence[Row]) -> tuple[list[Lane], int]:

@@ -28,7 +28,7 @@ TEXT_COLOURS = ("ink", "quiet", "accent", "good", "bad", "unsure", "sip", "h248"
 GROUNDS = ("paper", "panel", "chosen")
 
 _OF_PROTOCOL = {"SIP": "sip", "H.248": "h248", "TCP": "tcp", "SCTP": "tcp", "ICMP": "tcp", "STUN": "tcp",
-                "TLS": "tls", "DTLS": "tls", "MSRP": "msrp", "BFCP": "msrp"}
+                "TLS": "tls", "DTLS": "tls", "MSRP": "msrp", "BFCP": "msrp", "UDPTL": "msrp", "RTP": "msrp"}
 
 
 def colour_of(protocol: str) -> str:

@@ -13,6 +13,7 @@ import msgspec
 from workbench.protocols.h248 import message as h248
 from workbench.views.ladder import ladder_lanes, ladder_rows
 from workbench.views.palette import escape, plain, themed
+from workbench.views.steps_media import MediaSteps
 
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
@@ -40,9 +41,12 @@ class Step(msgspec.Struct, frozen=True):
 def steps(report: Report, session: str | None = None) -> list[Step]:
     """A step for each message of the report (of one session), in order of time."""
     state: dict[str, Facts] = {lane.name: {} for lane in ladder_lanes(report, ladder_rows(report))}
+    media = MediaSteps(report)
     found: list[Step] = []
     for message in report.messages:
-        told = {} if message.repeated or message.error else _told(message, state)
+        told = media.told(message, state)
+        if told is None:
+            told = {} if message.repeated or message.error else _told(message, state)
         changed: dict[str, tuple[str, ...]] = {}
         for node, facts in told.items():
             before = state.get(node, {})

@@ -18,7 +18,7 @@ _SYMBOLS = {"SIP": "circle", "H.248": "diamond", "TCP": "line-ns-open", "SCTP": 
 def timeline_text(report: Report, session: str | None = None, width: int = 100) -> str:
     """A line a wire, a mark a message: S SIP, H H.248, T TCP, C SCTP, L (D)TLS, M MSRP, B BFCP, U STUN, ? rest, * two.
     """
-    rows = ladder_rows(report, session=session)
+    rows = ladder_rows(report, session=session, fold=False)
     if not rows:
         return "no messages"
     last = max(row.time for row in rows) or 1.0
@@ -38,7 +38,7 @@ def timeline_text(report: Report, session: str | None = None, width: int = 100) 
 def timeline_figure(report: Report, session: str | None = None) -> Any:
     """A plotly figure: time to the right, a line a wire, a mark a message; hovering tells who sent what to whom."""
     go: Any = import_module("plotly.graph_objects")
-    rows = ladder_rows(report, session=session)
+    rows = ladder_rows(report, session=session, fold=False)
     by_protocol: dict[str, list[Row]] = {}
     for row in rows:
         by_protocol.setdefault(row.protocol, []).append(row)
