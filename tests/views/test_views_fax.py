@@ -83,7 +83,8 @@ def test_what_the_terminals_say():
     assert [(row.phase, row.who, row.signal) for row in rows] == [
         ("A", "UE A", "CNG"), ("A", "IMS-AGW", "CED"), ("B", "IMS-AGW", "CSI"), ("B", "IMS-AGW", "DIS"),
         ("B", "UE A", "TSI"), ("B", "UE A", "DCS"), ("B", "UE A", "TCF"), ("B", "IMS-AGW", "CFR"),
-        ("C", "UE A", "page"), ("C", "UE A", "page"), ("D", "UE A", "EOP"), ("D", "IMS-AGW", "MCF"), ("E", "UE A", "DCN")]
+        ("C", "UE A", "page"), ("C", "UE A", "page"), ("D", "UE A", "EOP"), ("D", "IMS-AGW", "MCF"),
+        ("E", "UE A", "DCN")]
     text = conversation_text(WHOLE, "Core")
     assert "the called terminal's number; +1 555 0123" in text and "V.29 9600, standard resolution, MR" in text
     assert "(the page is sent)" in conversation_html(WHOLE, "Core")
