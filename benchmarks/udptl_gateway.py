@@ -1,6 +1,6 @@
 """UDPTL through a gateway, DTLS 1.2 on the access side and clear in the core: our IMS-AGW beside a bridge of socat's.
 
-    .venv/bin/python benchmarks/udptl_gateway.py [--rounds 5] [--packets 20000] [--window 64] [--jobs up down]
+    .venv/bin/python benchmarks/udptl_gateway.py [--rounds 5] [--packets 20000] [--window 128] [--jobs up down]
 
 The gateway is `workbench agw`, told by H.248; socat has `OPENSSL-DTLS-SERVER` on one side and `UDP4` on the other. Both
 present a P-256 certificate and demand the client's. A packet is an IFP packet of 43 octets with the three before it as
@@ -119,7 +119,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--packets", type=int, default=20_000)
-    parser.add_argument("--window", type=int, default=64)
+    parser.add_argument("--window", type=int, default=128)
     parser.add_argument("--jobs", nargs="+", choices=list(_TITLES), default=list(_TITLES))
     options = parser.parse_args()
     host, client = load.own_address(), Client()

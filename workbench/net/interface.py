@@ -83,6 +83,7 @@ class Capabilities(msgspec.Struct, frozen=True):
         splice: it has `Splice`: octets of two streams are copied below the node.
         relay: it has `Relay`: packets of two endpoints are passed on below the node.
         translates: it has NATs of its own (`Host.translates`).
+        convert: it has `Convert`: datagrams of two endpoints are changed and passed on without a happening for each.
     """
 
     holds_syn: bool
@@ -90,6 +91,7 @@ class Capabilities(msgspec.Struct, frozen=True):
     splice: bool
     relay: bool = False
     translates: bool = False
+    convert: bool = False
 
 
 class Arrival(msgspec.Struct, frozen=True):

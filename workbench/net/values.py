@@ -349,6 +349,32 @@ class Unrelay(msgspec.Struct, frozen=True):
     protocol: Literal["UDP", "TCP"] = "UDP"
 
 
+class Convert(msgspec.Struct, frozen=True):
+    """Join two bound endpoints datagram by datagram: what reaches `a.local` from `a.remote` is changed and leaves
+    `b.local` for `b.remote`, and the other way.
+
+    What comes from other sources, and what can't be changed, comes to the node as ever. It ends with the binding of
+    either endpoint; where one of them is not bound, or a joined one already, it does nothing.
+
+    Args:
+        forth, back: give what leaves instead of a datagram, from `a` to `b` and from `b` to `a`; None: the node has to
+            see to it. They ask nobody and order nothing.
+        meter: counts octets of payload, which is the shorter one of what came and what left: protection adds some.
+    """
+
+    a: Stream
+    b: Stream
+    forth: Callable[[bytes], bytes | None]
+    back: Callable[[bytes], bytes | None]
+    meter: Meter | None = None
+
+
+class Unconvert(msgspec.Struct, frozen=True):
+    """End the conversion of which `a` is either side. Does nothing where there is none."""
+
+    a: Stream
+
+
 class Prefer(msgspec.Struct, frozen=True):
     """What arrives at this endpoint is told before other arrivals that wait, and is looked for more often.
 
@@ -383,5 +409,5 @@ class LogKeys(msgspec.Struct, frozen=True):
 Command = (
     BindDatagrams | UnbindDatagrams | SendDatagram | Listen | Unlisten | AcceptStream | RefuseStream | OpenStream
     | SendStream | PauseStream | EndStream | AbortStream | ClaimPackets | UnclaimPackets | SendPacket | Splice
-    | Unsplice | Relay | Unrelay | Prefer | Drop | Note | LogKeys
+    | Unsplice | Relay | Unrelay | Convert | Unconvert | Prefer | Drop | Note | LogKeys
 )

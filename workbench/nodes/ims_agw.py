@@ -59,8 +59,8 @@ class ImsAgw(Gateway):
         log_keys: TLS keys go to the capture.
         tcp_guard, tls_guard, drain, linger: seconds; see `Policy`.
         held: octets of payload that may wait for the other endpoint; see `Policy`.
-        splices, relays: the network copies plain payload, or relayed packets, by itself; for networks whose
-            capabilities say so.
+        splices, relays, converts: the network copies plain payload, or relayed packets, or changes and passes on
+            datagrams, by itself; for networks whose capabilities say so.
         limits: see `Limits`.
         ports: first and last local port for media at each address.
         port_step: distance of the ports that are given.
@@ -103,6 +103,7 @@ class ImsAgw(Gateway):
         held: int = 65_536,
         splices: bool = False,
         relays: bool = False,
+        converts: bool = False,
         limits: Limits | None = None,
         ports: tuple[int, int] = (40_000, 49_998),
         port_step: int = 2,
@@ -131,7 +132,7 @@ class ImsAgw(Gateway):
                 close_tls=close_tls, renews_tls=renews_tls, overlaps=overlaps,
                 release_linked=release_linked, tls_versions=tls_versions, log_keys=log_keys,
                 tcp_guard=tcp_guard, tls_guard=tls_guard, drain=drain, linger=linger, held=held,
-                splices=splices, relays=relays),
+                splices=splices, relays=relays, converts=converts),
             limits=limits or Limits(),
             ports=ports,
             port_step=port_step,

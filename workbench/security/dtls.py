@@ -48,6 +48,9 @@ LONGEST_WAIT = 60.0
 """Seconds between repetitions at most."""
 _MTU = range(256, 16_385)
 _LONGEST_PAYLOAD = 16_384
+_HEADER = datagrams.HEADER_OCTETS
+_UP = State.UP
+_PAYLOAD = int(ContentType.APPLICATION_DATA)
 # A record may be so long; a longer datagram is read record by record.
 _LONGEST_RECORD = datagrams.HEADER_OCTETS + FRAGMENT_OCTETS
 
@@ -157,6 +160,29 @@ class DtlsSession(Session):
             return self._fail(octets)
         self._last = octets
         return [Transmit(octets)]
+
+    def open(self, data: bytes) -> bytes | None:
+        """The payload of a datagram that is one record of it; None: it is for `receive_datagram`, if for anybody.
+
+        For those who pass on payload and have no use for events; asked while the session is up.
+        """
+        engine = self._engine
+        size = len(data)
+        if (engine is None or self.state is not _UP or not _HEADER < size <= _LONGEST_RECORD
+                or data[0] != _PAYLOAD or data[11] << 8 | data[12] != size - _HEADER):
+            return None
+        return engine.open(data)
+
+    def seal(self, payload: bytes) -> bytes | None:
+        """Payload as one datagram; None: `send` says why not."""
+        engine = self._engine
+        if engine is None or self.state is not _UP or not 0 < len(payload) <= _LONGEST_PAYLOAD:
+            return None
+        octets = engine.write(payload)
+        if isinstance(octets, Fault):
+            return None
+        self._last = octets
+        return octets
 
     def next_wakeup(self) -> float | None:
         """When a flight has to be repeated; None: nothing waits."""

@@ -15,6 +15,8 @@ _ffi: Any = vars(SSL)["_ffi"]
 # More than a record, whatever protects it (RFC 6347 §4.1).
 _RECORD = 16_384 + 2048
 _COOKIE = b"checked"
+# Room for a record, for as many threads as ever were at work at one time.
+_rooms: list[Any] = []
 
 
 @_ffi.callback("int (*)(SSL *, unsigned char *, unsigned int *)")  # type: ignore[untyped-decorator]
@@ -65,12 +67,25 @@ class DtlsEngine(openssl.Engine):
         if octets:
             _lib.BIO_write(self._in, octets, len(octets))
 
+    def open(self, octets: bytes) -> bytes | None:
+        """The payload of a record; None: it has none, or is none of this session."""
+        _lib.BIO_write(self._in, octets, len(octets))
+        room = _rooms.pop() if _rooms else _ffi.new("char[]", _RECORD)
+        result = _lib.SSL_read(self._ssl, room, _RECORD)
+        payload: bytes | None = None
+        if result > 0:
+            payload = _ffi.unpack(room, result)
+        else:
+            _lib.ERR_clear_error()
+        _rooms.append(room)
+        return payload
+
     def next(self) -> tuple[bytes | None, Progress | Fault]:
         """The payload of the next record, if there is one; otherwise why not."""
-        room = openssl._take_room(_RECORD)
+        room = _rooms.pop() if _rooms else _ffi.new("char[]", _RECORD)
         result = _lib.SSL_read(self._ssl, room, _RECORD)
-        octets: bytes | None = _ffi.buffer(room, result)[:] if result > 0 else None
-        openssl._rooms.append(room)
+        octets: bytes | None = _ffi.unpack(room, result) if result > 0 else None
+        _rooms.append(room)
         return octets, Progress.MORE if octets is not None else self._outcome(result)
 
     def _outcome(self, result: int) -> Progress | Fault:
@@ -83,7 +98,7 @@ class DtlsEngine(openssl.Engine):
         """Protect one payload in one record."""
         if _lib.SSL_write(self._ssl, payload, len(payload)) <= 0:
             return openssl._fault()
-        room = openssl._take_room(_RECORD)
-        octets: bytes = _ffi.buffer(room, max(0, _lib.BIO_read(self._out, room, _RECORD)))[:]
-        openssl._rooms.append(room)
+        room = _rooms.pop() if _rooms else _ffi.new("char[]", _RECORD)
+        octets: bytes = _ffi.unpack(room, max(0, _lib.BIO_read(self._out, room, _RECORD)))
+        _rooms.append(room)
         return octets

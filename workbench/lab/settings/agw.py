@@ -47,7 +47,7 @@ class AgwFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         contexts: how many there may be at one time.
         tls_versions: `1.2`, `1.3` or both.
         packages: a file that is laid over the package registry.
-        splices: where the system can, it copies plain payload by itself, and the gateway never sees it.
+        splices: where the system can, it carries payload by itself (plain octets, datagrams), past the node.
         realms: IP realm to the gateway's own address there, or several.
     """
 
@@ -76,7 +76,7 @@ def agw(path: Path, source: Source, epoch: float, *, splices: bool = False, log_
     Args:
         source: where its key comes from.
         epoch: Unix seconds at which the network's clock is 0.
-        splices: the network can copy plain payload by itself; it does so unless the file says otherwise.
+        splices: the network can carry payload by itself; it does so unless the file says otherwise.
         log_keys: TLS keys go to the capture.
 
     Raises:
@@ -124,7 +124,7 @@ def agw(path: Path, source: Source, epoch: float, *, splices: bool = False, log_
         source=source, identity=Identity.self_signed(told.name, source), tls_versions=told.tls_versions,
         limits=Limits(contexts=told.contexts), ports=told.ports, port_step=told.port_step, profile=told.profile,
         profile_file=_profile(file, told.profile_file, registry), coding=told.coding, epoch=epoch, registry=registry,
-        splices=splices and told.splices, log_keys=log_keys)
+        splices=splices and told.splices, converts=splices and told.splices, log_keys=log_keys)
 
 
 def probes(path: Path) -> list[Endpoint]:

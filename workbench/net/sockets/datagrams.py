@@ -28,6 +28,9 @@ class DatagramSide(Places):
         bound = self._bound[local] = Datagrams(local, made, deque())
         self._watch(bound, READ)
 
+    def _unbind(self, local: Endpoint) -> None:
+        self._close(self._bound.pop(local, None))
+
     def _receive_datagrams(self, bound: Datagrams) -> None:
         for _ in range(_A_TURN):
             if len(self._arrivals) >= self._limits.arrivals or bound.local not in self._bound:

@@ -37,11 +37,37 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Datagrams(msgspec.Struct, eq=False):
-    """A bound UDP endpoint."""
+    """A bound UDP endpoint. `onward`: what happens to datagrams of one source, if it is joined."""
 
     local: Endpoint
     socket: socket.socket
     queue: deque[tuple[Endpoint, bytes]]
+    onward: Way | None = None
+
+
+class Way(msgspec.Struct, eq=False):
+    """One direction of a conversion.
+
+    Args:
+        stream: where datagrams come in, and whose they are.
+        far, to: where they leave, and for whom.
+        change, count: see `Convert`.
+        bursts: the system cuts what leaves into datagrams.
+        source: `stream.remote` as the socket interface writes it, once it was seen.
+    """
+
+    stream: Stream
+    far: Datagrams
+    to: Endpoint
+    change: Callable[[bytes], bytes | None]
+    count: Callable[[int], None]
+    bursts: bool
+    source: tuple[str, int] | tuple[str, int, int, int] | None = None
+
+    @property
+    def target(self) -> tuple[str, int]:
+        """`to` as the socket interface takes it."""
+        return self.to.host, self.to.port
 
 
 class Listener(msgspec.Struct, eq=False):

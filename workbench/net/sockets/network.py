@@ -8,7 +8,7 @@ from typing import Any
 from workbench.errors import LocalProtocolError
 from workbench.net.arrivals import Arrivals
 from workbench.net.interface import Capabilities
-from workbench.net.sockets.datagrams import DatagramSide
+from workbench.net.sockets.conversions import ConvertingSide
 from workbench.net.sockets.entries import Entry, Limits
 from workbench.net.sockets.splices import SplicingSide
 from workbench.net.values import (
@@ -16,6 +16,7 @@ from workbench.net.values import (
     AcceptStream,
     BindDatagrams,
     Command,
+    Convert,
     Drop,
     EndStream,
     Listen,
@@ -29,12 +30,13 @@ from workbench.net.values import (
     SendStream,
     Splice,
     UnbindDatagrams,
+    Unconvert,
     Unlisten,
     Unsplice,
 )
 
 
-class SocketNetwork(DatagramSide, SplicingSide):
+class SocketNetwork(ConvertingSide, SplicingSide):
     """Implements `net.interface.Network` for one node on this host's addresses.
 
     Args:
@@ -45,7 +47,7 @@ class SocketNetwork(DatagramSide, SplicingSide):
 
     def __init__(self, node: str, limits: Limits | None = None, arrivals: Arrivals | None = None) -> None:
         super().__init__(node, limits, arrivals)
-        self.capabilities = Capabilities(holds_syn=False, packets=False, splice=True)
+        self.capabilities = Capabilities(holds_syn=False, packets=False, splice=True, convert=True)
         self._orders = self._carriers()
 
     def carry(self, sender: str, command: Command, now: float) -> None:
@@ -76,7 +78,9 @@ class SocketNetwork(DatagramSide, SplicingSide):
             Splice: self._splice,
             Unsplice: lambda order: self._unsplice(order.a),
             BindDatagrams: lambda order: self._bind(order.local),
-            UnbindDatagrams: lambda order: self._close(self._bound.pop(order.local, None)),
+            UnbindDatagrams: lambda order: self._unbind(order.local),
+            Convert: self._convert,
+            Unconvert: lambda order: self._unconvert(order.a),
             Listen: lambda order: self._listen(order.local),
             Unlisten: lambda order: self._unlisten(order.local),
             Prefer: lambda order: self._prefer(order.local),

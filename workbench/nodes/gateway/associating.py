@@ -11,7 +11,7 @@ Source: TS 23.334 §5.11.2, §6.2.10.4; RFC 7345 §4 (its §4.5: replacement); R
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from workbench.net.values import DatagramReceived, Drop, Endpoint, LogKeys, Note
@@ -79,6 +79,16 @@ class Association:
             self._bearer.engaged(source, now)
         self._happened(events, now, source, happened)
         return True
+
+    @property
+    def open(self) -> Callable[[bytes], bytes | None]:
+        """Gives the payload of a record where nothing else is to be done about it (see `converting`)."""
+        return self._session.open
+
+    @property
+    def seal(self) -> Callable[[bytes], bytes | None]:
+        """Protects payload likewise."""
+        return self._session.seal
 
     def announce(self, fingerprints: Sequence[Fingerprint], now: float) -> None:
         """The controller has said what the peer's certificate has to match."""

@@ -7,7 +7,7 @@ Source: TS 23.334 §5.16; R-6.2.10.3-17 (close_notify, then FIN, and no waiting 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workbench.net.values import Command, Endpoint, EndStream, Meter, SendStream, Stream, UnclaimPackets, Unlisten
 from workbench.nodes.gateway.settings import Change, Means, Observed, Setting
@@ -49,7 +49,7 @@ class Connection:
         self.octets_in = 0
         self.octets_out = 0
         self.carriage: Carriage | None = None
-        self.joint: Joint | None = None
+        self.joint: Joint[Any] | None = None
         self.meters: tuple[tuple[Meter, bool], ...] = ()
         self.listening = False
         self.full = False

@@ -387,6 +387,8 @@ class Context:
                 bearer = end.bearer
                 if bearer is not None and _ready(bearer) and any(_ready(other) for other in bearer.links):
                     bearer.due(now)
+                if isinstance(bearer, DatagramBearer):
+                    bearer.pump(now)
 
 
 _NO_PROPERTIES = ContextProperties()

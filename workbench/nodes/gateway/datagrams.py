@@ -23,6 +23,7 @@ from __future__ import annotations
 import msgspec
 
 from workbench.net.values import BindDatagrams, DatagramReceived, Drop, Endpoint, Note, SendDatagram, UnbindDatagrams
+from workbench.nodes.gateway import converting, joints
 from workbench.nodes.gateway.associating import Association, is_of_running
 from workbench.nodes.gateway.connection import Connection
 from workbench.nodes.gateway.settings import Change, Means, Role, Setting
@@ -80,12 +81,14 @@ class DatagramBearer(Connection):
         """Latch signal: the next source that is let in is the peer; or whatever Remote says again."""
         self.setting = msgspec.structs.replace(self.setting, latch=wanted)
         self.source = None
+        converting.weigh(self)
 
     def relinked(self, now: float) -> None:
         """Something is new here: a client whose peer is known by now begins."""
         self._start(now)
         if not self.setting.tls and self.state is not State.OVER:
             self.state = State.UP if self.peer is not None else State.LISTENING
+        converting.weigh(self)
 
     def revive(self) -> None:
         """Back in service: as before any datagram."""
@@ -148,7 +151,8 @@ class DatagramBearer(Connection):
     @property
     def passed(self) -> tuple[int, int]:
         """Octets of payload that have come in here, and gone out, until now."""
-        return self.octets_in, self.octets_out
+        came, went = joints.read(self.meters)
+        return self.octets_in + came, self.octets_out + went
 
     @property
     def verified(self) -> bool:
@@ -163,9 +167,11 @@ class DatagramBearer(Connection):
     def watch(self, wanted: bool) -> None:
         """Say when payload passes, or no longer."""
         self.watched = wanted
+        converting.weigh(self)
 
     def pump(self, now: float) -> None:
-        """Nothing waits here."""
+        """Nothing waits here; but the network may carry by itself from now on, or no longer."""
+        converting.weigh(self)
 
     def take(self, payload: bytes, now: float) -> str:
         """Payload of the peer; why it goes no further, empty if it does."""
@@ -208,6 +214,7 @@ class DatagramBearer(Connection):
         self.disarm("tls")
         if self._former is not None:
             self.arm("former", now + self.means.policy.overlap)
+        converting.weigh(self)
         self.observe(Change.TLS_ESTABLISHED)
 
     def given_up(self, change: Change, what: str) -> None:
@@ -215,6 +222,7 @@ class DatagramBearer(Connection):
         self.replaced(what)
         self.state = State.OVER
         self.timers = None
+        converting.weigh(self)
         self.order(Note(f"{self.termination}: {what}"))
         self.observe(change)
 
@@ -225,8 +233,18 @@ class DatagramBearer(Connection):
         if former is not None:
             former.close(why)
             self.state = State.UP if self.verified else State.LISTENING
+            converting.weigh(self)
+
+    @property
+    def association(self) -> Association | None:
+        """The DTLS association that all payload is in; None: there is none, or one takes another's place."""
+        return self._association if self._former is None else None
 
     # Who the peer is
+
+    def admits(self, source: Endpoint) -> bool:
+        """Whether a datagram of this source is taken."""
+        return not self._refusal(source)
 
     def _refusal(self, source: Endpoint) -> str:
         if self._former is not None and source == self._former.peer:
@@ -335,6 +353,7 @@ class DatagramBearer(Connection):
         if self._former is not None:
             self.state = State.UP
             self.arm("former", now + self.means.policy.tls_guard + self.means.policy.overlap)
+        converting.weigh(self)
         self._guard(now)
 
     def _abandon(self, why: str, now: float) -> None:
@@ -349,6 +368,7 @@ class DatagramBearer(Connection):
         self.source = None
         self.timers = None
         self.state = State.LISTENING
+        converting.weigh(self)
 
     def _bind(self) -> None:
         if not self.listening:

@@ -1,28 +1,30 @@
 """Two endpoints that the network joins for the gateway: what passes, and that it is taken back.
 
-`splicing` joins streams, `relay` packets. As soon as payload is not to pass like that any more, the joint is parted,
-before anything else is ordered. What passes meanwhile is counted by the network, on a meter that statistics read; later
-too, since octets that were under way when a joint was parted are counted when the network has put them where they go.
+`splicing` joins streams, `relay` packets, `converting` datagrams. As soon as payload is not to pass like that any
+more, the joint is parted, before anything else is ordered. What passes meanwhile is counted by the network, on a meter
+that statistics read; later too, since octets that were under way when a joint was parted are counted when the network
+has put them where they go.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from workbench.net.values import Command, Meter
 
 if TYPE_CHECKING:
-    from workbench.nodes.gateway.flow import Flow
+    from workbench.nodes.gateway.connection import Connection
 
+_E = TypeVar("_E", bound="Connection")
 _MOST_METERS = 4
 
 
-class Joint:
+class Joint(Generic[_E]):
     """What stands between two endpoints, from the moment at which it is made until it is parted."""
 
     __slots__ = ("_a", "_b")
 
-    def __init__(self, a: Flow, b: Flow) -> None:
+    def __init__(self, a: _E, b: _E) -> None:
         self._a = a
         self._b = b
         meter = Meter()
@@ -60,7 +62,7 @@ def read(meters: tuple[tuple[Meter, bool], ...]) -> tuple[int, int]:
     return came, went
 
 
-def _remember(bearer: Flow, meter: Meter, *, forth: bool) -> None:
+def _remember(bearer: Connection, meter: Meter, *, forth: bool) -> None:
     """Read this meter as well from now on. The oldest of many stands still by now: it is read a last time."""
     if len(bearer.meters) >= _MOST_METERS:
         came, went = read(bearer.meters[:1])

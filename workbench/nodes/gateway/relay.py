@@ -191,7 +191,7 @@ class Relay:
         other.order(SendPacket(other.means.policy.wires[other.setting.local.host], octets, why))
 
 
-class Relayed(Joint):
+class Relayed(Joint["Bearer"]):
     """Packets of two peers that the network passes on by itself."""
 
     __slots__ = ("_streams",)

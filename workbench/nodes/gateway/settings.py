@@ -182,6 +182,7 @@ class Policy(msgspec.Struct, frozen=True):
         regulation: percentage of the events with RegulatedNotify that is notified.
         splices: the network copies the octets of a plain stream of two ends by itself; for networks that can.
         relays: the same for the packets of a stateless relay whose peers are both known.
+        converts: the same for datagrams, DTLS or clear, whose peers are both known.
     """
 
     verify_fingerprints: bool = True
@@ -205,6 +206,7 @@ class Policy(msgspec.Struct, frozen=True):
     regulation: int = 100
     splices: bool = False
     relays: bool = False
+    converts: bool = False
 
 
 class Limits(msgspec.Struct, frozen=True):

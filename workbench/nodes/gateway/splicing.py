@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from workbench.nodes.gateway.flow import Flow
 
 
-class Spliced(Joint):
+class Spliced(Joint["Flow"]):
     """Two streams."""
 
     __slots__ = ()
