@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from workbench import scenarios
 from workbench.analysis.rules import RULES
@@ -27,7 +28,7 @@ CERTAINTY = {
     Certainty.DEDUCED: "**provisional** (deduced)",
 }
 
-KINDS = {"Ue": "UE", "Alg": "IMS-ALG", "Agw": "IMS-AGW"}
+KINDS = {"Ue": "UE", "Alg": "IMS-ALG", "Agw": "IMS-AGW", "Behind": "NAT", "Taken": "man in the middle"}
 
 OVERRIDE = """```toml
 [tcpbcc]
@@ -74,7 +75,8 @@ def _scenario(one: Scenario) -> Iterator[str]:
     if one.provisional:
         yield f"**Provisional:** {one.provisional}."
     yield "Who is there:"
-    yield table(("Node", "Kind"), ((node.name, _kind(node)) for node in one.topology.nodes))
+    yield table(("Node", "Kind"), (
+        (who.name, _kind(who)) for node in one.topology.nodes for who in _with_what_is_before(node)))
     yield "Knobs (`--set NAME=VALUE`, the default first):"
     yield table(("Knob", "Values", "Meaning"), (
         (code(knob.name), ", ".join(map(code, dict.fromkeys((knob.default, *knob.allowed)))), knob.meaning)
@@ -91,6 +93,13 @@ def _scenario(one: Scenario) -> Iterator[str]:
         yield table(("Knob", "Expectation or order", "Holds if the capture shows"), turned)
     yield "Controls (`--weakened`): each breaks what it names and nothing else."
     yield table(("Weakened variant", "Breaks"), ((weak.name, "; ".join(weak.breaks)) for weak in one.weakened))
+
+
+def _with_what_is_before(node: Any) -> Iterator[Any]:
+    """A node, and the NAT or the man in the middle that it sits behind."""
+    yield node
+    if getattr(node, "behind", None) is not None:
+        yield node.behind
 
 
 def _kind(node: object) -> str:

@@ -28,7 +28,17 @@ def test_short_text(id: str, tmp_path):
     assert run.passed, run.verdicts
 
 
-@pytest.mark.parametrize("id", [id for id in scenarios.IDS if id != "e2ae-msrp-terminating"])
+# No specification that could be read numbers the items of tlsbsc, so nobody can say them in BER.
+_BEGIN = "the gateway has to be told to begin TLS"
+_FAILED = "the gateway has to tell that TLS failed; in BER it can tell of a release only"
+NOT_IN_BINARY = {
+    "e2ae-msrp-terminating": _BEGIN, "e2ae-bfcp-terminating": _BEGIN,
+    "e2ae-fingerprint-mismatch": _FAILED, "e2ae-handshake-timeout": _FAILED, "e2ae-man-in-the-middle": _FAILED,
+    "e2ae-early-clienthello": "it asks when a Modify was obeyed; in BER that names neither side nor realm",
+}
+
+
+@pytest.mark.parametrize("id", [id for id in scenarios.IDS if id not in NOT_IN_BINARY])
 def test_binary(id: str, tmp_path):
     """In BER too, where the realm says which side a termination is on: its name is the gateway's own there."""
     run = spoken(id, "binary").run(out=tmp_path)

@@ -18,7 +18,8 @@ from workbench.analysis.spans import Span
 from workbench.analysis.values import Certificate, Handling, Leg, Session
 from workbench.protocols.sdp import transport_of
 
-_LEG_ORDER = {"access": 0, "access A": 0, "end to end": 1, "core": 2, "core A": 2, "core B": 3, "access B": 4}
+_LEG_ORDER = {"access": 0, "access A": 0, "end to end": 1, "elsewhere": 1, "core": 2, "core A": 2, "core B": 3,
+              "access B": 4}
 
 
 def make_sessions(calls: list[Call], signalling: Signalling, drafts: list[Draft], names: Names,
@@ -233,6 +234,8 @@ def _name(call: Call, span: Span | None, termination: TerminationSeen | None) ->
                     return side
         if any(one.media.attribute("3ge2ae") is not None for one in said_on(call, None, span)[0]):
             return "access"
+        if any(other.termination is not None for other in call.spans):
+            return "elsewhere"
     return "end to end"
 
 
@@ -345,6 +348,8 @@ def _certificates(call: Call, span: Span, drafts: list[Draft], who: dict[int, st
             mine = [one for one in ours if one.endpoint == side]
             peer = content.connection.sides[1 - direction]
             others = [one for one in (*ours, *theirs) if one.endpoint != peer]
-            announced = announced_in(mine) or announced_in(others)
+            # Port 9 names no endpoint: then what its host has said counts before what anybody else has.
+            own = [one for one in others if one.draft.source.host == side.host]
+            announced = announced_in(mine) or announced_in(own) or announced_in(others)
         found.append(held_against(who[direction], chain[0], announced, frames))
     return tuple(found)

@@ -20,6 +20,7 @@ from workbench.nodes.nat import TCP_SECONDS, TRANSITORY_SECONDS, UDP_SECONDS, Be
 
 if TYPE_CHECKING:
     from workbench.nodes.ims_agw import Interlinkage
+    from workbench.nodes.interceptor import Interceptor
     from workbench.nodes.nat import Nat
     from workbench.nodes.node import Node
 
@@ -76,6 +77,27 @@ class Behind(msgspec.Struct, frozen=True):
         return Translation(self.wire, outside, random_ports=strict)
 
 
+class Taken(msgspec.Struct, frozen=True):
+    """The man in the middle that a UE takes for its P-CSCF, with the UE's address on his wire (`nodes.interceptor`).
+
+    He stands where a NAT would: the UE's own address becomes his on the outside. The UE's `proxy` is his inside.
+
+    Args:
+        forges: he puts the fingerprint of his own certificate into SDP; False: he leaves fingerprints alone.
+        proxy: the P-CSCF.
+    """
+
+    name: str
+    wire: str
+    address: str
+    inside: str
+    proxy: Endpoint
+    forges: bool = False
+
+    def translation(self, outside: str) -> None:
+        """No network can do this for him."""
+
+
 class Ue(msgspec.Struct, frozen=True):
     """A UE, or a peer beyond the core that speaks the same protocols.
 
@@ -89,7 +111,7 @@ class Ue(msgspec.Struct, frozen=True):
         offers, answers: `a=setup` in its offers, and in its answers to `actpass`.
         tls_versions: what it speaks.
         presents: `announced`, or `another` certificate than the one its SDP announces.
-        behind: the NAT it sits behind.
+        behind: the NAT it sits behind, or the man in the middle.
         chunk: octets in a SEND before it is cut.
         msrp: `cema` (RFC 6714: connects to c=/m=), `sessmatch` (compares the session-id only, connects to its
             path URI's host and port) or `plain` (RFC 4975: compares all, connects to the leftmost path URI).
@@ -117,7 +139,7 @@ class Ue(msgspec.Struct, frozen=True):
     answers: str = "passive"
     tls_versions: tuple[str, ...] = ("1.2", "1.3")
     presents: str = "announced"
-    behind: Behind | None = None
+    behind: Behind | Taken | None = None
     chunk: int = 2048
     msrp: Literal["cema", "sessmatch", "plain"] = "cema"
     falls_back: bool = True
@@ -291,7 +313,7 @@ class Topology(msgspec.Struct, frozen=True):
         """With every NAT as a node of ours, or as the kernel network's own (see `Behind`)."""
         return Topology(self.wires, tuple(
             msgspec.structs.replace(node, behind=msgspec.structs.replace(node.behind, by=by))
-            if isinstance(node, Ue | Puncher) and node.behind is not None else node for node in self.nodes))
+            if isinstance(node, Ue | Puncher) and isinstance(node.behind, Behind) else node for node in self.nodes))
 
     def plan(self) -> Plan:
         """Hosts and wires for a network. Raises ScenarioError: a NAT is wanted that no kernel has."""
@@ -345,8 +367,10 @@ def build(topology: Topology, seed: int, epoch: float, *, packets: bool = True, 
     nodes: dict[str, Node] = {}
     for node in topology.nodes:
         source = Source(seed, node.name)
-        if isinstance(node, Ue | Puncher) and node.behind is not None and node.behind.by == "node":
+        if isinstance(node, Ue | Puncher) and isinstance(node.behind, Behind) and node.behind.by == "node":
             nodes[node.behind.name] = _nat(node.behind, node.wire, node.address, seed)
+        elif isinstance(node, Ue) and isinstance(node.behind, Taken):
+            nodes[node.behind.name] = _interceptor(node.behind, node.address, seed)
         match node:
             case Ue():
                 identity = Identity.self_signed(node.uri, source)
@@ -400,6 +424,17 @@ def _nat(nat: Behind, wire: str, address: str, seed: int) -> Nat:
         preserves_ports=nat.preserves_ports, overloads=nat.overloads, hairpins=nat.hairpins,
         unsolicited=Unsolicited(nat.unsolicited), udp_seconds=nat.udp_seconds,
         tcp_seconds=nat.tcp_seconds, transitory_seconds=nat.transitory_seconds)
+
+
+def _interceptor(taken: Taken, address: str, seed: int) -> Interceptor:
+    from workbench.nodes.interceptor import Interceptor
+    from workbench.security.identities import Identity
+    from workbench.security.source import Source
+
+    port = taken.proxy.port
+    return Interceptor(
+        taken.name, inside=Endpoint(taken.inside, port), outside=Endpoint(address, port), proxy=taken.proxy,
+        identity=Identity.self_signed(taken.name, Source(seed, taken.name)), forges=taken.forges, log_keys=True)
 
 
 def _interlinkage(node: Agw) -> Interlinkage:
