@@ -2,7 +2,7 @@
 
 Each function here makes a `Seen` (occurrences) or a `Fact` (holds or not). They read decoded messages, sessions and
 packets of the capture and know nothing else. By topic: `signalling` (SIP and SDP), `control` (Iq), `bearer` (TCP),
-`security` (TLS), `msrp`, `bfcp`.
+`security` (TLS), `dtls`, `msrp`, `bfcp`, `fax`.
 """
 
 from __future__ import annotations
@@ -54,6 +54,20 @@ from workbench.lab.seen.control import (
     told,
     transports,
 )
+from workbench.lab.seen.dtls import associations, dtls_client, dtls_client_follows, dtls_closed, flight_again
+from workbench.lab.seen.fax import (
+    clear_not_forwarded,
+    clear_udptl,
+    ecm_page,
+    fax_arrives,
+    fax_nothing_forwarded,
+    page_confirmed,
+    plain_page,
+    rebuilt,
+    t30_in_order,
+    t30_said,
+    whole_without_help,
+)
 from workbench.lab.seen.msrp import delivered, messages, path_passes, paths_as_told, response
 from workbench.lab.seen.reading import Side
 from workbench.lab.seen.security import (
@@ -90,19 +104,29 @@ __all__ = [
     "any_of",
     "anything_reported",
     "arrives",
+    "associations",
     "attribute",
     "certificate_differs",
     "certificates_match",
     "chair_decides",
     "checked_before_core",
+    "clear_not_forwarded",
+    "clear_udptl",
     "client_hello",
     "comes",
     "connections",
     "context_is_released",
     "delivered",
+    "dtls_client",
+    "dtls_client_follows",
+    "dtls_closed",
+    "ecm_page",
     "every_order_is_answered",
     "failure_reported",
+    "fax_arrives",
+    "fax_nothing_forwarded",
     "finished",
+    "flight_again",
     "floor_message",
     "floor_passes",
     "floor_status",
@@ -128,10 +152,13 @@ __all__ = [
     "opened",
     "order",
     "ordered",
+    "page_confirmed",
     "path_passes",
     "paths_as_told",
     "paths_told",
     "patience",
+    "plain_page",
+    "rebuilt",
     "registration",
     "release_reported",
     "reoffer",
@@ -145,6 +172,8 @@ __all__ = [
     "sip_request",
     "source_is_latched",
     "subtracted",
+    "t30_in_order",
+    "t30_said",
     "tcp_client_is_tls_client",
     "tls_client_follows",
     "tls_ends_before_tcp",
@@ -152,5 +181,6 @@ __all__ = [
     "told",
     "transports",
     "unchanged",
+    "whole_without_help",
     "words_arrive",
 ]

@@ -10,6 +10,8 @@ from workbench.lab.seen.reading import leg_of, reply_sdp, sdp_messages
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
 
+_TLS = ("TLS", "DTLS")
+
 
 def gateway_fingerprint_travels(wire: str) -> Fact:
     """The fingerprint in an H.248 reply stands unchanged in the SDP that the IMS-ALG sends on `wire`."""
@@ -78,23 +80,23 @@ def certificate_differs(leg_name: str) -> Fact:
 
 
 def alert(name: str, wire: str, sender: str) -> Seen:
-    """A fatal alert of a node on a wire."""
+    """A fatal alert of a node on a wire, in TLS or DTLS."""
     return Seen(f"{sender}'s fatal {name} on {wire}", lambda report: [
-        message.frames for message in report.messages if message.protocol == "TLS" and message.wire == wire
+        message.frames for message in report.messages if message.protocol in _TLS and message.wire == wire
         and message.source.node == sender and message.summary.startswith(f"Alert fatal {name}")])
 
 
 def client_hello(wire: str) -> Seen:
-    """A ClientHello on a wire."""
+    """A ClientHello on a wire, of TLS or DTLS."""
     return Seen(f"a ClientHello on {wire}", lambda report: [
-        message.frames for message in report.messages if message.protocol == "TLS" and message.wire == wire
+        message.frames for message in report.messages if message.protocol in _TLS and message.wire == wire
         and message.summary.startswith("ClientHello")])
 
 
 def finished(wire: str) -> Seen:
     """A peer's Finished on a wire: with it the handshake is complete for the gateway."""
     return Seen(f"the peer's Finished on {wire}", lambda report: [
-        message.frames for message in report.messages if message.protocol == "TLS" and message.wire == wire
+        message.frames for message in report.messages if message.protocol in _TLS and message.wire == wire
         and "AGW" not in message.source.node and message.summary.startswith("Finished")])
 
 
@@ -106,8 +108,9 @@ def checked_before_core(leg_name: str) -> Fact:
         if access is None:
             return None
         finished = [m for m in report.messages
-                    if m.protocol == "TLS" and m.wire == access.wire and m.summary.startswith("Finished")]
-        core = [m for m in report.messages if m.protocol in ("MSRP", "BFCP") and m.source.node == "IMS-AGW"
+                    if m.protocol in _TLS and m.wire == access.wire and m.summary.startswith("Finished")
+                    and not m.repeated]
+        core = [m for m in report.messages if m.protocol in ("MSRP", "BFCP", "UDPTL") and m.source.node == "IMS-AGW"
                 and not m.protected and m.wire != access.wire]
         if len(finished) < 2:
             if core:
