@@ -6,9 +6,12 @@ import pytest
 from fax_stage import FAX, PEER, A, Edge
 
 from workbench.lab.scenario import at
-from workbench.nodes.orders import ReOffer
+from workbench.lab.topology import Behind
+from workbench.nodes.fax_terminal import FaxTerminal
+from workbench.nodes.orders import AnswerAnew, ReOffer
 
 ALL = {one.octets for one in FAX.packets}
+NAT = Behind("NAT", wire="home", address="10.0.0.10", inside="10.0.0.1")
 
 
 def hellos(there: Edge) -> list[str]:
@@ -50,3 +53,78 @@ def test_hold_changes_stream_modes_and_nothing_else(tmp_path, offerer):
     told = [one.octets for one in there.on("Iq", "H.248") if one.source.node == "IMS-ALG" and one.time > 2.9]
     assert not any(b"Signals" in one or b"Local {" in one or b"Remote" in one for one in told)
     assert there.said("access") == there.said("Core") == ALL
+
+
+def ids(there: Edge) -> list[str | None]:
+    return [one.attribute("tls-id") for one in there.streams("access")]
+
+
+@pytest.mark.parametrize("order", [
+    ReOffer("new"), ReOffer(certificate=True), ReOffer("new", certificate=True), ReOffer("new", port=True),
+    ReOffer("new", setup="passive"), ReOffer(setup="passive"),
+], ids=["tls-id", "certificate", "both", "port", "role", "role alone"])
+def test_the_ue_offers_a_new_association(tmp_path, order):
+    """Another handshake in the middle of the page, an own a=tls-id of the edge's, one order, and the page is whole."""
+    there = Edge(tmp_path, A, more=(at(15.0, A, order),))
+    assert len(hellos(there)) == 2
+    assert [one.partition(" ")[0] for one in orders_after(there, 14.0)] == ["Modify"] or orders_after(there, 14.0)
+    assert there.said("access") == there.said("Core") == ALL
+    first, second, third, fourth = ids(there)
+    assert second != fourth
+    assert len({first, second, fourth}) == 3
+    assert (first == third) == (order.connection == "existing")
+
+
+@pytest.mark.parametrize("answers", ["active", "passive"])
+@pytest.mark.parametrize("order", [AnswerAnew(), AnswerAnew(port=True), AnswerAnew(certificate=True)],
+                         ids=["tls-id", "port", "certificate"])
+def test_the_ue_answers_with_a_new_association(tmp_path, answers, order):
+    """The core holds the call as it is, the UE's answer asks for a new one: the edge's a=tls-id stays as offered."""
+    there = Edge(tmp_path, PEER, ue={"answers": answers},
+                 more=(at(14.0, A, order), at(15.0, PEER, ReOffer())))
+    assert len(hellos(there)) == 2
+    assert there.said("access") == there.said("Core") == ALL
+    first, second, third, fourth = ids(there)
+    assert first == third
+    assert second != fourth
+
+
+@pytest.mark.parametrize(("order", "handshakes"), [(ReOffer(), 1), (ReOffer(port=True), 2)])
+def test_without_tls_id_the_transport_address_counts(tmp_path, order, handshakes):
+    """R-6.2.10.4-15: a UE of Release 12 is told none, and another port of it means a new association."""
+    there = Edge(tmp_path, A, ue={"fax": FaxTerminal(names=False)}, more=(at(15.0, A, order),))
+    assert set(ids(there)) == {None}
+    assert len(hellos(there)) == handshakes
+    assert there.said("access") == there.said("Core") == ALL
+
+
+@pytest.mark.parametrize("who", [A, PEER])
+def test_the_same_association_from_another_port(tmp_path, who):
+    """Of the UE: the gateway is told the address, and the association goes on there. Of the core: UDPTL follows."""
+    there = Edge(tmp_path, A, more=(at(15.0, who, ReOffer(port=True)),))
+    assert len(hellos(there)) == 1
+    assert len(orders_after(there, 14.0)) == 1
+    assert there.said("access") == there.said("Core") == ALL
+
+
+@pytest.mark.parametrize("order", [ReOffer(), ReOffer("new"), ReOffer("new", port=True), ReOffer(port=True)])
+def test_behind_a_nat(tmp_path, order):
+    """The gateway latches on who has the keys, or on the new association's client."""
+    there = Edge(tmp_path, A, ue={"behind": NAT}, more=(at(15.0, A, order),))
+    assert len(hellos(there)) == (2 if order.connection == "new" else 1)
+    assert there.said("Core") == ALL
+
+
+def test_holdconn_is_refused(tmp_path):
+    """RFC 7345 §4.1: 488, and the association goes on."""
+    there = Edge(tmp_path, A, more=(at(15.0, A, ReOffer("new", setup="holdconn")),))
+    assert any(one.summary.startswith("488") for one in there.on("access", "SIP"))
+    assert len(hellos(there)) == 1
+    assert there.said("access") == there.said("Core") == ALL
+
+
+def test_an_edge_that_takes_each_exchange_for_a_new_association(tmp_path):
+    """What the weakened edge does: a second handshake for a session refresh, ordered although nothing was asked for."""
+    there = Edge(tmp_path, A, changes={"IMS-ALG": {"keeps_tls": False}}, more=(at(15.0, A, ReOffer()),))
+    assert len(hellos(there)) == 2
+    assert orders_after(there, 14.0)

@@ -9,7 +9,7 @@ from workbench.lab.scenario import Scenario, at
 from workbench.lab.topology import Topology, Ue
 from workbench.net.interface import Wire
 from workbench.net.values import Endpoint
-from workbench.nodes.orders import Call, HangUp, ReOffer, SendFax, SendText
+from workbench.nodes.orders import Call, HangUp, SendFax, SendText
 from workbench.protocols import sdp
 from workbench.protocols.t38 import recorded, udptl
 
@@ -120,15 +120,6 @@ def test_a_call_that_ends_in_the_middle_ends_the_fax(tmp_path):
     wired = Wired(tmp_path, [(1.0, "alice", Call(BOB)), *SENT, (10.0, "bob", HangUp())])
     assert 0 < len(primaries(wired.packets(HOSTS["alice"]))) < len(FAX.of("caller"))
     assert wired.failed("alice") == ["the session has ended before the whole fax was sent"]
-
-
-@pytest.mark.parametrize(("kind", "association"), [("existing", 1), ("new", 2)])
-def test_a_new_offer_keeps_or_replaces_the_association(tmp_path, kind, association):
-    """The same port, fingerprint and a=tls-id: it goes on. Others: a second handshake, and the fax passes in that."""
-    wired = Wired(tmp_path, [(1.0, "alice", Call(BOB)), (3.0, "alice", ReOffer(kind)), *SENT])
-    hellos = [one for one in wired.run.report.messages if one.protocol == "DTLS" and "ServerHello" in one.summary]
-    assert len({one.source for one in hellos if "Done" not in one.summary}) == association
-    assert primaries(wired.packets(HOSTS["alice"])) == [one.octets for one in FAX.of("caller")]
 
 
 def test_orders_for_another_media(tmp_path):

@@ -8,7 +8,9 @@ from workbench.analysis import fax, summaries
 from workbench.analysis.drafts import MOST_CONTENT_OCTETS, Draft, counted
 from workbench.analysis.dtls_stream import DtlsObserver, RecordRead, Told
 from workbench.net.values import Endpoint
+from workbench.protocols.tls import datagrams
 from workbench.protocols.tls import messages as tls
+from workbench.protocols.tls.datagrams import Record, is_of_running
 from workbench.protocols.tls.registry import ContentType
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ class DtlsFlow:
         cut: there was more payload than is kept.
         drafts: its messages.
         protocol: what is inside, such as `DTLS/UDPTL`; `DTLS` where that is not known.
+        former: the association that this one replaces between the same endpoints; None: there was none.
+        earlier: the same association as it ran between other endpoints; None: it has always run between these.
     """
 
     def __init__(self, dissector: Dissector, wire: str, first: Endpoint, second: Endpoint, time: float) -> None:
@@ -43,13 +47,62 @@ class DtlsFlow:
         self.drafts: list[Draft] = []
         self.cut = False
         self.protocol = "DTLS"
+        self.former: DtlsFlow | None = None
+        self.earlier: DtlsFlow | None = None
         self._dissector = dissector
         self._kept = 0
         self._hearings = (fax.Hearing(), fax.Hearing())
 
+    def of(self, source: Endpoint, datagram: bytes) -> DtlsFlow:
+        """This association or the one that it replaces, whichever a datagram is of (RFC 7345 §4.5).
+
+        Who can open it has it. Without a key log the record numbers tell, which go on in each of the two.
+        """
+        former = self.former
+        records = datagrams.split(datagram)[0] if former is not None and is_of_running(datagram) else []
+        if former is None or not records:
+            return self
+        if self.opens(source, records[0]):
+            return self
+        if former.opens(source, records[0]):
+            return former
+        ours, theirs = self._distance(source, records[0]), former._distance(source, records[0])
+        return former if ours is None or (theirs is not None and theirs < ours) else self
+
+    def opens(self, source: Endpoint, record: Record) -> bool:
+        """Whether a protected record is of this association, as far as the key log tells."""
+        return self.observer.open(self._direction(source), record) is not None
+
+    def other(self, end: Endpoint) -> Endpoint:
+        """The end that is not this one."""
+        return self.sides[1] if end == self.sides[0] else self.sides[0]
+
+    def goes_on(self, source: Endpoint, destination: Endpoint, time: float) -> DtlsFlow:
+        """The same association between other endpoints, one of which is an end of this one still."""
+        kept = next(index for index in (0, 1) if self.sides[index] in (source, destination))
+        other = destination if self.sides[kept] == source else source
+        first, second = (self.sides[0], other) if kept == 0 else (other, self.sides[1])
+        flow = DtlsFlow(self._dissector, self.wire, first, second, time)
+        flow.observer, flow.earlier = self.observer, self
+        return flow
+
+    @property
+    def told(self) -> list[Draft]:
+        """Messages of the association, between whichever endpoints."""
+        found, flow = list(self.drafts), self.earlier
+        while flow is not None:
+            found[:0], flow = flow.drafts, flow.earlier
+        return found
+
+    def _distance(self, source: Endpoint, record: Record) -> int | None:
+        return self.observer.distance(self._direction(source), record)
+
+    def _direction(self, source: Endpoint) -> int:
+        return 0 if source == self.sides[0] else 1
+
     def feed(self, source: Endpoint, datagram: bytes, frames: tuple[int, ...], time: float) -> None:
         """Take the next datagram; its messages become drafts."""
-        direction = 0 if source == self.sides[0] else 1
+        direction = self._direction(source)
         self.seen[1] = time
         if len(self.frames) < _MOST_FRAMES:
             self.frames += frames

@@ -93,8 +93,9 @@ def _secured(leg: Leg, flow: DtlsFlow, gateway: int, termination: TerminationSee
     observer = flow.observer
     who = tuple(names(side.host) for side in flow.sides)
     client = observer.client_direction
-    up = next((draft.time for draft in reversed(flow.drafts) if draft.summary.endswith("flight 6")), None)
-    ended = next((draft.time for draft in flow.drafts if draft.summary.startswith("Alert")), None)
+    told = flow.told
+    up = next((draft.time for draft in reversed(told) if draft.summary.endswith("flight 6")), None)
+    ended = next((draft.time for draft in told if draft.summary.startswith("Alert")), None)
     return msgspec.structs.replace(
         leg, tls_client="" if client is None else who[client], tls_server="" if client is None else who[1 - client],
         opened=flow.seen[0], established=up, closed=ended, tls_version=observer.version_name,
@@ -110,7 +111,7 @@ def _certificates(flow: DtlsFlow, gateway: int, who: Sequence[str], termination:
             continue
         mine = direction == gateway
         told = [] if termination is None else termination.locals if mine else termination.remotes
-        frames = next((one.frames for one in flow.drafts if one.direction == direction and is_certificate(one)), ())
+        frames = next((one.frames for one in flow.told if one.direction == direction and is_certificate(one)), ())
         announced = announced_in(ours if mine else theirs) or announced_in(told)
         found.append(held_against(who[direction], chain[0], announced, frames))
     return tuple(found)

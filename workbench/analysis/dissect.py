@@ -50,7 +50,7 @@ from workbench.protocols import sip, stun
 from workbench.protocols.h248 import coding
 from workbench.protocols.h248.recognise import looks_like_h248
 from workbench.protocols.h248.transport import SCTP_PAYLOAD_PROTOCOL
-from workbench.protocols.tls.datagrams import looks_like_dtls
+from workbench.protocols.tls.datagrams import is_of_running, looks_like_dtls, split
 
 __all__ = ["MOST_MESSAGES", "TWIN_COMMENT", "Content", "Dissector", "Draft"]
 
@@ -100,6 +100,7 @@ class Dissector:
         self._live: OrderedDict[tuple[str, Endpoint, Endpoint], tuple[Content, Layer]] = OrderedDict()
         self.dtls: list[DtlsFlow] = []
         self._dtls_flows: OrderedDict[tuple[str, Endpoint, Endpoint], DtlsFlow] = OrderedDict()
+        self._dtls_at: OrderedDict[tuple[str, Endpoint], DtlsFlow] = OrderedDict()
         self._fragments = Fragments()
         self._seen: OrderedDict[tuple[str, Endpoint, Endpoint, bytes], float] = OrderedDict()
         self._decoded: OrderedDict[bytes, tuple[Any, str]] = OrderedDict()
@@ -258,12 +259,28 @@ class Dissector:
             if len(self.dtls) >= _MOST_CONNECTIONS:
                 self.note(f"are of DTLS associations beyond the first {_MOST_CONNECTIONS}", frames[-1], "")
                 return
-            flow = self._dtls_flows[key] = DtlsFlow(self, wire, source, destination, time)
+            former, flow = flow, self._moved(wire, source, destination, data, time) if flow is None else None
+            flow = self._dtls_flows[key] = flow or DtlsFlow(self, wire, source, destination, time)
+            if former is not None:
+                flow.former, former.former = former, None
             self.dtls.append(flow)
+            for end in (source, destination):
+                self._dtls_at[wire, end] = flow
         self._dtls_flows.move_to_end(key)
         if len(self._dtls_flows) > _MOST_LIVE_CONNECTIONS:
             self._dtls_flows.popitem(last=False)
-        flow.feed(source, data, frames, time)
+        while len(self._dtls_at) > 2 * _MOST_LIVE_CONNECTIONS:
+            self._dtls_at.popitem(last=False)
+        flow.of(source, data).feed(source, data, frames, time)
+
+    def _moved(self, wire: str, source: Endpoint, destination: Endpoint, data: bytes, time: float) -> DtlsFlow | None:
+        """The association that goes on between these endpoints: one end has moved, and the keys are the same."""
+        records = split(data)[0] if is_of_running(data) else []
+        for end in (source, destination) if records else ():
+            known = self._dtls_at.get((wire, end))
+            if known is not None and known.opens(source if end == source else known.other(end), records[0]):
+                return known.goes_on(source, destination, time)
+        return None
 
     def decoded(self, protocol: str, frames: tuple[int, ...], time: float, wire: str, source: Endpoint,
                 destination: Endpoint, octets: bytes) -> Draft:

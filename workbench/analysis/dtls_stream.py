@@ -108,6 +108,11 @@ class DtlsObserver:
         return first is not None and first.type == HandshakeType.CLIENT_HELLO and first.offset == 0 and (
             first.octets[2:34] != self._client_random)
 
+    def distance(self, direction: int, record: Record) -> int | None:
+        """How far a protected record's number is from the last one of that direction; None: there was none yet."""
+        last = self._sides[direction].last
+        return None if last is None else abs(record.sequence - last)
+
     def feed(
         self, direction: int, datagram: bytes, frame: int,
     ) -> tuple[list[RecordRead], MalformedMessageError | None]:
@@ -122,6 +127,7 @@ class DtlsObserver:
         problem = ""
         if record.epoch:
             side.changed = True
+            side.last = record.sequence
             plaintext, problem = self._open(direction, record)
         if plaintext is None:
             first = record.type == ContentType.HANDSHAKE
@@ -277,4 +283,5 @@ class _Side:
         self.frames = _Frames()
         self.assembler = Assembler()
         self.changed = False    # a ChangeCipherSpec was seen, or a record behind one
+        self.last: int | None = None    # number of the last protected record
         self.protection: Aead | Cbc | None = None

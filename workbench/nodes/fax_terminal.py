@@ -24,6 +24,7 @@ class FaxTerminal(msgspec.Struct, frozen=True):
         taken: False: a call with sound does not turn into T.38 when the other end offers that (488).
         sound: of a call that begins with it: it ends when the fax is agreed. `never` sends none, `always` goes on
             beside the fax; both are for showing what then goes wrong.
+        names: its SDP names DTLS associations (a=tls-id, RFC 8842); a terminal of Release 12 has none to write.
     """
 
     correction: Literal["none", "redundancy", "fec"] = "redundancy"
@@ -31,6 +32,7 @@ class FaxTerminal(msgspec.Struct, frozen=True):
     version: int = 0
     taken: bool = True
     sound: Literal["until fax", "never", "always"] = "until fax"
+    names: bool = True
 
     def stream(self) -> sdp.T38Stream:
         """What it says of itself in SDP."""

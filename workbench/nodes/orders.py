@@ -51,15 +51,34 @@ class ReOffer(msgspec.Struct, frozen=True):
     the path and a=connection:new. RFC 6135 §4.3 gives a=connection no meaning for MSRP, RFC 4145 §5 does, and 3GPP's
     examples write it: with path and port changed together both readings agree.
 
+    Of a fax it is the DTLS association that is `existing` or `new`: `new` writes another a=tls-id, and the same port
+    (RFC 8842 §5.5); what else is to be another one stands in `port` and `certificate`, whatever a=tls-id says.
+
     Args:
         connection: whether the connection in place goes on.
         setup: a=setup of this offer; None: the role in place (`existing`), or what the UE always offers (`new`).
         hold: a=sendonly: the other end is asked to send no content; a later ReOffer without it goes on.
+        port, certificate: of a fax: another one.
     """
 
     connection: Literal["existing", "new"] = "existing"
     setup: str | None = None
     hold: bool = False
+    port: bool = False
+    certificate: bool = False
+
+
+class AnswerAnew(msgspec.Struct, frozen=True):
+    """Ask for a new DTLS association of the fax in the answer to the next new offer, by an a=tls-id that is new there.
+
+    Args:
+        port, certificate: another one, too.
+
+    Source: RFC 8842 §5.3.
+    """
+
+    port: bool = False
+    certificate: bool = False
 
 
 class CloseMedia(msgspec.Struct, frozen=True):
@@ -151,5 +170,5 @@ class SendFax(msgspec.Struct, frozen=True):
     waits: bool = True
 
 
-Order = (Register | Call | SendText | SendFile | ReOffer | CloseMedia | ConnectAgain | HangUp | Hello | WatchFloor
-         | RequestFloor | ReleaseFloor | DecideFloor | SwitchToFax | SendFax)
+Order = (Register | Call | SendText | SendFile | ReOffer | AnswerAnew | CloseMedia | ConnectAgain | HangUp | Hello
+         | WatchFloor | RequestFloor | ReleaseFloor | DecideFloor | SwitchToFax | SendFax)

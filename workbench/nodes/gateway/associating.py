@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 from workbench.net.values import DatagramReceived, Drop, Endpoint, LogKeys, Note
 from workbench.nodes.gateway.settings import Change
-from workbench.protocols.tls.registry import ContentType
 from workbench.security import dtls
 
 if TYPE_CHECKING:
@@ -24,15 +23,8 @@ if TYPE_CHECKING:
     from workbench.protocols.sdp import Fingerprint
 
 CLAUSE = "TS 23.334 §6.2.10.4"
-# type(1) version(2) epoch(2): RFC 6347 §4.1
-_EPOCH = slice(3, 5)
 LONGEST = 16_384
 """Octets of payload that one record can have."""
-
-
-def is_of_running(datagram: bytes) -> bool:
-    """Whether this is for an association that is up rather than for a handshake: protected, no handshake message."""
-    return len(datagram) > _EPOCH.stop and any(datagram[_EPOCH]) and datagram[0] != ContentType.HANDSHAKE
 
 
 class Association:

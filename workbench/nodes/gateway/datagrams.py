@@ -24,10 +24,11 @@ import msgspec
 
 from workbench.net.values import BindDatagrams, DatagramReceived, Drop, Endpoint, Note, SendDatagram, UnbindDatagrams
 from workbench.nodes.gateway import converting, joints
-from workbench.nodes.gateway.associating import Association, is_of_running
+from workbench.nodes.gateway.associating import Association
 from workbench.nodes.gateway.connection import Connection
 from workbench.nodes.gateway.settings import Change, Means, Role, Setting
 from workbench.nodes.gateway.states import State
+from workbench.protocols.tls.datagrams import is_of_running
 
 CLAUSE = "TS 23.334 §6.2.10.4"
 
@@ -39,7 +40,7 @@ class DatagramBearer(Connection):
     failed or has been closed. `source` is the peer, once it has been found out.
     """
 
-    __slots__ = ("_association", "_due", "_former", "_ordered", "links", "sinks", "source")
+    __slots__ = ("_association", "_due", "_former", "_left", "_ordered", "links", "sinks", "source")
 
     def __init__(self, context: int, termination: str, number: int, setting: Setting, means: Means) -> None:
         super().__init__(context, termination, number, setting, means)
@@ -48,6 +49,7 @@ class DatagramBearer(Connection):
         self.source: Endpoint | None = None
         self._association: Association | None = None
         self._former: Association | None = None
+        self._left: Endpoint | None = None      # where the peer was before Remote said that it moves
         self._ordered = False
         self._due = False
 
@@ -61,8 +63,10 @@ class DatagramBearer(Connection):
             self._abandon("another bearer type is asked for", now)
         elif renew or self._is_another(before):
             self._replace("a new association is ordered [RFC 8842 §3.1]", now)
+        elif self.verified and setting.tls_id and setting.remote != before.remote:
+            self._moved(now)
         elif self._is_stranger(before):
-            self._moved(before, now)
+            self._stranger(now)
         elif setting.remote_fingerprints is not None and self._association is not None:
             self._association.announce(setting.remote_fingerprints, now)
         self.relinked(now)
@@ -136,6 +140,9 @@ class DatagramBearer(Connection):
             self.disarm(name)
             if name == "flight" and self._association is not None:
                 self._association.wake(now)
+            elif name == "left":
+                self._left = None
+                converting.weigh(self)
             elif name == "former":
                 self.replaced("the new association has taken its place")
             elif name == "tls" and not self.verified:
@@ -162,7 +169,9 @@ class DatagramBearer(Connection):
     @property
     def peer(self) -> Endpoint | None:
         """Where datagrams go; None: not known yet."""
-        return self.source if self.source is not None or self.setting.latch else self.setting.remote
+        if self.source is not None:
+            return self.source
+        return self._left if self.setting.latch else self.setting.remote
 
     def watch(self, wanted: bool) -> None:
         """Say when payload passes, or no longer."""
@@ -237,8 +246,8 @@ class DatagramBearer(Connection):
 
     @property
     def association(self) -> Association | None:
-        """The DTLS association that all payload is in; None: there is none, or one takes another's place."""
-        return self._association if self._former is None else None
+        """The DTLS association that all payload is in; None: there is none, one takes another's place, or it moves."""
+        return self._association if self._former is None and self._left is None else None
 
     # Who the peer is
 
@@ -247,7 +256,7 @@ class DatagramBearer(Connection):
         return not self._refusal(source)
 
     def _refusal(self, source: Endpoint) -> str:
-        if self._former is not None and source == self._former.peer:
+        if source == self._left or (self._former is not None and source == self._former.peer):
             return ""
         if self.source is not None:
             return "" if source == self.source else f"not from {self.source}, which is the peer"
@@ -257,9 +266,9 @@ class DatagramBearer(Connection):
 
     def _found(self, source: Endpoint, now: float) -> None:
         """This source is the peer: for a latch, and for the time of an association."""
-        if self.source is not None or not (self.setting.latch or self.setting.tls):
+        if self.source is not None or source == self._left or not (self.setting.latch or self.setting.tls):
             return
-        self.source = source
+        self.source, self._left = source, None
         if self.setting.latch and source != self.setting.remote:
             self.observe(Change.SOURCE, source)
         self.relinked(now)
@@ -333,11 +342,16 @@ class DatagramBearer(Connection):
         return turned or (now.tls_id, now.remote_tls_id) != (before.tls_id, before.remote_tls_id) or (
             now.remote_fingerprints not in (None, before.remote_fingerprints))
 
-    def _moved(self, before: Setting, now: float) -> None:
-        """Another address of the peer: the same association if a=tls-id says so, else a new one (RFC 7345 §4.5)."""
-        if self.setting.tls and not self.setting.tls_id:
+    def _stranger(self, now: float) -> None:
+        """The peer so far is not the one that Remote names: with DTLS that is another association (RFC 7345 §4.5)."""
+        if self.setting.tls:
             self._replace(f"the peer is not {self.source} but {self.setting.remote}", now)
         self.source = None
+
+    def _moved(self, now: float) -> None:
+        """The association goes on from another address (RFC 8842 §4). The peer may still be at the former one."""
+        self._left, self.source = self.source or self._left, None
+        self.arm("left", now + self.means.policy.overlap)
 
     def _replace(self, why: str, now: float) -> None:
         """A new association is due. The one in place, if it is up, serves until the new one does (RFC 7345 §4.5)."""
@@ -348,7 +362,7 @@ class DatagramBearer(Connection):
         elif self._association is not None:
             self._association.close(why)
         self._association, self._ordered = None, False
-        self.source = self.timers = None
+        self.source = self._left = self.timers = None
         self.state = State.LISTENING
         if self._former is not None:
             self.state = State.UP
@@ -365,7 +379,7 @@ class DatagramBearer(Connection):
 
     def _forget(self) -> None:
         self._association = None
-        self.source = None
+        self.source = self._left = None
         self.timers = None
         self.state = State.LISTENING
         converting.weigh(self)

@@ -94,12 +94,19 @@ def reachable(ue: Leg, said_by_ue: Said) -> bool:
 
 def check_offer(situation: Situation, offer: Said, ue: Leg, *, guarded: bool) -> None:
     """Refuse what can't work: end-to-end TLS whose served UE, behind a NAT, would have to be reached (§6.1)."""
+    check_role(offer)
     served_offers = situation.served is Served.OFFERER
     waits = sdp.Setup.PASSIVE if served_offers else sdp.Setup.ACTIVE
     if not guarded or not situation.behind_nat or (situation.offered or sdp.Setup.ACTIVE) is not waits:
         return
     if not served_offers or not reachable(ue, offer):
         raise unreachable()
+
+
+def check_role(offer: Said) -> None:
+    """DTLS of a fax is never put off: holdconn is no offer (RFC 7345 §4.1). Raises Rejected."""
+    if dtls_roles.is_fax(offer.media) and secured(offer.media) and setup_of(offer.media) is sdp.Setup.HOLDCONN:
+        raise Rejected(488, "a=setup:holdconn of a fax [RFC 7345 §4.1]")
 
 
 def unreachable() -> Rejected:

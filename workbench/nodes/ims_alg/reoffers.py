@@ -121,6 +121,7 @@ def _kept(
     """The connection stays: addresses and directions may change. An answer may still ask for a new one (RFC 4145)."""
     near, far = anchor.ends[call.other(answerer).side], anchor.ends[answerer.side]
     _check_same(near, offer)
+    judging.check_role(offer)
     if anchor.tls_id and not edge.settings.keeps_tls:
         anchor.tls_id = associations.new_tls_id(edge)
     forwarded = _sent_on(edge, anchor, far, offer, is_offer=True)

@@ -9,11 +9,13 @@ from workbench.nodes.audio_endpoint import AudioEndpoint
 from workbench.nodes.bfcp_endpoint import FloorClient, ServedEnd
 from workbench.nodes.fax_endpoint import FaxEndpoint
 from workbench.nodes.msrp_endpoint import MsrpEndpoint
+from workbench.nodes.orders import AnswerAnew
 from workbench.nodes.procedure import earliest
 from workbench.nodes.ue.describing import Description, Peer
 from workbench.nodes.ue.discovery import Discovery
 from workbench.nodes.ue.settings import Media as Kind
 from workbench.protocols import sdp, sip
+from workbench.security.identities import Identity
 
 Media = MsrpEndpoint | FloorClient | ServedEnd | FaxEndpoint | AudioEndpoint
 
@@ -30,6 +32,9 @@ class Bearer:
         fax: the same as a T.38 stream.
         tls_id: of its DTLS association.
         audio: payload types of an audio stream, the preferred one first; with none of these it is MSRP.
+
+    `local` is where our SDP says we are; where it differs from the media session's own, an exchange is to move that.
+    `identity` is the certificate that our SDP announces, `presents` the one that we show; None: as the UE always does.
     """
 
     media: Media
@@ -50,6 +55,20 @@ class Bearer:
         self.lingers = False
         """It goes on when another one takes its place, until the call is over."""
         self.peer_floor: sdp.BfcpStream | None = None
+        self.moved: Endpoint | None = None
+        self.identity: Identity | None = None
+        self.presents: Identity | None = None
+
+    @property
+    def local(self) -> Endpoint:
+        """Our own address and port."""
+        return self.moved or self.media.local
+
+    def listen(self) -> list[Command]:
+        """Be ready where our SDP says we are."""
+        if isinstance(self.media, FaxEndpoint | AudioEndpoint):
+            return self.media.listen(self.local)
+        return self.media.listen()
 
     def waits(self, role: sdp.Setup) -> bool:
         """It has to be ready before our SDP leaves: datagrams may come to either side."""
@@ -71,7 +90,7 @@ class Bearer:
     def address(self) -> Endpoint:
         """What our SDP says: the mapped address where there is one."""
         mapped = None if self.discovery is None else self.discovery.mapped
-        return self.media.local if mapped is None else mapped
+        return self.local if mapped is None else mapped
 
     @property
     def finished(self) -> bool:
@@ -122,6 +141,7 @@ class Call:
         self.number = number
         self.caller = caller
         self.candidate: Bearer | None = None
+        self.anew: AnswerAnew | None = None
         self.closing: list[Bearer] = []
         self.dialog: sip.Dialog | None = None
         self.ringing = ""
@@ -162,7 +182,7 @@ class Call:
     def bearers(self) -> Iterator[Bearer]:
         """Its media sessions, newest first; former ones stay until they are finished."""
         self.closing = [bearer for bearer in self.closing if not bearer.finished]
-        if self.candidate is not None:
+        if self.candidate is not None and self.candidate.media is not self.bearer.media:
             yield self.candidate
         yield self.bearer
         yield from reversed(self.closing)
@@ -170,7 +190,7 @@ class Call:
     def replace(self, bearer: Bearer, now: float) -> list[Command]:
         """Use another media session from now on; the former one is closed."""
         former, self.bearer, self.candidate = self.bearer, bearer, None
-        if former is bearer:
+        if former.media is bearer.media:
             return []
         self.closing.append(former)
         return [] if former.lingers else former.close(now, "another connection takes its place")
@@ -180,6 +200,8 @@ class Call:
         candidate, self.candidate = self.candidate, None
         if candidate is None:
             return []
+        if isinstance(candidate.media, FaxEndpoint) and candidate.media is self.bearer.media:
+            return candidate.media.forget(candidate.local)
         self.closing.append(candidate)
         return candidate.close(now, "the new offer has failed")
 

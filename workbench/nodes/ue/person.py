@@ -9,8 +9,8 @@ from workbench.net.values import Command, Endpoint, Note, OpenStream, Stream
 from workbench.nodes.audio_endpoint import AudioEndpoint
 from workbench.nodes.fax_endpoint import FaxEndpoint
 from workbench.nodes.msrp_endpoint import MsrpEndpoint
-from workbench.nodes.orders import Call as CallOrder
 from workbench.nodes.orders import (
+    AnswerAnew,
     CloseMedia,
     ConnectAgain,
     DecideFloor,
@@ -27,6 +27,7 @@ from workbench.nodes.orders import (
     SwitchToFax,
     WatchFloor,
 )
+from workbench.nodes.orders import Call as CallOrder
 from workbench.nodes.procedure import Await, Steps
 from workbench.nodes.ue import calling, floors, registering, releasing, renegotiating, switching
 from workbench.nodes.ue.call import Call
@@ -54,6 +55,8 @@ def do(phone: Phone, order: Order) -> Done:
             return (yield from _say(phone, content, kind, f"a file of {octets} octets"))
         case ReOffer():
             yield from _re_offer(phone, order)
+        case AnswerAnew():
+            return (yield from _answer_anew(phone, order))
         case CloseMedia(how=how):
             yield from _close_media(phone, how)
         case ConnectAgain():
@@ -165,6 +168,15 @@ def _negotiable(phone: Phone) -> Generator[Command | Await, object, Call | None]
     if ready and call is not None:
         ready = yield from phone.until(lambda: not call.negotiating, PATIENCE_SECONDS)
     return None if not ready or call is None or call.released else call
+
+
+def _answer_anew(phone: Phone, order: AnswerAnew) -> Done:
+    yield from _in_place(phone)
+    call = phone.call
+    if call is None or not isinstance(call.bearer.media, FaxEndpoint) or not call.bearer.protected:
+        return (yield from failed("no new association is asked for: there is no fax in DTLS"))
+    call.anew = order
+    return ""
 
 
 def _close_media(phone: Phone, how: str) -> Steps:

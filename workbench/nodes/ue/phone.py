@@ -24,6 +24,7 @@ from workbench.protocols.bfcp.machine import Chair
 from workbench.protocols.msrp import machine as msrp
 from workbench.protocols.rtp import g711
 from workbench.security.dtls import Cookies, DtlsSession
+from workbench.security.identities import Identity
 from workbench.security.source import Source
 from workbench.security.tls import TlsSession
 
@@ -235,6 +236,14 @@ class Phone:
             pass
         return port
 
+    def new_tls_id(self) -> str:
+        """What names a DTLS association on our side (RFC 8842 §4)."""
+        return self.source.token(24)
+
+    def dtls_of(self, bearer: Bearer) -> Callable[[bool], DtlsSession]:
+        """DTLS sessions that show the certificate of a bearer."""
+        return lambda client: self._dtls(client, bearer.presents)
+
     def _floor(self, user: int | None) -> sdp.BfcpStream | None:
         """What our SDP says of a BFCP stream; None: we do MSRP."""
         conference = self.settings.conference
@@ -250,7 +259,7 @@ class Phone:
         floor: sdp.BfcpStream | None, kind: Media,
     ) -> Bearer:
         fax = self.settings.fax.stream() if kind is Media.T38 else None
-        tls_id = self.source.token(24) if fax is not None and protected else ""
+        tls_id = self.new_tls_id() if fax is not None and protected and self.settings.fax.names else ""
         audio = g711.PAYLOAD_TYPES if kind is Media.AUDIO else ()
         bearer = Bearer(session_id, discovery, protected, floor, fax, tls_id, audio)
         bearer.lingers = kind is Media.AUDIO and self.settings.fax.sound == "always"
@@ -287,9 +296,9 @@ class Phone:
         settings = self.settings
         return TlsSession(settings.presents, client, versions=settings.tls_versions, log_keys=True)
 
-    def _dtls(self, client: bool) -> DtlsSession:
+    def _dtls(self, client: bool, presents: Identity | None = None) -> DtlsSession:
         cookies = None if client else Cookies(self.source.octets(32))
-        return DtlsSession(self.settings.presents, client, log_keys=True, cookies=cookies)
+        return DtlsSession(presents or self.settings.presents, client, log_keys=True, cookies=cookies)
 
     # What happens
 

@@ -17,7 +17,7 @@ from workbench.errors import PeerError
 from workbench.net.values import Command, Note
 from workbench.nodes.orders import ReOffer
 from workbench.nodes.procedure import Await, Steps
-from workbench.nodes.ue import connecting, releasing, settling
+from workbench.nodes.ue import connecting, fax_associations, releasing, settling
 from workbench.nodes.ue.call import Call
 from workbench.nodes.ue.describing import Description, Peer, read_answer, read_offer
 from workbench.nodes.ue.phone import MEDIA, Phone
@@ -67,14 +67,16 @@ def carry(
 
 def _prepared(phone: Phone, call: Call, order: ReOffer) -> Generator[Command | Await, object, sdp.Setup]:
     """Our a=setup; a new media session is there if the offer needs one, and listens if it may be passive."""
-    if order.connection == "new" or not call.bearer.media.alive:
+    if call.peer is not None and fax_associations.goes_on(call, call.peer):
+        call.candidate = fax_associations.prepared(phone, call, order)
+    elif order.connection == "new" or not call.bearer.media.alive:
         user = None if call.bearer.floor is None else call.bearer.floor.user
         call.candidate = yield from phone.new_bearer(
             call.bearer.protected, offers=True, user=user, kind=call.bearer.kind)
         yield from phone.discovered(call.candidate)
     setup = phone.settings.insists or _setup_of_offer(phone, call, order)
     if call.candidate is not None and call.candidate.waits(setup):
-        yield from call.candidate.media.listen()
+        yield from call.candidate.listen()
     return setup
 
 
@@ -87,6 +89,8 @@ def _setup_of_offer(phone: Phone, call: Call, order: ReOffer) -> sdp.Setup:
     """As ordered; else the role in place, which a passive side offers as actpass (RFC 6135 §4.2.1: never passive)."""
     if order.setup is not None:
         return sdp.Setup(order.setup)
+    if call.bearer.fax is not None and order.connection == "existing" and not order.certificate:
+        return sdp.Setup.ACTPASS                                    # whoever is DTLS client: RFC 8842 §5.5
     if call.candidate is not None:
         return phone.settings.offers
     return sdp.Setup.ACTIVE if call.role is sdp.Setup.ACTIVE else sdp.Setup.ACTPASS
@@ -106,6 +110,8 @@ def _answered(phone: Phone, call: Call, ours: Description, body: bytes, hold: bo
     if theirs.removed:
         yield from call.drop_candidate(phone.now)
         yield from _taken_away(phone, call)
+    elif fax_associations.goes_on(call, theirs) and (call.candidate or call.bearer).media is call.bearer.media:
+        yield from fax_associations.settled(phone, call, call.candidate or call.bearer, ours, theirs, role)
     elif call.candidate is None and _goes_on(call, theirs):
         yield from settling.settle(phone, call, ours, theirs)
     else:
@@ -141,6 +147,8 @@ def re_answer(phone: Phone, call: Call, key: str, invite: sip.Request) -> Steps:
         return
     if offered.removed:
         yield from _remove(phone, call, key, invite)
+    elif fax_associations.goes_on(call, offered):
+        yield from _fax(phone, call, key, invite, offered)
     elif _goes_on(call, offered):
         yield from _keep(phone, call, key, invite, offered)
     else:
@@ -172,6 +180,16 @@ def _keep(phone: Phone, call: Call, key: str, invite: sip.Request, offered: Peer
     ours = settling.answer(phone, call, call.bearer, offered, setup, _reuse(offered, sdp.Reuse.EXISTING))
     yield from _accept(phone, call, key, invite, ours.encode(), "the connection goes on")
     yield from settling.settle(phone, call, ours, offered)
+
+
+def _fax(phone: Phone, call: Call, key: str, invite: sip.Request, offered: Peer) -> Steps:
+    """A fax goes on, over the association in place or a new one."""
+    bearer, role = fax_associations.answering(phone, call, offered)
+    yield from bearer.listen()
+    ours = settling.answer(phone, call, bearer, offered, role)
+    why = "the fax goes on" if bearer is call.bearer else "the fax goes on, a new association"
+    yield from _accept(phone, call, key, invite, ours.encode(), why)
+    yield from fax_associations.settled(phone, call, bearer, ours, offered, role)
 
 
 def _renew(phone: Phone, call: Call, key: str, invite: sip.Request, offered: Peer, role: sdp.Setup) -> Steps:

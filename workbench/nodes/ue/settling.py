@@ -65,6 +65,8 @@ def check_offer(phone: Phone, offered: Peer) -> sdp.Setup:
     check_floor(phone, offered, sdp.FloorControl.CLIENT)
     if offered.kind is Media.AUDIO and offered.audio is None:
         raise IncompatiblePeerError("no payload type that is known here", clause="RFC 3264 §6")
+    if offered.fax is not None and offered.protected and role not in _ROLES:
+        raise IncompatiblePeerError(f"a=setup:{role} of a fax", clause="RFC 7345 §4.1")
     if role is sdp.Setup.ACTIVE or offered.datagrams:
         connecting.destination(phone.settings, cema, offered)
     return role
@@ -142,7 +144,8 @@ def _fax_answered(offered: Peer, fax: sdp.T38Stream | None) -> sdp.T38Stream | N
 
 
 def _fingerprint(phone: Phone, bearer: Bearer) -> str | None:
-    return phone.settings.identity.fingerprint().encode() if bearer.protected else None
+    identity = bearer.identity or phone.settings.identity
+    return identity.fingerprint().encode() if bearer.protected else None
 
 
 def _versioned(call: Call, described: Description) -> Description:

@@ -97,6 +97,14 @@ def looks_like_dtls(datagram: bytes) -> bool:
     return _check(kind, version, size, 0) is None and HEADER_OCTETS + size <= len(datagram)
 
 
+def is_of_running(datagram: bytes) -> bool:
+    """Whether it begins with a protected record that is no handshake message: for a session that is up, if for any.
+
+    Where a session is being replaced by another one of the same two ends, this says which of them it is tried on first.
+    """
+    return len(datagram) >= HEADER_OCTETS and any(datagram[3:5]) and datagram[0] != ContentType.HANDSHAKE
+
+
 def _check(kind: int, version: int, size: int, at: int) -> MalformedMessageError | None:
     if kind not in _KINDS:
         return MalformedMessageError(f"content type {kind}", clause=_RECORD_CLAUSE, offset=at)
