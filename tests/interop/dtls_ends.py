@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import selectors
 import socket
 import time
@@ -59,6 +60,23 @@ class Forwarder:
         return arrived
 
 
+class Lossy(Forwarder):
+    """A direction that loses one in so many, by chance of a seed; `came` and `lost` count."""
+
+    def __init__(self, loss: float, seed: int) -> None:
+        super().__init__(_PERFECT)
+        self.came = self.lost = 0
+        self._loss, self._chance = loss, random.Random(seed)
+
+    def carry(self, datagram: bytes) -> list[bytes]:
+        """What arrives when this datagram has left."""
+        self.came += 1
+        if self._chance.random() < self._loss:
+            self.lost += 1
+            return []
+        return [datagram]
+
+
 class End:
     """Our session on a UDP socket of its own, in real time.
 
@@ -70,11 +88,11 @@ class End:
     """
 
     def __init__(self, session: DtlsSession, local: tuple[str, int], remote: tuple[str, int] | None,
-                 sending: Faults = _PERFECT, hearing: Faults = _PERFECT) -> None:
+                 sending: Faults | Forwarder = _PERFECT, hearing: Faults | Forwarder = _PERFECT) -> None:
         self.session = session
         self.heard: list[Event] = []
         self._remote = remote
-        self._ways = (Forwarder(sending), Forwarder(hearing))
+        self._ways = [one if isinstance(one, Forwarder) else Forwarder(one) for one in (sending, hearing)]
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(local)
         self._socket.setblocking(False)
