@@ -17,8 +17,9 @@ from workbench.protocols import sdp, sip
 from workbench.protocols.h248 import message as h248
 
 _MOST = 4096
+_PAYLOAD_TYPES, _MOST_NAME = 128, 32
 _NO_PORT = (0, 9)   # refused, or to be chosen (RFC 4145 §4.1)
-_TELLING = (b"/bfcp", b"udptl", b"t38")
+_TELLING = (b"/bfcp", b"udptl", b"t38", b"rtp/avp")
 
 
 class Line(enum.Enum):
@@ -50,10 +51,11 @@ class Announced:
     def __init__(self) -> None:
         self._bfcp: OrderedDict[Endpoint, None] = OrderedDict()
         self._fax: OrderedDict[Endpoint, FaxLine] = OrderedDict()
+        self._rtp: OrderedDict[Endpoint, dict[int, str]] = OrderedDict()
 
     def take(self, value: object, octets: bytes) -> None:
         """A message that may describe streams; `octets` are its own."""
-        if not self._fax and not any(word in octets.lower() for word in _TELLING):
+        if not self._fax and not self._rtp and not any(word in octets.lower() for word in _TELLING):
             return      # most captures have neither: their descriptions are not decoded once more
         match value:
             case sip.Request() | sip.Response():
@@ -78,6 +80,13 @@ class Announced:
         version = min((one.version for one in found if one.version is not None), default=None)
         return FaxLine(line, version, found[0].of, sum(one.number for one in found))
 
+    def rtp_between(self, source: Endpoint, destination: Endpoint) -> dict[int, str] | None:
+        """RTP in clear between these places: payload types that SDP has named (a=rtpmap); None: there is none."""
+        if not self._rtp:
+            return None
+        found = [one for one in (self._rtp.get(source), self._rtp.get(destination)) if one is not None]
+        return {number: name for names in found for number, name in names.items()} if found else None
+
     def _described(self, description: sdp.SessionDescription | None, of: str) -> None:
         for media in description.media if description is not None else ():
             assert description is not None
@@ -88,7 +97,8 @@ class Announced:
             if media.proto.upper().endswith("/BFCP"):
                 self._bfcp[place] = None
             self._fax_at(place, media, of)
-        for held in (self._bfcp, self._fax):
+            self._rtp_at(place, media)
+        for held in (self._bfcp, self._fax, self._rtp):
             while len(held) > _MOST:
                 held.popitem(last=False)
 
@@ -103,6 +113,15 @@ class Announced:
             number = 0 if known is None else known.number + (known.of != of)
             self._fax[place] = FaxLine(line, known.version if known is not None and version is None else version, of,
                                        number)
+
+
+    def _rtp_at(self, place: Endpoint, media: sdp.Media) -> None:
+        transport = sdp.transport_of(media.proto)
+        if transport is not None and transport.application == "rtp" and transport.carrier == "udp" and (
+                transport.security is None):
+            self._rtp[place] = {**self._rtp.pop(place, {}), **_named(media)}
+        elif not _is_opaque(media):
+            self._rtp.pop(place, None)
 
 
 _CONTEXT = "context "
@@ -136,6 +155,16 @@ def _line(media: sdp.Media) -> Line | None:
 def _is_opaque(media: sdp.Media) -> bool:
     transport = sdp.transport_of(media.proto)
     return transport is not None and transport.carrier == "udp" and transport.application is None
+
+
+def _named(media: sdp.Media) -> dict[int, str]:
+    """`a=rtpmap:96 AMR/8000` as 96: `AMR`."""
+    found: dict[int, str] = {}
+    for line in media.lines:
+        number, _, coding = line.content.partition(" ") if line.name == "rtpmap" else ("", "", "")
+        if number.isascii() and number.isdigit() and len(number) < 4 and int(number) < _PAYLOAD_TYPES:
+            found[int(number)] = coding.partition("/")[0][:_MOST_NAME]
+    return found
 
 
 def _version(media: sdp.Media) -> int | None:

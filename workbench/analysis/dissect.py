@@ -9,7 +9,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-from workbench.analysis import drafts, summaries
+from workbench.analysis import carried_rtp, drafts, summaries
 from workbench.analysis.announced import Announced
 from workbench.analysis.associations import Associations, UserMessage
 from workbench.analysis.carried import CONTROL_PORTS, Recogniser
@@ -214,6 +214,8 @@ class Dissector:
     def _datagram(self, wire: str, source: Endpoint, destination: Endpoint, data: bytes, frames: tuple[int, ...],
                   time: float) -> None:
         draft = self.fax.datagram(wire, source, destination, data, frames, time)
+        if draft is None and carried_rtp.read(self, wire, source, destination, data, frames, time) is not None:
+            return
         if draft is None and looks_like_dtls(data):
             self._dtls(wire, source, destination, data, frames, time)
             return

@@ -21,6 +21,8 @@ from workbench.security.source import Source
 
 PACKET_SECONDS = 0.020
 """a=ptime:20, as RFC 3551 §4.2 asks for where SDP says nothing."""
+LINGER_SECONDS = 1.0
+"""How long sound of the other end may still be on its way when the stream has ended."""
 _MOST_AT_ONCE = 5
 """Packets that are sent late; of more than that, the rest is left out as if there had been silence."""
 _CNG_ON, _CNG_TURN = 0.5, 3.5
@@ -65,6 +67,7 @@ class AudioEndpoint(DatagramEndpoint):
         self._timestamp = source.number(0, 0xFFFF_FFFF)
         self._sent = 0
         self._due: float | None = None
+        self._leaves: float | None = None
         self._paused = False
         self._mute = mute
         self._pieces: dict[int, bytes] = {}
@@ -81,6 +84,23 @@ class AudioEndpoint(DatagramEndpoint):
         if self.up:
             self._settle(now)
         return self._woken(now)
+
+    def close(self, now: float, why: str = "the call is over") -> list[Command]:
+        """Nothing is sent any more; what is on its way is let in, and dropped, for a moment (RFC 3264 §8.3.1)."""
+        if not self.over:
+            self._leaves = now + LINGER_SECONDS
+        return self._down("")
+
+    def next_wakeup(self) -> float | None:
+        """When the next packet is due, or the port is given up."""
+        return self._leaves if self.over else super().next_wakeup()
+
+    def wake(self, now: float) -> list[Command]:
+        """Let timers run out."""
+        if self.over and self._leaves is not None and self._leaves <= now:
+            self._leaves = None
+            return self._unbind()
+        return super().wake(now)
 
     # The session
 

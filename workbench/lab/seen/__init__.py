@@ -2,7 +2,7 @@
 
 Each function here makes a `Seen` (occurrences) or a `Fact` (holds or not). They read decoded messages, sessions and
 packets of the capture and know nothing else. By topic: `signalling` (SIP and SDP), `control` (Iq), `bearer` (TCP),
-`security` (TLS), `dtls`, `msrp`, `bfcp`, `fax`.
+`security` (TLS), `dtls`, `msrp`, `bfcp`, `fax`, `sound` (RTP).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from workbench.lab.seen.bfcp import (
     no_handshake_since,
     tls_client_follows,
 )
-from workbench.lab.seen.combined import after, any_of, in_turn, once, patience
+from workbench.lab.seen.combined import after, all_of, any_of, in_turn, once, patience
 from workbench.lab.seen.control import (
     anything_reported,
     context_is_released,
@@ -94,11 +94,20 @@ from workbench.lab.seen.signalling import (
     sip_request,
     unchanged,
 )
+from workbench.lab.seen.sound import (
+    refused,
+    sound_ends,
+    sound_goes_on,
+    sound_is_kept,
+    sound_is_released,
+    sound_passes,
+)
 
 __all__ = [
     "SECURITY_ATTRIBUTES",
     "Side",
     "after",
+    "all_of",
     "alert",
     "answer",
     "any_of",
@@ -159,6 +168,7 @@ __all__ = [
     "patience",
     "plain_page",
     "rebuilt",
+    "refused",
     "registration",
     "release_reported",
     "reoffer",
@@ -170,6 +180,11 @@ __all__ = [
     "setup",
     "silent_until",
     "sip_request",
+    "sound_ends",
+    "sound_goes_on",
+    "sound_is_kept",
+    "sound_is_released",
+    "sound_passes",
     "source_is_latched",
     "subtracted",
     "t30_in_order",

@@ -44,6 +44,21 @@ def once(seen: Seen, *, never: tuple[Seen, ...] = ()) -> Fact:
     return Fact(f"once: {seen.what}{without}", check)
 
 
+def all_of(*seen: Seen) -> Fact:
+    """Each of these occurs."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        frames: list[int] = []
+        for one in seen:
+            found = one.find(report)
+            if not found:
+                return False, tuple(frames), f"never seen: {one.what}"
+            frames += found[0]
+        return True, tuple(frames), ""
+
+    return Fact("; ".join(one.what for one in seen), check)
+
+
 def any_of(*seen: Seen) -> Seen:
     """An occurrence of any of these, in the order of the capture."""
     return Seen(" or ".join(one.what for one in seen), lambda report: sorted(

@@ -10,7 +10,7 @@ from workbench.analysis.carried_dtls import DtlsFlow
 from workbench.analysis.sessions import Call
 from workbench.analysis.signalling import TerminationSeen
 from workbench.analysis.values import Leg, Message
-from workbench.lab.seen.reading import session_of
+from workbench.lab.seen.reading import is_sound, session_of
 from workbench.net.values import Endpoint
 from workbench.protocols.sdp import transport_of
 
@@ -62,11 +62,11 @@ class DatagramLeg(msgspec.Struct, frozen=True):
 
 
 def datagram_leg(report: Report, name: str) -> DatagramLeg | None:
-    """The leg of the call that has this name; None where there is none, or no gateway is known at it."""
+    """The leg of the call that has this name, other than that of sound; None: none, or no gateway is known at it."""
     session = session_of(report)
     call = next((one for one in report.calls if session is not None and one.session.id == session.id), None)
     for leg, _, termination in call.legs if call is not None else ():
-        if leg.name == name and termination is not None and termination.local is not None:
+        if leg.name == name and not is_sound(leg) and termination is not None and termination.local is not None:
             assert call is not None
             return DatagramLeg(call, leg, termination, termination.local, tuple(report.on(leg)))
     return None

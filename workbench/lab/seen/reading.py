@@ -10,7 +10,7 @@ import msgspec
 from workbench.analysis.values import Leg, Message, Session
 from workbench.errors import PeerError
 from workbench.protocols.h248 import message as h248
-from workbench.protocols.sdp import Media, SessionDescription
+from workbench.protocols.sdp import Media, SessionDescription, transport_of
 from workbench.protocols.sdp import decode as decode_sdp
 from workbench.protocols.sip import Request, Response
 
@@ -202,5 +202,12 @@ def legs_of(report: Report) -> tuple[Leg, ...]:
 
 
 def leg_of(report: Report, name: str) -> Leg | None:
-    """The leg of the call that has this name."""
-    return next((leg for leg in legs_of(report) if leg.name == name), None)
+    """The leg of the call that has this name; of a call that turned from sound into fax, that of the fax."""
+    found = [leg for leg in legs_of(report) if leg.name == name]
+    return next((leg for leg in found if not is_sound(leg)), found[0] if found else None)
+
+
+def is_sound(leg: Leg) -> bool:
+    """The leg is one of RTP."""
+    transport = transport_of(leg.transport)
+    return transport is not None and transport.application == "rtp"
