@@ -43,6 +43,7 @@ Notebooks (each returns something that shows itself, and prints as text):
     widgets.paths(run)
     widgets.arriving(run, "Core")       # a fax page that fills row by row; also pages, arrivals, conversation, flights
     widgets.floors(run)                 # who asks for a floor, waits for it and holds it, over time
+    widgets.journeys(run)               # which way each message of the users takes, and where it is inside TLS
     widgets.endings({"a": run, "b": other})                 # how connections end, and what the controller is told
     widgets.beside({"a": run, "b": other}, since=10.0)      # two captures, aligned
     widgets.overview(run)               # outcome, TCP handling, NAT bindings and ladder in one picture
@@ -73,6 +74,7 @@ from workbench.views.flights import FlightRow, flight_rows, flights_html, flight
 from workbench.views.floors import FloorRow, floor_rows, floors_html, floors_text
 from workbench.views.heat_map import heat_cells, heat_map_html, heat_map_text
 from workbench.views.html import report_html
+from workbench.views.journeys import Hop, Journey, journeys, journeys_html, journeys_text
 from workbench.views.ladder import Lane, Row, ladder_lanes, ladder_rows, ladder_text
 from workbench.views.ladder_picture import ladder_svg
 from workbench.views.octets import octets_html, octets_text
@@ -86,14 +88,15 @@ from workbench.views.timeline import timeline_figure, timeline_text
 
 __all__ = [
     "ArrivalRow", "Arriving", "BesideRow", "BindingRow", "Encodings", "EndStep", "Ending", "FlightRow",
-    "FloorRow", "HandlingRow", "Lane", "LegRoles", "PageRow", "PathRow", "Row", "Said", "Sequences", "Step",
-    "arrival_rows", "arrivals_html", "arrivals_text", "arriving", "bearers_html", "bearers_text",
-    "beside_html", "beside_rows", "beside_text", "binding_rows", "conversation_html", "conversation_rows",
-    "conversation_text", "encodings", "encodings_html", "encodings_text", "endings", "endings_html",
-    "endings_text", "flight_rows", "flights_html", "flights_text", "floor_rows", "floors_html", "floors_text",
-    "handling_rows", "heat_cells", "heat_map_html", "heat_map_text", "ladder_lanes", "ladder_rows",
-    "ladder_svg", "ladder_text", "octets_html", "octets_text", "page_rows", "pages_html", "pages_text",
-    "path_rows", "paths_html", "paths_text", "report_html", "role_rows", "roles_figure", "roles_html",
-    "roles_text", "sequences_figure", "sequences_html", "sequences_of", "sequences_text", "state_html",
-    "step_text", "steps", "timeline_figure", "timeline_text",
+    "FloorRow", "HandlingRow", "Hop", "Journey", "Lane", "LegRoles", "PageRow", "PathRow", "Row", "Said",
+    "Sequences", "Step", "arrival_rows", "arrivals_html", "arrivals_text", "arriving", "bearers_html",
+    "bearers_text", "beside_html", "beside_rows", "beside_text", "binding_rows", "conversation_html",
+    "conversation_rows", "conversation_text", "encodings", "encodings_html", "encodings_text", "endings",
+    "endings_html", "endings_text", "flight_rows", "flights_html", "flights_text", "floor_rows",
+    "floors_html", "floors_text", "handling_rows", "heat_cells", "heat_map_html", "heat_map_text", "journeys",
+    "journeys_html", "journeys_text", "ladder_lanes", "ladder_rows", "ladder_svg", "ladder_text",
+    "octets_html", "octets_text", "page_rows", "pages_html", "pages_text", "path_rows", "paths_html",
+    "paths_text", "report_html", "role_rows", "roles_figure", "roles_html", "roles_text", "sequences_figure",
+    "sequences_html", "sequences_of", "sequences_text", "state_html", "step_text", "steps", "timeline_figure",
+    "timeline_text",
 ]

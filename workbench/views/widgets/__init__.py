@@ -20,6 +20,7 @@ from workbench.views.endings import endings_html, endings_text
 from workbench.views.flights import flights_html, flights_text
 from workbench.views.floors import floors_html, floors_text
 from workbench.views.heat_map import heat_map_html, heat_map_text
+from workbench.views.journeys import journeys_html, journeys_text
 from workbench.views.ladder import ladder_lanes, ladder_rows, ladder_text
 from workbench.views.ladder_picture import ladder_svg, width_of
 from workbench.views.octets import octets_html, octets_text
@@ -43,8 +44,8 @@ from workbench.views.widgets.pictures import (
 )
 
 __all__ = ["Drawn", "Picture", "arrivals", "arriving", "bearers", "beside", "choices", "conversation", "encodings",
-           "endings", "exercise", "flights", "floors", "heat_map", "knobs", "ladder", "octets", "overview",
-           "pages", "paths", "roles", "sequences", "stepper", "timeline", "verdicts"]
+           "endings", "exercise", "flights", "floors", "heat_map", "journeys", "knobs", "ladder", "octets",
+           "overview", "pages", "paths", "roles", "sequences", "stepper", "timeline", "verdicts"]
 
 # JupyterLab makes pictures as narrow as the page. A ladder shrinks to three quarters at most, and is scrolled then.
 _STAGE = (".wb-stage{overflow:auto;max-height:40em}.wb-stage svg{max-width:none!important;height:auto!important;"
@@ -214,6 +215,12 @@ def endings(shown: Mapping[str, Any]) -> Picture:
     """How the connections of calls end: a row for each run or report, by the names to show; see `views.endings`."""
     reports = {name: report_of(one) for name, one in shown.items()}
     return Picture(endings_html(reports), endings_text(reports))
+
+
+def journeys(shown: Any, *, texts_only: bool = False) -> Picture:
+    """Which way each message of the users takes, and where it is inside TLS; see `views.journeys`."""
+    report = report_of(shown)
+    return Picture(journeys_html(report, texts_only=texts_only), journeys_text(report, texts_only=texts_only))
 
 
 def overview(shown: Any, outcome: Any = None, *, between: Iterable[str] | None = None) -> Picture:
