@@ -221,6 +221,48 @@ def test_a_new_port_with_the_same_tls_id():
     assert fax.ue.reads().heard == [BACK]
 
 
+@pytest.mark.parametrize("latched", [False, True])
+def test_the_peer_may_still_be_at_the_address_that_it_leaves(latched):
+    """Remote is told before the peer knows: what still comes from there is heard, and ties the gateway to nothing."""
+    signals = (LATCH,) if latched else ()
+    fax = Fax(*signals)
+    fax.orders(*signals, where=MOVED)
+    fax.ue.sends(FAX)
+    fax.passes()
+    fax.ue.where = MOVED
+    fax.ue.sends(FAX)
+    fax.passes()
+    arrives(fax.stage, fax.far, PEER, BACK)
+    assert fax.ue.reads().heard == [BACK]
+    fax.ue.where = UE_SOURCE
+    fax.ue.sends(FAX)
+    assert "which is the peer" in dropped(fax.stage)
+
+
+def test_a_peer_that_does_not_move_after_all():
+    """After a while its old address is as good as any other of its host that has the keys."""
+    fax = Fax()
+    fax.orders(where=MOVED)
+    fax.after(3.0)
+    fax.ue.sends(FAX)
+    fax.passes()
+    arrives(fax.stage, fax.far, PEER, BACK)
+    assert fax.ue.reads().heard == [BACK]
+
+
+def test_a_server_is_sure_when_it_has_heard_the_client():
+    """Its last flight may be lost: until payload has come in the new association, the former one is spoken in."""
+    fax = Fax()
+    fax.orders(theirs=NEW_THEIRS, ours=NEW_OURS)
+    new = fax.again()
+    arrives(fax.stage, fax.far, PEER, BACK)
+    assert fax.ue.reads().heard == [BACK]
+    new.sends(FAX)
+    fax.passes()
+    arrives(fax.stage, fax.far, PEER, BACK)
+    assert new.reads().heard == [BACK]
+
+
 def test_a_new_host_without_tls_id():
     """RFC 7345 §4.5: where nothing names the association, another transport address means a new one."""
     fax = Fax.__new__(Fax)

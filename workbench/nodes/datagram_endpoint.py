@@ -35,17 +35,23 @@ Secure = Callable[[bool], dtls.DtlsSession]
 class Association:
     """Two addresses and what protects datagrams between them; without DTLS nothing does."""
 
-    __slots__ = ("local", "remote", "session")
+    __slots__ = ("heard", "local", "remote", "session")
 
     def __init__(self, local: Address, remote: Address, session: dtls.DtlsSession | None) -> None:
         self.local = local
         self.remote = remote
         self.session = session
+        self.heard = False
 
     @property
     def up(self) -> bool:
         """Payload can be sent."""
         return self.session is None or self.session.state is dtls.State.UP
+
+    @property
+    def sure(self) -> bool:
+        """It is up at the other end, too: a server's last flight may be lost, so what it hears shows it."""
+        return self.up and (self.session is None or self.session.client or self.heard)
 
 
 class DatagramEndpoint:
@@ -234,7 +240,7 @@ class DatagramEndpoint:
     def _say(self, octets: bytes, why: str, now: float) -> list[Command]:
         """One datagram for the other end, protected where there is DTLS; none where it can't be."""
         newest, former = self._association, self._former
-        association = former if former is not None and newest is not None and not newest.up else newest
+        association = former if former is not None and newest is not None and not newest.sure else newest
         if not self.up or association is None or not association.up:
             return []
         if association.session is not None:
@@ -272,6 +278,7 @@ class DatagramEndpoint:
                 case dtls.Verified():
                     commands += self._verified(now)
                 case dtls.Data(octets=octets):
+                    of.heard = True
                     commands += self._receive(octets, now)
                 case dtls.PeerClosed() if of is self._former:
                     commands += self._end_former("the other end has closed it")

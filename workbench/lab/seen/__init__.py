@@ -70,6 +70,14 @@ from workbench.lab.seen.fax import (
 )
 from workbench.lab.seen.msrp import delivered, messages, path_passes, paths_as_told, response
 from workbench.lab.seen.reading import Side
+from workbench.lab.seen.reoffers import (
+    association_ordered,
+    dtls_left_alone,
+    fax_moves,
+    former_ends,
+    former_serves,
+    tls_id,
+)
 from workbench.lab.seen.security import (
     alert,
     certificate_differs,
@@ -113,6 +121,7 @@ __all__ = [
     "any_of",
     "anything_reported",
     "arrives",
+    "association_ordered",
     "associations",
     "attribute",
     "certificate_differs",
@@ -129,10 +138,12 @@ __all__ = [
     "dtls_client",
     "dtls_client_follows",
     "dtls_closed",
+    "dtls_left_alone",
     "ecm_page",
     "every_order_is_answered",
     "failure_reported",
     "fax_arrives",
+    "fax_moves",
     "fax_nothing_forwarded",
     "finished",
     "flight_again",
@@ -140,6 +151,8 @@ __all__ = [
     "floor_passes",
     "floor_status",
     "flushed_then_ended",
+    "former_ends",
+    "former_serves",
     "gateway_fingerprint_travels",
     "goes_where_sdp_says",
     "handled",
@@ -193,6 +206,7 @@ __all__ = [
     "tls_client_follows",
     "tls_ends_before_tcp",
     "tls_failure_reported",
+    "tls_id",
     "told",
     "transports",
     "unchanged",

@@ -167,7 +167,7 @@ def no_handshake_since(begun: Seen, wire: str) -> Fact:
             return None
         for message in report.messages:
             if message.wire == wire and message.frames[0] > start[0][0] and (
-                    (message.protocol == "TLS" and message.summary.startswith("ClientHello"))
+                    (message.protocol in ("TLS", "DTLS") and message.summary.startswith("ClientHello"))
                     or (message.protocol == "TCP" and message.summary.startswith("SYN"))):
                 return False, message.frames, f"{message.source.node}: {message.summary}"
         return True, start[0], ""

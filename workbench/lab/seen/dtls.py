@@ -73,7 +73,8 @@ def associations(leg_name: str, count: int) -> Fact:
         there = datagram_leg(report, leg_name)
         if there is None or not there.associations:
             return None
-        done = [flow for flow in there.associations if _is_up(flow)]
+        # One that goes on from another address is the same.
+        done = [flow for flow in there.associations if _is_up(flow) and flow.earlier is None]
         frames = tuple(flow.frames[0] for flow in done)
         return len(done) == count, frames, f"{len(done)} associations were set up, not {count}"
 

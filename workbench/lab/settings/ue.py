@@ -38,7 +38,7 @@ class UeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         registers, media_security, offers, answers, tls_versions, presents, chunk, msrp, falls_back, insists, listens,
             accepts_after, connects, connects_after: as in `topology.Ue`.
         media, tls_role: as in `topology.Ue`.
-        fax: its fax terminal: `correction`, `depth`, `version`.
+        fax: its fax terminal: `correction`, `depth`, `version`, `names`.
         conference: of its floor control server: `number`, `floor`, `people` (SIP URIs to user ids), `chair`.
         discovers: the STUN server that it asks over TCP; empty: none.
         script: what its person does, in lines as they can be typed, each behind the second at which it is said

@@ -35,15 +35,16 @@ class Association:
         client: the gateway begins; otherwise it waits for a ClientHello.
 
     `verified` once the peer's certificate has been checked: from then on payload passes. `peer` is where the other end
-    is once another association takes its place; None as long as the bearer's peer is.
+    is once another association takes its place; None as long as the bearer's peer is. `heard`: payload has come.
     """
 
-    __slots__ = ("_bearer", "_session", "peer", "verified")
+    __slots__ = ("_bearer", "_session", "heard", "peer", "verified")
 
     def __init__(self, bearer: DatagramBearer, *, client: bool) -> None:
         means = bearer.means
         self._bearer = bearer
         self.verified = False
+        self.heard = False
         self.peer: Endpoint | None = None
         self._session = dtls.DtlsSession(
             means.identity, client, announced=bearer.setting.remote_fingerprints,
@@ -131,6 +132,7 @@ class Association:
                     bearer.order(Note(f"{bearer.termination}: the peer's certificate matches its fingerprint"))
                     bearer.trusted(now)
                 case dtls.Data(octets=octets):
+                    self.heard = True
                     self._taken(bearer.take(octets, now), happened)
                 case dtls.PeerClosed():
                     self.close("the peer has closed DTLS")

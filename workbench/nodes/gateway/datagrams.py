@@ -198,7 +198,7 @@ class DatagramBearer(Connection):
             return f"{self.termination} is over"
         why = f"passed on from {origin} to {self.termination}"
         if self.setting.tls:
-            association = self._association if self.verified or self._former is None else self._former
+            association = self._former if self._former is not None and not self._sure else self._association
             refusal = "DTLS is not up" if association is None else association.send(payload, why, now)
             if refusal:
                 return f"{refusal} at {self.termination}"
@@ -243,6 +243,12 @@ class DatagramBearer(Connection):
             former.close(why)
             self.state = State.UP if self.verified else State.LISTENING
             converting.weigh(self)
+
+    @property
+    def _sure(self) -> bool:
+        """The peer has the new association, too: a server's last flight may be lost; what the peer sends shows it."""
+        one = self._association
+        return one is not None and one.verified and (one.heard or self._begins)
 
     @property
     def association(self) -> Association | None:
