@@ -15,7 +15,7 @@ from typing import Any
 from workbench import scenarios
 from workbench.analysis.rules import RULES
 from workbench.lab.expect import Eventually, Expectation, Holds, InOrder, Never
-from workbench.lab.scenario import Scenario
+from workbench.lab.scenario import Scenario, Weakened
 from workbench.protocols.h248.packages import Certainty, Item, Label, Package, Parameter, registry
 
 HERE = Path(__file__).parent
@@ -92,7 +92,13 @@ def _scenario(one: Scenario) -> Iterator[str]:
         yield "With a knob turned:"
         yield table(("Knob", "Expectation or order", "Holds if the capture shows"), turned)
     yield "Controls (`--weakened`): each breaks what it names and nothing else."
-    yield table(("Weakened variant", "Breaks"), ((weak.name, "; ".join(weak.breaks)) for weak in one.weakened))
+    yield table(("Weakened variant", "Breaks"), ((_weakened(weak), "; ".join(weak.breaks)) for weak in one.weakened))
+
+
+def _weakened(weak: Weakened) -> str:
+    """Its name, and the choice that it is the control of."""
+    knobs = ", ".join(code(f"{name}={value}") for name, value in weak.knobs.items())
+    return f"{weak.name} (with {knobs})" if knobs else weak.name
 
 
 def _with_what_is_before(node: Any) -> Iterator[Any]:

@@ -82,6 +82,15 @@ def test_a_scenario_passes(scenario, tmp_path):
     assert (scenario.seen_as or scenario.id) in (shown.id, *shown.also)
 
 
+@pytest.mark.parametrize("case", [(s, name, value) for s in ALL for name, knob in s.knobs.items()
+                                  for value in knob.shows], ids=lambda case: f"{case[0].id} {case[1]}={case[2]}")
+def test_a_choice_shows_the_rules_that_it_names(case, tmp_path):
+    """What goes wrong with a choice of a knob is what the analyser finds, and nothing else."""
+    scenario, name, value = case
+    run = scenario.run(seed=1, out=tmp_path, **{name: value})
+    assert {finding.rule for finding in run.report.findings} == set(scenario.shown({name: value}))
+
+
 @pytest.mark.parametrize("variant", [(s, w) for s in ALL for w in s.weakened], ids=lambda v: f"{v[0].id}: {v[1].name}")
 def test_a_weakened_variant_breaks_what_it_names(variant, tmp_path):
     """The control: with the change, exactly the named expectations fail."""
@@ -143,8 +152,8 @@ def test_names_of_variants_and_expectations_fit(scenario):
         assert {name for gone in knob.drops.values() for name in gone} <= {*names, *added}
         assert {*knob.adds, *knob.drops, *knob.does, *knob.implies} <= set(knob.choices)
     for weakened in scenario.weakened:
-        assert set(weakened.breaks) <= set(names)
         assert weakened.breaks
+        assert set(weakened.breaks) <= {one.name for one in scenario.expected(weakened.knobs)}
         assert set(weakened.drops) <= {*names, *added} - set(weakened.breaks)
         scenario.topology.changed(weakened.changes)
     for knob in scenario.knobs.values():

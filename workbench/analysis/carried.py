@@ -20,6 +20,7 @@ from workbench.protocols.h248.transport import BINARY_PORT, TEXT_PORT
 from workbench.protocols.msrp import messages as msrp
 from workbench.protocols.msrp import wire as msrp_wire
 from workbench.protocols.tls import messages as tls
+from workbench.protocols.tls.wire import HEADER_OCTETS as RECORD_OCTETS
 from workbench.protocols.tls.wire import looks_like_tls
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 CONTROL_PORTS = (TEXT_PORT, BINARY_PORT)
 _RECOGNISED_IN = 8
+NO_RECORD = "not a TLS record"
+"""How a message is told that should be TLS and is none."""
 _TPKT_RECOGNISED_IN = tpkt.HEADER_OCTETS + TELLING_OCTETS
 _MOST_STREAM_MESSAGE = 65_535
 _LENGTH = re.compile(rb"\n(?:content-length|l)[ \t]*:[ \t]*([0-9]{1,7})", re.IGNORECASE)
@@ -39,11 +42,13 @@ class Recogniser(Base):
         super().__init__(dissector, content, protected)
         self._waiting: list[tuple[int, bytes, tuple[int, ...], float, int]] = []
         self._layer: Layer | None = None
+        self._begun = [False, False]
+        self._answers: tuple[int, Layer] | None = None
 
     def feed(self, direction: int, octets: bytes, frames: tuple[int, ...], time: float, missing: int) -> None:
         """See `Layer`."""
         if self._layer is not None:
-            self._layer.feed(direction, octets, frames, time, missing)
+            self._layer_of(direction, octets).feed(direction, octets, frames, time, missing)
             return
         self._waiting.append((direction, octets, frames, time, missing))
         start = b"".join(part for towards, part, *_ in self._waiting if towards == direction)
@@ -64,7 +69,19 @@ class Recogniser(Base):
         self._layer = layer
         waiting, self._waiting = self._waiting, []
         for part in waiting:
-            layer.feed(*part)
+            self._layer_of(*part[:2]).feed(*part)
+
+    def _layer_of(self, direction: int, octets: bytes) -> Layer:
+        """That of the connection; but what is in the clear may be answered in TLS, with an alert."""
+        assert self._layer is not None
+        if not self._begun[direction]:
+            self._begun[direction] = True
+            clear = not self.protected and not isinstance(self._layer, _Tls)
+            if clear and self._begun[1 - direction] and len(octets) >= RECORD_OCTETS and looks_like_tls(octets):
+                self._answers = direction, _Tls(self.dissector, self.content)
+                self.content.observer = None
+        answers = self._answers
+        return answers[1] if answers is not None and answers[0] == direction else self._layer
 
     def _choose(self, start: bytes) -> Layer:
         shared = (self.dissector, self.content, self.protected)
@@ -351,7 +368,7 @@ class _Tls(Base):
         error = self.observer.error(direction)
         if error is not None:
             self._lost[direction] = True
-            self.tell("TLS", direction, frames, time, "not a TLS record", octets, error=str(error))
+            self.tell("TLS", direction, frames, time, NO_RECORD, octets, error=str(error))
 
     def finish(self) -> None:
         """See `Layer`."""

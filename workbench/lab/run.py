@@ -74,6 +74,7 @@ class LiveRun:
         self.network = network
         self.seed = seed
         self.weakened = weakened
+        knobs = knobs if weakened is None else {**scenario.variant(weakened).knobs, **knobs}
         self.knobs = scenario.settings(knobs)
         self.trace = Trace()
         self.now = 0.0

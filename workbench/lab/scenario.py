@@ -47,6 +47,7 @@ class Knob(msgspec.Struct, frozen=True):
         adds: what else must be seen with a choice.
         drops: names of the scenario's expectations that a choice does not ask for.
         does: what else is done with a choice.
+        shows: rules that the capture breaks with a choice, in place of the scenario's.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Knob(msgspec.Struct, frozen=True):
     adds: Mapping[str, tuple[Expectation, ...]] = {}
     drops: Mapping[str, tuple[str, ...]] = {}
     does: Mapping[str, tuple[At, ...]] = {}
+    shows: Mapping[str, tuple[str, ...]] = {}
 
     @property
     def allowed(self) -> tuple[str, ...]:
@@ -73,12 +75,14 @@ class Weakened(msgspec.Struct, frozen=True):
         changes: settings of nodes that it replaces.
         breaks: names of the expectations that must fail.
         drops: names of those that it does not ask for: their answer is no matter of what was changed.
+        knobs: where it is the control of a choice: what knobs are set to, unless they are set to something else.
     """
 
     name: str
     changes: Changes
     breaks: tuple[str, ...]
     drops: tuple[str, ...] = ()
+    knobs: Mapping[str, str] = {}
 
 
 class Scenario(msgspec.Struct, frozen=True):
@@ -162,6 +166,12 @@ class Scenario(msgspec.Struct, frozen=True):
         chosen = self.settings(knobs)
         more = [line for name, value in chosen.items() for line in self.knobs[name].does.get(value, ())]
         return tuple(sorted((*self.script, *more), key=lambda line: line.time))
+
+    def shown(self, knobs: Mapping[str, str]) -> tuple[str, ...]:
+        """The rules that its capture breaks with these settings. Raises ScenarioError as of `settings`."""
+        chosen = self.settings(knobs)
+        told = [self.knobs[name].shows[value] for name, value in chosen.items() if value in self.knobs[name].shows]
+        return tuple(dict.fromkeys(rule for rules in told for rule in rules)) if told else self.shows
 
     def changed(self, knobs: Mapping[str, str], weakened: str | None = None) -> Topology:
         """The topology with the knobs' and the weakened variant's changes applied. Raises ScenarioError."""

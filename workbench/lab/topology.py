@@ -17,12 +17,15 @@ from workbench.net.values import Endpoint
 from workbench.nodes.conference import Conference
 from workbench.nodes.fax_terminal import FaxTerminal
 from workbench.nodes.nat import TCP_SECONDS, TRANSITORY_SECONDS, UDP_SECONDS, Behaviour
+from workbench.nodes.ue.faults import Faults
 
 if TYPE_CHECKING:
     from workbench.nodes.ims_agw import Interlinkage
     from workbench.nodes.interceptor import Interceptor
     from workbench.nodes.nat import Nat
     from workbench.nodes.node import Node
+    from workbench.security.identities import Identity
+    from workbench.security.source import Source
 
 Changes = Mapping[str, Mapping[str, Any]]
 Impairments = Mapping[str, "float | Mapping[str, float]"]
@@ -110,7 +113,7 @@ class Ue(msgspec.Struct, frozen=True):
         media_security: it asks for and accepts e2ae security (3GPP TS 33.328).
         offers, answers: `a=setup` in its offers, and in its answers to `actpass`.
         tls_versions: what it speaks.
-        presents: `announced`, or `another` certificate than the one its SDP announces.
+        presents: `announced`, `another` certificate than the one its SDP announces, or `nothing`.
         behind: the NAT it sits behind, or the man in the middle.
         chunk: octets in a SEND before it is cut.
         msrp: `cema` (RFC 6714: connects to c=/m=), `sessmatch` (compares the session-id only, connects to its
@@ -126,6 +129,7 @@ class Ue(msgspec.Struct, frozen=True):
         tls_role: who is TLS client with BFCP: the `offerer` (RFC 8856 §8), or as `setup` says (its §10 by itself).
         conference: it is the floor control server of this conference, and takes a call from each person of it.
         fax: its fax terminal, with `t38`: correction, depth of redundancy, version.
+        faults: what it does wrong with media plane security.
     """
 
     name: str
@@ -153,6 +157,7 @@ class Ue(msgspec.Struct, frozen=True):
     tls_role: Literal["offerer", "setup"] = "offerer"
     conference: Conference | None = None
     fax: FaxTerminal = FaxTerminal()
+    faults: Faults = Faults()
 
 
 class Alg(msgspec.Struct, frozen=True):
@@ -174,6 +179,8 @@ class Alg(msgspec.Struct, frozen=True):
         guards_e2e: no `a=setup` of a stream with end-to-end TLS is changed; False weakens.
         bfcp_tls: who is TLS client with BFCP, as for a UE.
         keeps_tls: a re-offer that keeps the connection leaves TLS alone; False weakens.
+        refuses_downgrade: an answer without TLS, or without a fingerprint, to an offer with TLS is refused; False
+            weakens.
         strips: security attributes are taken out of SDP for the core (R-24.229-3); False weakens.
         coding: of H.248: text with long (`pretty`) or short (`compact`) tokens, or `binary`.
     """
@@ -197,6 +204,7 @@ class Alg(msgspec.Struct, frozen=True):
     guards_e2e: bool = True
     bfcp_tls: Literal["offerer", "setup"] = "offerer"
     keeps_tls: bool = True
+    refuses_downgrade: bool = True
     coding: Literal["pretty", "compact", "binary"] = "pretty"
 
 
@@ -212,6 +220,9 @@ class Agw(msgspec.Struct, frozen=True):
         closes_tls: it sends close_notify before it closes TCP; False weakens.
         renews_tls: an establish signal for TLS begins a new session although one is up; True weakens.
         overlaps: a DTLS association that is replaced serves until the new one does; False weakens.
+        links_release: the end of one of its connections ends the other; False weakens.
+        takes_clear: what is no TLS is taken for payload where TLS should begin; True weakens.
+        presents: `announced`, or `another` certificate than the one it tells of over Iq.
         stateless: a stream without roles: `relay` passes packets on with their sequence numbers untouched, `proxy` has
             two connections of which the second follows the first SYN.
         merge: a stream with two passive ends: joined by `proxy`, or by `translation` of sequence numbers.
@@ -236,6 +247,9 @@ class Agw(msgspec.Struct, frozen=True):
     closes_tls: bool = True
     renews_tls: bool = False
     overlaps: bool = True
+    links_release: bool = True
+    takes_clear: bool = False
+    presents: str = "announced"
     stateless: Literal["relay", "proxy"] = "relay"
     merge: Literal["proxy", "translation"] = "proxy"
     holds_incoming: bool = False
@@ -377,13 +391,13 @@ def build(topology: Topology, seed: int, epoch: float, *, packets: bool = True, 
                 nodes[node.name] = UserEquipment(
                     node.name, uri=node.uri, address=node.behind.address if node.behind else node.address,
                     proxy=node.proxy, source=source, identity=identity,
-                    presents=identity if node.presents == "announced" else Identity.self_signed(node.uri, source),
+                    presents=_presented(node.presents, node.uri, identity, source),
                     registers=node.registers, media_security=node.media_security, offers=node.offers,
                     answers=node.answers, tls_versions=node.tls_versions, chunk=node.chunk, msrp=node.msrp,
                     falls_back=node.falls_back, insists=node.insists, listens=node.listens,
                     accepts_after=node.accepts_after, connects=node.connects,
                     connects_after=node.connects_after, discovers=node.discovers, media=node.media,
-                    tls_role=node.tls_role, conference=node.conference, fax=node.fax)
+                    tls_role=node.tls_role, conference=node.conference, fax=node.fax, faults=node.faults)
             case Alg():
                 nodes[node.name] = ImsAlg(
                     node.name, access=node.access, core=node.core, control=node.control, gateway=node.gateway,
@@ -391,7 +405,8 @@ def build(topology: Topology, seed: int, epoch: float, *, packets: bool = True, 
                     coding=node.coding, tcp=Tcp(node.tcp), modifies_setup=node.modifies_setup, narrows=node.narrows,
                     starts_tcp=StartsTcp(node.starts_tcp), msrp=Msrp(node.msrp),
                     plain_answer=PlainAnswer(node.plain_answer), guards_e2e=node.guards_e2e,
-                    bfcp_tls=BfcpClient(node.bfcp_tls), keeps_tls=node.keeps_tls)
+                    bfcp_tls=BfcpClient(node.bfcp_tls), keeps_tls=node.keeps_tls,
+                    refuses_downgrade=node.refuses_downgrade)
             case Stun():
                 nodes[node.name] = StunServer(node.name, address=node.address)
             case Puncher():
@@ -400,10 +415,13 @@ def build(topology: Topology, seed: int, epoch: float, *, packets: bool = True, 
                     node.name, local=Endpoint(host, node.port), server=node.discovers, path=node.path,
                     active=node.active, listens=node.listens, source=source)
             case Agw():
+                identity = Identity.self_signed(node.name, source)
+                shown = _presented(node.presents, node.name, identity, source)
                 nodes[node.name] = ImsAgw(
                     node.name, control=node.control, controller=node.controller,
                     addresses={"access.example.net": node.access, "core.example.net": node.core}, source=source,
-                    identity=Identity.self_signed(node.name, source), tls_versions=node.tls_versions,
+                    identity=identity, tls_versions=node.tls_versions, release_linked=node.links_release,
+                    takes_clear=node.takes_clear, presents=None if shown is identity else shown,
                     verify_fingerprints=node.verifies,
                     interlinkage=_interlinkage(node), stateless=Stateless(node.stateless), merge=Merge(node.merge),
                     wires={node.access: node.access_wire, node.core: node.core_wire} if packets else {},
@@ -435,6 +453,15 @@ def _interceptor(taken: Taken, address: str, seed: int) -> Interceptor:
     return Interceptor(
         taken.name, inside=Endpoint(taken.inside, port), outside=Endpoint(address, port), proxy=taken.proxy,
         identity=Identity.self_signed(taken.name, Source(seed, taken.name)), forges=taken.forges, log_keys=True)
+
+
+def _presented(presents: str, name: str, identity: Identity, source: Source) -> Identity | None:
+    """The certificate that TLS shows, where SDP announces `identity`."""
+    from workbench.security.identities import Identity
+
+    if presents == "nothing":
+        return None
+    return identity if presents == "announced" else Identity.self_signed(name, source)
 
 
 def _interlinkage(node: Agw) -> Interlinkage:

@@ -54,6 +54,8 @@ class ImsAgw(Gateway):
         renews_tls: an establish signal for TLS begins a new session although one is up; True likewise.
         overlaps: a DTLS association that is replaced serves until the new one does; False likewise.
         release_linked: the end at one endpoint releases the other; False likewise.
+        takes_clear: what is no TLS is taken for payload where TLS should begin; True likewise.
+        presents: what its TLS shows, where that is not the certificate it tells of; likewise.
         hold_incoming: an incoming connection is answered when the outgoing one is up (delayed establishment, second
             reading); where the network answers a SYN by itself (sockets), it is read only then, which is an emulation.
         log_keys: TLS keys go to the capture.
@@ -94,6 +96,8 @@ class ImsAgw(Gateway):
         renews_tls: bool = False,
         overlaps: bool = True,
         release_linked: bool = True,
+        takes_clear: bool = False,
+        presents: Identity | None = None,
         hold_incoming: bool = False,
         log_keys: bool = False,
         tcp_guard: float = 30.0,
@@ -130,8 +134,8 @@ class ImsAgw(Gateway):
                 verify_fingerprints=verify_fingerprints, interlinkage=interlinkage, hold_incoming=hold_incoming,
                 stateless=Stateless(stateless), merge=Merge(merge), wires=wires or {},
                 close_tls=close_tls, renews_tls=renews_tls, overlaps=overlaps,
-                release_linked=release_linked, tls_versions=tls_versions, log_keys=log_keys,
-                tcp_guard=tcp_guard, tls_guard=tls_guard, drain=drain, linger=linger, held=held,
+                release_linked=release_linked, takes_clear=takes_clear, presents=presents, tls_versions=tls_versions,
+                log_keys=log_keys, tcp_guard=tcp_guard, tls_guard=tls_guard, drain=drain, linger=linger, held=held,
                 splices=splices, relays=relays, converts=converts),
             limits=limits or Limits(),
             ports=ports,

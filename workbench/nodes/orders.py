@@ -82,9 +82,20 @@ class AnswerAnew(msgspec.Struct, frozen=True):
 
 
 class CloseMedia(msgspec.Struct, frozen=True):
-    """End the TCP connection of the session without BYE: with FIN, or with RST."""
+    """End the session's connection without BYE.
 
-    how: Literal["fin", "reset"] = "fin"
+    Args:
+        how: `fin`: in order, close_notify and FIN; `reset`: RST; `cut`: FIN without close_notify, as an attacker would;
+            `notify`: close_notify alone, and TCP stays until the other end closes it; `alert`: a fatal alert, and FIN.
+    """
+
+    how: Literal["fin", "reset", "cut", "notify", "alert"] = "fin"
+
+
+class SpeakClear(msgspec.Struct, frozen=True):
+    """Send octets in the clear into the session's connection, although TLS is up on it."""
+
+    octets: bytes = b"this is no TLS record\r\n"
 
 
 class ConnectAgain(msgspec.Struct, frozen=True):
@@ -170,5 +181,5 @@ class SendFax(msgspec.Struct, frozen=True):
     waits: bool = True
 
 
-Order = (Register | Call | SendText | SendFile | ReOffer | AnswerAnew | CloseMedia | ConnectAgain | HangUp | Hello
-         | WatchFloor | RequestFloor | ReleaseFloor | DecideFloor | SwitchToFax | SendFax)
+Order = (Register | Call | SendText | SendFile | ReOffer | AnswerAnew | CloseMedia | SpeakClear | ConnectAgain
+         | HangUp | Hello | WatchFloor | RequestFloor | ReleaseFloor | DecideFloor | SwitchToFax | SendFax)

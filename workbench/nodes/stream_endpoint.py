@@ -6,6 +6,7 @@ Nothing is handed up from a session whose certificate was not checked (RFC 4975 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from workbench.net.values import (
     AbortStream,
@@ -38,6 +39,7 @@ from workbench.security import tls
 LINGER_SECONDS = 10.0
 """How long we wait for the peer's FIN behind our own before RST."""
 _MOST_EARLY = 65_536
+_INTERNAL_ERROR = 80
 
 
 class StreamEndpoint:
@@ -74,6 +76,7 @@ class StreamEndpoint:
         self._early = b""
         self._announced: Sequence[Fingerprint] | None = None
         self._closing = False
+        self._silent = False
         self._gone = False
         self._abort_at: float | None = None
 
@@ -150,6 +153,25 @@ class StreamEndpoint:
         if self._stream is None or self._gone or not self._connected:
             return self.close(now, why)
         return self._abort(why, now)
+
+    def break_off(self, how: Literal["cut", "notify", "alert"], now: float) -> list[Command]:
+        """End the session as `CloseMedia` says: against the rules, or leaving TCP to the other end."""
+        if not self.up or self._tls is None or self._stream is None:
+            return self.close(now)
+        self.up = False
+        self._silent = True
+        match how:
+            case "cut":
+                return self._end("FIN without close_notify", now)
+            case "notify":
+                return self._protected(self._tls.close(), now)
+            case "alert":
+                return self._protected(self._tls.abort(_INTERNAL_ERROR, "a fault of our own"), now)
+
+    def speak_clear(self, octets: bytes) -> list[Command]:
+        """Send octets as they are, whatever protects the connection."""
+        there = self._stream is not None and self._connected and not self._closing
+        return [SendStream(self._stream, octets, "in the clear, although TLS is up")] if there and self._stream else []
 
     def concerns(self, happened: Happening) -> bool:
         """Whether a happening is about this session's connection or listener."""
@@ -239,7 +261,7 @@ class StreamEndpoint:
 
     def _say(self, octets: bytes, why: str, now: float) -> list[Command]:
         """Octets for the other end, protected where there is TLS; none once FIN or RST has left."""
-        if self._closing or self.over or self._stream is None:
+        if self._closing or self._silent or self.over or self._stream is None:
             return []
         if self._tls is not None:
             return self._protected(self._tls.send(octets), now)
@@ -313,7 +335,7 @@ class StreamEndpoint:
         return commands
 
     def _heard(self, octets: bytes, now: float) -> list[Command]:
-        if self.over or self._closing or self._stream is None:
+        if self.over or self._closing or self._silent or self._stream is None:
             return []
         if not self._begun:
             self._early += octets

@@ -33,6 +33,8 @@ __all__ = [
 
 _SUITES_12 = b"ECDHE+AESGCM:ECDHE+CHACHA20"
 _CHANGE_CIPHER_SPEC = 20
+# The answer to what is no TLS record, before there are keys: unexpected_message (RFC 8446 §5.1). OpenSSL says nothing.
+_UNEXPECTED = bytes.fromhex("1503030002020a")
 # Records that may stand before our alert in the same flight: an answer to a KeyUpdate, tickets.
 _BEFORE_AN_ALERT = 4
 
@@ -48,6 +50,7 @@ class TlsSession(Session):
         verify: False accepts any certificate; for showing what then goes wrong.
         log_keys: report `KeyLine` events.
         max_held: octets of payload held before the fingerprint is known; more end the session.
+        suites: of TLS 1.2, in OpenSSL's words; empty: those that are good.
     """
 
     def __init__(
@@ -60,12 +63,13 @@ class TlsSession(Session):
         verify: bool = True,
         log_keys: bool = False,
         max_held: int = 1 << 20,
+        suites: str = "",
     ) -> None:
         super().__init__(client, announced, verify, log_keys, max_held)
         self._written = 0
         self._overhead = 0
         self._rekeyed = False
-        self._connect(identity, tuple(versions))
+        self._connect(identity, tuple(versions), suites.encode() or _SUITES_12)
 
     # What the caller does
 
@@ -107,14 +111,14 @@ class TlsSession(Session):
 
     # The library
 
-    def _connect(self, identity: Identity | None, versions: tuple[str, ...]) -> None:
+    def _connect(self, identity: Identity | None, versions: tuple[str, ...], suites: bytes) -> None:
         from workbench.security import openssl
 
         if not versions or set(versions) - {"1.2", "1.3"}:
             raise LocalProtocolError(f"TLS versions {', '.join(versions) or 'none'}; there are 1.2 and 1.3")
         # Our own secrets are for alerts (`_keys`).
         secrets: Literal[b"", b"C", b"S"] = b"" if self._log_keys else b"C" if self.client else b"S"
-        self._engine = openssl.Engine(openssl.context(identity, versions, _SUITES_12, secrets), self.client, self)
+        self._engine = openssl.Engine(openssl.context(identity, versions, suites, secrets), self.client, self)
 
     # Turning the crank
 
@@ -169,21 +173,32 @@ class TlsSession(Session):
 
     def _fail(self, fault: Fault) -> list[Event]:
         octets = self._engine.output()
+        if not octets and fault.alert is None and self.state is State.HANDSHAKE and not self._engine.suite:
+            octets = _UNEXPECTED
         description = self._sent_alert(octets) if fault.alert is None else None
         return self._failed(fault, [octets] if octets else [], description)
+
+    def abort(self, description: int, reason: str) -> list[Event]:
+        """Give up a session that is up, with this fatal alert. Raises LocalProtocolError: it is not up."""
+        self._ready("TLS")
+        return self._give_up(description, reason)
 
     def _refuse(self) -> list[Event]:
         from workbench.security import alerts
 
+        return self._give_up(alerts.BAD_CERTIFICATE, str(self._refusal or "no certificate"))
+
+    def _give_up(self, description: int, reason: str) -> list[Event]:
+        from workbench.security import alerts
+
         self.state = State.FAILED
         self._held, self._held_octets = [], 0
-        reason = str(self._refusal or "no certificate")
         keys = None if self._rekeyed else self._keys("TRAFFIC_SECRET_0")
         if keys is None:
             return [*self._shutdown(), Failed(reason, None, True)]
         protect = alerts.alert_13 if self._engine.version == "1.3" else alerts.alert_12
-        last = Transmit(protect(keys, alerts.BAD_CERTIFICATE, self._written))
-        return [*self._outgoing(), last, Failed(reason, alerts.BAD_CERTIFICATE, True)]
+        last = Transmit(protect(keys, description, self._written))
+        return [*self._outgoing(), last, Failed(reason, description, True)]
 
     def _sent_alert(self, octets: bytes) -> int | None:
         """The description of the alert that the library ended our octets with; it is not told otherwise."""

@@ -28,6 +28,8 @@ from workbench.analysis.rules import (
     syn_into_nat,
     tcp_failure_not_reported,
     tls_alert,
+    tls_failure_not_reported,
+    tls_nothing_in_common,
 )
 from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.analysis.values import Finding
@@ -56,9 +58,11 @@ RULES: tuple[Rule, ...] = (
     order_unanswered.rule,
     release_not_reported.rule,
     tcp_failure_not_reported.rule,
+    tls_failure_not_reported.rule,
     core_before_check.rule,
     outgoing_before_incoming.rule,
     no_close_notify.rule,
+    tls_nothing_in_common.rule,
     tls_alert.rule,
     payload_before_both_up.rule,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from workbench.analysis.carried import NO_RECORD
 from workbench.analysis.rules.rule import Evidence, Rule, is_tls
 
 if TYPE_CHECKING:
@@ -16,10 +17,16 @@ def _find(report: Report) -> Iterator[Evidence]:
         for leg in session.legs:
             if not is_tls(leg.transport) and not is_tls(leg.bearer):
                 continue
-            clear = [m for m in report.on(leg) if m.protocol in ("MSRP", "BFCP", "unknown") and not m.protected]
+            seen = report.on(leg)
+            clear = [m for m in seen if m.protocol in ("MSRP", "BFCP", "unknown") and not m.protected]
             if clear:
                 yield Evidence(clear[0].frames, f"{clear[0].source.node} sends {clear[0].protocol} in the clear on the "
                                f"{leg.name} leg, which is {leg.transport or leg.bearer}; {len(clear)} such messages")
+            strange = next((m for m in seen if m.protocol == "TLS" and m.summary == NO_RECORD), None)
+            if strange is not None:
+                yield Evidence(strange.frames, (
+                    f"{strange.source.node} sends octets that are no TLS record on the {leg.name} leg "
+                    f"({strange.error}): clear text in a TLS connection, or a record that was changed on its way"))
 
 
 rule = Rule("clear-on-tls-leg", "TS 23.334 §6.2.10.3", "error",

@@ -1,4 +1,4 @@
-"""A TCP connection with TLS on it is closed without close_notify."""
+"""A TCP connection with TLS on it is closed, or reset, without close_notify: the session is cut off."""
 
 from __future__ import annotations
 
@@ -9,25 +9,40 @@ from workbench.analysis.rules.rule import Evidence, Rule
 
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
+    from workbench.analysis.values import Leg
 
 
 def _find(report: Report) -> Iterator[Evidence]:
     for session in report.sessions:
         for leg in session.legs:
-            if not leg.tls_client or not leg.decrypted:
-                continue    # alerts inside TLS 1.3 can't be told from other records without keys
-            seen = report.on(leg)
-            if any(m.summary.startswith("Alert fatal") for m in seen):
-                continue
-            told: set[str] = set()
-            for message in seen:
-                if "close_notify" in message.summary:
-                    told.add(message.source.node)
-                elif message.summary.startswith("FIN") and not message.repeated and message.source.node not in told:
-                    yield Evidence(message.frames, (
-                        f"{message.source.node} closes TCP on the {leg.name} leg without close_notify: the other side "
-                        "can't tell the end from a cut"))
+            if leg.tls_client and leg.decrypted:    # without keys, alerts of TLS 1.3 look like other records
+                yield from _cuts(report, leg)
+
+
+def _cuts(report: Report, leg: Leg) -> Iterator[Evidence]:
+    seen = report.on(leg)
+    if any(m.summary.startswith("Alert fatal") for m in seen):
+        return
+    told: set[str] = set()
+    finished: set[str] = set()
+    for message in seen:
+        who = message.source.node
+        if message.summary.startswith("Finished"):
+            finished.add(who)
+        elif "close_notify" in message.summary:
+            told.add(who)
+        elif len(finished) < 2 or message.repeated or who in told:
+            continue    # of a handshake that never finished another rule speaks
+        elif message.summary.startswith("FIN"):
+            yield Evidence(message.frames, (
+                f"{who} closes TCP on the {leg.name} leg without close_notify: the other side can't tell the end from "
+                "a cut"))
+        elif message.protocol == "TCP" and message.summary.startswith("RST") and not told:
+            yield Evidence(message.frames, (
+                f"{who} resets TCP on the {leg.name} leg while TLS is up, without close_notify: what was on its way is "
+                "lost, and the other side can't tell the end from a cut"))
+            return
 
 
 rule = Rule("no-close-notify", "RFC 8446 §6.1, RFC 5246 §7.2.1", "warning",
-            "Each side sends close_notify before it closes TCP", _find)
+            "Each side sends close_notify before it ends TCP", _find)

@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 import msgspec
 
 from workbench.analysis.dissect import Content
+from workbench.lab.expect import Seen
 from workbench.lab.seen.reading import Side
 from workbench.net import packets
 from workbench.net.packets import ACK, FIN, RST, SYN, Tcp
@@ -65,6 +66,13 @@ def _read(report: Report) -> Iterator[Segment]:
         if tcp.source.port in _CONTROL_PORTS or tcp.destination.port in _CONTROL_PORTS:
             continue
         yield Segment(number, frame.time, frame.wire, report.names(ip.source), report.names(ip.destination), tcp)
+
+
+def octets(side: Side, wanted: bytes, *, by_gateway: bool) -> Seen:
+    """A segment that the gateway sends on one side, or gets there, and that has these octets as they are."""
+    return Seen(f"{wanted!r} in the clear {'from' if by_gateway else 'to'} {side.gateway} on {side}", lambda report: [
+        (one.frame,) for one in at(report, side)
+        if (one.sender == side.gateway) == by_gateway and wanted in one.tcp.payload])
 
 
 def at(report: Report, side: Side) -> list[Segment]:

@@ -168,6 +168,13 @@ def paths_told(*, gateway: str = "IMS-AGW") -> Fact:
     return Fact(f"a=path in Local and Remote of {gateway}, and in SDP", check)
 
 
+def added(*, gateway: str = "IMS-AGW") -> Seen:
+    """The controller's order to reserve a termination."""
+    return Seen(f"Add for {gateway}", lambda report: [
+        message.frames for message, action, command in commands_once(report)
+        if command.kind is h248.Kind.ADD and message.destination.node == gateway])
+
+
 def subtracted(*, gateway: str = "IMS-AGW") -> Seen:
     """The controller's order to release terminations."""
     return Seen(f"Subtract for {gateway}", lambda report: [
@@ -277,10 +284,19 @@ def tls_failure_reported(realm: str, *, gateway: str = "IMS-AGW") -> Seen:
         gateway, realm, lambda event: _is_change(event, "tls-failed", "tls-change")))
 
 
-def release_reported(realm: str, *, gateway: str = "IMS-AGW") -> Seen:
-    """IP bearer released (g/cause) for a termination of that side."""
-    return Seen(f"{gateway} reports that the bearer towards {realm} is released", _reported(
-        gateway, realm, lambda event: event.name.lower() == "g/cause"))
+def release_reported(realm: str, cause: str = "", *, gateway: str = "IMS-AGW") -> Seen:
+    """IP bearer released (g/cause) for a termination of that side, with this general cause if any is named.
+
+    H.248.1 Annex E.1.2: `NR` normal release, `FT` failure, temporary.
+    """
+
+    def is_it(event: h248.ObservedEvent) -> bool:
+        told = event.parameter("Generalcause")
+        return event.name.lower() == "g/cause" and (not cause or (told is not None and told.value == cause))
+
+    words = f" as {cause}" if cause else ""
+    return Seen(f"{gateway} reports{words} that the bearer towards {realm} is released", _reported(
+        gateway, realm, is_it))
 
 
 def anything_reported(*, gateway: str = "IMS-AGW") -> Seen:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 _TLS = ("TLS", "DTLS")
 
 
+_CLEAR = ("MSRP", "BFCP", "unknown")
+
+
 def gateway_fingerprint_travels(wire: str) -> Fact:
     """The fingerprint in an H.248 reply stands unchanged in the SDP that the IMS-ALG sends on `wire`."""
 
@@ -65,14 +68,24 @@ def certificates_match(leg_name: str) -> Fact:
     return Fact(f"the certificates of the {leg_name} leg", check)
 
 
-def certificate_differs(leg_name: str) -> Fact:
-    """An end of this leg presents a certificate that its SDP did not announce."""
+def presented(leg_name: str, owner: str) -> Seen:
+    """A certificate that an end of this leg presents."""
+
+    def find(report: Report) -> list[Frames]:
+        leg = leg_of(report, leg_name)
+        return [] if leg is None else [one.frames for one in leg.certificates if one.owner == owner]
+
+    return Seen(f"a certificate of {owner} on the {leg_name} leg", find)
+
+
+def certificate_differs(leg_name: str, owner: str = "") -> Fact:
+    """An end of this leg, or this one, presents a certificate that its SDP did not announce."""
 
     def check(report: Report) -> tuple[bool, Frames, str] | None:
         leg = leg_of(report, leg_name)
         if leg is None or not leg.certificates:
             return None
-        wrong = [c for c in leg.certificates if c.matches is False]
+        wrong = [c for c in leg.certificates if c.matches is False and owner in ("", c.owner)]
         frames = tuple(frame for c in (wrong or leg.certificates) for frame in c.frames)
         return bool(wrong), frames, "every certificate is the one that was announced"
 
@@ -86,11 +99,41 @@ def alert(name: str, wire: str, sender: str) -> Seen:
         and message.source.node == sender and message.summary.startswith(f"Alert fatal {name}")])
 
 
+def fatal_alert(wire: str, *senders: str) -> Seen:
+    """Any fatal alert on a wire; with `senders` only theirs."""
+    who = " or ".join(senders) or "anybody"
+    return Seen(f"a fatal alert of {who} on {wire}", lambda report: [
+        message.frames for message in report.messages if message.protocol == "TLS" and message.wire == wire
+        and message.summary.startswith("Alert fatal") and (not senders or message.source.node in senders)])
+
+
+def close_notify(wire: str, sender: str) -> Seen:
+    """A node's close_notify on a wire."""
+    return Seen(f"{sender}'s close_notify on {wire}", lambda report: [
+        message.frames for message in report.messages if message.protocol == "TLS" and message.wire == wire
+        and message.source.node == sender and "close_notify" in message.summary])
+
+
 def client_hello(wire: str) -> Seen:
     """A ClientHello on a wire, of TLS or DTLS."""
     return Seen(f"a ClientHello on {wire}", lambda report: [
         message.frames for message in report.messages if message.protocol in _TLS and message.wire == wire
         and message.summary.startswith("ClientHello")])
+
+
+def no_tls(wire: str, sender: str) -> Seen:
+    """What a node sends to a gateway over TCP and is neither TLS nor H.248: in the clear, or nonsense."""
+    return Seen(f"no TLS of {sender} on {wire}", lambda report: [
+        message.frames for message in report.messages if message.wire == wire and message.source.node == sender
+        and "AGW" in message.destination.node and not message.protected and (
+            message.protocol in _CLEAR or (message.protocol == "TLS" and message.error != ""))])
+
+
+def clear_payload(wire: str, sender: str) -> Seen:
+    """Payload of a node in the clear on a wire."""
+    return Seen(f"payload of {sender} in the clear on {wire}", lambda report: [
+        message.frames for message in report.messages if message.wire == wire and message.source.node == sender
+        and not message.protected and message.protocol in _CLEAR])
 
 
 def finished(wire: str) -> Seen:

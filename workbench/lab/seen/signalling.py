@@ -166,5 +166,19 @@ def sip_request(method: str, wire: str) -> Seen:
         if isinstance(value, Request) and value.method == method])
 
 
+def sip_response(status: int, method: str, wire: str) -> Seen:
+    """A SIP response with this status to a request of this method on a wire."""
+    return Seen(f"{status} to {method} on {wire}", lambda report: [
+        message.frames for message, value in sip_messages(report, wire)
+        if isinstance(value, Response) and value.status == status and method_of(value) == method])
+
+
+def bare_tls(wire: str, sender: str) -> Seen:
+    """A node's description of a TLS or DTLS transport without a=fingerprint, on either level (RFC 8122 §5)."""
+    return Seen(f"TLS without a=fingerprint in SDP of {sender} on {wire}", lambda report: [
+        message.frames for message, described in sdp_messages(report, wire) if message.source.node == sender
+        for media in described.media if "TLS" in media.proto and not described.effective(media).fingerprints])
+
+
 def _shown(value: str | None) -> str:
     return "absent" if value is None else value or "there"

@@ -37,6 +37,9 @@ from workbench.nodes.gateway.settings import Change, Means, Role, Setting
 from workbench.nodes.gateway.states import State
 from workbench.security import tls
 
+# Types of TLS records (RFC 8446 §5.1).
+_RECORDS = range(20, 25)
+
 
 class Bearer(Flow):
     """A stream endpoint: termination and H.248 stream. Arguments as for `Connection`.
@@ -189,6 +192,10 @@ class Bearer(Flow):
             self.take(data, now)
             return
         if self._secured is None:
+            if self.means.policy.takes_clear and data[0] not in _RECORDS:
+                self.setting = msgspec.structs.replace(self.setting, tls=False)
+                self.arrived(data, now)
+                return
             # Octets before an establish signal: the peer speaks first, so it is the TLS client.
             self._secured = Secured(self, client=False)
             self._secured.start(now)

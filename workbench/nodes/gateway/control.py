@@ -75,7 +75,7 @@ class Control:
         self._profile = profile
         self._registry = registry
         self._policy = policy
-        self._means = Means(policy, identity, out, isn)
+        self._means = Means(policy, policy.presents or identity, out, isn)
         self._addresses = addresses
         self._out = out
         self._stamp = stamp

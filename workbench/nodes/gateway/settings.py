@@ -170,6 +170,8 @@ class Policy(msgspec.Struct, frozen=True):
         renews_tls: an establish signal for TLS begins a new session although one is up; for showing what goes wrong.
         close_tls: close_notify goes out before FIN; False for showing what then goes wrong.
         release_linked: the end of TLS or TCP at one endpoint releases the other one; False likewise.
+        takes_clear: what is no TLS is taken for payload where TLS should begin; for showing what then goes wrong.
+        presents: what its TLS shows, where that is not the certificate it tells of; likewise.
         tls_versions: offered and accepted.
         log_keys: session keys go to the capture.
         tcp_guard: an endpoint that should be up and is not, fails after this time.
@@ -194,6 +196,8 @@ class Policy(msgspec.Struct, frozen=True):
     close_tls: bool = True
     renews_tls: bool = False
     release_linked: bool = True
+    takes_clear: bool = False
+    presents: Identity | None = None
     tls_versions: tuple[str, ...] = ("1.2", "1.3")
     log_keys: bool = False
     tcp_guard: float = 30.0

@@ -119,7 +119,12 @@ class Establishment:
             self._edge, self._call, self._answerer, self._invite, self._key, self._tag, sdp.encode(offer),
             f"{self._steps.offer}: {_offer(self.anchor, far)} {self._steps.clause}", self._uri)
         answer = judging.said(response.body)
-        judging.check_answer(offer.effective(offer.media[0]), answer, self.anchor.treatment)
+        forwarded = offer.effective(offer.media[0])
+        if self._edge.settings.refuses_downgrade or self.anchor.treatment is not Treatment.E2AE:
+            judging.check_answer(forwarded, answer, self.anchor.treatment)
+        elif judging.secured(forwarded) and not judging.secured(answer.media):
+            self.anchor.treatment = Treatment.PLAIN
+            far.point = msgspec.structs.replace(far.point, fingerprint="", watch_tls=False)
         return answer
 
     def _configure_far(self, far: End, row: Row, answer: Said) -> Wait:

@@ -45,7 +45,8 @@ class ImsAlg:
         access, core: SIP endpoints towards UEs and towards the core.
         control, gateway: H.248 endpoints of this controller and of its gateway.
         routes: SIP domain to the next hop beyond the core.
-        strips, tcp, modifies_setup, narrows, starts_tcp, msrp, plain_answer, guards_e2e: see `Settings`.
+        strips, tcp, modifies_setup, narrows, starts_tcp, msrp, plain_answer, guards_e2e, refuses_downgrade: see
+            `Settings`.
         coding: of H.248: text with long (`pretty`) or short (`compact`) tokens, or `binary`.
         transport: of H.248: `udp`, or `tcp`, where the gateway opens the connection.
         first_id: id of the first H.248 request; after a restart within LONG-TIMER it has to be another one.
@@ -72,6 +73,7 @@ class ImsAlg:
         guards_e2e: bool = True,
         bfcp_tls: sdp.BfcpClient = sdp.BfcpClient.OFFERER,
         keeps_tls: bool = True,
+        refuses_downgrade: bool = True,
         coding: Coding = "pretty",
         transport: Transport = "udp",
         first_id: int = 1001,
@@ -92,7 +94,7 @@ class ImsAlg:
             bfcp_tls=bfcp_tls)
         settings = Settings(
             strips, tcp, modifies_setup, narrows, starts_tcp, msrp, plain_answer, guards_e2e,
-            bfcp_tls, keeps_tls)
+            bfcp_tls, keeps_tls, refuses_downgrade)
         self._edge = Edge(settings, source, self._procedures, self._calls, self._sip, orders, routes)
         self._registrar = sip.registration.Registrar(
             realm="home.example", mechanisms=MECHANISMS, token=source.token,

@@ -50,6 +50,8 @@ class Settings(msgspec.Struct, frozen=True):
         bfcp_tls: who is TLS client with BFCP: the offerer (RFC 8856 §8), or who opens TCP (its §10).
         keeps_tls: a re-offer that keeps the connection leaves TLS alone (R-S6-1); False weakens: each exchange says
             anew who is TLS client, and the gateway is told.
+        refuses_downgrade: an answer to TLS without TLS, or without a fingerprint, ends the attempt (F10, F11); False
+            weakens: the stream goes on in the clear, or unchecked.
         guards_e2e: a=setup of a stream with end-to-end TLS is never changed (R-5.16.2.3-14); False weakens.
     """
 
@@ -63,3 +65,4 @@ class Settings(msgspec.Struct, frozen=True):
     guards_e2e: bool = True
     bfcp_tls: BfcpClient = BfcpClient.OFFERER
     keeps_tls: bool = True
+    refuses_downgrade: bool = True

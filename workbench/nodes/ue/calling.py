@@ -74,11 +74,13 @@ def answer(phone: Phone, key: str, invite: sip.Request) -> Steps:
 
 
 def _take(phone: Phone, key: str, invite: sip.Request, tag: str, offered: Peer, role: sdp.Setup) -> Steps:
+    settings = phone.settings
     user = phone.user_of(invite)
     if phone.room is not None and user is None:
         yield from phone.reply(key, sip.response(invite, 403, "Forbidden", tag), "not of the conference")
         return
-    bearer = yield from phone.new_bearer(offered.protected, offers=False, user=user)
+    protected = offered.protected and settings.faults.describes != "clear"
+    bearer = yield from phone.new_bearer(protected, offers=False, user=user)
     call = Call(bearer, phone.source.number(10**8, 10**9), caller=False)
     yield from phone.begin(call)
     if not (yield from _ring(phone, call, key, invite, tag)):

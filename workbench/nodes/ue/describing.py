@@ -61,6 +61,7 @@ class Description(msgspec.Struct, frozen=True):
         fax: the same as a T.38 stream.
         tls_id: of the DTLS association; empty: not written.
         audio: payload types of an audio stream; with none of these it is MSRP.
+        bare: a fault: TLS, and the fingerprint is not written.
     """
 
     number: int
@@ -78,6 +79,7 @@ class Description(msgspec.Struct, frozen=True):
     fax: sdp.T38Stream | None = None
     tls_id: str = ""
     audio: tuple[int, ...] = ()
+    bare: bool = False
 
     def encode(self) -> bytes:
         """The octets. An active side writes port 9 (RFC 6135 §4.2.1); its path keeps the port it connects from."""
@@ -93,7 +95,7 @@ class Description(msgspec.Struct, frozen=True):
         lines += [f"a={self.direction}"] if self.direction is not sdp.Direction.BOTH else []
         lines += ["a=msrp-cema"] if self.cema else []
         lines += [f"a=3ge2ae:{self.e2ae}"] if self.e2ae else []
-        lines += [f"a=fingerprint:{self.fingerprint}"] if self.fingerprint is not None else []
+        lines += [f"a=fingerprint:{self.fingerprint}"] if self.fingerprint is not None and not self.bare else []
         lines += [f"a=tls-id:{self.tls_id}"] if self.tls_id else []
         return "".join(f"{line}\r\n" for line in lines).encode()
 

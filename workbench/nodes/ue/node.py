@@ -29,6 +29,7 @@ from workbench.nodes.fax_terminal import FaxTerminal
 from workbench.nodes.orders import Order
 from workbench.nodes.procedure import Await, Steps
 from workbench.nodes.ue import calling, person, releasing, renegotiating
+from workbench.nodes.ue.faults import Faults
 from workbench.nodes.ue.phone import Phone
 from workbench.nodes.ue.settings import Media, Settings
 from workbench.protocols import sdp, sip
@@ -52,7 +53,7 @@ class UserEquipment:
         address: its IP address.
         port: where SIP listens.
         proxy: where SIP requests go.
-        identity: the certificate that its SDP announces; `presents` is the one that its TLS shows.
+        identity: the certificate that its SDP announces; `presents` is the one that its TLS shows, None: none.
         registers: it registers when asked; a peer without registration can call at once.
         media_security: it asks for e2ae in offers and accepts it in answers.
         offers, answers: a=setup it writes in an offer, and in an answer to `actpass`.
@@ -71,6 +72,7 @@ class UserEquipment:
         tls_role: who is TLS client with BFCP: the `offerer` (RFC 8856 §8), or as `setup` says (its §10 by itself).
         conference: it is the floor control server of this conference.
         fax: its fax terminal, with T.38.
+        faults: what it does wrong with media plane security.
 
     Raises:
         LocalProtocolError: a setting that is not one of these.
@@ -86,7 +88,7 @@ class UserEquipment:
         proxy: Endpoint,
         source: Source,
         identity: Identity,
-        presents: Identity,
+        presents: Identity | None,
         registers: bool = True,
         media_security: bool = True,
         offers: str = "active",
@@ -106,6 +108,7 @@ class UserEquipment:
         tls_role: str = "offerer",
         conference: Conference | None = None,
         fax: FaxTerminal | None = None,
+        faults: Faults | None = None,
     ) -> None:
         if msrp not in tuple(Model):
             raise LocalProtocolError(f"{name}: msrp is {msrp!r}; there are {', '.join(Model)}")
@@ -122,7 +125,8 @@ class UserEquipment:
             tls_versions=tuple(tls_versions), chunk=chunk, rings=rings, msrp=Model(msrp), falls_back=falls_back,
             insists=_setup(name, insists) if insists else None, listens=listens, accepts_after=accepts_after,
             connects=connects, connects_after=connects_after, discovers=discovers, media=Media(media),
-            tls_role=sdp.BfcpClient(tls_role), conference=conference, fax=fax or FaxTerminal())
+            tls_role=sdp.BfcpClient(tls_role), conference=conference, fax=fax or FaxTerminal(),
+            faults=faults or Faults())
         self._phone = Phone(
             settings, source, obey=self._obey, unacknowledged=lambda call: releasing.release(self._phone, call))
         self._orders: deque[Order] = deque(maxlen=_MOST_ORDERS)

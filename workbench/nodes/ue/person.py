@@ -24,11 +24,13 @@ from workbench.nodes.orders import (
     SendFax,
     SendFile,
     SendText,
+    SpeakClear,
     SwitchToFax,
     WatchFloor,
 )
 from workbench.nodes.orders import Call as CallOrder
 from workbench.nodes.procedure import Await, Steps
+from workbench.nodes.stream_endpoint import StreamEndpoint
 from workbench.nodes.ue import calling, floors, registering, releasing, renegotiating, switching
 from workbench.nodes.ue.call import Call
 from workbench.nodes.ue.content import Content
@@ -57,8 +59,8 @@ def do(phone: Phone, order: Order) -> Done:
             yield from _re_offer(phone, order)
         case AnswerAnew():
             return (yield from _answer_anew(phone, order))
-        case CloseMedia(how=how):
-            yield from _close_media(phone, how)
+        case CloseMedia() | SpeakClear():
+            yield from _end_media(phone, order)
         case ConnectAgain():
             yield from _connect_again(phone)
         case HangUp(after_heard=count):
@@ -179,7 +181,7 @@ def _answer_anew(phone: Phone, order: AnswerAnew) -> Done:
     return ""
 
 
-def _close_media(phone: Phone, how: str) -> Steps:
+def _end_media(phone: Phone, order: CloseMedia | SpeakClear) -> Steps:
     ready = yield from _in_place(phone)
     call = phone.call
     if ready and call is not None:
@@ -188,7 +190,15 @@ def _close_media(phone: Phone, how: str) -> Steps:
         yield Note("no connection to close")
         return
     media = call.bearer.media
-    yield from media.close(phone.now, "the person closes the connection") if how == "fin" else media.reset(phone.now)
+    match order:
+        case SpeakClear(octets=octets) if isinstance(media, StreamEndpoint):
+            yield from media.speak_clear(octets)
+        case CloseMedia(how="cut" | "notify" | "alert" as how) if isinstance(media, StreamEndpoint):
+            yield from media.break_off(how, phone.now)
+        case CloseMedia(how="reset"):
+            yield from media.reset(phone.now)
+        case _:
+            yield from media.close(phone.now, "the person closes the connection")
     yield from phone.media_news(call)
 
 

@@ -18,6 +18,7 @@ from workbench.nodes.ue.call import Bearer, Call
 from workbench.nodes.ue.call import Media as BearerMedia
 from workbench.nodes.ue.describing import path_of
 from workbench.nodes.ue.discovery import Discovery
+from workbench.nodes.ue.faults import Untrue
 from workbench.nodes.ue.settings import ACCEPTED_TYPES, MOST_OCTETS, MOST_UNFINISHED, Media, Settings
 from workbench.protocols import sdp, sip
 from workbench.protocols.bfcp.machine import Chair
@@ -294,7 +295,10 @@ class Phone:
 
     def _tls(self, client: bool) -> TlsSession:
         settings = self.settings
-        return TlsSession(settings.presents, client, versions=settings.tls_versions, log_keys=True)
+        faults = settings.faults
+        session = TlsSession(
+            settings.presents, client, versions=settings.tls_versions, log_keys=True, suites=faults.suites)
+        return session if faults.speaks == "tls" else Untrue(session, faults.speaks, self.source.octets)
 
     def _dtls(self, client: bool, presents: Identity | None = None) -> DtlsSession:
         cookies = None if client else Cookies(self.source.octets(32))

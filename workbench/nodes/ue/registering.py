@@ -15,7 +15,8 @@ from workbench.protocols import sip
 def register(phone: Phone) -> Steps:
     """Register, and say which media plane security the UE can do."""
     settings, token = phone.settings, phone.source.token
-    offered = sip.registration.MediaSecurity((settings.media.mechanism,)) if settings.media_security else None
+    can = settings.media_security and settings.faults.agrees
+    offered = sip.registration.MediaSecurity((settings.media.mechanism,)) if can else None
     first = sip.registration.register(settings.uri, str(settings.local), token=token, client=offered)
     response = yield from phone.ask(first, "UE says which media plane security it can do [TS 24.229 §5.1.1.2]")
     if response is not None and response.status == 401:

@@ -9,6 +9,7 @@ import msgspec
 from workbench.net.values import Endpoint
 from workbench.nodes.conference import Conference
 from workbench.nodes.fax_terminal import FaxTerminal
+from workbench.nodes.ue.faults import Faults
 from workbench.protocols import sdp
 from workbench.protocols.msrp.cema import Model
 from workbench.security.identities import Identity
@@ -47,7 +48,7 @@ class Settings(msgspec.Struct, frozen=True):
     local: Endpoint
     proxy: Endpoint
     identity: Identity
-    presents: Identity
+    presents: Identity | None
     registers: bool
     media_security: bool
     offers: sdp.Setup
@@ -67,3 +68,4 @@ class Settings(msgspec.Struct, frozen=True):
     tls_role: sdp.BfcpClient = sdp.BfcpClient.OFFERER
     conference: Conference | None = None
     fax: FaxTerminal = FaxTerminal()
+    faults: Faults = Faults()

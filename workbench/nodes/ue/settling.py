@@ -105,7 +105,8 @@ def offer(
         e2ae="requested" if bearer.protected else "",
         cema=bearer.kind is Media.MSRP and phone.settings.msrp is Model.CEMA and call.cema,
         direction=sdp.Direction.SEND if hold else sdp.Direction.BOTH, connection=_reuse(bearer, reuse),
-        floor=bearer.floor, fax=bearer.fax, tls_id=bearer.tls_id, audio=bearer.audio))
+        floor=bearer.floor, fax=bearer.fax, tls_id=bearer.tls_id, audio=bearer.audio,
+        bare=phone.settings.faults.describes == "bare"))
 
 
 def answer(
@@ -119,7 +120,8 @@ def answer(
         cema=cema, direction=direction_answered(offered.direction, wish), connection=_reuse(bearer, reuse),
         floor=_floor_answered(offered, bearer.floor), fax=_fax_answered(offered, bearer.fax),
         tls_id=bearer.tls_id if offered.media.attribute("tls-id") is not None else "",
-        audio=() if offered.audio is None else (offered.audio,)))
+        audio=() if offered.audio is None else (offered.audio,),
+        bare=phone.settings.faults.describes == "bare"))
 
 
 def _reuse(bearer: Bearer, reuse: sdp.Reuse | None) -> sdp.Reuse | None:
