@@ -395,11 +395,13 @@ def _catalogue_entry(scenario: Scenario) -> dict[str, Any]:
         "clauses": list(scenario.clauses),
         "workplan": list(scenario.workplan),
         "knobs": [
-            {"name": knob.name, "allowed": list(knob.allowed), "default": knob.default, "meaning": knob.meaning}
+            {"name": knob.name, "allowed": list(knob.allowed), "default": knob.default, "meaning": knob.meaning,
+             "expectations": {value: [one.name for one in more] for value, more in knob.adds.items()}}
             for knob in scenario.knobs.values()
         ],
         "expectations": [expectation.name for expectation in scenario.expect],
-        "weakened": [{"name": weak.name, "breaks": list(weak.breaks)} for weak in scenario.weakened],
+        "weakened": [{"name": weak.name, "breaks": list(weak.breaks), "knobs": dict(weak.knobs)}
+                     for weak in scenario.weakened],
         "provisional": scenario.provisional,
     }
 

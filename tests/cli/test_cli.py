@@ -71,7 +71,8 @@ def test_list_names_every_scenario_with_its_knobs(command: Command) -> None:
     assert said.status == 0 and [entry["id"] for entry in said.document] == list(scenarios.IDS)
     for entry in said.document:
         assert all(knob["default"] in knob["allowed"] for knob in entry["knobs"])
-        assert {name for weak in entry["weakened"] for name in weak["breaks"]} <= set(entry["expectations"])
+        added = {name for knob in entry["knobs"] for names in knob["expectations"].values() for name in names}
+        assert {name for weak in entry["weakened"] for name in weak["breaks"]} <= {*entry["expectations"], *added}
     plain = command("list")
     assert all(id in plain.out for id in scenarios.IDS)
 

@@ -47,7 +47,7 @@ _REPLACED = seen.path_passes(UE_A.wire, CORE.wire, "replaced", role="offer")
 _CLOSED = "UE B's port is closed"
 
 BFCP, BFCP_AGAIN = "e2ae-bfcp-originating", "e2ae-bfcp-renegotiation"
-MISMATCH, TIMEOUT = "e2ae-fingerprint-mismatch", "e2ae-handshake-timeout"
+MISMATCH, TIMEOUT, TLS_END = "e2ae-fingerprint-mismatch", "e2ae-handshake-timeout", "e2ae-tls-release"
 PEOPLE = seen.Side("Access")
 _BOTH_WAIT = "UE A lets a=setup decide who begins TLS, and is TCP-passive: both ends wait for a ClientHello"
 _QUIET = seen.no_handshake_since(seen.reoffer("Access"), "Access")
@@ -164,6 +164,9 @@ FACTS: list[tuple[Fact, tuple, bool | None]] = [
     (seen.certificate_differs("access"), run(MISMATCH), True),
     (seen.certificate_differs("access"), run(BFCP), False),
     (seen.certificate_differs("access"), run(A_ACTIVE), None),
+    (seen.certificate_differs("access", "UE A"), run(MISMATCH), True),
+    (seen.certificate_differs("access", "UE A"), run(MISMATCH, wrong="gateway"), False),
+    (seen.certificate_differs("access", "IMS-AGW"), run(MISMATCH, wrong="gateway"), True),
     (seen.none_left(CORE), run(MISMATCH), True),
     (seen.none_left(CORE), run(MISMATCH, "the gateway checks nothing"), False),
     (seen.none_left(seen.Side("nowhere")), run(MISMATCH), None),
@@ -200,6 +203,20 @@ SEEN: list[tuple[Seen, tuple, tuple]] = [
     (seen.client_hello("Access"), run(BFCP), run(TIMEOUT)),
     (seen.finished("Access"), run(BFCP), run(TIMEOUT)),
     (seen.obeyed(Kind.MODIFY, "core"), run(BFCP), run("e2ae-bfcp-terminating")),
+    (seen.fatal_alert(UE_A.wire, "UE A"), run(TLS_END, how="alert"), run(TLS_END, how="clear")),
+    (seen.fatal_alert(UE_A.wire), run(TLS_END, how="clear"), run(TLS_END)),
+    (seen.close_notify(UE_A.wire, "UE A"), run(TLS_END), run(TLS_END, how="cut")),
+    (seen.release_reported("access", "FT"), run(TLS_END, how="cut"), run(TLS_END)),
+    (seen.release_reported("access", "NR"), run(TLS_END), run(TLS_END, how="reset")),
+    (seen.octets(UE_A, b"no-tls", by_gateway=False), run(TLS_END, how="clear"), run(TLS_END)),
+    (seen.octets(CORE, b"That was all.", by_gateway=True), run(TLS_END), run(TLS_END, how="verification")),
+    (seen.no_tls("Access", "UE A"), run(TIMEOUT, fails="clear"), run(BFCP)),
+    (seen.no_tls("Access", "UE A"), run(TIMEOUT, fails="garbage", tls_client="gateway"), run(TIMEOUT)),
+    (seen.clear_payload("Access", "IMS-AGW"), run(TIMEOUT, "the gateway takes what is no TLS for payload"), run(BFCP)),
+    (seen.presented("access", "UE A"), run(BFCP), run(MISMATCH, wrong="none")),
+    (seen.bare_tls(UE_A.wire, "UE A"), run(MISMATCH, wrong="bare"), run(MISMATCH, wrong="downgrade")),
+    (seen.sip_response(502, "INVITE", "Core"), run(MISMATCH, wrong="downgrade"), run(MISMATCH)),
+    (seen.added(), run(MISMATCH), run(MISMATCH, wrong="unagreed")),
 ]
 
 

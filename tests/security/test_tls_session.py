@@ -157,9 +157,11 @@ def test_no_version_in_common():
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_an_end_without_close_notify_is_a_truncation(version):
-    """S19: RFC 5246 §7.2.1, RFC 8446 §6.1."""
+    """S19: RFC 5246 §7.2.1, RFC 8446 §6.1; our own direction is closed in order all the same."""
     pair = Pair(client(version), server()).shaken()
-    assert pair.server.transport_ended() == [Failed("the connection ended without close_notify", None, True)]
+    notify, failed = pair.server.transport_ended()
+    assert failed == Failed("the connection ended without close_notify", None, True)
+    assert isinstance(notify, Transmit) and pair.client.receive_data(notify.octets) == [PeerClosed()]
     late = Pair(client(version), server()).shaken()
     late.does(late.client, late.client.close())
     assert late.server.transport_ended() == []
@@ -250,3 +252,35 @@ def test_a_changed_octet_never_yields_payload_of_a_stranger(at, flip, version):
                 assert not isinstance(answer, Data)
                 if isinstance(answer, Transmit):
                     queue += one.receive_data(answer.octets)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("ours", ["client", "server"])
+def test_a_session_that_is_up_is_given_up_with_any_alert(version, ours):
+    """The other end hears the alert of our choice, and nothing is sent behind it."""
+    pair = Pair(client(version), server()).shaken()
+    who, other = (pair.client, pair.server) if ours == "client" else (pair.server, pair.client)
+    pair.does(who, who.send(b"before")).does(who, who.abort(80, "a fault of our own"))
+    assert pair.heard[who][-1] == Failed("a fault of our own", 80, True)
+    assert pair.heard[other][-1] == Failed("the peer sent the fatal alert internal_error", 80, False)
+    with pytest.raises(LocalProtocolError):
+        who.abort(80, "again")
+
+
+@pytest.mark.parametrize(
+    "octets", [b"MSRP abcd SEND\r\nTo-Path: msrp://a:1/x;tcp\r\n", b"\x20\x0b\x00\x00" * 3, b"\xff" * 64])
+@pytest.mark.parametrize("ours", ["client", "server"])
+def test_what_is_no_tls_is_answered_with_unexpected_message(octets, ours):
+    """RFC 8446 §5.1: the alert goes out in the clear, since there are no keys; nothing is taken for payload."""
+    session = client() if ours == "client" else server()
+    session.start()
+    events = session.receive_data(octets)
+    assert events[0] == Transmit(bytes.fromhex("1503030002020a"))
+    assert isinstance(events[-1], Failed) and (events[-1].alert, events[-1].ours) == (10, True)
+    assert session.state is State.FAILED
+
+
+def test_no_cipher_suite_in_common_is_a_handshake_failure():
+    """A client that knows other suites of TLS 1.2 is refused with alert 40."""
+    pair = Pair(client("1.2", suites="AES128-SHA"), server()).shaken()
+    assert pair.heard[pair.server][-1].alert == 40

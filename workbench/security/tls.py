@@ -106,8 +106,10 @@ class TlsSession(Session):
         if state is State.CLOSING:
             self.state = State.CLOSED
             return []
-        when = "during the handshake" if state in (State.IDLE, State.HANDSHAKE) else "without close_notify"
-        return [Failed(f"the connection ended {when}", None, True)]
+        if state in (State.IDLE, State.HANDSHAKE):
+            return [Failed("the connection ended during the handshake", None, True)]
+        # Our own direction may still be open, and ends in order (RFC 8446 §6.1).
+        return [*self._shutdown(), Failed("the connection ended without close_notify", None, True)]
 
     # The library
 

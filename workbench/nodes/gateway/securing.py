@@ -121,7 +121,7 @@ class Secured:
     def _why(self, role: str) -> str:
         where = self._bearer.termination
         if self._session.state is tls.State.FAILED:
-            return f"fatal alert: TLS at {where} is given up [{CLAUSE}]"
+            return f"alert: TLS at {where} is given up [{CLAUSE}]"
         step = "post-handshake message" if self._shaken else "handshake"
         return f"TLS {step} at {where}, the gateway is TLS {role} [{CLAUSE}]"
 
