@@ -11,27 +11,22 @@ from importlib.util import find_spec
 from typing import Any
 
 from workbench.analysis.explain import explain_frame, explain_message
-from workbench.views.arrivals import arrivals_html, arrivals_text
-from workbench.views.arriving import arriving as arriving_of
 from workbench.views.bearers import bearers_html, bearers_text
 from workbench.views.beside import beside_html, beside_text
-from workbench.views.conversation import conversation_html, conversation_text
 from workbench.views.endings import endings_html, endings_text
-from workbench.views.flights import flights_html, flights_text
 from workbench.views.floors import floors_html, floors_text
 from workbench.views.heat_map import heat_map_html, heat_map_text
 from workbench.views.journeys import journeys_html, journeys_text
 from workbench.views.ladder import ladder_lanes, ladder_rows, ladder_text
 from workbench.views.ladder_picture import ladder_svg, width_of
 from workbench.views.octets import octets_html, octets_text
-from workbench.views.pages import page_html, page_rows, pages_html, pages_text
 from workbench.views.palette import escape
 from workbench.views.paths import paths_html, paths_text
 from workbench.views.roles import roles_html, roles_text
 from workbench.views.steps import step_text, steps
-from workbench.views.widgets.fax import arriving_class
 from workbench.views.widgets.grid import grid_class
 from workbench.views.widgets.live import classes
+from workbench.views.widgets.media import arrivals, arriving, conversation, download, flights, pages, received
 from workbench.views.widgets.panels import Choice, ChoicePanel, EncodingsPanel, Exercise, KnobPanel
 from workbench.views.widgets.pictures import (
     Drawn,
@@ -43,9 +38,10 @@ from workbench.views.widgets.pictures import (
     widgets_here,
 )
 
-__all__ = ["Drawn", "Picture", "arrivals", "arriving", "bearers", "beside", "choices", "conversation", "encodings",
-           "endings", "exercise", "flights", "floors", "heat_map", "journeys", "knobs", "ladder", "octets",
-           "overview", "pages", "paths", "roles", "sequences", "stepper", "timeline", "verdicts"]
+__all__ = ["Drawn", "Picture", "arrivals", "arriving", "bearers", "beside", "choices", "conversation", "download",
+           "encodings", "endings", "exercise", "flights", "floors", "heat_map", "journeys", "knobs",
+           "ladder", "octets", "overview", "pages", "paths", "received", "roles", "sequences", "stepper",
+           "timeline", "verdicts"]
 
 # JupyterLab makes pictures as narrow as the page. A ladder shrinks to three quarters at most, and is scrolled then.
 _STAGE = (".wb-stage{overflow:auto;max-height:40em}.wb-stage svg{max-width:none!important;height:auto!important;"
@@ -153,7 +149,7 @@ def knobs(scenario: Any, seed: int = 1, *, view: Callable[[Any], Any] | None = N
 
 def choices(
     title: str, offered: Mapping[str, Sequence[str]], make: Callable[..., Any], *, view: Callable[[Any], Any],
-    meanings: Mapping[str, str] | None = None,
+    meanings: Mapping[str, str] | None = None, sliders: Iterable[str] = (),
 ) -> ChoicePanel:
     """A panel with a choice for each thing that may be changed, and a button that does it.
 
@@ -163,13 +159,14 @@ def choices(
         make: is given what is chosen, by name; gives what is shown.
         view: how to show it.
         meanings: a line for each thing.
+        sliders: things that are chosen with a slider, since their values are steps of one scale.
 
     Returns:
         A panel. `choose(name=value, ...)` chooses from code, `start()` does it, `result` is the newest result.
     """
     told = meanings or {}
     return ChoicePanel(title, {name: Choice(tuple(values), values[0], told.get(name, ""))
-                               for name, values in offered.items()}, make, view)
+                               for name, values in offered.items()}, make, view, sliders)
 
 
 def heat_map(table: Any, other: Any = None, *, on_choose: Callable[[Any, Any], None] | None = None) -> Any:
@@ -243,54 +240,6 @@ def overview(shown: Any, outcome: Any = None, *, between: Iterable[str] | None =
     elif getattr(shown, "verdicts", ()):
         parts.insert(0, verdicts(shown))
     return Picture("".join(part._repr_html_() for part in parts), "\n\n".join(map(str, parts)))
-
-
-def pages(shown: Any, session: str | None = None, *, wire: str | None = None) -> Picture:
-    """The pages of a fax as pictures, on each wire that they pass; red stripes are rows that are missing."""
-    report = report_of(shown)
-    text = pages_text(report, session, wire=wire)
-    return Picture(pages_html(report, session, wire=wire) or f"<p>{escape(text)}</p>", text)
-
-
-def arriving(shown: Any, wire: str, page: int = 1) -> Any:
-    """A page as it arrives on a wire, row by row.
-
-    Args:
-        shown: a run or a report.
-        wire: where.
-        page: its number.
-
-    Returns:
-        A widget with a button that plays. `seconds` is the moment that is shown and can be set and observed; `rows` is
-        how many rows are there then, `said` tells it in words. `str()` gives the text form.
-    """
-    row = next((one for one in page_rows(report_of(shown), wire=wire) if one.number == page), None)
-    if row is None:
-        text = f"no page {page} on {wire}"
-        return Picture(f"<p>{escape(text)}</p>", text)
-    found = arriving_of(row)
-    return arriving_class()(found) if widgets_here() else Picture(page_html(row), found.text())
-
-
-def arrivals(shown: Any, session: str | None = None, *, wire: str | None = None) -> Picture:
-    """A cell for each packet of a fax: it came, was made good (and from which later packet), or is lost."""
-    report = report_of(shown)
-    text = arrivals_text(report, session, wire=wire)
-    return Picture(arrivals_html(report, session, wire=wire) or f"<p>{escape(text)}</p>", text)
-
-
-def conversation(shown: Any, wire: str, session: str | None = None) -> Picture:
-    """What two fax terminals say on a wire: tones, T.30 frames, the training check, pages."""
-    report = report_of(shown)
-    text = conversation_text(report, wire, session)
-    return Picture(conversation_html(report, wire, session) or f"<p>{escape(text)}</p>", text)
-
-
-def flights(shown: Any, session: str | None = None, *, wire: str | None = None) -> Picture:
-    """A DTLS handshake flight by flight: what is in each, and how often it was sent."""
-    report = report_of(shown)
-    text = flights_text(report, session, wire=wire)
-    return Picture(flights_html(report, session, wire=wire) or f"<p>{escape(text)}</p>", text)
 
 
 def encodings(source: str, *, on_change: Callable[[Any], None] | None = None) -> EncodingsPanel:

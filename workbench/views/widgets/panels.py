@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from typing import Any, Self
 
@@ -87,8 +87,9 @@ class ChoicePanel:
     """See `choices`."""
 
     def __init__(self, title: str, offered: Mapping[str, Choice], make: Callable[..., Any],
-                 view: Callable[[Any], Any]) -> None:
+                 view: Callable[[Any], Any], sliders: Iterable[str] = ()) -> None:
         self.title = title
+        self.sliders = frozenset(sliders)
         self.offered = dict(offered)
         self.result: Any = None
         self.error = ""
@@ -124,8 +125,11 @@ class ChoicePanel:
         w: Any = import_module("ipywidgets")
         wide = {"description_width": "11em", "button_width": "auto"}
         fields = {
-            name: w.ToggleButtons(options=list(choice.allowed), value=self.chosen[name], style=wide,
-                                  description=name, tooltips=[choice.meaning] * len(choice.allowed))
+            name: w.SelectionSlider(options=list(choice.allowed), value=self.chosen[name], description=name,
+                                    style={"description_width": "11em"}, layout=w.Layout(width="32em"))
+            if name in self.sliders else
+            w.ToggleButtons(options=list(choice.allowed), value=self.chosen[name], style=wide,
+                            description=name, tooltips=[choice.meaning] * len(choice.allowed))
             for name, choice in self.offered.items()
         }
         notes = {name: w.HTML(f"<span style='opacity:.85'>{escape(choice.meaning)}</span>")
