@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import msgspec
 import pytest
 from fax_samples import FIRST_OF_PAGE, fax, report
 
@@ -142,3 +143,14 @@ def test_nothing_is_drawn_of_captures_without_a_fax():
     nothing = report([])
     assert pages_text(nothing) == "no page of a fax in this capture" and pages_html(nothing) == ""
     assert arrivals_text(nothing) == "no UDPTL in this capture" and arrivals_html(nothing) == ""
+
+
+def test_a_page_whose_dcs_is_lost_is_read_with_that_of_another_wire():
+    """And it is said so; with one wire only there is no picture, and the text says why."""
+    torn = fax(range(28, 31), correction=Correction.NONE)
+    (alone,) = page_rows(report(torn))
+    assert alone.bitmap.rows == 0 and "DCS" in alone.bitmap.why and not alone.direction.read_on
+    both = [*fax(wire="UE A access"), *torn]
+    both = [msgspec.structs.replace(one, index=index) for index, one in enumerate(both)]
+    (row,) = page_rows(report(both), wire="Core")
+    assert row.bitmap.rows == 692 and "its DCS has not come whole here, and was read on UE A access" in row.said()

@@ -64,6 +64,7 @@ class FaxDirection(msgspec.Struct, frozen=True):
         frames: the T.30 conversation, without the pieces of pages.
         pages: in order.
         cut: there was more than is read.
+        read_on: the wire whose DCS tells how pages are coded, where none came whole on this one; else empty.
     """
 
     wire: str
@@ -76,6 +77,7 @@ class FaxDirection(msgspec.Struct, frozen=True):
     frames: tuple[FrameHeard, ...]
     pages: tuple[Page, ...]
     cut: bool = False
+    read_on: str = ""
 
     def count(self, way: Way | None) -> int:
         """How many packets came that way; None: not at all."""
@@ -93,7 +95,21 @@ def fax_directions(report: Report, session: str | None = None) -> list[FaxDirect
                 session is None or message.session == session):
             key = (message.wire, message.source, message.destination, message.session, message.protected)
             held.setdefault(key, []).append(message)
-    return [_direction(messages) for messages in held.values()]
+    found = [_direction(messages) for messages in held.values()]
+    return [_with_formats(one, found) for one in found]
+
+
+def _with_formats(direction: FaxDirection, others: list[FaxDirection]) -> FaxDirection:
+    """Pages whose DCS was lost here, read with what the same page's DCS says on another wire."""
+    if all(page.format is not None for page in direction.pages):
+        return direction
+    for other in others:
+        if other.session == direction.session and len(other.pages) >= len(direction.pages) and all(
+                page.format is not None for page in other.pages):
+            pages = tuple(page if page.format is not None else msgspec.structs.replace(page, format=same.format)
+                          for page, same in zip(direction.pages, other.pages, strict=False))
+            return msgspec.structs.replace(direction, pages=pages, read_on=other.wire)
+    return direction
 
 
 def _direction(messages: list[Message]) -> FaxDirection:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from workbench.lab.run import Run
 
 Correction = Literal["none", "redundancy", "fec"]
-_FAX, _HANG_UP = 5.0, 40.0
+_CALL, _FAX, _HANG_UP = 1.0, 15.0, 60.0     # the handshake has time to come through a bad wire
 
 
 def with_page(
@@ -34,7 +34,8 @@ def with_page(
     both = {fax_edge.A: {"fax": terminal}, fax_edge.PEER: {"fax": terminal}}
     return structs.replace(
         scenario, topology=scenario.topology.changed(both),
-        script=fax_edge.fax_script(caller, fax=_FAX, hang_up=_HANG_UP, page=page))
+        knobs={name: knob for name, knob in scenario.knobs.items() if name != "recovery"},
+        script=fax_edge.fax_script(caller, call=_CALL, fax=_FAX, hang_up=_HANG_UP, page=page))
 
 
 def send_page(

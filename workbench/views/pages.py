@@ -64,6 +64,8 @@ class PageRow(msgspec.Struct, frozen=True):
         """Size and state in a few lines."""
         picture = self.bitmap
         lines = [self.coding or "no DCS: coding and size are not known"]
+        if self.direction.read_on:
+            lines.append(f"its DCS has not come whole here, and was read on {self.direction.read_on}")
         if picture.rows:
             lines.append(f"{picture.rows} rows of {picture.dots} dots, {picture.share:.1%} black")
         lines.append(f"{self.octets} octets of T.4 data, ended by {self.ended}" if self.ended
