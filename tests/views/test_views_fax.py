@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
+import fax_samples
 import msgspec
 import pytest
 from fax_samples import FIRST_OF_PAGE, fax, report
 
+from workbench.analysis.values import Message
 from workbench.protocols.t38.machine import Correction
 from workbench.views import (
     arrival_rows,
@@ -154,3 +156,14 @@ def test_a_page_whose_dcs_is_lost_is_read_with_that_of_another_wire():
     both = [msgspec.structs.replace(one, index=index) for index, one in enumerate(both)]
     (row,) = page_rows(report(both), wire="Core")
     assert row.bitmap.rows == 692 and "its DCS has not come whole here, and was read on UE A access" in row.said()
+
+
+def test_sound_is_folded_as_well():
+    """RTP of one direction is one row, whatever passes the other way in between; a new coding begins another one."""
+    ends = {0: (fax_samples.UE, fax_samples.AGW), 1: (fax_samples.AGW, fax_samples.UE)}
+    sound = [Message(index, (index + 1,), index / 100, "Core", "RTP", *ends[index % 2],
+                     f"RTP {100 + index // 2} {'PCMA' if index < 12 else 'PCMU'}, 160 octets") for index in range(24)]
+    rows = ladder_rows(report(sound))
+    assert [row.summary for row in rows] == [
+        "RTP 100 to 105: PCMA, 6 packets until 0.10 s", "RTP 100 to 105: PCMA, 6 packets until 0.11 s",
+        "RTP 106 to 111: PCMU, 6 packets until 0.22 s", "RTP 106 to 111: PCMU, 6 packets until 0.23 s"]

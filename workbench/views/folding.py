@@ -1,4 +1,4 @@
-"""Packets of a stream that say nothing new, folded into one row of a ladder: a page of a fax is hundreds of them."""
+"""Packets of a stream that say nothing new, folded into one row of a ladder: a page or a word is hundreds of them."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ if TYPE_CHECKING:
 
 _FEWEST = 3
 # `UDPTL 93 v29-9600 t4-non-ecm-data, 2 repeated`: number and kind. What completes a frame has its name behind a colon.
-_PACKET = re.compile(r"UDPTL (\d+) ([^,:]+)(?:, [^:]*)?$")
+# `RTP 4711 PCMA, 160 octets`: the same.
+_PACKET = re.compile(r"(?:UDPTL|RTP) (\d+) ([^,:]+)(?:, [^:]*)?$")
 _TELLING = ("lost from",)
 
 
 def folded(rows: Sequence[Row]) -> list[Row]:
     """The rows with runs of like packets as one row each.
 
-    A run is of one wire, direction and kind of IFP packet, three packets at least; other packets of the same stream may
-    stand in between, as they do on the next wire, but nothing of another protocol and no packet that completes a frame.
+    A run is of one wire, direction and kind of packet, three packets at least; other packets of a stream may stand in
+    between, as they do on the next wire, but nothing of another protocol and no packet that completes a frame of T.30.
     """
     found: list[list[Row]] = []
     running: dict[tuple[str, ...], list[Row]] = {}
@@ -42,7 +43,7 @@ def folded(rows: Sequence[Row]) -> list[Row]:
 
 def _kind(row: Row) -> str:
     """What the packet carries; empty where it is to have a row of its own."""
-    packet = _PACKET.match(row.summary) if row.protocol == "UDPTL" and not row.error else None
+    packet = _PACKET.match(row.summary) if row.protocol in ("UDPTL", "RTP") and not row.error else None
     return packet[2].strip() if packet is not None and not any(word in row.summary for word in _TELLING) else ""
 
 
@@ -52,4 +53,4 @@ def _as_one(run: list[Row]) -> Row:
     many = f"{len(run)} packets until {run[-1].time:.2f} s"
     span = numbers[0] if numbers[0] == numbers[1] else f"{numbers[0]} to {numbers[1]}"
     return msgspec.structs.replace(run[0], frames=frames, repeated=all(row.repeated for row in run),
-                                   summary=f"UDPTL {span}: {_kind(run[0])}, {many}")
+                                   summary=f"{run[0].protocol} {span}: {_kind(run[0])}, {many}")
