@@ -361,8 +361,8 @@ def test_nothing_is_kept_before_a_cookie_returns():
         assert isinstance(answer, SendDatagram)
         assert answer.remote == forged
         assert len(answer.data) < len(hello)
-        assert not bearer._association.begun
-        assert bearer.source is None
+        assert bearer._association is bearer.source is None
+        assert len(bearer._candidates) == 0
     FaxPeer(stage, near).starts().reads().sends(FAX)
     stage.does(SendDatagram(far, PEER, FAX))
 

@@ -12,19 +12,64 @@ Source: TS 23.334 §5.11.2, §6.2.10.4; RFC 7345 §4 (its §4.5: replacement); R
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from workbench.net.values import DatagramReceived, Drop, Endpoint, LogKeys, Note
+from workbench.net.values import Command, DatagramReceived, Drop, Endpoint, LogKeys, Note
 from workbench.nodes.gateway.settings import Change
 from workbench.security import dtls
 
 if TYPE_CHECKING:
-    from workbench.nodes.gateway.datagrams import DatagramBearer
+    from workbench.nodes.gateway.settings import Means, Setting
     from workbench.protocols.sdp import Fingerprint
 
 CLAUSE = "TS 23.334 §6.2.10.4"
 LONGEST = 16_384
 """Octets of payload that one record can have."""
+
+
+class Holder(Protocol):
+    """Whose an association is: a datagram endpoint, or one source at an endpoint that latches (`candidates`)."""
+
+    source: Endpoint | None
+
+    @property
+    def means(self) -> Means:
+        """What all endpoints share."""
+
+    @property
+    def setting(self) -> Setting:
+        """What the controller has said."""
+
+    @property
+    def termination(self) -> str:
+        """Its name, for people."""
+
+    def order(self, *commands: Command) -> None:
+        """Have the network do this."""
+
+    def say(self, octets: bytes, why: str, to: Endpoint | None = None) -> None:
+        """A datagram for the peer, or for this place."""
+
+    def take(self, payload: bytes, now: float) -> str:
+        """Payload of the peer; why it goes no further, empty if it does."""
+
+    def arm(self, name: str, moment: float) -> None:
+        """Wake the association at that moment."""
+
+    def disarm(self, *names: str) -> None:
+        """Wake it no more."""
+
+    def engaged(self, source: Endpoint, now: float) -> None:
+        """The association has taken something from this source."""
+
+    def trusted(self, now: float) -> None:
+        """The peer's certificate has matched."""
+
+    def given_up(self, change: Change, what: str) -> None:
+        """It has failed or has been closed."""
+
+    def replaced(self, why: str) -> None:
+        """It was the former one, and has no part in anything any more."""
 
 
 class Association:
@@ -40,7 +85,7 @@ class Association:
 
     __slots__ = ("_bearer", "_session", "heard", "peer", "verified")
 
-    def __init__(self, bearer: DatagramBearer, *, client: bool) -> None:
+    def __init__(self, bearer: Holder, *, client: bool) -> None:
         means = bearer.means
         self._bearer = bearer
         self.verified = False
@@ -50,6 +95,10 @@ class Association:
             means.identity, client, announced=bearer.setting.remote_fingerprints,
             verify=means.policy.verify_fingerprints, log_keys=means.policy.log_keys, max_held=means.policy.held,
             cookies=None if client else means.cookies)
+
+    def adopt(self, bearer: Holder) -> None:
+        """It is this bearer's from now on."""
+        self._bearer = bearer
 
     @property
     def begun(self) -> bool:

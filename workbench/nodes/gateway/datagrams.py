@@ -7,8 +7,8 @@
 Who the peer is:
 
     Remote       its address; the port may be another one, unless a gate says so (package gm)
-    latching     the source of the first datagram that is let in; with DTLS, of the first whose sender has shown that
-                 it hears us (a cookie) or that has the association's keys. All other sources are dropped from then on.
+    latching     the source of the first datagram that is let in; with DTLS, of the first whose certificate has matched
+                 (`candidates`), or that has the association's keys. All other sources are dropped from then on.
 
 A new DTLS association is ordered by another a=tls-id (in Local or Remote), another fingerprint of the peer, the other
 role, or, where no a=tls-id is told, another address of the peer (RFC 8842 §3.1, RFC 7345 §4.5); see `associating`.
@@ -25,6 +25,7 @@ import msgspec
 from workbench.net.values import BindDatagrams, DatagramReceived, Drop, Endpoint, Note, SendDatagram, UnbindDatagrams
 from workbench.nodes.gateway import converting, joints
 from workbench.nodes.gateway.associating import Association
+from workbench.nodes.gateway.candidates import TIMER, Candidates
 from workbench.nodes.gateway.connection import Connection
 from workbench.nodes.gateway.settings import Change, Means, Role, Setting
 from workbench.nodes.gateway.states import State
@@ -40,7 +41,7 @@ class DatagramBearer(Connection):
     failed or has been closed. `source` is the peer, once it has been found out.
     """
 
-    __slots__ = ("_association", "_due", "_former", "_left", "_ordered", "links", "sinks", "source")
+    __slots__ = ("_association", "_candidates", "_due", "_former", "_left", "_ordered", "links", "sinks", "source")
 
     def __init__(self, context: int, termination: str, number: int, setting: Setting, means: Means) -> None:
         super().__init__(context, termination, number, setting, means)
@@ -49,6 +50,7 @@ class DatagramBearer(Connection):
         self.source: Endpoint | None = None
         self._association: Association | None = None
         self._former: Association | None = None
+        self._candidates: Candidates | None = None
         self._left: Endpoint | None = None      # where the peer was before Remote said that it moves
         self._ordered = False
         self._due = False
@@ -69,6 +71,8 @@ class DatagramBearer(Connection):
             self._stranger(now)
         elif setting.remote_fingerprints is not None and self._association is not None:
             self._association.announce(setting.remote_fingerprints, now)
+        elif setting.remote_fingerprints is not None and self._candidates is not None:
+            self._candidates.announce(setting.remote_fingerprints, now)
         self.relinked(now)
 
     def establish_tcp(self, now: float) -> None:
@@ -85,6 +89,8 @@ class DatagramBearer(Connection):
         """Latch signal: the next source that is let in is the peer; or whatever Remote says again."""
         self.setting = msgspec.structs.replace(self.setting, latch=wanted)
         self.source = None
+        if wanted and not self.verified:
+            self._association = None    # it may have been the wrong one's
         converting.weigh(self)
 
     def relinked(self, now: float) -> None:
@@ -111,6 +117,7 @@ class DatagramBearer(Connection):
         for one in (self._former, self._association):
             if one is not None and not reset:
                 one.close(why)
+        self._dismiss(why)
         self._association = self._former = None
         self.over()
 
@@ -143,6 +150,8 @@ class DatagramBearer(Connection):
             elif name == "left":
                 self._left = None
                 converting.weigh(self)
+            elif name == TIMER and self._candidates is not None:
+                self._candidates.wake(now)
             elif name == "former":
                 self.replaced("the new association has taken its place")
             elif name == "tls" and not self.verified:
@@ -229,6 +238,7 @@ class DatagramBearer(Connection):
     def given_up(self, change: Change, what: str) -> None:
         """DTLS has failed or has been closed: nothing passes any more, and the controller is told."""
         self.replaced(what)
+        self._dismiss(what)
         self.state = State.OVER
         self.timers = None
         converting.weigh(self)
@@ -288,14 +298,14 @@ class DatagramBearer(Connection):
     # DTLS
 
     @property
-    def _begins(self) -> bool:
+    def begins(self) -> bool:
         """We are the DTLS client (R-6.2.10.4-3, R-6.2.10.4-6)."""
         return self._ordered or self.setting.role is Role.ACTIVE
 
     def _start(self, now: float) -> None:
         """Begin, as client whose peer is known."""
         waits = self.setting.tls and self._association is None and self.state is not State.OVER
-        if waits and self._begins and self.peer is not None:
+        if waits and self.begins and self.peer is not None:
             self.source = self.peer
             self._association = Association(self, client=True)
             self._association.start(now)
@@ -305,19 +315,33 @@ class DatagramBearer(Connection):
             self.order(Drop(happened, f"DTLS is over at {self.termination} [{CLAUSE}]"))
             return
         former = self._former if self._former is not None and happened.remote == self._former.peer else None
-        if former is None and self._association is None and self._begins:
-            # A client that latches has nobody to begin with before this; what the datagram brings is not believed.
-            self._found(happened.remote, now)
-            self.order(Drop(happened, f"in clear, or before our ClientHello [{CLAUSE}]"))
-            return
-        if self._association is None and not self._begins:
-            self._association = Association(self, client=False)
-            self._association.start(now)
-        turns = [self._association, former]
+        turns = [self._taker(now), former]
         if former is not None and not self.verified and is_of_running(happened.data):
             turns.reverse()
         if not any(one is not None and one.receive(happened, now) for one in turns):
             self.order(Drop(happened, f"nothing of the DTLS association: in clear nothing passes [{CLAUSE}]"))
+
+    def _taker(self, now: float) -> Association | Candidates | None:
+        """Who takes a datagram of DTLS, beside a former association."""
+        if self.setting.latch and self.source is None and not self.verified:
+            self._candidates = self._candidates or Candidates(self)
+            return self._candidates
+        if self._association is None and not self.begins:
+            self._association = Association(self, client=False)
+            self._association.start(now)
+        return self._association
+
+    def choose(self, association: Association, source: Endpoint, now: float) -> None:
+        """Of all that have begun here this one is the peer's: it is latched on."""
+        self._association, self._candidates = association, None
+        association.adopt(self)
+        self._found(source, now)
+        self.trusted(now)
+
+    def _dismiss(self, why: str) -> None:
+        candidates, self._candidates = self._candidates, None
+        if candidates is not None:
+            candidates.dismiss(why)
 
     def engaged(self, source: Endpoint, now: float) -> None:
         """The association has taken something from this source: it hears us, or it has the keys."""
@@ -330,12 +354,15 @@ class DatagramBearer(Connection):
             self.arm("tls", now + self.means.policy.tls_guard)
 
     def _guarded(self, now: float) -> None:
-        begun = self._association is not None and self._association.begun
+        candidates = self._candidates
+        tried = candidates is not None and (len(candidates) > 0 or bool(candidates.failure))
+        begun = tried or (self._association is not None and self._association.begun)
         what = "DTLS was not established" if begun else "no ClientHello"
-        if self._association is None and self._begins:
+        if not begun and self._association is None and self.begins:
             what = "the peer's address did not become known"
+        last = f" ({candidates.failure})" if candidates is not None and candidates.failure else ""
         self._association = None
-        self.given_up(Change.TLS_FAILED, f"{what} within {self.means.policy.tls_guard:g} s")
+        self.given_up(Change.TLS_FAILED, f"{what} within {self.means.policy.tls_guard:g} s{last}")
 
     # A new association, and the end of one
 
@@ -367,6 +394,7 @@ class DatagramBearer(Connection):
             self._former, self._association.peer = self._association, self.source
         elif self._association is not None:
             self._association.close(why)
+        self._dismiss(why)
         self._association, self._ordered = None, False
         self.source = self._left = self.timers = None
         self.state = State.LISTENING
@@ -384,6 +412,7 @@ class DatagramBearer(Connection):
         self._guard(now)
 
     def _forget(self) -> None:
+        self._dismiss("it begins anew here")
         self._association = None
         self.source = self._left = None
         self.timers = None
