@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from workbench.analysis.carried import NO_RECORD
 from workbench.analysis.rules.rule import Evidence, Rule, is_tls
+from workbench.protocols.sdp import transport_of
 
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
 def _find(report: Report) -> Iterator[Evidence]:
     for session in report.sessions:
         for leg in session.legs:
-            if not is_tls(leg.transport) and not is_tls(leg.bearer):
-                continue
+            transport = transport_of(leg.transport) or transport_of(leg.bearer)
+            if not (is_tls(leg.transport) or is_tls(leg.bearer)) or transport is None or transport.carrier == "udp":
+                continue    # datagrams are for `clear-on-dtls-leg`
             seen = report.on(leg)
             clear = [m for m in seen if m.protocol in ("MSRP", "BFCP", "unknown") and not m.protected]
             if clear:
