@@ -99,7 +99,8 @@ scenario = Scenario(
                 "unagreed": (
                     Eventually(UNAGREED, seen.offer(ACCESS.wire, attribute="3ge2ae", value="requested")),
                     *_TURNED_DOWN)},
-            shows={"none": ("tls-alert",), "bare": (), "downgrade": (), "unagreed": ()}),
+            shows={"none": ("no-certificate", "tls-alert"), "bare": ("answer-drops-security",),
+                   "downgrade": ("answer-drops-security",), "unagreed": ()}),
         "side": Knob(
             "side", "whether UE A calls (originating) or is called (terminating)",
             {"originating": {}, "terminating": {}}, default="originating",

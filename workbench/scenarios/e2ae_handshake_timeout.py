@@ -72,13 +72,13 @@ scenario = Scenario(
                 "stalls": (Never(BEGUN, seen.finished(ACCESS.wire), provided=seen.client_hello(ACCESS.wire)), _WAITS),
                 "version": (_ALERTS,), "suite": (_ALERTS,),
                 "clear": (_CLEAR, _ALERTS, _UNHEARD), "garbage": (_CLEAR, _ALERTS, _UNHEARD)},
-            shows={"stalls": (), "version": _NOTHING_IN_COMMON, "suite": _NOTHING_IN_COMMON, "clear": _NO_TLS,
+            shows={"stalls": ("handshake-unfinished",), "version": _NOTHING_IN_COMMON, "suite": _NOTHING_IN_COMMON, "clear": _NO_TLS,
                    "garbage": _NO_TLS}),
         "tls_client": Knob(
             "tls_client", "who is to be TLS client: UE A as the offerer (ue), or the gateway, which opens TCP, where "
             "both let a=setup decide (gateway)",
             {"ue": {}, "gateway": {A: {"tls_role": "setup"}, "IMS-ALG": {"bfcp_tls": "setup"}}}, default="ue",
-            implies={"gateway": {"fails": "stalls"}}, shows={"gateway": ("bfcp-tls-client",)}),
+            implies={"gateway": {"fails": "stalls"}}, shows={"gateway": ("bfcp-tls-client", "handshake-unfinished")}),
         "tokens": edge.style_knob()},
     script=(at(0.0, A, Register()), at(1.0, A, Call(floors.URI_SERVER))),
     expect=(
