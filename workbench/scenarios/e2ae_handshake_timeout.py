@@ -72,8 +72,8 @@ scenario = Scenario(
                 "stalls": (Never(BEGUN, seen.finished(ACCESS.wire), provided=seen.client_hello(ACCESS.wire)), _WAITS),
                 "version": (_ALERTS,), "suite": (_ALERTS,),
                 "clear": (_CLEAR, _ALERTS, _UNHEARD), "garbage": (_CLEAR, _ALERTS, _UNHEARD)},
-            shows={"stalls": ("handshake-unfinished",), "version": _NOTHING_IN_COMMON, "suite": _NOTHING_IN_COMMON, "clear": _NO_TLS,
-                   "garbage": _NO_TLS}),
+            shows={"stalls": ("handshake-unfinished",), "version": _NOTHING_IN_COMMON, "suite": _NOTHING_IN_COMMON,
+                   "clear": _NO_TLS, "garbage": _NO_TLS}),
         "tls_client": Knob(
             "tls_client", "who is to be TLS client: UE A as the offerer (ue), or the gateway, which opens TCP, where "
             "both let a=setup decide (gateway)",
