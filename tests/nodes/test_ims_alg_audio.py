@@ -68,6 +68,10 @@ def test_the_gateway_latches_on_sound_behind_a_nat(tmp_path):
     assert any(b"latch" in one.octets.lower() for one in there.on("Iq", "H.248"))
     assert len(there.sound("home")[A]) > 80
     assert len([one for one in there.on("home", "RTP", "unknown") if one.destination.node == A]) > 80
+    call = next(one for one in there.report.sessions if one.legs)
+    assert [(leg.name, leg.transport, leg.bearer, leg.latched) for leg in call.legs] == [
+        ("access", "RTP/AVP", "udp", True), ("core", "RTP/AVP", "udp", False)]
+    assert {frame for one in there.on("Core", "RTP") for frame in one.frames} <= set(call.frames)
 
 
 def test_hold_closes_the_gate_one_way(tmp_path):

@@ -6,11 +6,11 @@ octet is that of a sequence number and tells nothing; on a `UDP/TLS/UDPTL` line 
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from workbench.analysis import fax
 from workbench.analysis.announced import FaxLine, Line
+from workbench.analysis.clear_flows import ClearFlow, ClearFlows
 from workbench.analysis.drafts import Draft, counted
 from workbench.errors import PeerError
 from workbench.net.values import Endpoint
@@ -26,42 +26,7 @@ ON_DTLS = "clear UDPTL on a DTLS leg: "
 STRAY = "neither DTLS nor STUN, on a DTLS leg: "
 """How the summary of other octets begins that must not be there."""
 BY_CONTENT = " (by its content: nothing announced it)"
-_MOST_FLOWS = 100_000
-_MOST_LIVE_FLOWS = 20_000
-_MOST_FRAMES = 1_000_000
 _RTP_HEADER = 12
-
-Key = tuple[str, Endpoint, Endpoint]
-
-
-class ClearFlow:
-    """Datagrams in clear between two endpoints of a fax stream, on one wire.
-
-    Attributes:
-        sides: the endpoints by direction: 0 has sent the first datagram.
-        number: tells calls apart that use the same endpoints one after the other.
-        seen: seconds of the first and the last datagram, since the first frame of the capture.
-        frames, drafts: of its datagrams, in order.
-        hearings: what the receiver of each direction has heard.
-    """
-
-    def __init__(self, wire: str, first: Endpoint, second: Endpoint, time: float, number: int) -> None:
-        self.wire = wire
-        self.sides = (first, second)
-        self.number = number
-        self.seen = [time, time]
-        self.frames: list[int] = []
-        self.drafts: list[Draft] = []
-        self.hearings = (fax.Hearing(), fax.Hearing())
-
-    def add(self, draft: Draft) -> fax.Hearing:
-        """A message that belongs to it; the hearing of its direction."""
-        draft.direction = 0 if draft.source == self.sides[0] else 1
-        self.seen[1] = draft.time
-        self.drafts.append(draft)
-        if len(self.frames) < _MOST_FRAMES:
-            self.frames += draft.frames
-        return self.hearings[draft.direction]
 
 
 class FaxReader:
@@ -72,9 +37,9 @@ class FaxReader:
     """
 
     def __init__(self, dissector: Dissector) -> None:
-        self.flows: list[ClearFlow] = []
+        self._flows = ClearFlows(dissector, "UDPTL")
+        self.flows = self._flows.found
         self._dissector = dissector
-        self._live: OrderedDict[Key, ClearFlow] = OrderedDict()
 
     def datagram(self, wire: str, source: Endpoint, destination: Endpoint, data: bytes, frames: tuple[int, ...],
                  time: float) -> Draft | None:
@@ -145,20 +110,7 @@ class FaxReader:
         draft.summary = hearing.take(data, packet, None if line is None else line.version, draft.time)
 
     def _flow(self, draft: Draft, line: FaxLine | None) -> ClearFlow | None:
-        source, destination = draft.source, draft.destination
-        key = (draft.wire, source, destination) if source <= destination else (draft.wire, destination, source)
-        number = 0 if line is None else line.number
-        flow = self._live.get(key)
-        if flow is None or flow.number != number:
-            if len(self.flows) >= _MOST_FLOWS:
-                self._dissector.note(f"are of UDPTL flows beyond the first {_MOST_FLOWS}", draft.frames[-1], "")
-                return None
-            flow = self._live[key] = ClearFlow(draft.wire, source, destination, draft.time, number)
-            self.flows.append(flow)
-        self._live.move_to_end(key)
-        if len(self._live) > _MOST_LIVE_FLOWS:
-            self._live.popitem(last=False)
-        return flow
+        return self._flows.of(draft, 0 if line is None else line.number)
 
 
 def _is_udptl(data: bytes) -> bool:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from workbench.analysis.carried_dtls import DtlsFlow
-from workbench.analysis.carried_udptl import ClearFlow
 from workbench.analysis.certificates import announced_in, held_against, is_certificate
+from workbench.analysis.clear_flows import ClearFlow
 from workbench.analysis.naming import Names
 from workbench.analysis.signalling import Described, DialogSeen, TerminationSeen
 from workbench.analysis.values import Certificate, Leg

@@ -9,11 +9,12 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-from workbench.analysis import carried_rtp, drafts, summaries
+from workbench.analysis import drafts, summaries
 from workbench.analysis.announced import Announced
 from workbench.analysis.associations import Associations, UserMessage
 from workbench.analysis.carried import CONTROL_PORTS, Recogniser
 from workbench.analysis.carried_dtls import DtlsFlow
+from workbench.analysis.carried_rtp import SoundReader
 from workbench.analysis.carried_udptl import FaxReader
 from workbench.analysis.carriers import Layer
 from workbench.analysis.drafts import Content, Draft, counted
@@ -106,6 +107,7 @@ class Dissector:
         self._decoded: OrderedDict[bytes, tuple[Any, str]] = OrderedDict()
         self.announced = Announced()
         self.fax = FaxReader(self)
+        self.sound = SoundReader(self)
         self._comments: dict[int, str] = {}
         self._twin_frames = 0
         self._segments = 0
@@ -214,7 +216,7 @@ class Dissector:
     def _datagram(self, wire: str, source: Endpoint, destination: Endpoint, data: bytes, frames: tuple[int, ...],
                   time: float) -> None:
         draft = self.fax.datagram(wire, source, destination, data, frames, time)
-        if draft is None and carried_rtp.read(self, wire, source, destination, data, frames, time) is not None:
+        if draft is None and self.sound.datagram(wire, source, destination, data, frames, time) is not None:
             return
         if draft is None and looks_like_dtls(data):
             self._dtls(wire, source, destination, data, frames, time)
