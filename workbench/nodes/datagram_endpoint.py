@@ -29,6 +29,9 @@ from workbench.security import dtls
 OVERLAP = 2.0
 """Seconds for which a former association is heard once the one in its place is up (RFC 7345 §4.5 says no figure)."""
 
+LONGEST_OVERLAP = 30.0
+"""The same where the other end says nothing in the new one, so that it is not known to have it."""
+
 Secure = Callable[[bool], dtls.DtlsSession]
 
 
@@ -278,7 +281,7 @@ class DatagramEndpoint:
                 case dtls.Verified():
                     commands += self._verified(now)
                 case dtls.Data(octets=octets):
-                    of.heard = True
+                    self._is_heard(of, now)
                     commands += self._receive(octets, now)
                 case dtls.PeerClosed() if of is self._former:
                     commands += self._end_former("the other end has closed it")
@@ -290,9 +293,16 @@ class DatagramEndpoint:
                     commands += self._down(f"DTLS failed: {reason}")
         return commands
 
+    def _is_heard(self, association: Association, now: float) -> None:
+        """Payload has come in an association, so it is up at the other end."""
+        if not association.heard and association is self._association and self._former is not None:
+            self._heard_until = now + OVERLAP
+        association.heard = True
+
     def _verified(self, now: float) -> list[Command]:
         if self._former is not None:
-            self._heard_until = now + OVERLAP
+            sure = self._association is not None and self._association.sure
+            self._heard_until = now + (OVERLAP if sure else LONGEST_OVERLAP)
             self.news.append(Remark("another DTLS association has taken the place of the former one"))
         return self._rise(now)
 

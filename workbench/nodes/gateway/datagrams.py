@@ -230,8 +230,7 @@ class DatagramBearer(Connection):
         """The peer's certificate has matched."""
         self.state = State.UP
         self.disarm("tls")
-        if self._former is not None:
-            self.arm("former", now + self.means.policy.overlap)
+        self._assured(now)
         converting.weigh(self)
         self.observe(Change.TLS_ESTABLISHED)
 
@@ -254,11 +253,17 @@ class DatagramBearer(Connection):
             self.state = State.UP if self.verified else State.LISTENING
             converting.weigh(self)
 
+    def _assured(self, now: float) -> None:
+        """Once the new association is up there as well as here, the former one is heard for a while and no longer."""
+        moment = now + self.means.policy.overlap
+        if self._former is not None and self._sure and self.timers is not None and self.timers["former"] > moment:
+            self.arm("former", moment)
+
     @property
     def _sure(self) -> bool:
         """The peer has the new association, too: a server's last flight may be lost; what the peer sends shows it."""
         one = self._association
-        return one is not None and one.verified and (one.heard or self._begins)
+        return one is not None and one.verified and (one.heard or self.begins)
 
     @property
     def association(self) -> Association | None:
@@ -320,6 +325,7 @@ class DatagramBearer(Connection):
             turns.reverse()
         if not any(one is not None and one.receive(happened, now) for one in turns):
             self.order(Drop(happened, f"nothing of the DTLS association: in clear nothing passes [{CLAUSE}]"))
+        self._assured(now)
 
     def _taker(self, now: float) -> Association | Candidates | None:
         """Who takes a datagram of DTLS, beside a former association."""
