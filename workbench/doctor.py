@@ -50,6 +50,7 @@ def examine() -> list[Check]:
         _megaco(),
         _library("polars", "polars", "data frames", extra="analysis"),
         _library("scapy", "scapy", "crafted packets", extra="analysis"),
+        _library("pillow", "PIL", "pictures of fax pages", extra="notebook"),
         _library("plotly", "plotly", "timelines in notebooks", extra="notebook"),
         _library("anywidget", "anywidget", "clickable ladders in notebooks", extra="notebook"),
         _library("jupyterlab", "jupyterlab", "the notebooks", extra="notebook"),

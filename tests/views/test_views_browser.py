@@ -14,6 +14,7 @@ import pytest
 from workbench import scenarios
 from workbench.views import heat_map_html, report_html
 from workbench.views.heat_map import HEAT_STYLE
+from workbench.views.widgets.fax import ARRIVING_SCRIPT
 from workbench.views.widgets.grid import GRID_SCRIPT
 
 
@@ -114,4 +115,38 @@ def test_the_table_of_calls_is_walked_by_keyboard(browser: Any) -> None:
         pressed = [at for at in range(4) if buttons.nth(at).get_attribute("aria-pressed") == "true"]
         assert pressed == [chosen], key
     assert page.locator("[role=status]").inner_text() == "cell 2" and errors == []
+    page.close()
+
+
+ARRIVING = """<!doctype html><meta charset="utf-8"><div id="at" style="width:600px"></div><script>
+%s
+const held={times:[1,1,2,4],begin:1,end:4,seconds:4,said:'all',told:'a page',
+  picture:'data:image/svg+xml,<svg xmlns="http://www.w3.org/2000/svg" width="400" height="400"/>'},heard={};
+const model={get:name=>held[name],on:(name,do_)=>{(heard[name]=heard[name]||[]).push(do_)},save_changes:()=>{},
+  set:(name,value)=>{held[name]=value;held.said=value+' s';
+    for(const one of [...(heard['change:'+name]||[]),...(heard['change:said']||[])])one();}};
+render({model,el:document.getElementById('at')});
+</script>"""
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_page_is_uncovered_row_by_row(browser: Any) -> None:
+    """At each moment the rows that are there are seen, and no more; the slider says so to those who hear it."""
+    page = browser.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    style = "<style>.paper{position:relative}.open{position:absolute;bottom:0;left:0;right:0}img{width:100%}</style>"
+    page.set_content(style + ARRIVING % ARRIVING_SCRIPT.replace("export default {render};", ""))
+    slider, cover = page.locator("input[type=range]"), page.locator(".open")
+    assert cover.evaluate("e => e.style.height") == "0%"
+    for moment, covered, said in ((1, "50%", "1.0 s, row 2 of 4"), (3, "25%", "3.0 s, row 3 of 4")):
+        slider.fill(str(moment))
+        assert cover.evaluate("e => e.style.height") == covered
+        assert slider.get_attribute("aria-valuetext") == said
+        assert page.locator("[role=status]").inner_text() == f"{moment} s"
+    assert page.locator("img").get_attribute("alt") == "a page"
+    page.get_by_role("button", name="Play").click()
+    page.get_by_role("button", name="Play").wait_for()      # it says Stop until the page is whole
+    page.wait_for_function("document.querySelector('.open').style.height === '0%'")
+    assert errors == []
     page.close()

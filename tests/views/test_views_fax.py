@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 
 import fax_samples
 import msgspec
@@ -120,6 +121,34 @@ def test_the_widget_follows_the_moment():
     widget.seconds = widget.begin
     assert 0 < widget.rows < 100 and f"row {widget.rows} of" in widget.said
     assert str(widgets.arriving(TORN, "Core", page=2)) == "no page 2 on Core"
+
+
+def test_what_was_received_is_one_picture():
+    """Packets and pages of one wire; without a fax it is said."""
+    shown = widgets.received(TORN, "Core")
+    assert "lost for good" in str(shown) and "rows are missing" in str(shown)
+    assert "wb-arrivals" in shown._repr_html_() and "wb-pages" in shown._repr_html_()
+    assert "no UDPTL" in str(widgets.received(TORN, "Nowhere"))
+
+
+def test_a_capture_can_be_saved(tmp_path):
+    """As a link that carries it; one that is too big is named only."""
+    small, big = tmp_path / "call.pcapng", tmp_path / "twin.pcapng"
+    small.write_bytes(b"octets")
+    big.write_bytes(bytes(4 * 2**20 + 1))
+    shown = widgets.download(SimpleNamespace(capture=small, twin=big))
+    assert 'download="call.pcapng" href="data:application/octet-stream;base64,b2N0ZXRz"' in shown._repr_html_()
+    assert shown._repr_html_().count("data:") == 1 and str(big) in shown._repr_html_() and str(small) in str(shown)
+
+
+def test_a_scale_is_chosen_with_a_slider():
+    """Steps of a scale are a slider, other things buttons; both are chosen from code alike."""
+    pytest.importorskip("ipywidgets")
+    panel = widgets.choices("a page", {"loss": ("0 %", "5 %"), "correction": ("none", "fec")},
+                            lambda **chosen: chosen, view=str, sliders=("loss",))
+    kinds = [type(part).__name__ for part in panel.choose(loss="5 %")._panel().children]
+    assert kinds[:2] == ["SelectionSlider", "ToggleButtons"]
+    assert panel.start() == {"loss": "5 %", "correction": "none"}
 
 
 def test_steps_tell_phase_row_and_repairs():

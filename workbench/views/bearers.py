@@ -10,7 +10,7 @@ from workbench.views.palette import escape, plain, themed
 
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
-    from workbench.analysis.values import Leg, NatBinding
+    from workbench.analysis.values import Leg, NatBinding, Session
 
 HANDLED = {
     "relay": "relay: one TCP connection, passed on packet by packet",
@@ -48,10 +48,15 @@ class BindingRow(msgspec.Struct, frozen=True):
 
 
 def handling_rows(report: Report, session: str | None = None) -> list[HandlingRow]:
-    """A row for each gateway of each call; none for a capture without gateways."""
+    """A row for each gateway of each call over TCP; none for a capture without gateways."""
     return [HandlingRow(told.id, one.gateway or "something in between", HANDLED.get(one.handling, one.handling),
                         one.why, one.frames)
-            for told in report.sessions if session in (None, told.id) for one in told.handlings]
+            for told in report.sessions if session in (None, told.id) and _over_tcp(told) for one in told.handlings]
+
+
+def _over_tcp(session: Session) -> bool:
+    """A leg is TCP, or nobody said what it is."""
+    return any(leg.transport.upper().startswith("TCP") or not leg.transport for leg in session.legs) or not session.legs
 
 
 def binding_rows(report: Report, session: str | None = None, protocol: str | None = None) -> list[BindingRow]:

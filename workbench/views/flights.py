@@ -110,8 +110,13 @@ font:14px/1.4 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
 .wb-flights th,.wb-flights td{text-align:left!important;vertical-align:top;padding:.3em .7em;
 border-bottom:1px solid var(--wb-line)}
 .wb-flights th{font-weight:600;background:var(--wb-panel)}
+.wb-flights .who{white-space:nowrap}
 .wb-flights .again{color:var(--wb-unsure);font-weight:600}
 """
+
+
+def _class(name: str, row: FlightRow) -> str:
+    return " class=again" if name == "sent" and row.again else " class=who" if name in ("from", "to") else ""
 
 
 def flights_html(
@@ -123,7 +128,7 @@ def flights_html(
         return ""
     head = "".join(f'<th scope="col">{name}</th>' for name in COLUMNS)
     body = "".join("<tr>" + "".join(
-        f'<td{" class=again" if name == "sent" and row.again else ""}>{escape(cell)}</td>'
+        f'<td{_class(name, row)}>{escape(cell)}</td>'
         for name, cell in zip(COLUMNS, row.cells(), strict=True)) + "</tr>" for row in rows)
     return (f"{f'<style>{FLIGHTS_STYLE}</style>' if style else ''}"
             '<div class="wb-flights" tabindex="0" role="region" aria-label="DTLS handshake"><table>'

@@ -15,7 +15,7 @@ _STYLE = ROOT_STYLE + """
 .wb-widget .paper img{width:100%;height:auto;margin:0}
 .wb-widget .paper .open{position:absolute;left:0;right:0;bottom:0;background:var(--wb-panel)}
 """
-_SCRIPT = """
+ARRIVING_SCRIPT = """
 function render({model,el}){
   const root=document.createElement('div');root.className='wb-widget';root.setAttribute('role','group');
   root.setAttribute('aria-label','a page as it arrives');
@@ -57,7 +57,7 @@ def arriving_class() -> Any:
     class ArrivingPage(anywidget.AnyWidget):  # type: ignore[misc]
         """See `arriving`."""
 
-        _esm = _SCRIPT
+        _esm = ARRIVING_SCRIPT
         _css = _STYLE
         picture = traitlets.Unicode("").tag(sync=True)
         told = traitlets.Unicode("").tag(sync=True)
