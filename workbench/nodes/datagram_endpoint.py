@@ -66,9 +66,11 @@ class DatagramEndpoint:
     Args:
         local: where we receive, and send from.
         secure: a DTLS session, made by this function from "are we DTLS client?"; None: in clear.
+        keepalive: seconds between empty datagrams for a DTLS client that can't reach us, or does not know where we are,
+            before a NAT has seen something of ours (RFC 6263 §4.1); 0: none are sent.
     """
 
-    def __init__(self, local: Address, *, secure: Secure | None) -> None:
+    def __init__(self, local: Address, *, secure: Secure | None, keepalive: float = 0.0) -> None:
         self.local = local
         self.up = False
         self.over = False
@@ -77,6 +79,8 @@ class DatagramEndpoint:
         self._association: Association | None = None
         self._former: Association | None = None
         self._heard_until: float | None = None
+        self._keepalive = keepalive
+        self._keep_at: float | None = None
         self._bound: list[Address] = []
 
     @property
@@ -208,7 +212,8 @@ class DatagramEndpoint:
         if self.over:
             return None
         session = None if self._association is None else self._association.session
-        return earliest([None if session is None else session.next_wakeup(), self._heard_until, self._timer()])
+        return earliest([None if session is None else session.next_wakeup(), self._heard_until, self._keep_at,
+                         self._timer()])
 
     def wake(self, now: float) -> list[Command]:
         """Let timers run out."""
@@ -217,6 +222,8 @@ class DatagramEndpoint:
             commands += self._protected(self._association.session.wake(now), now, self._association)
         if self._heard_until is not None and self._heard_until <= now:
             commands += self._end_former("another association has taken its place")
+        if self._keep_at is not None and self._keep_at <= now:
+            commands += self._keep_alive(now)
         moment = None if self.over else self._timer()
         return commands + (self._woken(now) if moment is not None and moment <= now else [])
 
@@ -257,8 +264,21 @@ class DatagramEndpoint:
         self._association = association = Association(self.local, remote, session)
         if session is None:
             return self._rise(now)
-        commands = self._protected(session.start(now), now, association)
+        commands = self._protected(session.start(now), now, association) + self._keep_alive(now)
         return commands + self._protected(session.announce(fingerprints), now, association)
+
+    def _keep_alive(self, now: float) -> list[Command]:
+        """Be heard of while a DTLS client is waited for."""
+        self._keep_at = None
+        association = self._association
+        if not self._keepalive or self.over or association is None or association.session is None:
+            return []
+        session = association.session
+        if session.client or session.state not in (dtls.State.IDLE, dtls.State.HANDSHAKE):
+            return []
+        self._keep_at = now + self._keepalive
+        why = "keep-alive: a NAT lets in the DTLS client behind it, who learns where we are [RFC 6263 §4.1]"
+        return [SendDatagram(association.local, association.remote, b"", why)]
 
     def _rise(self, now: float) -> list[Command]:
         if self.up:

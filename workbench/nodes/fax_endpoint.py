@@ -37,16 +37,17 @@ class FaxEndpoint(DatagramEndpoint):
     """One end of a fax.
 
     Args:
-        local, secure: as for any session over UDP.
+        local, secure, keepalive: as for any session over UDP.
         depth: how many former packets are repeated in each one, unless the other end's SDP wants others.
 
     `frames` are the T.30 frames that have come, by name; `heard` and `lost` count IFP packets.
     """
 
     def __init__(
-        self, local: Address, *, secure: Callable[[bool], dtls.DtlsSession] | None, depth: int = 2
+        self, local: Address, *, secure: Callable[[bool], dtls.DtlsSession] | None, depth: int = 2,
+        keepalive: float = 0.0,
     ) -> None:
-        super().__init__(local, secure=secure)
+        super().__init__(local, secure=secure, keepalive=keepalive)
         self.frames: Counter[str] = Counter()
         self.heard = 0
         self.lost = 0

@@ -24,6 +24,8 @@ class FaxTerminal(msgspec.Struct, frozen=True):
         taken: False: a call with sound does not turn into T.38 when the other end offers that (488).
         sound: of a call that begins with it: it ends when the fax is agreed. `never` sends none, `always` goes on
             beside the fax; both are for showing what then goes wrong.
+        keepalive: seconds between the empty datagrams that it sends as DTLS server until its client is heard, so that a
+            NAT lets it in (RFC 6263 §4.1); 0: it sends none.
         names: its SDP names DTLS associations (a=tls-id, RFC 8842); a terminal of Release 12 has none to write.
     """
 
@@ -33,6 +35,7 @@ class FaxTerminal(msgspec.Struct, frozen=True):
     taken: bool = True
     sound: Literal["until fax", "never", "always"] = "until fax"
     names: bool = True
+    keepalive: float = 0.0
 
     def stream(self) -> sdp.T38Stream:
         """What it says of itself in SDP."""

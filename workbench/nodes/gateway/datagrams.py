@@ -324,7 +324,8 @@ class DatagramBearer(Connection):
         if former is not None and not self.verified and is_of_running(happened.data):
             turns.reverse()
         if not any(one is not None and one.receive(happened, now) for one in turns):
-            self.order(Drop(happened, f"nothing of the DTLS association: in clear nothing passes [{CLAUSE}]"))
+            what = "nothing of the DTLS association: in clear nothing passes" if happened.data else "a keep-alive"
+            self.order(Drop(happened, f"{what} [{CLAUSE}]"))
         self._assured(now)
 
     def _taker(self, now: float) -> Association | Candidates | None:

@@ -271,7 +271,8 @@ class Phone:
         settings = self.settings
         if bearer.fax is not None:
             return FaxEndpoint(
-                local, secure=self._dtls if bearer.protected else None, depth=settings.fax.depth)
+                local, secure=self._dtls if bearer.protected else None, depth=settings.fax.depth,
+                keepalive=settings.fax.keepalive)
         if bearer.audio:
             return AudioEndpoint(local, self.source, mute=settings.fax.sound == "never")
         manners = Manners(settings.listens, settings.accepts_after, settings.connects)
