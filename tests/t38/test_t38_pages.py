@@ -136,6 +136,13 @@ def test_lines_are_bounded():
     assert len(lines_of(page)) == MOST_LINES
 
 
+def test_a_page_is_read_as_far_as_pages_go(monkeypatch):
+    """Octets beyond the bound are left out, whatever is in them."""
+    (page,) = read(plain([coded(drawing(), Coding.MR)], Coding.MR)).pages
+    monkeypatch.setattr("workbench.protocols.t38.lines.MOST_PAGE_OCTETS", 500)
+    assert 10 < len(lines_of(page)) < ROWS - 20
+
+
 @settings(deadline=None)
 @given(st.binary(min_size=1, max_size=400), st.lists(st.tuples(st.integers(0, 9), st.integers(1, 50)), max_size=8),
        st.sampled_from([Coding.MH, Coding.MR]))

@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "t38"))
 
 from page_stage import DOTS, ROWS, coded, corrected, drawing, plain, read
 
+from workbench.protocols.t38 import lines
 from workbench.protocols.t38.page_format import Coding, PageFormat
 from workbench.protocols.t38.pages import Page, Piece
 from workbench.views import bitmap
@@ -105,6 +106,15 @@ def test_a_picture_is_as_big_as_it_may_be(monkeypatch):
         (page,) = read(corrected(coded(drawing(), coding), coding)).pages
         picture = draw(page)
         assert picture.rows <= 50 and len(picture.black) == picture.rows * DOTS // 8 and picture.why
+
+
+def test_a_page_that_is_too_long_is_not_passed_off_as_whole(monkeypatch):
+    """What is read of it is drawn, and it is said that there is more."""
+    (page,) = read(plain([coded(drawing(), Coding.MR)], Coding.MR)).pages
+    for room in (bitmap, lines):
+        monkeypatch.setattr(room, "MOST_PAGE_OCTETS", 500)
+    picture = draw(page)
+    assert 10 < picture.rows < ROWS - 20 and picture.why == "only the first 500 octets of the page are read"
 
 
 def test_the_png_has_the_shape_of_paper():

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from workbench.protocols.t38.lines import EOL, MOST_LINES, Line, Torn, lines_of
+from workbench.protocols.t38.lines import EOL, MOST_LINES, MOST_PAGE_OCTETS, Line, Torn, lines_of
 from workbench.protocols.t38.page_format import Coding, PageFormat
 from workbench.protocols.t38.pages import Page
 
@@ -77,7 +77,10 @@ def draw(page: Page) -> Bitmap:
         import PIL  # noqa: F401
     except ImportError:
         return _nothing(NEEDS)
-    return _t6(page, form) if form.coding is Coding.MMR else _t4(page, form)
+    picture = _t6(page, form) if form.coding is Coding.MMR else _t4(page, form)
+    if page.octets > MOST_PAGE_OCTETS:
+        return msgspec.structs.replace(picture, why=f"only the first {MOST_PAGE_OCTETS} octets of the page are read")
+    return picture
 
 
 def _nothing(why: str) -> Bitmap:
@@ -123,6 +126,7 @@ def _placed(found: list[Line | Torn], decoded: bytes, form: PageFormat, most: in
 
 def _t6(page: Page, form: PageFormat) -> Bitmap:
     octets = b"".join(piece.octets for piece in takewhile(lambda piece: not piece.missing, page.pieces))
+    octets = octets[:MOST_PAGE_OCTETS]
     bits = f"{int.from_bytes(octets, 'big'):0{8 * len(octets)}b}" if octets else ""
     end = bits.find(_EOFB)
     # How many lines there are stands nowhere. A black one is added: it is the last one that is not white.

@@ -71,6 +71,8 @@ class PageRow(msgspec.Struct, frozen=True):
         lines.append(f"{self.octets} octets of T.4 data, ended by {self.ended}" if self.ended
                      else f"{self.octets} octets of T.4 data, and no command that ends the page")
         lines += gaps_said(picture.gaps, self.missing)
+        if self.direction.cut:
+            lines.append("of this fax there was more than is kept")
         return [*lines, picture.why] if picture.why else lines
 
 

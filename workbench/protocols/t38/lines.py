@@ -21,6 +21,8 @@ from workbench.protocols.t38.pages import Page, Piece
 
 MOST_LINES = 20_000
 """The most lines of a page that are read; A4 has 2,291 at 196 lines an inch."""
+MOST_PAGE_OCTETS = 2**20
+"""The most octets of a page that are read."""
 EOL = "0" * 11 + "1"
 _NEAR = 12     # lines on each side of a gap that tell how many are missing
 _MARK = re.compile("0{11,}1")
@@ -79,7 +81,11 @@ class _Gap(msgspec.Struct, frozen=True):
 def _stretches(pieces: tuple[Piece, ...]) -> Iterator[list[Piece] | Piece]:
     """Pieces between gaps, and the gaps."""
     held: list[Piece] = []
+    octets = 0
     for piece in pieces:
+        octets += len(piece.octets)
+        if octets > MOST_PAGE_OCTETS:
+            break
         if not piece.missing:
             held.append(piece)
             continue
