@@ -122,7 +122,7 @@ class Dissector:
         self.last_time = max(self.last_time, time)
         if packet.comment and len(self._comments) < MOST_MESSAGES:
             self._comments[packet.number] = packet.comment
-            self._twin_frames += packet.comment == TWIN_COMMENT
+            self._twin_frames += packet.comment.startswith(TWIN_COMMENT)
         try:
             ip = payload_of(packet)
         except MalformedMessageError as error:
@@ -240,7 +240,7 @@ class Dissector:
 
     def is_twin(self, frames: tuple[int, ...]) -> bool:
         """These frames were written in place of protected ones (`write_twin`)."""
-        return bool(self._twin_frames) and self._comments.get(frames[-1]) == TWIN_COMMENT
+        return bool(self._twin_frames) and self._comments.get(frames[-1], "").startswith(TWIN_COMMENT)
 
     def inside(self, wire: str, source: Endpoint, destination: Endpoint, data: bytes, frames: tuple[int, ...],
                time: float) -> Draft:

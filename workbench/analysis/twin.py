@@ -68,7 +68,8 @@ def write_twin(report: Report | str | os.PathLike[str], out: str | os.PathLike[s
                 writer.packet(known, packet.time_ns, packet.octets, packet.comment, packet.length)
                 continue
             for octets in rewriting.take(packet):
-                writer.packet(known, packet.time_ns, octets, packet.comment or TWIN_COMMENT)
+                comment = f"{TWIN_COMMENT}; {packet.comment}" if packet.comment else TWIN_COMMENT
+                writer.packet(known, packet.time_ns, octets, comment)
     return count
 
 
