@@ -16,6 +16,7 @@ import pytest
 
 PAGES = Path(__file__).parents[2] / "notebooks"
 PATIENCE_MS = 90_000
+IDLE = ".jp-Notebook-ExecutionIndicator[data-status=idle]"
 
 
 @pytest.fixture
@@ -62,9 +63,8 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
-@pytest.mark.filterwarnings("ignore")  # of the browser's driver, not ours
-def test_a_click_on_the_ladder_explains_the_message(jupyterlab: str, browser: Any) -> None:
-    """No dialog gets in the way, all cells run, and a clicked message shows what it is, field by field."""
+def open_page(browser: Any, jupyterlab: str, name: str) -> tuple[Any, list[str]]:
+    """A page with all its cells run, and what the browser complained about."""
     page = browser.new_page(viewport={"width": 1600, "height": 1200})
     page.set_default_timeout(PATIENCE_MS)
     complaints: list[str] = []
@@ -72,12 +72,29 @@ def test_a_click_on_the_ladder_explains_the_message(jupyterlab: str, browser: An
     address, _, query = jupyterlab.partition("?")
     # Run before the kernel is there, and JupyterLab asks which kernel; a person reads the page's head first.
     with page.expect_websocket(lambda socket: "/channels" in socket.url):
-        page.goto(f"{address.rstrip('/').removesuffix('/tree')}/tree/00-start-here.ipynb?{query}")
+        page.goto(f"{address.rstrip('/').removesuffix('/tree')}/tree/{name}.ipynb?{query}")
     page.wait_for_selector(".jp-NotebookPanel .jp-Cell")
     page.locator(".jp-Toolbar-kernelName", has_text="Python 3").wait_for()
-    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
+    page.locator(IDLE).wait_for()
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    return page, complaints
+
+
+def nothing_went_wrong(page: Any, complaints: list[str]) -> None:
+    """No cell raises or warns, nothing pops up, and the browser has nothing to complain about."""
+    assert page.locator(".jp-Dialog").count() == 0, "a dialog is in the way"
+    assert page.locator(".Toastify__toast").count() == 0, "a pop-up is in the way"
+    page.locator(IDLE).wait_for()
+    for kind in ("stderr", "error"):
+        assert page.locator(f".jp-RenderedText[data-mime-type='application/vnd.jupyter.{kind}']").count() == 0
+    assert complaints == []
+
+
+@pytest.mark.filterwarnings("ignore")  # of the browser's driver, not ours
+def test_a_click_on_the_ladder_explains_the_message(jupyterlab: str, browser: Any) -> None:
+    """No dialog gets in the way, all cells run, and a clicked message shows what it is, field by field."""
+    page, complaints = open_page(browser, jupyterlab, "00-start-here")
     ladder = page.locator(".wb-widget .picture")
     ladder.first.wait_for(state="attached")
     ladder.first.scroll_into_view_if_needed()
@@ -87,9 +104,31 @@ def test_a_click_on_the_ladder_explains_the_message(jupyterlab: str, browser: An
     detail.locator("h4").first.wait_for()
     assert "INVITE" in detail.first.inner_text() and "RFC 3261" in detail.first.inner_text()
     assert message.get_attribute("aria-pressed") == "true"
-    assert page.locator(".jp-Dialog").count() == 0, "a dialog is in the way"
-    assert page.locator(".Toastify__toast").count() == 0, "a pop-up is in the way"
-    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
-    for kind in ("stderr", "error"):
-        assert page.locator(f".jp-RenderedText[data-mime-type='application/vnd.jupyter.{kind}']").count() == 0
-    assert complaints == []
+    nothing_went_wrong(page, complaints)
+
+
+# A page, a picture that it has, a button of a panel in it, and what the panel shows when it has run with that.
+PANELS = [
+    ("07-a-floor-passes-under-tls", "who holds the floor over time", "ChairAction 3", "A chair decides"),
+    ("09-how-a-tls-session-ends", "how connections end", "30", "31.050"),
+    ("10-an-attacker-with-a-wrong-certificate", "the way of each message", "left alone", "No message of MSRP"),
+]
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("name", "picture", "button", "shown"), PANELS, ids=[one[0] for one in PANELS])
+def test_a_panel_runs_what_is_chosen(jupyterlab: str, browser: Any, name: str, picture: str, button: str,
+                                     shown: str) -> None:
+    """All cells run, the pictures are there, and a choice made with the mouse is run and shown."""
+    page, complaints = open_page(browser, jupyterlab, name)
+    page.get_by_role("region", name=picture, exact=True).first.wait_for(state="attached")
+    chosen, run = page.get_by_role("button", name=button, exact=True), page.get_by_role("button", name="Run")
+    panel = page.locator(".jp-OutputArea-output").filter(has=chosen).filter(has=run).first
+    panel.wait_for(state="attached")
+    nothing_went_wrong(page, complaints)
+    panel.scroll_into_view_if_needed()
+    panel.get_by_role("button", name=button, exact=True).click()
+    panel.get_by_role("button", name="Run").click()
+    panel.get_by_text(shown).first.wait_for()
+    nothing_went_wrong(page, complaints)
