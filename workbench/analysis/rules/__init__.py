@@ -16,6 +16,7 @@ from workbench.analysis.rules import (
     dtls_client,
     failure_not_released,
     fax_lost,
+    fingerprint_changed,
     fingerprint_mismatch,
     handshake_unfinished,
     no_certificate,
@@ -49,6 +50,7 @@ __all__ = ["MOST_OF_ONE_RULE", "RULES", "Evidence", "Rule", "check"]
 RULES: tuple[Rule, ...] = (
     security_reaches_core.rule,
     fingerprint_mismatch.rule,
+    fingerprint_changed.rule,
     no_certificate.rule,
     answer_drops_security.rule,
     roles_against_setup.rule,
