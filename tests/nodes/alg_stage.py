@@ -56,6 +56,8 @@ class Order:
     path: str | None = None
     remote_path: str | None = None
     connection: str | None = None
+    tls_id: str | None = None
+    remote_tls_id: str | None = None
     signals: tuple[str, ...] = ()
     events: tuple[str, ...] | None = None
 
@@ -79,10 +81,12 @@ class Order:
             line = stream.local[0].media[0]
             self.proto, self.media, self.setup = line.proto, line.media, line.attribute("setup")
             self.path, self.connection = line.attribute("path"), line.attribute("connection")
+            self.tls_id = line.attribute("tls-id")
         if stream.remote:
             line = stream.remote[0].media[0]
             self.remote = Endpoint(stream.remote[0].connection_of(line).address, line.port)
             self.remote_setup, self.remote_path = line.attribute("setup"), line.attribute("path")
+            self.remote_tls_id = line.attribute("tls-id")
 
 
 class Party:
@@ -186,10 +190,10 @@ class Stage:
 
     Args:
         nat: the UE is behind a NAT: its Contact and its SDP (where the test uses `ue.host`) name a private address.
-        e2ae: the UE registers with media plane security.
+        e2ae: the UE registers with media plane security; a name is that of the mechanism.
     """
 
-    def __init__(self, *, nat: bool = False, e2ae: bool = False, registers: bool = True, **settings) -> None:
+    def __init__(self, *, nat: bool = False, e2ae: bool | str = False, registers: bool = True, **settings) -> None:
         self.alg = ImsAlg("alg", access=ACCESS, core=CORE, control=CONTROL, gateway=GATEWAY,
                           routes={"home2.example": PEER}, source=Source(1, "alg"), **settings)
         self.token = Source(2, "test").token
@@ -217,8 +221,9 @@ class Stage:
             self._register(e2ae)
         self.log.clear()
 
-    def _register(self, e2ae: bool) -> None:
-        client = sip.registration.MediaSecurity(("msrp-tls",)) if e2ae else None
+    def _register(self, e2ae: bool | str) -> None:
+        mechanism = e2ae if isinstance(e2ae, str) else "msrp-tls"
+        client = sip.registration.MediaSecurity((mechanism,)) if e2ae else None
         first = sip.registration.register(ALICE, f"{self.ue.host}:5060", token=self.token, client=client)
         sent = self.ue.sends(first)
         again = sip.registration.register_again(
