@@ -179,6 +179,7 @@ class Alg(msgspec.Struct, frozen=True):
         guards_e2e: no `a=setup` of a stream with end-to-end TLS is changed; False weakens.
         bfcp_tls: who is TLS client with BFCP, as for a UE.
         keeps_tls: a re-offer that keeps the connection leaves TLS alone; False weakens.
+        renews_dtls: another a=tls-id of the UE makes a new DTLS association of a fax; False weakens.
         refuses_downgrade: an answer without TLS, or without a fingerprint, to an offer with TLS is refused; False
             weakens.
         strips: security attributes are taken out of SDP for the core (R-24.229-3); False weakens.
@@ -204,6 +205,7 @@ class Alg(msgspec.Struct, frozen=True):
     guards_e2e: bool = True
     bfcp_tls: Literal["offerer", "setup"] = "offerer"
     keeps_tls: bool = True
+    renews_dtls: bool = True
     refuses_downgrade: bool = True
     coding: Literal["pretty", "compact", "binary"] = "pretty"
 
@@ -405,7 +407,7 @@ def build(topology: Topology, seed: int, epoch: float, *, packets: bool = True, 
                     coding=node.coding, tcp=Tcp(node.tcp), modifies_setup=node.modifies_setup, narrows=node.narrows,
                     starts_tcp=StartsTcp(node.starts_tcp), msrp=Msrp(node.msrp),
                     plain_answer=PlainAnswer(node.plain_answer), guards_e2e=node.guards_e2e,
-                    bfcp_tls=BfcpClient(node.bfcp_tls), keeps_tls=node.keeps_tls,
+                    bfcp_tls=BfcpClient(node.bfcp_tls), keeps_tls=node.keeps_tls, renews_dtls=node.renews_dtls,
                     refuses_downgrade=node.refuses_downgrade)
             case Stun():
                 nodes[node.name] = StunServer(node.name, address=node.address)

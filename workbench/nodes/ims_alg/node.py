@@ -73,6 +73,7 @@ class ImsAlg:
         guards_e2e: bool = True,
         bfcp_tls: sdp.BfcpClient = sdp.BfcpClient.OFFERER,
         keeps_tls: bool = True,
+        renews_dtls: bool = True,
         refuses_downgrade: bool = True,
         coding: Coding = "pretty",
         transport: Transport = "udp",
@@ -94,7 +95,7 @@ class ImsAlg:
             bfcp_tls=bfcp_tls)
         settings = Settings(
             strips, tcp, modifies_setup, narrows, starts_tcp, msrp, plain_answer, guards_e2e,
-            bfcp_tls, keeps_tls, refuses_downgrade)
+            bfcp_tls, keeps_tls, renews_dtls, refuses_downgrade)
         self._edge = Edge(settings, source, self._procedures, self._calls, self._sip, orders, routes)
         self._registrar = sip.registration.Registrar(
             realm="home.example", mechanisms=MECHANISMS, token=source.token,

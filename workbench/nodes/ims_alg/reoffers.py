@@ -154,7 +154,7 @@ def _associated(edge: Edge, anchor: Anchor, near: End, far: End, offer: Said, an
     """A fax: its DTLS association goes on, or the gateway is told of a new one; and what else is new."""
     ue = anchor.ends[ACCESS]
     said = offer if near is ue else answer
-    renews = associations.asks_for_another(anchor, ACCESS, said) or (
+    renews = (edge.settings.renews_dtls and associations.asks_for_another(anchor, ACCESS, said)) or (
         associations.protects(anchor, ACCESS) and not edge.settings.keeps_tls)
     for end, peer, other in ((far, answer, offer), (near, offer, answer)):
         if end is ue and renews:

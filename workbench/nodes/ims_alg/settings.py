@@ -48,6 +48,8 @@ class Settings(msgspec.Struct, frozen=True):
         narrows: with it, an actpass of a served UE behind a NAT is forwarded as active (row 7 of the role matrix);
             without, as it is, and an active answer to it leads to merge mode (row 8).
         bfcp_tls: who is TLS client with BFCP: the offerer (RFC 8856 §8), or who opens TCP (its §10).
+        renews_dtls: another a=tls-id, fingerprint or role of the UE makes a new DTLS association of a fax (RFC 8842
+            §3.1); False weakens: none is ordered.
         keeps_tls: a re-offer that keeps the connection leaves TLS alone (R-S6-1); False weakens: each exchange says
             anew who is TLS client, and the gateway is told.
         refuses_downgrade: an answer to TLS without TLS, or without a fingerprint, ends the attempt (F10, F11); False
@@ -65,4 +67,5 @@ class Settings(msgspec.Struct, frozen=True):
     guards_e2e: bool = True
     bfcp_tls: BfcpClient = BfcpClient.OFFERER
     keeps_tls: bool = True
+    renews_dtls: bool = True
     refuses_downgrade: bool = True
