@@ -19,11 +19,15 @@ from load.client import Client
 from load.content import Content
 from load.controller import Context, Controller, Kind, Refused
 from load.ends import End, Pair
+from load.faxes import Fax
+from load.hellos import Hellos
 from load.limits import room_for
 from load.ordering import contexts_of, ordering
 from load.process import Agw, NotStarted, Process, agw, left_at, own_address, sockets_at
 from load.streams import Streams
 
-__all__ = ["Agw", "Client", "Content", "Context", "Controller", "End", "HalfOpen", "Kind", "NotStarted", "Pair",
-           "Process", "Refused", "Silent", "SlowLoris", "Streams",
-           "agw", "contexts_of", "left_at", "ordering", "own_address", "room_for", "sockets_at"]
+__all__ = [
+    "Agw", "Client", "Content", "Context", "Controller", "End", "Fax", "HalfOpen", "Hellos", "Kind", "NotStarted",
+    "Pair", "Process", "Refused", "Silent", "SlowLoris", "Streams", "agw", "contexts_of", "left_at", "ordering",
+    "own_address", "room_for", "sockets_at",
+]

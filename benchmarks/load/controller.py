@@ -23,7 +23,7 @@ import msgspec
 from load.client import Client
 from workbench.net.values import Endpoint
 from workbench.nodes.controller import iq, readings
-from workbench.nodes.controller.elements import ConnectionPoint
+from workbench.nodes.controller.elements import ConnectionPoint, Latching
 from workbench.protocols.h248 import message as h248
 from workbench.protocols.h248 import text
 from workbench.protocols.h248.transport import mid_of
@@ -49,6 +49,7 @@ class Kind(enum.StrEnum):
     TLS = "TCP/TLS to TCP"
     STATELESS = "TCP without roles"
     FAX = "UDPTL in DTLS to UDPTL"
+    FAX_BEHIND_NAT = "the same, and the gateway latches"
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -343,8 +344,8 @@ def _points(
     kind: Kind, behind: Endpoint, client: Client | None, client_host: str
 ) -> tuple[ConnectionPoint, ConnectionPoint]:
     """Access, which the UE opens, and core, which the gateway then opens: all that is known of both."""
-    if kind is Kind.FAX:
-        return _fax_points(behind, client, client_host)
+    if kind in (Kind.FAX, Kind.FAX_BEHIND_NAT):
+        return _fax_points(kind, behind, client, client_host)
     roles = kind is not Kind.STATELESS
     tls = kind is Kind.TLS
     if tls and client is None:
@@ -361,14 +362,15 @@ def _points(
 
 
 def _fax_points(
-    behind: Endpoint, client: Client | None, client_host: str
+    kind: Kind, behind: Endpoint, client: Client | None, client_host: str
 ) -> tuple[ConnectionPoint, ConnectionPoint]:
     if client is None:
         raise ValueError("DTLS needs a client whose fingerprint is announced")
     access = ConnectionPoint(
         "access", "access.example.net", "image", "UDP/TLS/UDPTL", "t38", setup="passive", mode=_OPEN,
         remote=Endpoint(client_host, _ANY_PORT), remote_setup="active", ask_fingerprint=True,
-        remote_fingerprints=(client.fingerprint,), watch_tls=True, watch_tcp=False)
+        remote_fingerprints=(client.fingerprint,), watch_tls=True, watch_tcp=False,
+        latching=Latching.LATCH if kind is Kind.FAX_BEHIND_NAT else Latching.OFF)
     core = ConnectionPoint(
         "core", "core.example.net", "image", "udptl", "t38", mode=_OPEN, remote=behind, watch_tcp=False)
     return access, core

@@ -6,6 +6,7 @@ caller's clock rules and nothing is kept for a client that has not shown that it
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -96,7 +97,8 @@ class DtlsSession(Session):
         self._mtu = mtu
         self._cookies = None if client else cookies
         self._most_repeats = most_repeats
-        self._flights = Flights(mtu, self._keys)
+        keys = weakref.WeakMethod(self._keys)   # no cycle: a session that is let go frees its memory at once
+        self._flights = Flights(mtu, lambda: method() if (method := keys()) is not None else None)
         self._attempts = 0
         self._wait = FIRST_WAIT
         self._sent_at = 0.0

@@ -17,7 +17,7 @@ Source: TS 23.334 §6.2.10.4 (R-6.2.10.4-11); H.248.37; RFC 7362 §5 (latching a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from workbench.net.values import Command, DatagramReceived, Endpoint, Note
 from workbench.nodes.gateway.associating import Association
@@ -33,17 +33,18 @@ TIMER = "candidates"
 
 
 class Candidate:
-    """One source: what its association takes for its bearer until it is chosen (`associating.Holder`)."""
+    """One source: what its association takes for its bearer until it is chosen (`associating.Holder`).
 
-    __slots__ = ("_bearer", "_others", "association", "moment", "source")
+    It doesn't know its association, so that one that is let go of frees its memory at once.
+    """
 
-    def __init__(self, others: Candidates, bearer: DatagramBearer, source: Endpoint, now: float) -> None:
+    __slots__ = ("_bearer", "_others", "moment", "source")
+
+    def __init__(self, others: Candidates, bearer: DatagramBearer, source: Endpoint) -> None:
         self._others = others
         self._bearer = bearer
         self.source: Endpoint | None = source
         self.moment: float | None = None
-        self.association = Association(self, client=bearer.begins)
-        self.association.start(now)
 
     @property
     def means(self) -> Means:
@@ -96,6 +97,13 @@ class Candidate:
         """Nothing is replaced here."""
 
 
+class _Known(NamedTuple):
+    """A candidate and its association."""
+
+    candidate: Candidate
+    association: Association
+
+
 class Candidates:
     """All of them. `failure` says of what the last one died."""
 
@@ -104,8 +112,8 @@ class Candidates:
     def __init__(self, bearer: DatagramBearer) -> None:
         self.failure = ""
         self._bearer = bearer
-        self._known: dict[Endpoint, Candidate] = {}
-        self._fresh: Candidate | None = None    # a server's, for which nothing is kept yet
+        self._known: dict[Endpoint, _Known] = {}
+        self._fresh: _Known | None = None       # a server's, for which nothing is kept yet
 
     def __len__(self) -> int:
         return len(self._known)
@@ -118,14 +126,19 @@ class Candidates:
             return known.association.receive(happened, now)
         if self._bearer.begins:
             # What it brings is not believed, but it says where somebody is.
-            self._enter(Candidate(self, self._bearer, source, now))
+            begun = self._made(source)
+            self._enter(source, begun)
+            begun.association.start(now)
             return False
-        fresh = self._fresh or Candidate(self, self._bearer, source, now)
-        self._fresh, fresh.source = fresh, source
+        if self._fresh is None:
+            self._fresh = self._made(source)
+            self._fresh.association.start(now)
+        fresh = self._fresh
+        fresh.candidate.source = source
         taken = fresh.association.receive(happened, now)
         if fresh.association.begun:
             self._fresh = None
-            self._enter(fresh)
+            self._enter(source, fresh)
         return taken
 
     def announce(self, fingerprints: Sequence[Fingerprint], now: float) -> None:
@@ -136,9 +149,9 @@ class Candidates:
 
     def wake(self, now: float) -> None:
         """Repeat the flights whose time has come."""
-        for one in self._all():
-            if one.moment is not None and one.moment <= now:
-                one.association.wake(now)
+        for candidate, association in self._all():
+            if candidate.moment is not None and candidate.moment <= now:
+                association.wake(now)
         self.armed()
 
     def dismiss(self, why: str) -> None:
@@ -151,7 +164,7 @@ class Candidates:
 
     def armed(self) -> None:
         """One of them wants to be woken."""
-        moments = [one.moment for one in self._known.values() if one.moment is not None]
+        moments = [one.moment for one, _ in self._known.values() if one.moment is not None]
         if moments:
             self._bearer.arm(TIMER, min(moments))
 
@@ -159,9 +172,9 @@ class Candidates:
         """This one is the peer."""
         source = one.source
         assert source is not None
-        self._known.pop(source, None)
+        association = self._known.pop(source).association
         self.dismiss("another source has shown that it is the peer")
-        self._bearer.choose(one.association, source, now)
+        self._bearer.choose(association, source, now)
 
     def failed(self, one: Candidate, what: str) -> None:
         """This one is not."""
@@ -170,13 +183,16 @@ class Candidates:
         self.failure = f"{one.source}: {what}"
         self._bearer.order(Note(f"{one.termination}: {what}; others may still be the peer"))
 
-    def _all(self) -> list[Candidate]:
+    def _all(self) -> list[_Known]:
         return list(self._known.values())
 
-    def _enter(self, one: Candidate) -> None:
-        assert one.source is not None
+    def _made(self, source: Endpoint) -> _Known:
+        candidate = Candidate(self, self._bearer, source)
+        return _Known(candidate, Association(candidate, client=self._bearer.begins))
+
+    def _enter(self, source: Endpoint, one: _Known) -> None:
         if len(self._known) >= MOST:
-            same = [source for source in self._known if source.host == one.source.host]
+            same = [known for known in self._known if known.host == source.host]
             del self._known[same[0] if same else next(iter(self._known))]
-        self._known[one.source] = one
+        self._known[source] = one
         self.armed()
