@@ -20,28 +20,30 @@ ORIGINATING = "originating"
 TERMINATING = "terminating"
 RENEGOTIATION = "e2ae-bfcp-renegotiation"
 
+Marks = list[tuple[bool, str]]
+"""What a scenario leaves on the wire: whether it is there, and what to say where it is not."""
 
-def marks(report: Report, call: Call) -> tuple[str, list[tuple[bool, str]]] | None:
+
+def marks(report: Report, call: Call) -> tuple[str, Marks] | None:
     """The scenario that this call may be, and its marks; None where nobody asked for e2ae."""
-    asked = _asked(call)
-    first = _first_added(call)
-    if asked is None and first is None:
+    wish, first = asked(call), first_added(call)
+    if wish is None and first is None:
         return None
-    side = asked or first or ORIGINATING
+    side = wish or first or ORIGINATING
     originating = side == ORIGINATING
     kind = call.session.kind
-    id = RENEGOTIATION if kind == "bfcp" and _reoffered(call) else f"e2ae-{kind}-{side}"
+    id = RENEGOTIATION if kind == "bfcp" and reoffered(call) else f"e2ae-{kind}-{side}"
     return id, [
-        (asked is not None, "no offer on the access side has a=3ge2ae"),
+        (wish is not None, "no offer on the access side has a=3ge2ae"),
         (first == side, "terminations were not added in this scenario's order: "
                       + ("core, then access" if originating else "access, then core")),
-        *_common(report, kind),
+        *common(report, f"{kind.upper()} over TLS", f"{kind}-tls"),
         *_setting(call),
         *_media(report, call, kind),
     ]
 
 
-def _asked(call: Call) -> str | None:
+def asked(call: Call) -> str | None:
     """By the value of a=3ge2ae: `requested` is a UE's wish, `applied` the network's word to a UE."""
     for dialog in call.dialogs:
         for one in dialog.described:
@@ -51,13 +53,14 @@ def _asked(call: Call) -> str | None:
     return None
 
 
-def _reoffered(call: Call) -> bool:
-    """A second offer was made inside the call."""
-    return any(sum(one.role == "offer" and not one.draft.repeated for one in dialog.described) > 1
+def reoffered(call: Call) -> bool:
+    """A second offer was made inside the call; a NAT passes each one on, so the same one may be there twice."""
+    return any(len({(one.draft.value.from_tag, one.draft.value.cseq) for one in dialog.described
+                    if one.role == "offer" and isinstance(one.draft.value, sip.Request)}) > 1
                for dialog in call.dialogs)
 
 
-def _first_added(call: Call) -> str | None:
+def first_added(call: Call) -> str | None:
     """The side towards the answerer is reserved first (TS 23.334 §6.2.1)."""
     sides = [termination.side for context in call.contexts for termination in context.terminations.values()]
     bearers = [is_tls(t.bearer) for context in call.contexts for t in context.terminations.values()]
@@ -66,23 +69,23 @@ def _first_added(call: Call) -> str | None:
     return {"core": ORIGINATING, "access": TERMINATING}.get(sides[0])
 
 
-def _common(report: Report, kind: str) -> list[tuple[bool, str]]:
-    """Marks that are the same for every call of a capture."""
+def common(report: Report, what: str, mechanism: str) -> Marks:
+    """Marks that are the same for every call of a capture: security was agreed, and no order was refused."""
     agreed = any(
         isinstance(draft.value, sip.Request) and any(
-            f"{kind}-tls" in value and "mediasec" in value for value in draft.value.headers.all("Security-Client"))
+            mechanism in value and "mediasec" in value for value in draft.value.headers.all("Security-Client"))
         for dialog in report.signalling.dialogs.values() for draft in dialog.drafts)
     refused = any(
         command.error is not None or action.error is not None
         for order in report.signalling.orders if order.reply is not None
         for action in order.reply.actions for command in (*action.commands, h248.CommandReply(h248.Kind.ADD, ())))
     return [
-        (agreed, f"no registration in which {kind.upper()} over TLS was agreed"),
+        (agreed, f"no registration in which {what} was agreed"),
         (not refused, "the gateway refused an order"),
     ]
 
 
-def _setting(call: Call) -> list[tuple[bool, str]]:
+def _setting(call: Call) -> Marks:
     ends = [termination for context in call.contexts for termination in context.terminations.values()]
     access = [termination for termination in ends if termination.side == "access"]
     core = [termination for termination in ends if termination.side == "core"]
@@ -95,13 +98,12 @@ def _setting(call: Call) -> list[tuple[bool, str]]:
     ]
 
 
-def _media(report: Report, call: Call, kind: str) -> list[tuple[bool, str]]:
-    access = _leg(call, "access")
-    core = _leg(call, "core")
+def _media(report: Report, call: Call, kind: str) -> Marks:
+    access, core = leg(call, "access"), leg(call, "core")
     gateways = {report.names(context.gateway.host) for context in call.contexts}
-    incoming = [leg for leg in (access, core) if leg is not None and leg.tcp_server in gateways]
-    outgoing = [leg for leg in (access, core) if leg is not None and leg.tcp_client in gateways]
-    opened = [leg.opened for leg in (*incoming[:1], *outgoing[:1]) if leg.opened is not None]
+    incoming = [one for one in (access, core) if one is not None and one.tcp_server in gateways]
+    outgoing = [one for one in (access, core) if one is not None and one.tcp_client in gateways]
+    opened = [one.opened for one in (*incoming[:1], *outgoing[:1]) if one.opened is not None]
     protected = bool(access) and any(
         m.protocol == kind.upper() and m.protected for m in report.on(access)) if access else False
     clear = any(m.protocol == kind.upper() and not m.protected for m in report.on(core)) if core else False
@@ -121,12 +123,13 @@ def _tls_client(call: Call, access: Leg | None, kind: str, gateways: set[str]) -
     """With MSRP the TCP client, with BFCP who stands for the offerer: the gateway where the UE was offered to."""
     known = access is not None and bool(access.tls_client)
     if kind == "bfcp":
-        offered_to = _asked(call) == TERMINATING
+        offered_to = asked(call) == TERMINATING
         return (known and access is not None and (access.tls_client in gateways) == offered_to,
                 "the TLS client of the access leg is not the offerer's side")
     return (known and access is not None and access.tls_client == access.tcp_client,
             "the TCP client of the access leg is not its TLS client")
 
 
-def _leg(call: Call, name: str) -> Leg | None:
-    return next((leg for leg, _, _ in call.legs if leg.name == name), None)
+def leg(call: Call, name: str) -> Leg | None:
+    """The first leg of that name."""
+    return next((one for one, _, _ in call.legs if one.name == name), None)

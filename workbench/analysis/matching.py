@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbench.analysis import marks_bearers, marks_e2ae
+from workbench.analysis import marks_bearers, marks_e2ae, marks_fax
 from workbench.analysis.values import ScenarioMatch
 
 if TYPE_CHECKING:
@@ -22,12 +22,14 @@ _MOST_CALLS = 50
 
 def match(report: Report) -> ScenarioMatch | None:
     """The scenario that fits best; None where none fits by more than two marks in five."""
-    calls = [call for call in report.calls if call.session.kind in ("msrp", "bfcp")][:_MOST_CALLS]
+    calls = [call for call in report.calls
+             if call.session.kind in ("msrp", "bfcp") or marks_fax.is_fax(call)][:_MOST_CALLS]
     best: tuple[float, int] = (0.0, 0)
     held: list[ScenarioMatch] = []
     for call in calls:
-        protected = marks_e2ae.marks(report, call)
-        found = [protected] if protected is not None else marks_bearers.marks(report, call)
+        fax = marks_fax.is_fax(call)
+        protected = (marks_fax if fax else marks_e2ae).marks(report, call)
+        found = [protected] if protected is not None else [] if fax else marks_bearers.marks(report, call)
         for id, marks in found:
             kept = sum(kept for kept, _ in marks)
             # Of two that fit equally the one with more to show is the closer one.

@@ -172,6 +172,12 @@ class DatagramEndpoint:
         self._former = None
         return self._down("") + self._unbind(*self._bound)
 
+    def speak_clear(self, octets: bytes) -> list[Command]:
+        """Send octets as they are, whatever protects the session."""
+        if not self._bound or self.over or self.remote is None:
+            return []
+        return [SendDatagram(self.local, self.remote, octets, "in the clear, although DTLS is up")]
+
     def concerns(self, happened: Happening) -> bool:
         """Whether a happening is about this session."""
         return isinstance(happened, DatagramReceived | DatagramFailed) and happened.local in self._bound

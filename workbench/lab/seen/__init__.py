@@ -3,6 +3,9 @@
 Each function here makes a `Seen` (occurrences) or a `Fact` (holds or not). They read decoded messages, sessions and
 packets of the capture and know nothing else. By topic: `signalling` (SIP and SDP), `control` (Iq), `bearer` (TCP),
 `security` (TLS), `dtls`, `msrp`, `bfcp`, `fax`, `sound` (RTP).
+`security` (TLS), `dtls`, `msrp`, `bfcp`, `fax`.
+`security` (TLS), `reserving` (what goes with a
+protected termination), `msrp`, `bfcp`.
 """
 
 from __future__ import annotations
@@ -34,7 +37,7 @@ from workbench.lab.seen.bfcp import (
     no_handshake_since,
     tls_client_follows,
 )
-from workbench.lab.seen.combined import after, all_of, any_of, in_turn, once, patience
+from workbench.lab.seen.combined import after, all_of, any_of, followed, in_order, in_turn, once, patience
 from workbench.lab.seen.connections import octets
 from workbench.lab.seen.control import (
     added,
@@ -80,6 +83,7 @@ from workbench.lab.seen.reoffers import (
     former_serves,
     tls_id,
 )
+from workbench.lab.seen.reserving import own_tls_ids, peer_fingerprint_told, report_asked, without
 from workbench.lab.seen.security import (
     alert,
     certificate_differs,
@@ -125,8 +129,8 @@ __all__ = [
     "Side",
     "added",
     "after",
-    "all_of",
     "alert",
+    "all_of",
     "answer",
     "any_of",
     "anything_reported",
@@ -140,8 +144,8 @@ __all__ = [
     "chair_decides",
     "checked_before_core",
     "clear_not_forwarded",
-    "clear_udptl",
     "clear_payload",
+    "clear_udptl",
     "client_hello",
     "close_notify",
     "comes",
@@ -155,21 +159,23 @@ __all__ = [
     "ecm_page",
     "every_order_is_answered",
     "failure_reported",
+    "fatal_alert",
     "fax_arrives",
     "fax_moves",
     "fax_nothing_forwarded",
-    "fatal_alert",
     "finished",
     "flight_again",
     "floor_message",
     "floor_passes",
     "floor_status",
     "flushed_then_ended",
+    "followed",
     "former_ends",
     "former_serves",
     "gateway_fingerprint_travels",
     "goes_where_sdp_says",
     "handled",
+    "in_order",
     "in_turn",
     "incoming_triggers_outgoing",
     "is_up",
@@ -190,18 +196,21 @@ __all__ = [
     "opened",
     "order",
     "ordered",
+    "own_tls_ids",
     "page_confirmed",
     "path_passes",
     "paths_as_told",
     "paths_told",
     "patience",
+    "peer_fingerprint_told",
     "plain_page",
+    "presented",
     "rebuilt",
     "refused",
-    "presented",
     "registration",
     "release_reported",
     "reoffer",
+    "report_asked",
     "response",
     "says",
     "second_is_refused",
@@ -210,12 +219,12 @@ __all__ = [
     "setup",
     "silent_until",
     "sip_request",
+    "sip_response",
     "sound_ends",
     "sound_goes_on",
     "sound_is_kept",
     "sound_is_released",
     "sound_passes",
-    "sip_response",
     "source_is_latched",
     "subtracted",
     "t30_in_order",
@@ -229,5 +238,6 @@ __all__ = [
     "transports",
     "unchanged",
     "whole_without_help",
+    "without",
     "words_arrive",
 ]

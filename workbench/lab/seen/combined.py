@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from workbench.lab.expect import Fact, Frames, Seen
@@ -27,6 +28,23 @@ def in_turn(*facts: Fact) -> Fact:
         return None if missing else (True, tuple(frames), "")
 
     return Fact("; ".join(fact.what for fact in facts), check)
+
+
+def in_order(*seen: Seen) -> Fact:
+    """The first occurrence of each comes after the first one of what stands before it; all are there."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        firsts: list[tuple[int, str]] = []
+        for one in seen:
+            found = one.find(report)
+            if not found:
+                return False, tuple(frame for frame, _ in firsts), f"never seen: {one.what}"
+            firsts.append((found[0][0], one.what))
+        frames = tuple(frame for frame, _ in firsts)
+        late = next(((a, b) for (a, _), (b, _) in pairwise(firsts) if b < a), None)
+        return late is None, late or frames, "they came in another order"
+
+    return Fact(", then ".join(one.what for one in seen), check)
 
 
 def once(seen: Seen, *, never: tuple[Seen, ...] = ()) -> Fact:
@@ -73,6 +91,19 @@ def after(first: Seen, then: Seen) -> Seen:
         return [frames for frames in then.find(report) if begun and frames[0] > begun[0][0]]
 
     return Seen(f"{then.what}, after {first.what}", find)
+
+
+def followed(first: Seen, then: Seen) -> Fact:
+    """Something else comes after the first occurrence; nothing is said where that is missing."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        begun = first.find(report)
+        if not begun:
+            return None
+        came = next((frames for frames in then.find(report) if frames[0] > begun[0][0]), ())
+        return bool(came), (*begun[0], *came), f"never seen afterwards: {then.what}"
+
+    return Fact(f"{then.what}, after {first.what}", check)
 
 
 def patience(first: Seen, then: Seen, seconds: float) -> Fact:

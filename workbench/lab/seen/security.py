@@ -103,14 +103,14 @@ def fatal_alert(wire: str, *senders: str) -> Seen:
     """Any fatal alert on a wire; with `senders` only theirs."""
     who = " or ".join(senders) or "anybody"
     return Seen(f"a fatal alert of {who} on {wire}", lambda report: [
-        message.frames for message in report.messages if message.protocol == "TLS" and message.wire == wire
+        message.frames for message in report.messages if message.protocol in _TLS and message.wire == wire
         and message.summary.startswith("Alert fatal") and (not senders or message.source.node in senders)])
 
 
 def close_notify(wire: str, sender: str) -> Seen:
     """A node's close_notify on a wire."""
     return Seen(f"{sender}'s close_notify on {wire}", lambda report: [
-        message.frames for message in report.messages if message.protocol == "TLS" and message.wire == wire
+        message.frames for message in report.messages if message.protocol in _TLS and message.wire == wire
         and message.source.node == sender and "close_notify" in message.summary])
 
 

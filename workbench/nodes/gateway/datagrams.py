@@ -32,6 +32,7 @@ from workbench.nodes.gateway.states import State
 from workbench.protocols.tls.datagrams import is_of_running
 
 CLAUSE = "TS 23.334 §6.2.10.4"
+_RECORDS = range(20, 26)
 
 
 class DatagramBearer(Connection):
@@ -115,7 +116,7 @@ class DatagramBearer(Connection):
     def release(self, now: float, why: str, *, reset: bool = False) -> None:
         """End this endpoint: close_notify, and nothing more is received."""
         for one in (self._former, self._association):
-            if one is not None and not reset:
+            if one is not None and not reset and self.means.policy.close_tls:
                 one.close(why)
         self._dismiss(why)
         self._association = self._former = None
@@ -318,6 +319,9 @@ class DatagramBearer(Connection):
     def _protected(self, happened: DatagramReceived, now: float) -> None:
         if self.state is State.OVER:
             self.order(Drop(happened, f"DTLS is over at {self.termination} [{CLAUSE}]"))
+            return
+        if self.means.policy.takes_clear and happened.data and happened.data[0] not in _RECORDS:
+            self._noted(self.take(happened.data, now), happened)
             return
         former = self._former if self._former is not None and happened.remote == self._former.peer else None
         turns = [self._taker(now), former]

@@ -76,9 +76,13 @@ def _with_tls(media: sdp.Media) -> sdp.Media:
 def _in_the_clear(
     described: sdp.SessionDescription, media: sdp.Media, *, strips: bool,
 ) -> tuple[sdp.SessionDescription, sdp.Media]:
-    """With e2ae, as the core reads it: no TLS, no security attribute at either level (R-24.229-3)."""
-    for name in SECURITY_ATTRIBUTES if strips else ():
+    """With e2ae, as the core reads it: no TLS, no security attribute at either level (R-24.229-3).
+
+    a=setup of a fax is one, too: it says who begins DTLS (R-6.2.10.4-5, R-6.2.10.4-9).
+    """
+    fax = dtls_roles.is_fax(media)
+    for name in (*SECURITY_ATTRIBUTES, *(("setup",) if fax else ())) if strips else ():
         media, described = media.without_attribute(name), described.without_attribute(name)
-    if dtls_roles.is_fax(media):
-        return described, media.without_attribute("setup").with_proto("udptl")
+    if fax:
+        return described, media.with_proto("udptl")
     return described, media.with_proto(media.proto.replace("/TLS/", "/"))

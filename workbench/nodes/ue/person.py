@@ -7,6 +7,7 @@ from collections.abc import Generator
 from workbench.errors import LocalProtocolError
 from workbench.net.values import Command, Endpoint, Note, OpenStream, Stream
 from workbench.nodes.audio_endpoint import AudioEndpoint
+from workbench.nodes.datagram_endpoint import DatagramEndpoint
 from workbench.nodes.fax_endpoint import FaxEndpoint
 from workbench.nodes.msrp_endpoint import MsrpEndpoint
 from workbench.nodes.orders import (
@@ -191,7 +192,7 @@ def _end_media(phone: Phone, order: CloseMedia | SpeakClear) -> Steps:
         return
     media = call.bearer.media
     match order:
-        case SpeakClear(octets=octets) if isinstance(media, StreamEndpoint):
+        case SpeakClear(octets=octets) if isinstance(media, StreamEndpoint | DatagramEndpoint):
             yield from media.speak_clear(octets)
         case CloseMedia(how="cut" | "notify" | "alert" as how) if isinstance(media, StreamEndpoint):
             yield from media.break_off(how, phone.now)

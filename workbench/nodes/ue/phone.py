@@ -18,6 +18,7 @@ from workbench.nodes.ue.call import Bearer, Call
 from workbench.nodes.ue.call import Media as BearerMedia
 from workbench.nodes.ue.describing import path_of
 from workbench.nodes.ue.discovery import Discovery
+from workbench.nodes.ue.dtls_faults import UntrueDtls
 from workbench.nodes.ue.faults import Untrue
 from workbench.nodes.ue.settings import ACCEPTED_TYPES, MOST_OCTETS, MOST_UNFINISHED, Media, Settings
 from workbench.protocols import sdp, sip
@@ -270,9 +271,9 @@ class Phone:
     def _media(self, bearer: Bearer, local: Endpoint, offers: bool) -> BearerMedia:
         settings = self.settings
         if bearer.fax is not None:
-            return FaxEndpoint(
-                local, secure=self._dtls if bearer.protected else None, depth=settings.fax.depth,
-                keepalive=settings.fax.keepalive)
+            secured = bearer.protected and settings.faults.speaks != "clear"
+            return FaxEndpoint(local, secure=self._dtls if secured else None, depth=settings.fax.depth,
+                               keepalive=settings.fax.keepalive)
         if bearer.audio:
             return AudioEndpoint(local, self.source, mute=settings.fax.sound == "never")
         manners = Manners(settings.listens, settings.accepts_after, settings.connects)
@@ -303,7 +304,9 @@ class Phone:
 
     def _dtls(self, client: bool, presents: Identity | None = None) -> DtlsSession:
         cookies = None if client else Cookies(self.source.octets(32))
-        return DtlsSession(presents or self.settings.presents, client, log_keys=True, cookies=cookies)
+        session = DtlsSession(presents or self.settings.presents, client, log_keys=True, cookies=cookies)
+        speaks = self.settings.faults.speaks
+        return session if speaks == "tls" else UntrueDtls(session, speaks, self.source.octets)
 
     # What happens
 

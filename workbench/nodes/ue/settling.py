@@ -260,7 +260,8 @@ def _start_datagrams(
         media.take_over(theirs.fax, min(theirs.fax.version, ours.fax.version))
     yield from settle(phone, call, ours, theirs)
     where = connecting.destination(phone.settings, ours.cema, theirs)
-    yield from media.meet(where, theirs.media.fingerprints, phone.now, begins=role is sdp.Setup.ACTIVE)
+    begins = (role is sdp.Setup.ACTIVE) is not phone.settings.faults.other_role
+    yield from media.meet(where, theirs.media.fingerprints, phone.now, begins=begins)
     yield from phone.media_news(call)
 
 
