@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import record_fax
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,14 +16,24 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "t38"))
 
 from page_stage import DOTS, ROWS, coded, corrected, drawing, plain, read
 
-from workbench.protocols.t38 import lines
+from workbench.protocols.t38 import ifp, lines
 from workbench.protocols.t38.page_format import Coding, PageFormat
 from workbench.protocols.t38.pages import Page, Piece
+from workbench.protocols.t38.recorded import NAMES, load
 from workbench.views import bitmap
 from workbench.views.bitmap import Gap, draw, png
 
 pytest.importorskip("PIL")
 CODINGS = pytest.mark.parametrize("coding", [Coding.MH, Coding.MR, Coding.MMR])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recorded_page_is_what_was_drawn_for_it(name):
+    """What a real terminal has coded and sent is, dot for dot, the page that it was given."""
+    call = load(name)
+    (page,) = read(ifp.decode(one.octets, call.version) for one in call.of("caller")).pages
+    *_, texts = record_fax.CALLS[name]
+    assert draw(page).black == b"".join(line.to_bytes(DOTS // 8, "big") for line in record_fax.page(texts))
 
 
 @CODINGS
