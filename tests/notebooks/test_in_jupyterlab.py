@@ -132,3 +132,21 @@ def test_a_panel_runs_what_is_chosen(jupyterlab: str, browser: Any, name: str, p
     panel.get_by_role("button", name="Run").click()
     panel.get_by_text(shown).first.wait_for()
     nothing_went_wrong(page, complaints)
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore")
+def test_a_fax_page_fills_as_the_slider_moves(jupyterlab: str, browser: Any) -> None:
+    """The slider uncovers the rows that are there at its moment, and the kernel tells how many."""
+    page, complaints = open_page(browser, jupyterlab, "08-fax-over-dtls")
+    arriving = page.get_by_role("group", name="a page as it arrives")
+    arriving.wait_for(state="attached")
+    arriving.scroll_into_view_if_needed()
+    slider, told = arriving.locator("input[type=range]"), arriving.locator("[role=status]")
+    told.filter(has_text="row 692 of 692").wait_for()
+    nothing_went_wrong(page, complaints)
+    arriving.scroll_into_view_if_needed()
+    slider.evaluate("e => {e.value = (Number(e.min) + Number(e.max)) / 2; e.dispatchEvent(new Event('input'))}")
+    told.filter(has_not_text="row 692 of").wait_for()
+    assert arriving.locator(".open").evaluate("e => parseFloat(e.style.height)") > 20
+    nothing_went_wrong(page, complaints)
