@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from ue_stage import ALICE, BOB
 
+from workbench.analysis.values import Leg
 from workbench.lab.scenario import Scenario, at
 from workbench.lab.topology import Topology, Ue
 from workbench.net.interface import Wire
-from workbench.net.values import Endpoint
+from workbench.net.values import Endpoint, Note
 from workbench.nodes.orders import Call, HangUp, SendFax, SendText
 from workbench.protocols import sdp
 from workbench.protocols.t38 import recorded, udptl
@@ -29,8 +30,7 @@ class Wired:
             for name, uri in (("alice", ALICE), ("bob", BOB)))
         scenario = Scenario("fax", "a fax", "test", (), (), "", Topology((Wire("wire", delay=0.005),), nodes), {},
                             tuple(at(*line) for line in script), (), (), until=until)
-        self.live = scenario.start(seed=1, out=tmp_path)
-        self.run = self.live.finish()
+        self.run = scenario.start(seed=1, out=tmp_path).finish()
 
     def packets(self, source: str) -> list[bytes]:
         """UDPTL packets that one UE has sent, with repetitions."""
@@ -45,8 +45,15 @@ class Wired:
         bodies = [one.octets.partition(b"\r\n\r\n")[2] for one in self.run.report.messages if one.protocol == "SIP"]
         return [sdp.decode(body).media[0] for body in bodies if body]
 
-    def failed(self, name: str) -> list[str]:
-        return list(self.live._nodes[name].failed)
+    def leg(self) -> tuple[str, Leg]:
+        """The security of the call and its only leg, as the capture shows them."""
+        (call,) = [one for one in self.run.report.sessions if one.kind == "t38"]
+        (leg,) = call.legs
+        return call.security, leg
+
+    def hears(self, name: str) -> list[str]:
+        """What a person is told. (No packet says why an order did not come about.)"""
+        return [entry.what.text for entry in self.run.trace.of(name) if isinstance(entry.what, Note)]
 
 
 def primaries(octets: list[bytes]) -> list[bytes]:
@@ -71,7 +78,11 @@ def test_a_fax_passes_between_two_ues(tmp_path, secure, offers, answers):
     assert primaries(wired.packets(HOSTS["alice"])) == [one.octets for one in FAX.of("caller")]
     assert primaries(wired.packets(HOSTS["bob"])) == [one.octets for one in FAX.of("called")]
     assert wired.kinds() - {"ICMP"} == {"SIP", "UDPTL"} | ({"DTLS"} if secure else set())
-    assert wired.failed("alice") == wired.failed("bob") == []
+    security, leg = wired.leg()
+    assert (security, leg.name, leg.decrypted) == ("e2e" if secure else "none", "end to end", secure)
+    if secure:
+        assert leg.tls_client == ("bob" if answers == "active" else "alice")
+        assert [one.matches for one in leg.certificates] == [True, True]
 
 
 def test_sdp_in_clear(tmp_path):
@@ -105,7 +116,8 @@ def test_another_certificate_stops_the_fax(tmp_path):
     wired = Wired(tmp_path, [(1.0, "alice", Call(BOB)), *SENT], bob={"presents": "another"}, until=120.0)
     assert wired.packets(HOSTS["alice"]) == wired.packets(HOSTS["bob"]) == []
     assert "DTLS" in wired.kinds()
-    assert wired.failed("alice") == ["the fax is not sent: there is no session for it"]
+    assert [(one.owner, one.matches) for one in wired.leg()[1].certificates] == [("bob", False)]
+    assert "the fax is not sent: there is no session for it" in wired.hears("alice")
 
 
 def test_a_ue_without_media_security_takes_no_dtls(tmp_path):
@@ -119,13 +131,17 @@ def test_a_call_that_ends_in_the_middle_ends_the_fax(tmp_path):
     """BYE: close_notify, no packet behind it, and the person hears that not all has left."""
     wired = Wired(tmp_path, [(1.0, "alice", Call(BOB)), *SENT, (10.0, "bob", HangUp())])
     assert 0 < len(primaries(wired.packets(HOSTS["alice"]))) < len(FAX.of("caller"))
-    assert wired.failed("alice") == ["the session has ended before the whole fax was sent"]
+    messages = wired.run.report.messages
+    ended = next(one for one in messages if "close_notify" in one.summary)
+    assert not [one for one in messages if one.protocol == "UDPTL" and one.index > ended.index]
+    assert "the session has ended before the whole fax was sent" in wired.hears("alice")
 
 
 def test_orders_for_another_media(tmp_path):
     """A text over fax, and a fax that nobody has recorded, fail with words."""
     wired = Wired(tmp_path, [(1.0, "alice", Call(BOB)), (2.0, "alice", SendText("hello")),
                              (3.0, "alice", SendFax("nothing"))])
-    text, fax = wired.failed("alice")
-    assert "no MSRP" in text
-    assert "there are one_page" in fax
+    assert wired.kinds() == {"SIP", "DTLS"}
+    heard = wired.hears("alice")
+    assert any("no MSRP" in words for words in heard)
+    assert any("there are one_page" in words for words in heard)

@@ -127,7 +127,7 @@ def _fax(phone: Phone, order: SendFax) -> Done:
     if not order.waits:
         return ""
     yield from phone.until(lambda: media.said, recording.seconds + PATIENCE_SECONDS)
-    return "the session has ended before the whole fax was sent" if media.over else ""
+    return (yield from failed("the session has ended before the whole fax was sent")) if media.over else ""
 
 
 def _in_place(phone: Phone) -> Wait:
