@@ -81,12 +81,12 @@ class FaxCall:
         octets = sip(start, f"call-{side}", "INVITE", sdp(end, *lines, proto=proto))
         self.made.frames.append(udp(at, *((ue, alg) if invite else (alg, ue)), octets, LEGS[side][0]))
 
-    def shakes(self, change: Change = kept, *, says: bool = True, most: int = 1000,
+    def shakes(self, change: Change = kept, *, says: bool = True, most: int = 1000, payload: bytes = ONE,
                ends: tuple[Endpoint, Endpoint] = (UE, ACCESS)) -> FaxCall:
         """A handshake between these ends, the DTLS client first; `most`: datagrams of it that are seen."""
         pair = Pair(client(log_keys=True, mtu=1200), server(mtu=1200)).shaken()
         if says:
-            pair.does(pair.client, pair.client.send(ONE)).plays()
+            pair.does(pair.client, pair.client.send(payload)).plays()
         self.keylog = pair.keylog
         for at, ours, octets in pair.frames[:most]:
             left = b"".join(change(ours, record) for record in datagrams.split(octets)[0])
@@ -133,17 +133,18 @@ def test_a_sound_call_breaks_none(tmp_path):
 
 
 @cache
-def live(caller: str) -> Report:
+def live(caller: str, secure: bool) -> Report:
     """A whole fax through our own nodes."""
-    scenario = Scenario("fax", "a fax", "test", (), (), "", fax_edge.topology(), {},
+    topology = fax_edge.topology().changed({fax_edge.A: {"media_security": secure}})
+    scenario = Scenario("fax", "a fax", "test", (), (), "", topology, {},
                         fax_edge.fax_script(caller, fax=5.0, hang_up=28.0), (), (), until=45.0)  # type: ignore[arg-type]
     return scenario.start(seed=1, out=Path(tempfile.mkdtemp(prefix="rules-"))).finish().report
 
 
-@pytest.mark.parametrize("caller", [fax_edge.A, fax_edge.PEER])
-def test_our_own_nodes_break_no_rule(caller):
-    """A page in either direction."""
-    assert live(caller).findings == ()
+@pytest.mark.parametrize(("caller", "secure"), [(fax_edge.A, True), (fax_edge.PEER, True), (fax_edge.A, False)])
+def test_our_own_nodes_break_no_rule(caller, secure):
+    """A page in either direction, and one that is in clear from end to end."""
+    assert live(caller, secure).findings == ()
 
 
 @pytest.mark.parametrize(("sender", "octets", "says"), [
@@ -286,6 +287,39 @@ def test_packets_that_nothing_makes_good(tmp_path, packets, lost):
     told = found(FaxCall().shakes(says=False).core(2.0, *map(udptl.encode, packets)).report(tmp_path),
                  "fax-packets-lost")
     assert [one.explanation.split()[0] for one in told] == ([str(lost)] if lost else [])
+
+
+@pytest.mark.parametrize(("offered", "answered", "says"), [
+    ((THEIRS, "T38FaxVersion:0"), (OURS, "T38FaxVersion:0"), None),
+    ((THEIRS, "connection:new"), (OURS,), "the offer of UE A for UDP/TLS/UDPTL: a=connection with UDPTL"),
+    ((), (OURS,), "the offer of UE A for UDP/TLS/UDPTL: "),
+    ((THEIRS, "T38FaxVersion:0"), (OURS, "T38FaxVersion:2"),
+     "the answer of IMS-ALG for UDP/TLS/UDPTL: T.38 version 2 answers 0"),
+    ((THEIRS, "T38FaxRateManagement:localTCF"), (OURS,), "localTCF with UDP/TLS/UDPTL"),
+])
+def test_sdp_of_a_fax(tmp_path, offered, answered, says):
+    """What RFC 7345 §4.1 and T.38 annex D forbid is found in offers and in answers, with its clause."""
+    told = found(FaxCall(offer=offered, answer=answered).report(tmp_path), "fax-sdp")
+    assert bool(told) == bool(says)
+    assert all(says in one.explanation and "[" in one.explanation for one in told[:1])
+
+
+def test_a_role_that_the_offer_does_not_leave(tmp_path):
+    """a=setup:active answers active, and holdconn is never written (RFC 8842 §5.2)."""
+    told = found(FaxCall(setup=("active", "active")).report(tmp_path), "fax-sdp")
+    assert any("RFC 4145 §4.1" in one.explanation for one in told)
+    assert found(FaxCall(setup=("holdconn", "passive")).report(tmp_path), "fax-sdp")
+
+
+@pytest.mark.parametrize(("most", "count"), [(40, 0), (12, 1)])
+def test_packets_that_are_too_large(tmp_path, most, count):
+    """UDPTL octets count, without those of DTLS around them."""
+    big = udptl.encode(UdptlPacket(0, bytes.fromhex("c001800004ffc80100ee")))
+    call = FaxCall(answer=(OURS, f"T38FaxMaxDatagram:{most}")).shakes(payload=big)
+    told = found(call.report(tmp_path), "fax-datagram-size")
+    assert [one.explanation for one in told] == count * [
+        f"UE A sends 1 UDPTL packet of up to {len(big)} octets on the access leg; the other end takes {most} "
+        "(a=T38FaxMaxDatagram), and may cut or drop them. A sender has to leave out former packets, oldest first"]
 
 
 def test_fax_on_the_core_leg_before_the_check(tmp_path):

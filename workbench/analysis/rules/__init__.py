@@ -15,7 +15,9 @@ from workbench.analysis.rules import (
     core_left_open,
     dtls_client,
     failure_not_released,
+    fax_datagram_size,
     fax_lost,
+    fax_sdp,
     fingerprint_changed,
     fingerprint_mismatch,
     handshake_unfinished,
@@ -59,6 +61,7 @@ RULES: tuple[Rule, ...] = (
     handshake_unfinished.rule,
     bfcp_ids.rule,
     setup_answer.rule,
+    fax_sdp.rule,
     setup_modified_e2e.rule,
     both_active.rule,
     syn_into_nat.rule,
@@ -80,6 +83,7 @@ RULES: tuple[Rule, ...] = (
     tls_nothing_in_common.rule,
     tls_alert.rule,
     fax_lost.rule,
+    fax_datagram_size.rule,
     payload_before_both_up.rule,
 )
 """All rules, in the order in which findings are told."""
