@@ -160,6 +160,12 @@ def test_clear_on_a_dtls_leg(tmp_path, sender, octets, says):
     assert found(report, "clear-on-tls-leg") == []
 
 
+def test_a_stray_packet_in_clear_shows_no_loss(tmp_path):
+    """What came before it came inside DTLS."""
+    report = FaxCall().shakes().clear(3.0, UE, udptl.encode(UdptlPacket(9, CED))).report(tmp_path)
+    assert found(report, "clear-on-dtls-leg") and not found(report, "fax-packets-lost")
+
+
 def test_keep_alives_on_a_dtls_leg_are_left_alone(tmp_path):
     """An empty datagram keeps a binding open and says nothing."""
     assert found(FaxCall().shakes().clear(3.0, UE, b"\r\n").report(tmp_path), "clear-on-dtls-leg") == []

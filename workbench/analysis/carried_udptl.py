@@ -96,18 +96,19 @@ class FaxReader:
             draft.summary = f"{STRAY}{counted(len(data))}{_taken_for(data[0])}"
             return
         draft.protocol = "UDPTL"
-        self._tell(draft, data, hearing, line)
+        self._tell(draft, data, hearing, line, whole=False)
         draft.summary = f"{ON_DTLS}{draft.summary}{_taken_for(data[0])}"
 
     @staticmethod
-    def _tell(draft: Draft, data: bytes, hearing: fax.Hearing, line: FaxLine | None) -> None:
+    def _tell(draft: Draft, data: bytes, hearing: fax.Hearing, line: FaxLine | None, *, whole: bool = True) -> None:
         try:
             packet = udptl.decode(data)
         except PeerError as error:
             draft.summary, draft.error = f"UDPTL that does not decode, {counted(len(data))}", str(error)
             return
         draft.value = packet
-        draft.summary = hearing.take(data, packet, None if line is None else line.version, draft.time)
+        version = None if line is None else line.version
+        draft.summary = hearing.take(data, packet, version, draft.time, whole=whole)
 
     def _flow(self, draft: Draft, line: FaxLine | None) -> ClearFlow | None:
         return self._flows.of(draft, 0 if line is None else line.number)

@@ -42,8 +42,11 @@ class Hearing:
         self._receiver = Receiver()
         self._frames = FrameReader()
 
-    def take(self, octets: bytes, packet: UdptlPacket, version: int | None, time: float) -> str:
-        """The next packet in words: `UDPTL 17 v21 hdlc-fcs-OK, 3 repeated: DIS`, `UDPTL 0 ced`."""
+    def take(self, octets: bytes, packet: UdptlPacket, version: int | None, time: float, *, whole: bool = True) -> str:
+        """The next packet in words: `UDPTL 17 v21 hdlc-fcs-OK, 3 repeated: DIS`, `UDPTL 0 ced`.
+
+        `whole`: the fax passes here, so that what is missing is lost.
+        """
         events = [*self._receiver.wake(time), *self._receiver.receive_data(octets, time)]
         frames: list[Frame] = []
         for event in events:
@@ -55,7 +58,7 @@ class Hearing:
         words = told(packet, version)
         if rebuilt:
             words += f", rebuilds {_numbers(rebuilt)}"
-        words += "".join(f", {one.count} lost from {one.sequence} on" for one in lost[:2])
+        words += "".join(f", {one.count} lost from {one.sequence} on" for one in lost[:2] if whole)
         said = [f"{frame.name} {frame.says}".strip() for frame in frames if frame.name]
         return shortened(words + (f": {'; '.join(said)}" if said else ""))
 
