@@ -196,3 +196,14 @@ def test_sound_is_folded_as_well():
     assert [row.summary for row in rows] == [
         "RTP 100 to 105: PCMA, 6 packets until 0.10 s", "RTP 100 to 105: PCMA, 6 packets until 0.11 s",
         "RTP 106 to 111: PCMU, 6 packets until 0.22 s", "RTP 106 to 111: PCMU, 6 packets until 0.23 s"]
+
+
+def test_a_fax_goes_on_from_another_port():
+    """In one call it is one fax still, and the page is whole; outside of calls, other places are other faxes."""
+    moved = [one if one.time < 15 else msgspec.structs.replace(
+        one, **{side: msgspec.structs.replace(getattr(one, side), port=20002) for side in ("source", "destination")
+                if getattr(one, side) == fax_samples.UE}) for one in fax()]
+    (row,) = page_rows(report(moved))
+    assert row.whole and len(arrival_rows(report(moved))) == 2
+    stray = [msgspec.structs.replace(one, session=None) for one in moved]
+    assert len(arrival_rows(report(stray))) == 4

@@ -58,7 +58,7 @@ class FaxDirection(msgspec.Struct, frozen=True):
     """One direction of a fax on one wire.
 
     Args:
-        wire, source, destination, session, protected: as of its messages.
+        wire, source, destination, session, protected: as of its messages; places as of the first one.
         packets: UDPTL packets that were sent here, copies included.
         arrivals: IFP packets in order. Pieces and rows of pages refer to them: `place` is an index in here.
         frames: the T.30 conversation, without the pieces of pages.
@@ -93,10 +93,17 @@ def fax_directions(report: Report, session: str | None = None) -> list[FaxDirect
     for message in report.messages:
         if message.protocol == "UDPTL" and isinstance(message.value, UdptlPacket) and (
                 session is None or message.session == session):
-            key = (message.wire, message.source, message.destination, message.session, message.protected)
-            held.setdefault(key, []).append(message)
+            held.setdefault(_direction_of(message), []).append(message)
     found = [_direction(messages) for messages in held.values()]
     return [_with_formats(one, found) for one in found]
+
+
+def _direction_of(message: Message) -> tuple[object, ...]:
+    """In a call, a fax may go on from another address or port of the same node (RFC 7345 §4.5)."""
+    ends: tuple[object, ...] = (message.source, message.destination)
+    if message.session is not None:
+        ends = (message.source.node, message.destination.node)
+    return (message.wire, *ends, message.session, message.protected)
 
 
 def _with_formats(direction: FaxDirection, others: list[FaxDirection]) -> FaxDirection:
