@@ -34,6 +34,14 @@ def test_what_was_offered_in_vain_is_named(tmp_path: Path, knobs: dict[str, str]
     assert words in finding.explanation and len(finding.frames) == 2
 
 
+def test_a_client_hello_into_a_session_that_is_up_is_another_story(tmp_path: Path):
+    """It comes out of turn and in the clear; that versions differ is not what is wrong with it."""
+    again = scenarios.get("e2ae-bfcp-renegotiation")
+    anew = again.run(seed=3, out=tmp_path, tls="1.2", weakened=again.weakened[0].name)
+    assert anew.as_declared and len(found(anew.report, "tls-alert")) == 2
+    assert not found(anew.report, "tls-nothing-in-common")
+
+
 @pytest.mark.parametrize(("id", "knobs", "words"), [
     (ENDS, {"how": "alert"}, "UE A ends TLS with internal_error: the sender has a fault of its own"),
     (ENDS, {"how": "clear"}, "IMS-AGW ends TLS with unexpected_message: what came is no TLS"),

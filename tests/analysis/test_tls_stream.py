@@ -54,6 +54,20 @@ def names(records: list[RecordRead]) -> list[str]:
     return found
 
 
+def test_an_end_that_forgets_its_keys_is_read() -> None:
+    """In a TLS 1.2 session that is up: a ClientHello in the clear, and the alerts about it, are what they are."""
+    name = next(one for one in NAMES if vector(one)["version"] == "TLS 1.2")
+    observer, records = watch("\n".join(vector(name)["keylog"]), flights_of(name))
+    before = names(records)
+    hello = flights_of(name)[0][1]
+    anew = observer.feed(1, hello) + observer.feed(0, bytes.fromhex("15030300020246")) + observer.feed(
+        1, bytes.fromhex("1503030002020a"))
+    assert names(anew) == ["1 ClientHello", "0 alert 70", "1 alert 10"]
+    assert not any(one.protected or one.problem for one in anew) and before[0] == "0 ClientHello"
+    (other,) = observer.feed(1, bytes.fromhex("160303000401000001"))      # no whole ClientHello: taken for protected
+    assert other.protected and other.problem
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_recorded_sessions_decrypt(name: str) -> None:
     """TLS 1.2 and 1.3 with retry, key update, PSK, early data, padding, fragments, CBC in both orders of MAC."""

@@ -147,6 +147,9 @@ class TlsObserver:
             opened = self._open_modern(direction, record)
         else:
             opened = None if side.protection is None else side.protection.open(record)
+        if opened is None and not modern and _is_in_clear(record):
+            # Of an end that has forgotten its keys: it begins anew in the clear, in the middle of a session.
+            return self._content(direction, record, record.type, record.fragment)
         if opened is None:
             self.undecrypted += 1
             known = side.protection is not None or bool(side.epochs)
@@ -285,6 +288,15 @@ class TlsObserver:
         randoms = (self._server_random, self._client_random)
         mine = direction == self.client_direction
         side.protection = protection_12(shape, master, randoms, mine, encrypt_then_mac=self._encrypt_then_mac)
+
+
+def _is_in_clear(record: Record) -> bool:
+    """One whole ClientHello, or an alert of two octets, where TLS 1.2 would have protected octets: those are longer."""
+    octets = record.fragment
+    if record.type == ContentType.ALERT:
+        return len(octets) == 2 and octets[0] in (1, 2)
+    return (record.type == ContentType.HANDSHAKE and octets[:1] == b"\x01"
+            and int.from_bytes(octets[1:4]) == len(octets) - 4)
 
 
 class _Side:

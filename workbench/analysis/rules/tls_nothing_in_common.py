@@ -22,12 +22,16 @@ def _find(report: Report) -> Iterator[Evidence]:
     for session in report.sessions:
         for leg in session.legs:
             hello: tuple[tuple[int, ...], str, tls.ClientHello] | None = None
+            up = False
             for message in report.on(leg):
                 if message.protocol not in ("TLS", "DTLS"):
+                    up = up and not (message.protocol == "TCP" and message.summary.startswith("SYN"))
                     continue
+                up = up or message.summary.startswith("Finished")
                 value = message.value.body if isinstance(message.value, tls.Handshake) else None
                 if isinstance(value, tls.ClientHello):
-                    hello = message.frames, message.source.node, value
+                    # Into a session that is up it comes out of turn, whatever it offers.
+                    hello = None if up else (message.frames, message.source.node, value)
                 elif message.summary.startswith("ServerHello"):
                     hello = None
                 elif hello is not None and message.source.node != hello[1]:
