@@ -20,9 +20,17 @@ def is_certificate(draft: Draft) -> bool:
     return isinstance(draft.value, tls.Handshake) and isinstance(draft.value.body, tls.Certificate)
 
 
-def announced_in(said: list[Described]) -> tuple[str, ...]:
-    """The fingerprints of the last description that has any."""
-    return next((one.fingerprints for one in reversed(said) if one.fingerprints), ())
+def announced_in(said: list[Described], opened: float | None = None) -> tuple[str, ...]:
+    """The fingerprints of the last description that has any.
+
+    Args:
+        opened: when the connection began that they are for: a later description counts only where none came before,
+            since another certificate makes another connection (RFC 8122 §5).
+    """
+    told = [one for one in said if one.fingerprints]
+    before = [one for one in told if opened is None or one.draft.time <= opened]
+    counts = before[-1:] or told[:1]
+    return counts[0].fingerprints if counts else ()
 
 
 def held_against(owner: str, der: bytes, announced: tuple[str, ...], frames: tuple[int, ...] = ()) -> Certificate:

@@ -333,6 +333,7 @@ def _certificates(call: Call, span: Span, drafts: list[Draft], who: dict[int, st
         return ()
     ours, theirs = said_on(call, termination, span)
     local = termination.local if termination is not None else None
+    opened = content.connection.opened
     found: list[Certificate] = []
     for direction, chain in enumerate(observer.certificates):
         frames = next((draft.frames for draft in drafts if draft.direction == direction and is_certificate(draft)), ())
@@ -342,7 +343,7 @@ def _certificates(call: Call, span: Span, drafts: list[Draft], who: dict[int, st
             gateway = content.connection.sides[direction] == local
             said = ours if gateway else theirs
             told = (termination.locals if gateway else termination.remotes) if termination is not None else []
-            announced = announced_in(said) or announced_in(told)
+            announced = announced_in(said, opened) or announced_in(told, opened)
         else:
             side = content.connection.sides[direction]
             mine = [one for one in ours if one.endpoint == side]
@@ -350,6 +351,6 @@ def _certificates(call: Call, span: Span, drafts: list[Draft], who: dict[int, st
             others = [one for one in (*ours, *theirs) if one.endpoint != peer]
             # Port 9 names no endpoint: then what its host has said counts before what anybody else has.
             own = [one for one in others if one.draft.source.host == side.host]
-            announced = announced_in(mine) or announced_in(own) or announced_in(others)
+            announced = announced_in(mine, opened) or announced_in(own, opened) or announced_in(others, opened)
         found.append(held_against(who[direction], chain[0], announced, frames))
     return tuple(found)

@@ -130,6 +130,7 @@ class Ue(msgspec.Struct, frozen=True):
         conference: it is the floor control server of this conference, and takes a call from each person of it.
         fax: its fax terminal, with `t38`: correction, depth of redundancy, version.
         faults: what it does wrong with media plane security.
+        names_tls: its offers of TLS have a=tls-id, as those of DTLS do.
     """
 
     name: str
@@ -158,6 +159,7 @@ class Ue(msgspec.Struct, frozen=True):
     conference: Conference | None = None
     fax: FaxTerminal = FaxTerminal()
     faults: Faults = Faults()
+    names_tls: bool = False
 
 
 class Alg(msgspec.Struct, frozen=True):
@@ -180,6 +182,7 @@ class Alg(msgspec.Struct, frozen=True):
         bfcp_tls: who is TLS client with BFCP, as for a UE.
         keeps_tls: a re-offer that keeps the connection leaves TLS alone; False weakens.
         renews_dtls: another a=tls-id of the UE makes a new DTLS association of a fax; False weakens.
+        patience: seconds that a call whose bearer is gone waits for a new offer before it is released.
         refuses_downgrade: an answer without TLS, or without a fingerprint, to an offer with TLS is refused; False
             weakens.
         strips: security attributes are taken out of SDP for the core (R-24.229-3); False weakens.
@@ -207,6 +210,7 @@ class Alg(msgspec.Struct, frozen=True):
     keeps_tls: bool = True
     renews_dtls: bool = True
     refuses_downgrade: bool = True
+    patience: float = 0.0
     coding: Literal["pretty", "compact", "binary"] = "pretty"
 
 
@@ -399,7 +403,8 @@ def build(topology: Topology, seed: int, epoch: float, *, packets: bool = True, 
                     falls_back=node.falls_back, insists=node.insists, listens=node.listens,
                     accepts_after=node.accepts_after, connects=node.connects,
                     connects_after=node.connects_after, discovers=node.discovers, media=node.media,
-                    tls_role=node.tls_role, conference=node.conference, fax=node.fax, faults=node.faults)
+                    tls_role=node.tls_role, conference=node.conference, fax=node.fax, faults=node.faults,
+                    names_tls=node.names_tls)
             case Alg():
                 nodes[node.name] = ImsAlg(
                     node.name, access=node.access, core=node.core, control=node.control, gateway=node.gateway,
@@ -408,7 +413,7 @@ def build(topology: Topology, seed: int, epoch: float, *, packets: bool = True, 
                     starts_tcp=StartsTcp(node.starts_tcp), msrp=Msrp(node.msrp),
                     plain_answer=PlainAnswer(node.plain_answer), guards_e2e=node.guards_e2e,
                     bfcp_tls=BfcpClient(node.bfcp_tls), keeps_tls=node.keeps_tls, renews_dtls=node.renews_dtls,
-                    refuses_downgrade=node.refuses_downgrade)
+                    refuses_downgrade=node.refuses_downgrade, patience=node.patience)
             case Stun():
                 nodes[node.name] = StunServer(node.name, address=node.address)
             case Puncher():

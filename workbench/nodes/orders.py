@@ -58,7 +58,10 @@ class ReOffer(msgspec.Struct, frozen=True):
         connection: whether the connection in place goes on.
         setup: a=setup of this offer; None: the role in place (`existing`), or what the UE always offers (`new`).
         hold: a=sendonly: the other end is asked to send no content; a later ReOffer without it goes on.
-        port, certificate: of a fax: another one.
+        port: of a fax: another one.
+        certificate: another one; over TCP that alone asks for a new connection, whatever a=connection says (R-S6-4).
+        tls_id: the same with another a=tls-id, where TLS is named by one.
+        sound: a second m= line, m=audio, is offered beside the stream.
     """
 
     connection: Literal["existing", "new"] = "existing"
@@ -66,6 +69,8 @@ class ReOffer(msgspec.Struct, frozen=True):
     hold: bool = False
     port: bool = False
     certificate: bool = False
+    tls_id: bool = False
+    sound: bool = False
 
 
 class AnswerAnew(msgspec.Struct, frozen=True):

@@ -68,6 +68,23 @@ def certificates_match(leg_name: str) -> Fact:
     return Fact(f"the certificates of the {leg_name} leg", check)
 
 
+def every_connection_is_checked(wire: str) -> Fact:
+    """Each TLS session on a wire has a handshake of its own: a ClientHello, and both ends' Certificate and Finished."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        begun = client_hello(wire).find(report)
+        if len(begun) < 2:
+            return None
+        counts = {word: sum((m.protocol == "TLS" and m.wire == wire and m.summary.startswith(f"{word} "))
+                            or (m.protocol == "TLS" and m.wire == wire and m.summary == word) for m in report.messages)
+                  for word in ("Certificate", "Finished")}
+        few = [word for word, count in counts.items() if count < 2 * len(begun)]
+        return not few, tuple(frames[0] for frames in begun), (
+            f"{len(begun)} handshakes, and {counts[few[0]]} times {few[0]}" if few else "")
+
+    return Fact(f"the handshakes on {wire}", check)
+
+
 def presented(leg_name: str, owner: str) -> Seen:
     """A certificate that an end of this leg presents."""
 

@@ -159,6 +159,35 @@ def reoffer(wire: str, *, name: str = "", value: str | None = None) -> Seen:
     return Seen(f"a new offer on {wire}" + (f" with a={name}:{value}" if name else ""), find)
 
 
+def another(wire: str, role: Literal["offer", "answer"], name: str) -> Fact:
+    """An attribute of the m= line has another value in the second exchange of a call than in the first."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        found = exchanges(report, wire)[:2]
+        told = [one.offer if role == "offer" else one.answer for one in found]
+        values = [media.attribute(name) for media in told if media is not None]
+        if len(values) < 2 or None in values:
+            return None
+        return values[0] != values[1], found[1].frames, f"a={name} of the {role} on {wire} stays {values[0]}"
+
+    return Fact(f"a={name} in the first and in the second {role} on {wire}", check)
+
+
+def refused_beside(wire: str, media: str) -> Fact:
+    """A new offer has a second m= line of that kind, and its answer refuses it with port 0 (RFC 3264 §6)."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        for one in exchanges(report, wire)[1:]:
+            told = [described_by(message.value) for message in (one.offered, one.answered) if message is not None]
+            lines = [each.media[1:2] for each in told if each is not None]
+            if len(lines) == 2 and lines[0] and lines[0][0].media == media:
+                refused = bool(lines[1]) and lines[1][0].rejected
+                return refused, one.frames, f"m={media} is taken, or not answered, on {wire}"
+        return None
+
+    return Fact(f"the answer on {wire} to a second m= line, m={media}", check)
+
+
 def sip_request(method: str, wire: str) -> Seen:
     """A SIP request with this method on a wire."""
     return Seen(f"{method} on {wire}", lambda report: [

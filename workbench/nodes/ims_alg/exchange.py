@@ -67,10 +67,11 @@ class Establishment:
         situation = Situation(
             sdp.written_setup(media), served, nat, settings.modifies_setup, aware,
             treatment is Treatment.E2E and settings.guards_e2e, settings.narrows)
-        protected = fax and treatment is Treatment.E2AE
+        # Of DTLS always; of TLS where the UE has named its own.
+        named = treatment is Treatment.E2AE and (fax or media.attribute("tls-id") is not None)
         return situation, Anchor(
             treatment, mode, aware, nat, {}, answerer=self._answerer.side, datagrams=fax or sound, opaque=sound,
-            tls_id=associations.new_tls_id(self._edge) if protected else "",
+            tls_id=associations.new_tls_id(self._edge) if named else "",
             tells_tls_id=served is Served.ANSWERER or media.attribute("tls-id") is not None)
 
     def run(self) -> Generator[Command | Await, Any, Row | None]:
@@ -118,7 +119,7 @@ class Establishment:
         response = yield from asked(
             self._edge, self._call, self._answerer, self._invite, self._key, self._tag, sdp.encode(offer),
             f"{self._steps.offer}: {_offer(self.anchor, far)} {self._steps.clause}", self._uri)
-        answer = judging.said(response.body)
+        answer = judging.said(response.body, beside=True)
         forwarded = offer.effective(offer.media[0])
         if self._edge.settings.refuses_downgrade or self.anchor.treatment is not Treatment.E2AE:
             judging.check_answer(forwarded, answer, self.anchor.treatment)

@@ -16,13 +16,17 @@ MECHANISMS = tuple(_MECHANISMS.values())
 """Media plane security that this edge offers (TS 24.229 §7.2A.7)."""
 
 
-def said(body: bytes) -> Said:
-    """A description with one stream of TCP, of T.38 over UDP, or of RTP in clear. Raises Rejected (488)."""
+def said(body: bytes, *, beside: bool = False) -> Said:
+    """A description with one stream of TCP, of T.38 over UDP, or of RTP in clear. Raises Rejected (488).
+
+    Args:
+        beside: behind it others may stand, as in a new offer and in answers to one: they are refused with port 0.
+    """
     try:
         described = sdp.decode(body)
     except PeerError as error:
         raise Rejected(488, f"SDP: {error}") from error
-    if len(described.media) != 1:
+    if not described.media or (len(described.media) > 1 and not beside):
         raise Rejected(488, "one stream is what can be handled here")
     written = described.media[0]
     transport = sdp.transport_of(written.proto)

@@ -29,7 +29,7 @@ from workbench.nodes.ims_alg.orders import Orders
 from workbench.nodes.ims_alg.reoffers import dialog_after, reoffered
 from workbench.nodes.ims_alg.settings import Msrp, PlainAnswer, Settings, StartsTcp, Tcp
 from workbench.nodes.ims_alg.signalling import Signalling
-from workbench.nodes.procedure import Procedures, Steps, earliest
+from workbench.nodes.procedure import Await, Procedures, Steps, earliest
 from workbench.protocols import sdp, sip
 from workbench.protocols.h248.coding import Coding
 from workbench.protocols.h248.supervision import Changed, Meaning
@@ -45,8 +45,8 @@ class ImsAlg:
         access, core: SIP endpoints towards UEs and towards the core.
         control, gateway: H.248 endpoints of this controller and of its gateway.
         routes: SIP domain to the next hop beyond the core.
-        strips, tcp, modifies_setup, narrows, starts_tcp, msrp, plain_answer, guards_e2e, refuses_downgrade: see
-            `Settings`.
+        strips, tcp, modifies_setup, narrows, starts_tcp, msrp, plain_answer, guards_e2e, refuses_downgrade,
+            patience: see `Settings`.
         coding: of H.248: text with long (`pretty`) or short (`compact`) tokens, or `binary`.
         transport: of H.248: `udp`, or `tcp`, where the gateway opens the connection.
         first_id: id of the first H.248 request; after a restart within LONG-TIMER it has to be another one.
@@ -75,6 +75,7 @@ class ImsAlg:
         keeps_tls: bool = True,
         renews_dtls: bool = True,
         refuses_downgrade: bool = True,
+        patience: float = 0.0,
         coding: Coding = "pretty",
         transport: Transport = "udp",
         first_id: int = 1001,
@@ -95,7 +96,7 @@ class ImsAlg:
             bfcp_tls=bfcp_tls)
         settings = Settings(
             strips, tcp, modifies_setup, narrows, starts_tcp, msrp, plain_answer, guards_e2e,
-            bfcp_tls, keeps_tls, renews_dtls, refuses_downgrade)
+            bfcp_tls, keeps_tls, renews_dtls, refuses_downgrade, patience)
         self._edge = Edge(settings, source, self._procedures, self._calls, self._sip, orders, routes)
         self._registrar = sip.registration.Registrar(
             realm="home.example", mechanisms=MECHANISMS, token=source.token,
@@ -228,7 +229,17 @@ class ImsAlg:
     def _bearer_lost(self, call: Call, in_place: bool) -> Steps:
         """A stream in place ends its call; of one that is being set up, the offer is refused."""
         if in_place:
-            yield from releasing.lost(self._edge, call)
+            yield from self._waited(call)
         else:
             yield from releasing.withdraw(
                 self._edge, call, Rejected(503, "the gateway reports that the bearer failed"))
+
+    def _waited(self, call: Call) -> Steps:
+        """Release the call, unless somebody makes a new connection in time (RFC 4145 §5: by a new offer)."""
+        gone, patience = call.anchor, self._edge.settings.patience
+        if patience:
+            yield Note(f"the bearer is gone; a new offer may come within {patience:g} s")
+            yield Await((("never",),), patience)
+            if call.anchor is not gone or call.exchange is not None:
+                return      # an offer that is under way decides it: if it fails, the call ends
+        yield from releasing.lost(self._edge, call)

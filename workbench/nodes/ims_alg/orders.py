@@ -64,7 +64,7 @@ class Orders:
             ask_fingerprint=protected, watch_tls=protected and self._can_say("tls-change"),
             # Without TCP state there is nothing to report (R-5.16.1-4).
             watch_tcp=anchor.state_aware and self._can_say("tcp-change"), watch_bearer=anchor.state_aware or protected,
-            latching=self.latching(anchor, side), tls_id=anchor.tls_id if protected else "")
+            latching=self.latching(anchor, side), tls_id=anchor.tls_id if protected and anchor.datagrams else "")
         return End(side, point)
 
     @staticmethod
@@ -80,7 +80,7 @@ class Orders:
             end.point, transport=_bearer(anchor, end.side), setup=_role(anchor, end.side, role),
             remote=peer.address, remote_setup=_role(anchor, end.side, None if role is None else sdp.complement(role)),
             remote_fingerprints=peer.media.fingerprints if protected else (),
-            tls_id=anchor.tls_id if protected else "",
+            tls_id=anchor.tls_id if protected and anchor.datagrams else "",
             remote_tls_id=(peer.media.attribute("tls-id") or "") if protected and anchor.datagrams else "",
             remote_path=peer.media.attribute("path") or "" if anchor.mode is Msrp.AWARE else "",
             establish_tls=protected and self._is_tls_client(anchor, end, role, peer.media))

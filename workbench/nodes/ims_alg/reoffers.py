@@ -21,7 +21,7 @@ Source: RFC 3264 §8, RFC 3261 §14; TS 23.334 §6.2.1; scenario A9 and rules R-
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 import msgspec
@@ -41,6 +41,8 @@ from workbench.protocols import sdp, sip
 
 Wait = Generator[Command | Await, Any, None]
 _CLAUSE = "[RFC 3264 §8]"
+_NAMES_OF_TLS: tuple[Callable[[sdp.Media], Any], ...] = (
+    lambda media: media.fingerprints, lambda media: media.attribute("tls-id"))
 
 
 def reoffered(edge: Edge, call: Call, leg: Leg, key: str, invite: sip.Request) -> Steps:
@@ -51,7 +53,7 @@ def reoffered(edge: Edge, call: Call, leg: Leg, key: str, invite: sip.Request) -
     call.exchange = Exchange(leg, f"{leg.side}/{key}")
     former = call.anchor
     try:
-        offer = judging.said(invite.body)
+        offer = judging.said(invite.body, beside=True)
         yield from _carried(edge, call, leg, key, invite, offer)
     except Rejected as rejected:
         yield from edge.sip.reject(leg.side, key, invite, "", rejected)
@@ -107,7 +109,7 @@ def _taken_out(edge: Edge, call: Call, answerer: Leg, key: str, invite: sip.Requ
     """Port 0: the stream is removed on the other side, then at the gateway (RFC 3264 §8.2)."""
     body = _removed(edge, call, answerer, offer)
     response = yield from asked(edge, call, answerer, invite, key, "", body, f"the stream is taken out {_CLAUSE}")
-    answer = judging.said(response.body)
+    answer = judging.said(response.body, beside=True)
     if not answer.media.rejected:
         raise Rejected(502, "a port answers port 0 [RFC 3264 §6]")
     call.anchor = None
@@ -122,12 +124,12 @@ def _kept(
     near, far = anchor.ends[call.other(answerer).side], anchor.ends[answerer.side]
     _check_same(near, offer)
     judging.check_role(offer)
-    if anchor.tls_id and not edge.settings.keeps_tls:
+    if anchor.datagrams and anchor.tls_id and not edge.settings.keeps_tls:
         anchor.tls_id = associations.new_tls_id(edge)
     forwarded = _sent_on(edge, anchor, far, offer, is_offer=True)
     response = yield from asked(
         edge, call, answerer, invite, key, "", sdp.encode(forwarded), f"re-offer of the same connection {_CLAUSE}")
-    answer = judging.said(response.body)
+    answer = judging.said(response.body, beside=True)
     if answer.media.rejected:
         call.anchor = None
         back = _removed(edge, call, call.other(answerer), answer)
@@ -206,7 +208,7 @@ def _asks_for_another(anchor: Anchor, leg: Leg, said: Said) -> bool:
     before = anchor.ends[leg.side].peer
     assert before is not None
     protected = anchor.treatment is Treatment.E2AE and leg.side == ACCESS
-    if protected and before.media.fingerprints != said.media.fingerprints:
+    if protected and any(one(before.media) != one(said.media) for one in _NAMES_OF_TLS):
         return True                                                 # R-S6-4
     if sdp.is_msrp(said.media):
         return before.media.attribute("path") != said.media.attribute("path")
@@ -215,7 +217,7 @@ def _asks_for_another(anchor: Anchor, leg: Leg, said: Said) -> bool:
 
 def _is_another(call: Call, anchor: Anchor, leg: Leg, offer: Said) -> bool:
     """Whether an offer asks for a stream of its own in place of the one that is there."""
-    return _changes_kind(anchor, leg, offer) or _falls_back(call, anchor, offer) or _asks_for_another(
+    return anchor.lost or _changes_kind(anchor, leg, offer) or _falls_back(call, anchor, offer) or _asks_for_another(
         anchor, leg, offer)
 
 

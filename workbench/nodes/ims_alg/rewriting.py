@@ -5,6 +5,8 @@ Source: TS 23.334 §5.2, §6.2.10.3, §6.2.10A; TS 24.229 §6.7.2; matrix 7.1 of
 
 from __future__ import annotations
 
+import msgspec
+
 from workbench.net.values import Endpoint
 from workbench.nodes.ims_alg import dtls_roles, msrp_paths
 from workbench.nodes.ims_alg.calls import ACCESS, Anchor, End, Said, Treatment
@@ -41,8 +43,15 @@ def sent_on(
 
 
 def anchored(described: sdp.SessionDescription, media: sdp.Media, local: Endpoint) -> sdp.SessionDescription:
-    """The description with the gateway's address in place of the sender's (R-5.2-6)."""
-    return described.with_connection(local.host).with_media(0, media.without_connection().with_port(local.port))
+    """The description with the gateway's address in place of the sender's (R-5.2-6); other streams are refused.
+
+    A stream beside the one that is anchored gets port 0 in either direction (RFC 3264 §6): no gateway carries it.
+    """
+    described = described.with_connection(local.host).with_media(0, media.without_connection().with_port(local.port))
+    for index, other in enumerate(described.media[1:], 1):
+        bare = msgspec.structs.replace(other, lines=())
+        described = described.with_media(index, bare.with_port(0))
+    return described
 
 
 def removed(treatment: Treatment, side: str, said: Said, host: str, *, strips: bool) -> sdp.SessionDescription:

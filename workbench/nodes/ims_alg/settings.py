@@ -52,6 +52,7 @@ class Settings(msgspec.Struct, frozen=True):
             §3.1); False weakens: none is ordered.
         keeps_tls: a re-offer that keeps the connection leaves TLS alone (R-S6-1); False weakens: each exchange says
             anew who is TLS client, and the gateway is told.
+        patience: seconds that a call whose bearer is gone waits for a new offer of either side before it is released.
         refuses_downgrade: an answer to TLS without TLS, or without a fingerprint, ends the attempt (F10, F11); False
             weakens: the stream goes on in the clear, or unchecked.
         guards_e2e: a=setup of a stream with end-to-end TLS is never changed (R-5.16.2.3-14); False weakens.
@@ -69,3 +70,4 @@ class Settings(msgspec.Struct, frozen=True):
     keeps_tls: bool = True
     renews_dtls: bool = True
     refuses_downgrade: bool = True
+    patience: float = 0.0

@@ -152,6 +152,7 @@ class Call:
         self.role = sdp.Setup.ACTPASS
         self.cema = True
         self.holding = False
+        self.beside: tuple[str, ...] = ()
         self.direction = sdp.Direction.BOTH
         self.heard = 0
         self.told: set[str] = set()

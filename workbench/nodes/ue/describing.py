@@ -62,6 +62,7 @@ class Description(msgspec.Struct, frozen=True):
         tls_id: of the DTLS association; empty: not written.
         audio: payload types of an audio stream; with none of these it is MSRP.
         bare: a fault: TLS, and the fingerprint is not written.
+        beside: further m= lines.
     """
 
     number: int
@@ -80,6 +81,7 @@ class Description(msgspec.Struct, frozen=True):
     tls_id: str = ""
     audio: tuple[int, ...] = ()
     bare: bool = False
+    beside: tuple[str, ...] = ()
 
     def encode(self) -> bytes:
         """The octets. An active side writes port 9 (RFC 6135 §4.2.1); its path keeps the port it connects from."""
@@ -97,6 +99,7 @@ class Description(msgspec.Struct, frozen=True):
         lines += [f"a=3ge2ae:{self.e2ae}"] if self.e2ae else []
         lines += [f"a=fingerprint:{self.fingerprint}"] if self.fingerprint is not None and not self.bare else []
         lines += [f"a=tls-id:{self.tls_id}"] if self.tls_id else []
+        lines += self.beside
         return "".join(f"{line}\r\n" for line in lines).encode()
 
     def _stream_lines(self, port: int) -> list[str]:
@@ -152,6 +155,7 @@ class Peer(msgspec.Struct, frozen=True):
         direction: as the peer sees it.
         removed: port 0: the stream is refused, or taken out of the session (RFC 3264 §6, §8.2).
         max_octets: the longest message it takes; None: it doesn't say.
+        beside: further m= lines, as they are refused (RFC 3264 §6).
     """
 
     media: sdp.Media
@@ -160,6 +164,7 @@ class Peer(msgspec.Struct, frozen=True):
     direction: sdp.Direction
     removed: bool = False
     max_octets: int | None = None
+    beside: tuple[str, ...] = ()
 
     @property
     def uris(self) -> msrp_uri.Path:
@@ -222,13 +227,13 @@ class Peer(msgspec.Struct, frozen=True):
                 and self.protected == other.protected and self.media.fingerprints == other.media.fingerprints)
 
 
-def read_offer(body: bytes, *applications: str) -> Peer:
-    """The one stream of an offer, which has to be one of these.
+def read_offer(body: bytes, *applications: str, beside: bool = False) -> Peer:
+    """The stream of an offer, which has to be one of these; `beside`: others may follow it, which will be refused.
 
     Raises:
         PeerError: it can't be used; the text says why.
     """
-    return _peer(*_stream(body, *applications))
+    return _peer(*_stream(body, *applications, beside=beside))
 
 
 def read_answer(body: bytes, ours: Description, *, insists: bool = False) -> Peer:
@@ -237,7 +242,9 @@ def read_answer(body: bytes, ours: Description, *, insists: bool = False) -> Pee
     Raises:
         PeerError: it can't be used, or breaks a rule of offer and answer; the text says why.
     """
-    described, media = _stream(body, ours.application)
+    described, media = _stream(body, ours.application, beside=bool(ours.beside))
+    if len(described.media) != 1 + len(ours.beside) or any(not one.rejected for one in described.media[1:]):
+        raise MalformedMessageError("other streams than were offered, or more than we can do", clause="RFC 3264 §6")
     ignored = _IGNORED | _INSISTED if insists else _IGNORED
     broken = [one for one in sdp.check_answer(ours.media, media) if one.rule not in ignored]
     if broken:
@@ -263,9 +270,9 @@ def path_of(address: Endpoint, session_id: str, protected: bool) -> str:
     return f"{'msrps' if protected else 'msrp'}://{address}/{session_id};tcp"
 
 
-def _stream(body: bytes, *applications: str) -> tuple[sdp.SessionDescription, sdp.Media]:
+def _stream(body: bytes, *applications: str, beside: bool) -> tuple[sdp.SessionDescription, sdp.Media]:
     described = sdp.decode(body)
-    if len(described.media) != 1:
+    if not described.media or (len(described.media) > 1 and not beside):
         raise IncompatiblePeerError(f"{len(described.media)} m= lines; one is what is done here", clause="RFC 3264 §6")
     media = described.effective(described.media[0])
     transport = sdp.transport_of(media.proto)
@@ -298,7 +305,8 @@ def _peer(described: sdp.SessionDescription, media: sdp.Media) -> Peer:
         case _:
             sdp.BfcpStream.of(media)
     return Peer(
-        media, path, _canonical(media.connection.address), described.direction_of(media), max_octets=_max_size(media))
+        media, path, _canonical(media.connection.address), described.direction_of(media), max_octets=_max_size(media),
+        beside=tuple(f"m={one.with_port(0).line}" for one in described.media[1:]))
 
 
 def _canonical(host: str) -> str:

@@ -20,7 +20,6 @@ from workbench.nodes.ue.call import Bearer, Call
 from workbench.nodes.ue.describing import Description, Peer
 from workbench.nodes.ue.phone import Phone
 from workbench.protocols import sdp
-from workbench.security.identities import Identity
 
 _ROLES = (sdp.Setup.ACTIVE, sdp.Setup.PASSIVE)
 
@@ -83,9 +82,7 @@ def _changed(phone: Phone, former: Bearer, *, anew: bool, port: bool, certificat
     if port:
         bearer.moved = Endpoint(former.media.local.host, phone.free_port())
     if certificate and former.protected:
-        settings = phone.settings
-        bearer.identity = Identity.self_signed(settings.uri, phone.source)
-        bearer.presents = bearer.identity if settings.presents is settings.identity else settings.presents
+        phone.renew_certificate(bearer)
     return bearer
 
 

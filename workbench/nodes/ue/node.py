@@ -73,6 +73,7 @@ class UserEquipment:
         conference: it is the floor control server of this conference.
         fax: its fax terminal, with T.38.
         faults: what it does wrong with media plane security.
+        names_tls: its offers of TLS have a=tls-id, as those of DTLS do (RFC 8842).
 
     Raises:
         LocalProtocolError: a setting that is not one of these.
@@ -109,6 +110,7 @@ class UserEquipment:
         conference: Conference | None = None,
         fax: FaxTerminal | None = None,
         faults: Faults | None = None,
+        names_tls: bool = False,
     ) -> None:
         if msrp not in tuple(Model):
             raise LocalProtocolError(f"{name}: msrp is {msrp!r}; there are {', '.join(Model)}")
@@ -126,7 +128,7 @@ class UserEquipment:
             insists=_setup(name, insists) if insists else None, listens=listens, accepts_after=accepts_after,
             connects=connects, connects_after=connects_after, discovers=discovers, media=Media(media),
             tls_role=sdp.BfcpClient(tls_role), conference=conference, fax=fax or FaxTerminal(),
-            faults=faults or Faults())
+            faults=faults or Faults(), names_tls=names_tls)
         self._phone = Phone(
             settings, source, obey=self._obey, unacknowledged=lambda call: releasing.release(self._phone, call))
         self._orders: deque[Order] = deque(maxlen=_MOST_ORDERS)

@@ -231,6 +231,12 @@ class Phone:
         bearer.path, former.discovery = former.path, None
         return bearer
 
+    def renew_certificate(self, bearer: Bearer) -> None:
+        """Another certificate for this media session, in SDP and, if we show what we announce, in (D)TLS."""
+        settings = self.settings
+        bearer.identity = Identity.self_signed(settings.uri, self.source)
+        bearer.presents = bearer.identity if settings.presents is settings.identity else settings.presents
+
     def free_port(self) -> int:
         """A port that no media session of ours has."""
         taken = {bearer.media.local.port for call in self.calls() for bearer in call.bearers()}
@@ -261,7 +267,8 @@ class Phone:
         floor: sdp.BfcpStream | None, kind: Media,
     ) -> Bearer:
         fax = self.settings.fax.stream() if kind is Media.T38 else None
-        tls_id = self.new_tls_id() if fax is not None and protected and self.settings.fax.names else ""
+        names = self.settings.fax.names if fax is not None else self.settings.names_tls
+        tls_id = self.new_tls_id() if protected and names else ""
         audio = g711.PAYLOAD_TYPES if kind is Media.AUDIO else ()
         bearer = Bearer(session_id, discovery, protected, floor, fax, tls_id, audio)
         bearer.lingers = kind is Media.AUDIO and self.settings.fax.sound == "always"
@@ -277,7 +284,7 @@ class Phone:
         if bearer.audio:
             return AudioEndpoint(local, self.source, mute=settings.fax.sound == "never")
         manners = Manners(settings.listens, settings.accepts_after, settings.connects)
-        secure = self._tls if bearer.protected else None
+        secure = (lambda client: self._tls(client, bearer.presents)) if bearer.protected else None
         # RFC 8856 §8: the offerer is TLS client, whoever opens TCP; its §10 reads as if a=setup decided.
         greets = offers if settings.tls_role is sdp.BfcpClient.OFFERER else None
         if bearer.floor is not None and self.room is not None:
@@ -295,11 +302,11 @@ class Phone:
 
         return MsrpEndpoint(local, secure=secure, session=session_for, manners=manners)
 
-    def _tls(self, client: bool) -> TlsSession:
+    def _tls(self, client: bool, presents: Identity | None = None) -> TlsSession:
         settings = self.settings
         faults = settings.faults
         session = TlsSession(
-            settings.presents, client, versions=settings.tls_versions, log_keys=True, suites=faults.suites)
+            presents or settings.presents, client, versions=settings.tls_versions, log_keys=True, suites=faults.suites)
         return session if faults.speaks == "tls" else Untrue(session, faults.speaks, self.source.octets)
 
     def _dtls(self, client: bool, presents: Identity | None = None) -> DtlsSession:

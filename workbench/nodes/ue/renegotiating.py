@@ -35,8 +35,9 @@ def re_offer(phone: Phone, call: Call, order: ReOffer) -> Steps:
     setup = yield from _prepared(phone, call, order)
 
     def describe() -> Description:
-        return _offer(phone, call, setup, order.hold)
+        return _offer(phone, call, setup, order.hold, order.connection, beside)
 
+    beside = (f"m=audio {phone.free_port()} RTP/AVP 8",) if order.sound else ()
     kind = "new" if call.candidate is not None else "existing"
     yield from carry(phone, call, describe, f"re-INVITE, a=connection:{kind}", hold=order.hold)
 
@@ -69,10 +70,12 @@ def _prepared(phone: Phone, call: Call, order: ReOffer) -> Generator[Command | A
     """Our a=setup; a new media session is there if the offer needs one, and listens if it may be passive."""
     if call.peer is not None and fax_associations.goes_on(call, call.peer):
         call.candidate = fax_associations.prepared(phone, call, order)
-    elif order.connection == "new" or not call.bearer.media.alive:
+    elif order.connection == "new" or order.certificate or order.tls_id or not call.bearer.media.alive:
         user = None if call.bearer.floor is None else call.bearer.floor.user
         call.candidate = yield from phone.new_bearer(
             call.bearer.protected, offers=True, user=user, kind=call.bearer.kind)
+        if order.certificate:
+            phone.renew_certificate(call.candidate)
         yield from phone.discovered(call.candidate)
     setup = phone.settings.insists or _setup_of_offer(phone, call, order)
     if call.candidate is not None and call.candidate.waits(setup):
@@ -80,9 +83,13 @@ def _prepared(phone: Phone, call: Call, order: ReOffer) -> Generator[Command | A
     return setup
 
 
-def _offer(phone: Phone, call: Call, setup: sdp.Setup, hold: bool) -> Description:
-    reuse = sdp.Reuse.NEW if call.candidate is not None else sdp.Reuse.EXISTING
-    return settling.offer(phone, call, call.candidate or call.bearer, setup, reuse=reuse, hold=hold)
+def _offer(
+    phone: Phone, call: Call, setup: sdp.Setup, hold: bool, connection: str = "existing", beside: tuple[str, ...] = (),
+) -> Description:
+    goes_on = connection == "existing" and call.bearer.media.alive
+    reuse = sdp.Reuse.EXISTING if goes_on or call.candidate is None else sdp.Reuse.NEW
+    return settling.offer(
+        phone, call, call.candidate or call.bearer, setup, reuse=reuse, hold=hold, beside=beside)
 
 
 def _setup_of_offer(phone: Phone, call: Call, order: ReOffer) -> sdp.Setup:
@@ -140,7 +147,7 @@ def re_answer(phone: Phone, call: Call, key: str, invite: sip.Request) -> Steps:
         yield from _offer_instead(phone, call, key, invite)
         return
     try:
-        offered = read_offer(invite.body, *phone.settings.kinds)
+        offered = read_offer(invite.body, *phone.settings.kinds, beside=True)
         role = sdp.Setup.PASSIVE if offered.removed else settling.check_offer(phone, offered)
     except PeerError as error:
         yield from phone.refuse(key, invite, 488, f"the offer can't be used, and {_STAYS}: {error}")

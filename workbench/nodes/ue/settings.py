@@ -69,3 +69,4 @@ class Settings(msgspec.Struct, frozen=True):
     conference: Conference | None = None
     fax: FaxTerminal = FaxTerminal()
     faults: Faults = Faults()
+    names_tls: bool = False

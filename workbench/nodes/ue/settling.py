@@ -97,16 +97,16 @@ def check_floor(phone: Phone, theirs: Peer, silent: sdp.FloorControl) -> None:
 
 def offer(
     phone: Phone, call: Call, bearer: Bearer, setup: sdp.Setup, *,
-    reuse: sdp.Reuse | None = None, hold: bool = False,
+    reuse: sdp.Reuse | None = None, hold: bool = False, beside: tuple[str, ...] = (),
 ) -> Description:
-    """Our offer of a media session."""
+    """Our offer of a media session; `beside`: more m= lines than were there before."""
     return _versioned(call, Description(
         call.number, bearer.address, bearer.path, setup, _fingerprint(phone, bearer),
         e2ae="requested" if bearer.protected else "",
         cema=bearer.kind is Media.MSRP and phone.settings.msrp is Model.CEMA and call.cema,
         direction=sdp.Direction.SEND if hold else sdp.Direction.BOTH, connection=_reuse(bearer, reuse),
         floor=bearer.floor, fax=bearer.fax, tls_id=bearer.tls_id, audio=bearer.audio,
-        bare=phone.settings.faults.describes == "bare"))
+        bare=phone.settings.faults.describes == "bare", beside=(*call.beside, *beside)))
 
 
 def answer(
@@ -121,7 +121,7 @@ def answer(
         floor=_floor_answered(offered, bearer.floor), fax=_fax_answered(offered, bearer.fax),
         tls_id=bearer.tls_id if offered.media.attribute("tls-id") is not None else "",
         audio=() if offered.audio is None else (offered.audio,),
-        bare=phone.settings.faults.describes == "bare"))
+        bare=phone.settings.faults.describes == "bare", beside=offered.beside))
 
 
 def _reuse(bearer: Bearer, reuse: sdp.Reuse | None) -> sdp.Reuse | None:
@@ -273,6 +273,7 @@ def _wanted(call: Call, bearer: Bearer) -> bool:
 def settle(phone: Phone, call: Call, ours: Description, theirs: Peer) -> Steps:
     """Take over what an exchange says, on the connection that is there or about to be."""
     call.ours, call.peer = ours, theirs
+    call.beside = theirs.beside
     before, call.direction = call.direction, direction_answered(theirs.direction, ours.direction)
     yield from call.bearer.media.pause(not call.direction.sends, phone.now)
     if call.direction is not before:
