@@ -160,6 +160,19 @@ def test_a_gateway_comes_from_another_controller(method):
     assert bench.notifies(context=8, termination="ip/1/old/1") == 411
 
 
+def test_a_termination_may_speak_before_the_reply_to_its_add():
+    """Over UDP a Notify may pass a reply that was lost: it is taken, in that context alone; then the book decides."""
+    bench = Bench().up()
+    bench.has_reserved()
+    request = bench.runs(lambda engine: engine.reserve(55, POINT))
+    assert bench.notifies("g/cause", "ip/1/core/2", 55) == 0
+    assert bench.notifies("g/cause", "ip/1/core/2", 56) == 411
+    media = h248.Media((h248.StreamDescriptor(1, local=(LOCAL,)),))
+    bench.answers(request, h248.CommandReply(h248.Kind.ADD, ("ip/1/core/2",), (media,)))
+    assert bench.notifies("g/cause", "ip/1/core/2", 55) == 0
+    assert bench.notifies("g/cause", "ip/1/core/3", 55) == 430
+
+
 @pytest.mark.parametrize(("method", "meaning"), [("Forced", Meaning.LEFT), ("Graceful", Meaning.LEAVING)])
 def test_a_gateway_goes(method, meaning):
     """Out of service: the node hears why, and makes no new contexts there."""

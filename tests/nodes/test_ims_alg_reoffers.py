@@ -7,7 +7,7 @@ from alg_stage import ALICE, BOB, OWN, PEER, PRINT, UE, Stage, message
 
 from workbench.net.values import Endpoint
 from workbench.nodes.ims_alg import StartsTcp
-from workbench.protocols import sip
+from workbench.protocols import sdp, sip
 from workbench.protocols.h248.message import Kind, Mode
 from workbench.protocols.h248.packages import registry
 
@@ -221,11 +221,25 @@ def test_a_refused_re_offer_changes_nothing(status, path):
     assert peer.status() == 200
 
 
+def test_a_stream_beside_is_refused_and_the_first_one_goes_on():
+    """RFC 3264 §6: the other side reads the second m= line with port 0 and nothing of its address, and so does who
+    offered it; nothing is ordered."""
+    stage, ue, peer = running()
+    beside = "m=audio 4000 RTP/AVP 8\r\nc=IN IP4 203.0.113.10\r\na=rtcp:4001\r\n"
+    orders = since(stage, lambda: renegotiate(
+        stage, ue, peer, said(ue, stage, "active") + beside,
+        said(peer, stage, "passive") + "m=audio 0 RTP/AVP 8\r\n"))
+    assert orders == [] and ue.status() == 200
+    for body in (peer.requests("INVITE")[-1].body, ue.final().body):
+        second = sdp.decode(body).media[1]
+        assert (second.media, second.port, second.lines) == ("audio", 0, ())
+
+
 @pytest.mark.parametrize("body", [
-    "", "nonsense", message(proto="UDP/BFCP"), message() + message()[message().index("m="):],
+    "", "nonsense", message(proto="UDP/BFCP"), message() + "m=audio 4000 RTP/AVP 8\r\n" * 16,
     message(proto="TCP/TLS/MSRP", path=PATHS["ue"])])
 def test_a_re_offer_that_cannot_be_is_refused(body):
-    """Broken, another kind of media, two streams, TLS on a connection that stays: 488, and the call goes on."""
+    """Broken, another kind of media, too many streams, TLS on a connection that stays: 488, and the call goes on."""
     stage, ue, peer = running()
     count = len(stage.orders)
     request = ue.asks("INVITE", body)

@@ -155,12 +155,26 @@ def test_a_lost_connection_is_made_anew(how):
 
 
 @SIDES
+def test_a_stream_beside_is_refused_by_itself(passive):
+    """RFC 3264 §6: the second m= line is answered with port 0, the first one goes on, and later offers repeat both."""
+    call = InCall(passive=passive)
+    call.re_invites(call.agreed + "m=audio 4000 RTP/AVP 0\r\n")
+    told = sdp.decode(call.line.hears_status(200).body).media
+    assert [(one.media, one.rejected) for one in told] == [("message", False), ("audio", True)]
+    call.acknowledges()
+    call.line.does_nothing().asked(ReOffer())
+    invite = call.line.hears_request("INVITE")
+    assert [(one.media, one.rejected) for one in sdp.decode(invite.body).media] == [
+        ("message", False), ("audio", True)]
+
+
+@SIDES
 @pytest.mark.parametrize("body", [
     "nonsense", "v=0\r\n", offer(port=70000), offer(path="http://x/"), offer(proto="TCP/BFCP"),
-    offer(proto="TCP/TLS/MSRP"), offer() + "m=audio 1 RTP/AVP 0\r\n", offer("passive", path="msrp://name/x;tcp"),
+    offer(proto="TCP/TLS/MSRP"), offer() + "m=audio 1 RTP/AVP 0\r\n" * 16, offer("passive", path="msrp://name/x;tcp"),
     offer("passive", port=31000, path="msrp://192.0.2.9:31000/x;tcp").replace("a=msrp-cema\r\n", ""),
     offer().replace("c=IN IP4 198.51.100.1\r\n", ""), offer("passive", port=31000).replace("IP4 198.51", "IP4 x.198"),
-], ids=["nonsense", "no stream", "port", "path", "BFCP", "TLS", "two", "no port", "A1", "no c=", "name"])
+], ids=["nonsense", "no stream", "port", "path", "BFCP", "TLS", "seventeen", "no port", "A1", "no c=", "name"])
 def test_an_offer_that_cant_be_taken_changes_nothing(passive, body):
     """RFC 3261 §14.2: 488, and the session is as it was: messages still pass, and BYE still ends it."""
     call = InCall(passive=passive)

@@ -28,7 +28,7 @@ OBJECTS = "UE A answers with a fatal bad_certificate"
 SILENT = "no payload leaves the gateway towards the core"
 LINKED = "the gateway leaves no connection towards the core"
 REPORTED = "the IMS-ALG hears once that TLS towards UE A failed"
-BYE = "the IMS-ALG ends the session towards the core"
+BYE = "the IMS-ALG ends the session towards the core, or refuses its offer"
 ANSWERED = "every H.248 request is answered without error"
 RELEASED = "both terminations are subtracted"
 BARE = "UE A describes TLS without a fingerprint"
@@ -122,7 +122,7 @@ scenario = Scenario(
         Never(SILENT, seen.leaves(CORE, "payload"), provided=_ALERT),
         Holds(LINKED, seen.none_left(CORE)),
         Holds(REPORTED, seen.once(seen.tls_failure_reported("access"))),
-        Eventually(BYE, seen.sip_request("BYE", CORE.wire)),
+        Eventually(BYE, seen.any_of(seen.sip_request("BYE", CORE.wire), seen.sip_response(503, "INVITE", CORE.wire))),
         Holds(ANSWERED, seen.every_order_is_answered()),
         Holds(RELEASED, seen.context_is_released()),
     ),

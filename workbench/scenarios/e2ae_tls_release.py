@@ -26,6 +26,7 @@ FOLLOWS = "the gateway answers close_notify with its own, and is the first to cl
 ALERTED = "UE A gives TLS up with a fatal alert"
 OBJECTS = "the gateway gives TLS up with a fatal alert"
 UNHEARD = "what came in the clear goes nowhere"
+LINKED = "the gateway leaves no connection towards the core"
 ORDERED = "the IMS-ALG's order ends both connections"
 REPORTED = "that the bearer towards UE A is gone is reported once"
 REPORTED_CORE = "that the bearer towards Peer B is gone is reported once"
@@ -74,7 +75,7 @@ scenario = Scenario(
                 "core": (at(10.0, PEER, CloseMedia("fin")),), "core-reset": (at(10.0, PEER, CloseMedia("reset")),),
                 "order": (at(10.0, UE, HangUp()),)},
             drops={
-                "cut": (NOTIFIED,), "reset": (NOTIFIED,), "verification": (CONFIRMED, REPORTED),
+                "cut": (NOTIFIED,), "reset": (NOTIFIED,), "verification": (CONFIRMED, REPORTED, PASSED_ON),
                 "core": (PASSED_ON, REPORTED), "core-reset": (PASSED_ON, REPORTED), "order": (PASSED_ON, REPORTED)},
             adds={
                 "ue": (_NORMALLY,),
@@ -88,6 +89,7 @@ scenario = Scenario(
                           Never(UNHEARD, seen.octets(CORE, CLEAR, by_gateway=True),
                                 provided=seen.octets(ACCESS, CLEAR, by_gateway=False))),
                 "verification": (
+                    Holds(LINKED, seen.none_left(CORE)),
                     Eventually(OBJECTS, seen.alert("bad_certificate", ACCESS.wire, "IMS-AGW")),
                     Holds(REPORTED_TLS, seen.once(
                         seen.tls_failure_reported("access"),

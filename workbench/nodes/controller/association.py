@@ -163,7 +163,9 @@ class Association:
         Raises:
             LocalProtocolError: it can't be encoded or does not fit, there is no gateway, or too many wait.
         """
-        number, events = self._supervision.request(self._mid(), actions, now)
+        ordered = tuple(actions)
+        number, events = self._supervision.request(self._mid(), ordered, now)
+        self.book.ordered(number, ordered)
         return number, self._meant(events, now, why)
 
     def hand_off(self, mgc_id: str, now: float) -> list[Event]:
@@ -322,8 +324,10 @@ class Association:
         match event:
             case machine.ReplyReceived(id=number, reply=reply):
                 self.book.take(reply, now)
+                self.book.answered(number)
                 return [Answered(number, reply)]
             case machine.TimedOut(id=number):
+                self.book.answered(number)
                 return [Lost(number)]
             case machine.RequestReceived(id=number, actions=actions):
                 return self._obliged(gateway, number, actions, now)

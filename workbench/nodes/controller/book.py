@@ -24,6 +24,7 @@ class Book:
         self._contexts: dict[int, set[str]] = {}
         self._where: dict[str, int] = {}
         self._left: deque[tuple[float, int, str]] = deque(maxlen=_MOST_LEFT)
+        self._growing: dict[int, set[int]] = {}
         self.complete = True
         """False: the gateway has contexts of before that nobody here knows yet; then nothing is called unknown."""
 
@@ -46,8 +47,20 @@ class Book:
                 elif command.kind is Kind.SUBTRACT:
                     self._take_out(action.context, command.terminations, now)
 
+    def ordered(self, number: int, actions: Iterable[h248.Action]) -> None:
+        """A request of ours: what it adds to a context may speak before its reply comes."""
+        grows = {action.context for action in actions
+                 if any(command.kind in (Kind.ADD, Kind.MOVE) for command in action.commands)}
+        if grows:
+            self._growing[number] = grows
+
+    def answered(self, number: int) -> None:
+        """That request has its reply, or will have none."""
+        self._growing.pop(number, None)
+
     def forget(self) -> None:
         """The gateway has lost all contexts."""
+        self._growing.clear()
         self._contexts.clear()
         self._where.clear()
         self._left.clear()
@@ -68,6 +81,8 @@ class Book:
             return None
         if context not in self._contexts:
             return h248.ErrorDescriptor(411, "unknown ContextID")
+        if any(context in grows for grows in self._growing.values()) and name not in self._where:
+            return None     # over UDP a Notify may pass the reply to the Add of its termination
         if name in self._where:
             return h248.ErrorDescriptor(435, "termination is not in this context")
         return h248.ErrorDescriptor(430, "unknown TerminationID")

@@ -12,6 +12,7 @@ from workbench.nodes.ims_alg.roles import Joined, Row, Served, Situation
 from workbench.protocols import sdp
 
 _MECHANISMS = {"msrp": "msrp-tls", "bfcp": "bfcp-tls", "udptl": "udptl-dtls"}
+_MOST_STREAMS = 16
 MECHANISMS = tuple(_MECHANISMS.values())
 """Media plane security that this edge offers (TS 24.229 §7.2A.7)."""
 
@@ -26,7 +27,7 @@ def said(body: bytes, *, beside: bool = False) -> Said:
         described = sdp.decode(body)
     except PeerError as error:
         raise Rejected(488, f"SDP: {error}") from error
-    if not described.media or (len(described.media) > 1 and not beside):
+    if not 1 <= len(described.media) <= (_MOST_STREAMS if beside else 1):
         raise Rejected(488, "one stream is what can be handled here")
     written = described.media[0]
     transport = sdp.transport_of(written.proto)

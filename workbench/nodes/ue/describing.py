@@ -18,6 +18,7 @@ from workbench.protocols.msrp import uri as msrp_uri
 from workbench.protocols.rtp import g711
 from workbench.protocols.rtp.messages import payload_name
 
+_MOST_STREAMS = 16
 DISCARD = 9
 """The port of an m= line whose side opens the connection (RFC 6135 §4.2.1)."""
 
@@ -272,7 +273,7 @@ def path_of(address: Endpoint, session_id: str, protected: bool) -> str:
 
 def _stream(body: bytes, *applications: str, beside: bool) -> tuple[sdp.SessionDescription, sdp.Media]:
     described = sdp.decode(body)
-    if not described.media or (len(described.media) > 1 and not beside):
+    if not 1 <= len(described.media) <= (_MOST_STREAMS if beside else 1):
         raise IncompatiblePeerError(f"{len(described.media)} m= lines; one is what is done here", clause="RFC 3264 §6")
     media = described.effective(described.media[0])
     transport = sdp.transport_of(media.proto)
