@@ -31,22 +31,27 @@ class Crafted:
     Args:
         access, core: a=setup for the gateway in Local, where there is one.
         watch: events in the Events descriptor of both terminations.
+        bearers: `<proto>` of each side in Local.
     """
 
-    def __init__(self, access: str = "passive", core: str = "active", *, watch: str = "") -> None:
+    def __init__(self, access: str = "passive", core: str = "active", *, watch: str = "",
+                 bearers: tuple[str, str] = ("TCP", "TCP")) -> None:
         self.frames: list[Frame] = []
         self.number = 1
-        self._reserve({"access": access, "core": core}, watch)
+        self._reserve({"access": access, "core": core}, watch, dict(zip(("access", "core"), bearers, strict=True)))
 
-    def _reserve(self, roles: dict[str, str], watch: str) -> None:
-        def media(end: Endpoint | None, role: str) -> str:
+    def _reserve(self, roles: dict[str, str], watch: str, bearers: dict[str, str]) -> None:
+        def media(end: Endpoint | None, side: str, role: str) -> str:
             host, port = (end.host, end.port) if end is not None else ("$", "$")
             line = f"a=setup:{role}\n" if role else ""
-            return (f"Media {{ Stream = 1 {{ Local {{\nv=0\nc=IN IP4 {host}\nm=message {port} TCP *\n{line}}} }} }}")
+            described = f"v=0\nc=IN IP4 {host}\nm=message {port} {bearers[side]} *\n{line}"
+            return f"Media {{ Stream = 1 {{ Local {{\n{described}}} }} }}"
 
         events = f", Events = 7 {{ {watch} }}" if watch else ""
-        asked = ", ".join(f"Add = ip/1/{side}/$ {{ {media(None, role)}{events} }}" for side, role in roles.items())
-        given = ", ".join(f"Add = ip/1/{side}/1 {{ {media(LEGS[side][2], role)} }}" for side, role in roles.items())
+        asked = ", ".join(f"Add = ip/1/{side}/$ {{ {media(None, side, role)}{events} }}"
+                          for side, role in roles.items())
+        given = ", ".join(f"Add = ip/1/{side}/1 {{ {media(LEGS[side][2], side, role)} }}"
+                          for side, role in roles.items())
         self._control(0.1, True, f"Transaction = 1 {{ Context = $ {{ {asked} }} }}")
         self._control(0.2, False, f"Reply = 1 {{ Context = 7 {{ {given} }} }}")
 

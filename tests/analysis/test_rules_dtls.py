@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from capturing import Frame, sip, udp
 from crafted_calls import ACCESS, LEGS, UE, Crafted, found, sdp
-from dtls_pair import AGW, Pair, client, server
+from dtls_pair import AGW, STRANGER, Pair, client, server
 from dtls_pair import UE as UE_IDENTITY
 
 from workbench.analysis.report import Report, analyze
@@ -25,6 +25,7 @@ from workbench.protocols.tls import datagrams
 from workbench.protocols.tls.datagrams import Record
 from workbench.protocols.tls.registry import ContentType, HandshakeType
 from workbench.scenarios import fax_edge
+from workbench.security.identities import Identity
 
 CED = ifp.encode(indication(Indicator.CED))
 ONE = udptl.encode(UdptlPacket(0, CED))
@@ -67,8 +68,8 @@ class FaxCall:
     """UE A offers a fax with DTLS as its client; the gateway answers. `at`: 0.5 s is when DTLS begins."""
 
     def __init__(self, *, setup: tuple[str, str] = ("active", "passive"), offer: tuple[str, ...] = (THEIRS,),
-                 answer: tuple[str, ...] = (OURS,), answered: str = DTLS) -> None:
-        self.made = Crafted("", "")
+                 answer: tuple[str, ...] = (OURS,), answered: str = DTLS, watch: str = "") -> None:
+        self.made = Crafted("", "", watch=watch, bearers=(DTLS, CLEAR))
         self._said(0.3, "access", UE, (f"setup:{setup[0]}", "3ge2ae:requested", *offer), DTLS, invite=True)
         self._said(0.4, "access", ACCESS, (f"setup:{setup[1]}", *answer), answered)
         self.made.agrees("core", (), (), proto=CLEAR)
@@ -82,10 +83,10 @@ class FaxCall:
         self.made.frames.append(udp(at, *((ue, alg) if invite else (alg, ue)), octets, LEGS[side][0]))
 
     def shakes(self, change: Change = kept, *, says: bool = True, most: int = 1000, payload: bytes = ONE,
-               ends: tuple[Endpoint, Endpoint] = (UE, ACCESS)) -> FaxCall:
+               ends: tuple[Endpoint, Endpoint] = (UE, ACCESS), identity: Identity = UE_IDENTITY) -> FaxCall:
         """A handshake between these ends, the DTLS client first; `most`: datagrams of it that are seen."""
-        pair = Pair(client(log_keys=True, mtu=1200), server(mtu=1200)).shaken()
-        if says:
+        pair = Pair(client(log_keys=True, mtu=1200, identity=identity), server(mtu=1200)).shaken()
+        if says and identity is UE_IDENTITY:
             pair.does(pair.client, pair.client.send(payload)).plays()
         self.keylog = pair.keylog
         for at, ours, octets in pair.frames[:most]:
@@ -269,6 +270,18 @@ def test_the_wrong_end_begins_dtls(tmp_path, setup, answered, broken):
     told = found(FaxCall(setup=setup).shakes().report(tmp_path), "dtls-client")
     assert bool(told) == broken
     assert all(one.explanation.startswith(f"{answered} sends a ClientHello on the access leg;") for one in told)
+
+
+@pytest.mark.parametrize("reported", [True, False])
+def test_a_dtls_failure_that_is_not_reported(tmp_path, reported):
+    """The gateway ends the handshake with a fatal alert; BNCChange was asked for, and is sent or not."""
+    call = FaxCall(watch="tlsbsc/BNCChange").shakes(identity=STRANGER)
+    if reported:
+        call.made.notifies(1.0, "access", FAILED)
+    call.made.until(20.0)
+    told = found(call.report(tmp_path), "tls-failure-not-reported")
+    assert bool(told) != reported
+    assert all("ip/1/access/1 fails" in one.explanation for one in told)
 
 
 @pytest.mark.parametrize("released", [True, False])

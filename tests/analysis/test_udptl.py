@@ -17,6 +17,7 @@ from workbench.analysis.report import Report, analyze
 from workbench.analysis.tls_stream import KeyLog
 from workbench.analysis.values import Message
 from workbench.net.values import Endpoint
+from workbench.protocols.h248 import coding
 from workbench.protocols.t38 import ifp, recorded, udptl
 from workbench.protocols.t38.machine import Correction, Sender
 from workbench.protocols.t38.messages import Indicator, UdptlPacket, indication
@@ -73,6 +74,25 @@ def test_what_was_announced_is_udptl(tmp_path, before):
     assert told(made) == [("UDPTL", "UDPTL 0 cng"), ("UDPTL", "UDPTL 0 ced")]
     assert [one.value.sequence for one in media(made)] == [0, 0]
     assert not any(one.protected or one.error for one in media(made))
+
+
+def test_binary_h248_announces_too(tmp_path):
+    """The same order in BER (H.248.1 annex A)."""
+    binary = coding.encode(coding.decode(ordered().replace(b"ip/1/core/1", b"0x01020304"), "pretty"), "binary")
+    frames = [udp(0.0, MG, MGC, binary), udp(1.0, A, B, packet(0))]
+    made = analyze(write(tmp_path / "binary.pcapng", frames))
+    assert [one.protocol for one in made.messages] == ["H.248", "UDPTL"]
+
+
+def test_ipv6_however_it_is_written(tmp_path):
+    """SDP may write an address in full and in capitals (RFC 5952 §2)."""
+    ours, theirs = Endpoint("2001:db8::2", B.port), Endpoint("2001:db8::1", A.port)
+    said = offer(at=Endpoint("2001:0DB8:0:0::2", B.port)).replace(b"IN IP4", b"IN IP6")
+    frames = [udp(0.0, SIP_B, SIP_A, said), udp(1.0, theirs, ours, packet(0))]
+    made = analyze(write(tmp_path / "six.pcapng", frames))
+    assert [one.protocol for one in made.messages] == ["SIP", "UDPTL"]
+    (session,) = made.sessions
+    assert session.kind == "t38" and session.legs[0].frames == (2,)
 
 
 def test_what_nobody_announced_is_unknown_and_says_what_it_may_be(tmp_path):

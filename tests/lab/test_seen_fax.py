@@ -10,6 +10,7 @@ import pytest
 from capturing import edited
 from msgspec import structs
 
+from workbench import scenarios
 from workbench.analysis.report import Report, analyze
 from workbench.lab import seen
 from workbench.lab.expect import Fact, Seen
@@ -123,3 +124,18 @@ def test_something_is_seen_or_not(what, there, missing):
     found = what.find(run(there))
     assert found and found == sorted(found) and all(found)
     assert what.find(run(missing)) == []
+
+
+_DROPPED = seen.clear_not_forwarded("access", "core")
+
+
+def test_clear_packets_stay_behind_or_do_not():
+    """The gateway drops them; one that takes them for payload is caught."""
+    scenario = scenarios.get("t38-dtls-failure")
+    beside = scenario.run(seed=SEED, fault="beside").report
+    assert len(seen.clear_udptl("access").find(beside)) == 1 and seen.clear_udptl("access").find(run("plain")) == []
+    held, frames, _ = _DROPPED.check(beside)
+    assert held and frames
+    taken = scenario.run(seed=SEED, weakened="the gateway takes what is in the clear beside DTLS").report
+    held, frames, why = _DROPPED.check(taken)
+    assert not held and frames and "came in clear" in why

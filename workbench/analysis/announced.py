@@ -8,6 +8,7 @@ from __future__ import annotations
 import enum
 from collections import OrderedDict
 from collections.abc import Iterator
+from ipaddress import ip_address
 
 import msgspec
 
@@ -18,7 +19,7 @@ from workbench.protocols.h248 import message as h248
 
 _MOST = 4096
 _PAYLOAD_TYPES, _MOST_NAME = 128, 32
-_NO_PORT = (0, 9)   # refused, or to be chosen (RFC 4145 §4.1)
+_DISCARD = 9        # of an end that only opens connections (RFC 4145 §4.1)
 _TELLING = (b"/bfcp", b"udptl", b"t38", b"rtp/avp")
 
 
@@ -43,6 +44,22 @@ class FaxLine(msgspec.Struct, frozen=True):
     version: int | None
     of: str
     number: int = 0
+
+
+def endpoint_of(description: sdp.SessionDescription, media: sdp.Media) -> Endpoint | None:
+    """Where a stream is received: address and port; None where they are to be chosen, or the stream is refused."""
+    try:
+        connection = description.connection_of(media)
+    except PeerError:
+        return None
+    if connection is None or not media.port or "$" in connection.address:
+        return None
+    host = connection.address.partition("/")[0]
+    try:
+        # IPv6 may be written in many ways (RFC 5952); packets have one.
+        return Endpoint(str(ip_address(host)), media.port)
+    except ValueError:
+        return Endpoint(host, media.port)
 
 
 class Announced:
@@ -90,10 +107,9 @@ class Announced:
     def _described(self, description: sdp.SessionDescription | None, of: str) -> None:
         for media in description.media if description is not None else ():
             assert description is not None
-            connection = _connection(description, media)
-            if connection is None or not isinstance(media.port, int) or media.port in _NO_PORT:
+            place = endpoint_of(description, media)
+            if place is None or place.port == _DISCARD:
                 continue
-            place = Endpoint(connection.partition("/")[0], media.port)
             if media.proto.upper().endswith("/BFCP"):
                 self._bfcp[place] = None
             self._fax_at(place, media, of)
@@ -114,7 +130,6 @@ class Announced:
             self._fax[place] = FaxLine(line, known.version if known is not None and version is None else version, of,
                                        number)
 
-
     def _rtp_at(self, place: Endpoint, media: sdp.Media) -> None:
         transport = sdp.transport_of(media.proto)
         if transport is not None and transport.application == "rtp" and transport.carrier == "udp" and (
@@ -132,14 +147,6 @@ def _decoded(body: bytes) -> sdp.SessionDescription | None:
         return sdp.decode(body)
     except PeerError:
         return None
-
-
-def _connection(description: sdp.SessionDescription, media: sdp.Media) -> str | None:
-    try:
-        connection = description.connection_of(media)
-    except PeerError:
-        return None
-    return None if connection is None or "$" in connection.address else connection.address
 
 
 def _line(media: sdp.Media) -> Line | None:

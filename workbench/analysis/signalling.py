@@ -7,6 +7,7 @@ a stream carries H.248, the client's port is another one with each connection, b
 from __future__ import annotations
 
 from workbench.analysis import summaries
+from workbench.analysis.announced import endpoint_of
 from workbench.analysis.dissect import Draft
 from workbench.errors import PeerError
 from workbench.net.values import Endpoint
@@ -41,17 +42,6 @@ class Described:
     def setup(self) -> str:
         """The value of a=setup, empty where there is none."""
         return self.description.attribute_of(self.media, "setup") or ""
-
-
-def endpoint_of(description: SessionDescription, media: Media) -> Endpoint | None:
-    """Where a stream is received: address and port; None where they are to be chosen, or the stream is refused."""
-    try:
-        connection = description.connection_of(media)
-    except PeerError:
-        return None
-    if connection is None or not media.port or "$" in connection.address:
-        return None
-    return Endpoint(connection.address.partition("/")[0], media.port)
 
 
 class DialogSeen:

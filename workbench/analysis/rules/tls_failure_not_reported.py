@@ -21,14 +21,15 @@ def _find(report: Report) -> Iterator[Evidence]:
     end = last_time(report)
     for call in report.calls:
         for leg, _, termination in call.legs:
-            if termination is None or not is_tls(leg.bearer) or leg.established is None:
+            begun = leg.established if leg.tcp_client else leg.opened     # DTLS needs no connection
+            if termination is None or not is_tls(leg.bearer) or begun is None:
                 continue
             alert = _failure(report.on(leg))
             since = leg.closed if alert is None else alert.time
             if since is None or _finished(report, leg) or not still_there(termination, since, end):
                 continue
             asked = termination.watching(registry().wire_name("tls-change"), since)
-            if asked is not None and not _told(termination, leg.established):
+            if asked is not None and not _told(termination, begun):
                 frames = alert.frames if alert is not None else leg.frames[-1:]
                 yield Evidence((*order(termination, since), *frames), (
                     f"the TLS handshake at {termination.name} fails at {since:.3f} s; {asked.name} was asked for, and "
@@ -37,13 +38,13 @@ def _find(report: Report) -> Iterator[Evidence]:
 
 
 def _failure(messages: tuple[Message, ...] | list[Message]) -> Message | None:
-    return next((m for m in messages if m.protocol == "TLS" and m.summary.startswith("Alert fatal")), None)
+    return next((m for m in messages if m.protocol in ("TLS", "DTLS") and m.summary.startswith("Alert fatal")), None)
 
 
 def _finished(report: Report, leg: Leg) -> bool:
     """Both sides said Finished, and nobody presented a certificate that was not announced."""
-    said = sum(m.summary.startswith("Finished") for m in report.on(leg))
-    return said > 1 and all(one.matches is not False for one in leg.certificates)
+    said = {m.source for m in report.on(leg) if m.summary.startswith("Finished")}
+    return len(said) > 1 and all(one.matches is not False for one in leg.certificates)
 
 
 def _told(termination: TerminationSeen, since: float) -> bool:
