@@ -190,3 +190,22 @@ def test_a_fax_that_is_ordered_early_waits():
     line.now = 5.0
     line.meets().plays()
     assert line.ends[CALLED].heard == len(fax.of("caller"))
+
+
+def test_however_often_it_is_renewed_two_ports_are_bound():
+    """Associations at new ports, none of which comes up before the next is asked for: those before leave nothing."""
+    line = Line(protected=True).meets()
+    end = line.ends[CALLER]
+    bound = {CALLER}
+    for number in range(5):
+        there = Endpoint(CALLER.host, 21_000 + number)
+        for command in end.renew(there, CALLED, [THEIRS.fingerprint()], line.now, begins=False,
+                                 secure=lambda client: dtls.DtlsSession(OURS, client)):
+            if isinstance(command, BindDatagrams):
+                bound.add(command.local)
+            elif isinstance(command, UnbindDatagrams):
+                bound.discard(command.local)
+        assert bound == {CALLER, there}
+    gone = {command.local for command in end.close(line.now) if isinstance(command, UnbindDatagrams)}
+    assert gone == bound
+    assert end.finished

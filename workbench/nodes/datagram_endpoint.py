@@ -145,7 +145,8 @@ class DatagramEndpoint:
         commands += self._associate(remote, secure, begins, fingerprints, now)
         if secure is None:
             self._heard_until = now + OVERLAP
-        return commands
+        serving = (self.local, None if self._former is None else self._former.local)
+        return commands + self._unbind(*(one for one in self._bound if one not in serving))
 
     def move(self, local: Address, remote: Address) -> list[Command]:
         """The association goes on between other addresses."""
