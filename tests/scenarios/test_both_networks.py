@@ -29,6 +29,7 @@ CONTROLS = [(scenario, weak) for scenario in ALL for weak in scenario.weakened]
 CROSSING = dict.fromkeys(
     ("msrp-aware-plain", "msrp-aware-cema-plain", "msrp-aware-sessmatch-plain", "msrp-aware-cema-sessmatch"),
     "chunks of a long message cross their responses; how each TCP cuts its segments decides which of them is first")
+CROSSING["t38-dtls-reoffer"] = "the new offer is made while a page is sent, and a network's delay says what it crosses"
 CROSSING["tcp-merge-terminating"] = "both UEs speak at once; octets that the kernel splices may come a segment later"
 
 

@@ -9,6 +9,7 @@ from workbench.lab import seen
 from workbench.lab.expect import Eventually, Holds, Never
 from workbench.lab.scenario import Knob, Scenario, Weakened, at
 from workbench.nodes.orders import AnswerAnew, Call, HangUp, Register, ReOffer, SendFax
+from workbench.nodes.ue.faults import Faults
 from workbench.scenarios import fax_edge as fax
 
 A, PEER = fax.A, fax.PEER
@@ -24,14 +25,6 @@ FRESH = "UE A and its edge each write an a=tls-id that is new"
 ASKED = "UE A answers with an a=tls-id that is new, and its edge keeps the one that it has offered"
 MOVES = "both ends send the fax in the first association, and later in the second one"
 SERVES = "the first association carries the fax until the second one is up"
-STRIPPED = "no security attribute of a UE or of its edge reaches the core"
-CHECKED = "both certificates of the access leg match their fingerprints"
-ARRIVES = "what UE A's terminal says leaves the gateway whole and in order"
-RETURNS = "what the other terminal says leaves the gateway whole and in order"
-SPOKEN = "the terminals find each other, train, send a page and disconnect"
-CONFIRMED = "the page is confirmed once all of it is there"
-ANSWERED = "every H.248 request is answered without error"
-RELEASED = "both terminations are subtracted"
 GONE = "the first association is closed once the second one has taken its place"
 
 _NEW_OFFER = seen.reoffer(ACCESS)
@@ -98,25 +91,29 @@ scenario = Scenario(
         Holds(QUIET, seen.no_handshake_since(_NEW_OFFER, ACCESS)),
         Holds(SPARING, seen.dtls_left_alone(_NEW_OFFER)),
         Holds(SAME, seen.in_turn(seen.tls_id(ACCESS, "peer", "kept"), seen.tls_id(ACCESS, "gateway", "kept"))),
-        Never(STRIPPED, seen.security_in_sdp(CORE), provided=seen.answer(CORE, transport="udptl")),
-        Holds(CHECKED, seen.certificates_match("access")),
-        Holds(ARRIVES, seen.fax_arrives("access", "core")),
-        Holds(RETURNS, seen.fax_arrives("core", "access")),
-        Holds(SPOKEN, seen.t30_in_order("core", *seen.ecm_page(caller="gateway"))),
-        Holds(CONFIRMED, seen.page_confirmed("core", "peer")),
-        Holds(ANSWERED, seen.every_order_is_answered()),
-        Holds(RELEASED, seen.context_is_released()),
+        Never(fax.STRIPPED, seen.security_in_sdp(CORE), provided=seen.answer(CORE, transport="udptl")),
+        Holds(fax.ROLES, seen.dtls_client_follows("access")),
+        Holds(fax.CHECKED, seen.certificates_match("access")),
+        Holds(fax.ARRIVES, seen.fax_arrives("access", "core")),
+        Holds(fax.RETURNS, seen.fax_arrives("core", "access")),
+        Holds(fax.SPOKEN, seen.t30_in_order("core", *seen.ecm_page(caller="gateway"))),
+        Holds(fax.CONFIRMED, seen.page_confirmed("core", "peer")),
+        Holds(fax.ANSWERED, seen.every_order_is_answered()),
+        Holds(fax.RELEASED, seen.context_is_released()),
     ),
     weakened=(
         Weakened("the IMS-ALG takes each exchange for one that makes a new association",
                  {"IMS-ALG": {"keeps_tls": False}}, (ONE, QUIET, SPARING, SAME)),
         Weakened("the gateway drops the former association at once", {"IMS-AGW": {"overlaps": False}},
-                 (TWO, MOVES, SERVES, GONE, ARRIVES, RETURNS, SPOKEN, CONFIRMED), knobs={"offer": "tls-id"}),
+                 (TWO, MOVES, SERVES, GONE, fax.ARRIVES, fax.RETURNS, fax.SPOKEN, fax.CONFIRMED),
+                 knobs={"offer": "tls-id"}),
         Weakened("the IMS-ALG reads no a=tls-id", {"IMS-ALG": {"renews_dtls": False}},
                  (TWO, ORDERED, FRESH, MOVES, SERVES, GONE), knobs={"offer": "tls-id"}),
         Weakened("the IMS-ALG leaves security attributes in SDP for the core", {"IMS-ALG": {"strips": False}},
-                 (STRIPPED,)),
-        Weakened("UE A presents another certificate", {A: {"presents": "another"}}, (ONE, CHECKED)),
+                 (fax.STRIPPED,)),
+        Weakened("UE A presents another certificate", {A: {"presents": "another"}}, (ONE, fax.CHECKED)),
+        Weakened("UE A begins DTLS although it has said that it waits", {A: {"faults": Faults(other_role=True)}},
+                 (ONE, fax.ROLES), knobs={"setup": "passive"}),
     ),
     provisional="that another association is ordered on Iq by a=tls-id in Local and Remote, and how long the former "
     "one is heard (2 s)",

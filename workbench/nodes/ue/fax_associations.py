@@ -65,7 +65,7 @@ def settled(phone: Phone, call: Call, bearer: Bearer, ours: Description, theirs:
         call.role = role
         yield Note(f"a new association of the fax, {local} to {where} [RFC 8842 §3.1]")
         yield from media.renew(
-            local, where, theirs.media.fingerprints, phone.now, begins=role is sdp.Setup.ACTIVE,
+            local, where, theirs.media.fingerprints, phone.now, begins=settling.begins(phone, role),
             secure=phone.dtls_of(bearer) if bearer.protected else None)
     else:
         yield from media.move(local, where)

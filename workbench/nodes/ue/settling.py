@@ -260,9 +260,13 @@ def _start_datagrams(
         media.take_over(theirs.fax, min(theirs.fax.version, ours.fax.version))
     yield from settle(phone, call, ours, theirs)
     where = connecting.destination(phone.settings, ours.cema, theirs)
-    begins = (role is sdp.Setup.ACTIVE) is not phone.settings.faults.other_role
-    yield from media.meet(where, theirs.media.fingerprints, phone.now, begins=begins)
+    yield from media.meet(where, theirs.media.fingerprints, phone.now, begins=begins(phone, role))
     yield from phone.media_news(call)
+
+
+def begins(phone: Phone, role: sdp.Setup) -> bool:
+    """We are DTLS client: as a=setup says, unless we do the contrary on purpose."""
+    return (role is sdp.Setup.ACTIVE) is not phone.settings.faults.other_role
 
 
 def _wanted(call: Call, bearer: Bearer) -> bool:
