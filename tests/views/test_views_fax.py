@@ -98,7 +98,7 @@ def test_what_the_terminals_say():
 def test_the_conversation_with_error_correction():
     """The page is over when its last part is; the parts' ends are commands of their own."""
     said = [row.signal for row in conversation_rows(report(fax(name="one_page")), "Core")]
-    assert said[-4:] == ["page", "PPS-EOP", "MCF", "DCN"] and said.count("TCF") == 1
+    assert said[-6:] == ["CFR", "page", "page", "PPS-EOP", "MCF", "DCN"] and said.count("TCF") == 1
 
 
 def test_rows_arrive_in_time():

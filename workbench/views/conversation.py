@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from workbench.analysis.fax_pages import FaxDirection, fax_directions
-from workbench.protocols.t38.messages import FieldType, Indicator
+from workbench.protocols.t38.messages import DataType, Field, FieldType, Indicator
+from workbench.protocols.t38.pages import TRAININGS
 from workbench.protocols.t38.t30 import MEANINGS
 from workbench.views.palette import escape, plain, themed
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 COLUMNS = ("seconds", "phase", "who", "signal", "meaning")
 _T4 = (FieldType.T4_NON_ECM_DATA, FieldType.T4_NON_ECM_SIG_END)
 _TONES = {Indicator.CNG: ("CNG", "I am a fax terminal, and I call"), Indicator.CED: ("CED", "I am one, and I answer")}
-_TRAINED = (Indicator.V27_2400_TRAINING, Indicator.V34_CC_RETRAIN)
 _AFTER = {"DIS": "B", "DTC": "B", "DCS": "B", "CFR": "B", "FTT": "B", "MCF": "D", "RTP": "D", "RTN": "D", "DCN": "E"}
 PHASES = {"A": "the call is set up", "B": "they agree and train", "C": "the page is sent", "D": "the page is confirmed",
           "E": "the call ends"}
@@ -78,8 +78,8 @@ def _of(direction: FaxDirection) -> list[Said]:
     who = direction.source.node
     rows = [Said(frame.time, "", who, frame.name, _meaning(frame.name, frame.says), frame.message)
             for frame in direction.frames]
-    heard: Indicator | int | None = None
-    burst, trains = 0, False
+    heard: int | None = None
+    trains = False
     for arrival in direction.arrivals:
         packet = arrival.packet
         if packet is None:
@@ -88,22 +88,21 @@ def _of(direction: FaxDirection) -> list[Said]:
             heard = packet.indicator
             if heard in _TONES:
                 rows.append(Said(arrival.time, "", who, *_TONES[Indicator(heard)], arrival.message))
-            trains = _TRAINED[0] <= heard <= _TRAINED[1] and heard != Indicator.V8_ANSAM
-            burst = 0
-        burst += any(field.kind in _T4 for field in packet.fields or ())
-        if trains and burst == 1:
-            zeros = not any(any(field.octets or b"") for field in packet.fields or ())
-            rows.append(_begins(arrival.time, who, arrival.message, zeros))
+            trains = heard in TRAININGS
+        elif trains and packet.data != DataType.V21 and packet.fields:
+            rows.append(Said(arrival.time, "", who, *_begins(packet.fields), arrival.message))
             trains = False
     rows += [_page(direction, number) for number in range(len(direction.pages))]
     return rows
 
 
-def _begins(time: float, who: str, message: int, zeros: bool) -> Said:
-    if zeros:
-        return Said(time, "", who, "TCF", "training check: zeros for 1.5 s, to see whether the modems understand",
-                    message)
-    return Said(time, "", who, "page", "its lines begin, as T.4 data", message)
+def _begins(fields: tuple[Field, ...]) -> tuple[str, str]:
+    """What the modem's first data behind its training is."""
+    if not any(field.kind in _T4 for field in fields):
+        return "page", "it begins, cut into numbered frames"
+    if not any(any(field.octets or b"") for field in fields):
+        return "TCF", "training check: zeros for 1.5 s, to see whether the modems understand"
+    return "page", "its lines begin, as T.4 data"
 
 
 def _page(direction: FaxDirection, number: int) -> Said:

@@ -21,11 +21,12 @@ MOST_OCTETS = 16 * 2**20
 """The most octets of all pages of a direction that are kept."""
 MOST_PIECES = 200_000
 """The most pieces of all pages of a direction that are kept."""
+TRAININGS = (*range(Indicator.V27_2400_TRAINING, Indicator.V17_14400_LONG_TRAINING + 1),
+             Indicator.V33_12000_TRAINING, Indicator.V33_14400_TRAINING)
+"""Indicators behind which a modem sends data."""
 _T4 = (FieldType.T4_NON_ECM_DATA, FieldType.T4_NON_ECM_SIG_END)
 _ENDS = ("EOP", "MPS", "EOM", "PRI-EOP", "PRI-MPS", "PRI-EOM")
 _FRAMES = 256       # of each part of a page but the last
-_TRAININGS = (*range(Indicator.V27_2400_TRAINING, Indicator.V17_14400_LONG_TRAINING + 1),
-              Indicator.V33_12000_TRAINING, Indicator.V33_14400_TRAINING)
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -112,7 +113,7 @@ class PageReader:
         if ended or packet.indicator is not None:
             self._silent()
         if packet.indicator is not None:
-            self._listening, self._before = packet.indicator in _TRAININGS, 0
+            self._listening, self._before = packet.indicator in TRAININGS, 0
         return found
 
     def lose(self, count: int, place: int) -> None:
