@@ -11,6 +11,7 @@ from pathlib import Path
 _SAMPLES = 160          # 20 ms at 8000 a second: how time is told to a terminal
 TICK = _SAMPLES / 8000
 V27TER, V29, V17 = 1, 2, 4
+MH, MR, MMR = 2, 4, 8
 WIDTH = 1728            # of an A4 line at 204 dots an inch (T.4 §2.1)
 
 _TRANSMIT = ctypes.CFUNCTYPE(
@@ -40,6 +41,7 @@ def library() -> ctypes.CDLL | None:
         ("t30_set_tx_ident", ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p),
         ("t30_set_ecm_capability", ctypes.c_int, ctypes.c_void_p, ctypes.c_int),
         ("t30_set_supported_modems", ctypes.c_int, ctypes.c_void_p, ctypes.c_int),
+        ("t30_set_supported_compressions", ctypes.c_int, ctypes.c_void_p, ctypes.c_int),
         ("t30_set_phase_e_handler", None, ctypes.c_void_p, _ENDED, ctypes.c_void_p),
     ):
         named = getattr(found, function)
@@ -58,12 +60,14 @@ class FaxEnd:
         modems: V27TER, V29 and V17, added.
         ecm: with error correction mode.
         version: T38FaxVersion.
+        codings: MH, MR and MMR, added.
         transmit: takes each IFP packet that leaves, and how often it should be sent.
     """
 
     def __init__(
         self, spandsp: ctypes.CDLL, calling: bool, page: Path, ident: str, transmit: Callable[[bytes, int], None], *,
         modems: int = V27TER | V29 | V17, ecm: bool = True, version: int = 0,
+        codings: int | None = None,
     ) -> None:
         self.result: int | None = None
         """How the call ended: 0 is well; None: it has not."""
@@ -80,6 +84,8 @@ class FaxEnd:
         spandsp.t30_set_tx_ident(t30, ident.encode())
         spandsp.t30_set_ecm_capability(t30, ecm)
         spandsp.t30_set_supported_modems(t30, modems)
+        if codings is not None:
+            spandsp.t30_set_supported_compressions(t30, codings)
         spandsp.t30_set_phase_e_handler(t30, self._kept[1], None)
         if calling:
             spandsp.t30_set_tx_file(t30, str(page).encode(), -1, -1)
