@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from workbench.analysis.carried_udptl import BY_CONTENT
 from workbench.analysis.dissect import Dissector
-from workbench.analysis.explain import coverage, explain_frame
+from workbench.analysis.explain import coverage, explain_frame, explain_message
 from workbench.analysis.pcapng import RAW, Packet
 from workbench.analysis.report import Report, analyze
 from workbench.analysis.tls_stream import KeyLog
@@ -195,6 +195,18 @@ def test_every_octet_is_explained(tmp_path):
         explained = explain_frame(made, one.frames[0])
         assert not coverage(explained).unexplained
         assert any(field.name.startswith("t38.") for field in _all(explained.fields))
+
+
+@pytest.mark.parametrize(("version", "name"), [(0, "hdlc-sig-end"), (3, "hdlc-fcs-OK")])
+def test_octets_are_explained_in_the_announced_version(tmp_path, version, name):
+    """Frame and message say the same as the summary; a version in which the packet can't be read is passed over."""
+    made = report(tmp_path, packet(0, bytes.fromhex("c00110")), packet(1, bytes.fromhex("c002800002ffc80140")),
+                  before=(offer(version=version),))
+    first, second = media(made)
+    for fields in (explain_frame(made, first.frames[0]).fields, explain_message(made, first).fields):
+        assert [one.value for one in _all(fields) if one.name == "t38.ifp.field_type"] == [name]
+    kinds = [one.value for one in _all(explain_message(made, second).fields) if one.name == "t38.t30.control_field"]
+    assert [kind.split()[0] for kind in kinds] == ["DIS"]
 
 
 def _all(fields):

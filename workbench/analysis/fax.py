@@ -35,6 +35,17 @@ def read_ifp(octets: bytes, version: int | None, *, rebuilt: bool = False) -> If
     return None
 
 
+def reads_in(octets: bytes, version: int) -> bool:
+    """Every IFP packet in a UDPTL packet is one in this T.38 version."""
+    try:
+        packet = udptl.decode(octets)
+        for one in (packet.primary, *filter(None, packet.secondary)):
+            ifp.decode(one, version)
+    except PeerError:
+        return False
+    return True
+
+
 class Hearing:
     """One direction of a fax as its receiver hears it; what it holds is bounded."""
 

@@ -25,6 +25,7 @@ from workbench.analysis.spans import Span, find_spans
 from workbench.analysis.tls_stream import KeyLog
 from workbench.analysis.values import Finding, Leg, Message, NatBehaviour, Node, Place, ScenarioMatch, Session
 from workbench.errors import CaptureError
+from workbench.net.values import Endpoint
 
 if TYPE_CHECKING:
     import polars
@@ -89,6 +90,7 @@ class Report:
         self.contents = dissector.contents
         self.dtls = dissector.dtls
         self.faxes = dissector.fax.flows
+        self._announced = dissector.announced
         self.start_ns = dissector.first_ns or 0
         spans = find_spans(dissector.contents)
         self.names = Names(given, self.signalling, dissector.drafts, [span.contents for span in spans])
@@ -161,6 +163,12 @@ class Report:
             frames = set(leg.frames)
             return [one for one in self.messages if frames.issuperset(one.frames)] if frames else []
         return self.of_connection(content.connection)
+
+    def fax_version(self, message: Message) -> int | None:
+        """T38FaxVersion as descriptions have it for where a message went; None where nobody has said one."""
+        source, destination = (Endpoint(one.address, one.port) for one in (message.source, message.destination))
+        line = self._announced.fax_between(source, destination)
+        return None if line is None else line.version
 
     def of_connection(self, connection: Connection) -> list[Message]:
         """The messages of one connection on one wire."""

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from workbench.analysis.carried_dtls import DtlsFlow
 from workbench.analysis.explain.fields import Layer
 from workbench.analysis.explain.octets import fields_of, spans_of
+from workbench.analysis.fax import reads_in
 from workbench.protocols.layout import Span
+from workbench.protocols.t38 import layout as t38_layout
 from workbench.protocols.tls import datagram_layout, datagrams
 from workbench.protocols.tls.registry import ContentType
 
@@ -32,7 +34,13 @@ def record_spans(octets: bytes, flow: DtlsFlow | None) -> tuple[Span, ...]:
     return datagram_layout.spans(octets, None if flow is None else flow.observer.cipher_suite)
 
 
-def plaintexts(octets: bytes, flow: DtlsFlow, source: Endpoint, number: int,
+def fax_spans(report: Report, message: Message | None, octets: bytes) -> tuple[Span, ...]:
+    """Where each field of a UDPTL packet lies, in the T.38 version that was announced, if it can be read in that."""
+    version = None if message is None else report.fax_version(message)
+    return t38_layout.spans(octets, version if version is not None and reads_in(octets, version) else None)
+
+
+def plaintexts(report: Report, octets: bytes, flow: DtlsFlow, source: Endpoint, number: int,
                messages: Sequence[Message]) -> list[Layer]:
     """A layer for each protected record of the datagram that decrypts."""
     direction = 0 if source == flow.sides[0] else 1
@@ -45,9 +53,10 @@ def plaintexts(octets: bytes, flow: DtlsFlow, source: Endpoint, number: int,
         protocol = "DTLS"
         spans = datagram_layout.content_spans(plain, record.type, flow.observer.cipher_suite)
         if record.type == ContentType.APPLICATION_DATA:
-            known = next((m.protocol for m in messages if m.protected and m.octets == plain), "unknown")
-            if known not in ("unknown", "UDP", "DTLS"):
-                protocol, spans = known, spans_of(known, plain)
+            told = next((m for m in messages if m.protected and m.octets == plain), None)
+            if told is not None and told.protocol not in ("unknown", "UDP", "DTLS"):
+                protocol = told.protocol
+                spans = fax_spans(report, told, plain) if protocol == "UDPTL" else spans_of(protocol, plain)
         title = (f"Plaintext of the {kind} record {record.sequence} of epoch {record.epoch} (frame {number}), "
                  f"{len(plain)} octets")
         layers.append(Layer(title, protocol, plain, fields_of(spans), None, (number,), True))

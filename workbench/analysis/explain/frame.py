@@ -12,7 +12,7 @@ import msgspec
 from workbench.analysis.carried_dtls import DtlsFlow
 from workbench.analysis.dtls_stream import DTLS_1_2
 from workbench.analysis.explain.connection import Connection, Side, connect, protocol_of
-from workbench.analysis.explain.datagram import flow_of, plaintexts, record_spans
+from workbench.analysis.explain.datagram import fax_spans, flow_of, plaintexts, record_spans
 from workbench.analysis.explain.fields import Explained, Field, Layer
 from workbench.analysis.explain.meanings import catalogue
 from workbench.analysis.explain.octets import fields_between, fields_of, opened, spans_of
@@ -67,13 +67,15 @@ def explain_frame(report: Report, number: int) -> Explained:
     if payload is not None:
         octets = packet.octets[payload.start:payload.end]
         if payload.name == "udp.payload":
-            known = next((m.protocol for m in messages if m.octets == octets), "")
+            told = next((m for m in messages if m.octets == octets), None)
+            known = "" if told is None else told.protocol
             # On a `udptl` line the first octets are a sequence number and may look like anything.
             protocol = known if known == "UDPTL" else protocol_of(octets) or known
             if protocol == "DTLS":
                 inside, layers = _of_datagram(report, packet, payload)
             elif protocol:
-                inside = fields_of(tuple(span.moved(payload.start) for span in spans_of(protocol, octets)))
+                laid = fax_spans(report, told, octets) if protocol == "UDPTL" else spans_of(protocol, octets)
+                inside = fields_of(tuple(span.moved(payload.start) for span in laid))
         else:
             inside, layers = _of_stream(tap, number, payload)
     layers += [
@@ -103,7 +105,7 @@ def _of_datagram(report: Report, packet: FrameView, payload: Span) -> tuple[tupl
     if flow is None or ip is None or ip.is_fragment:
         return fields, []
     source = decode_udp(ip).source
-    return fields, plaintexts(octets, flow, source, packet.number, packet.messages)
+    return fields, plaintexts(report, octets, flow, source, packet.number, packet.messages)
 
 
 def _chunk(span: Span, packet: FrameView, report: Report) -> Field:
@@ -199,6 +201,8 @@ def _message_layer(message: Message, tap: _Tap) -> Layer:
     elif message.protocol == "DTLS":
         flow = tap.flow(message.frames[-1]) if message.frames else None
         spans = _tls_spans(message, DTLS_1_2, None if flow is None else flow.observer.cipher_suite)
+    elif message.protocol == "UDPTL" and (report := tap.report) is not None:
+        spans = fax_spans(report, message, message.octets)
     return Layer(title, message.protocol, message.octets, fields_of(spans), message.index, message.frames,
                  message.protected)
 
@@ -298,6 +302,11 @@ class _Tap:
         while len(self._connections) > _CONNECTIONS_KEPT:
             self._connections.popitem(last=False)
         return found
+
+    @property
+    def report(self) -> Report | None:
+        """The report; None once nobody holds it any more."""
+        return self._report()
 
     def flow(self, number: int) -> DtlsFlow | None:
         """The DTLS association that a frame belongs to, or None."""
