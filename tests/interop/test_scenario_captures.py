@@ -188,12 +188,20 @@ def frames_of_files(report):
             and m.value.get("Content-Type") == "application/octet-stream" for frame in m.frames}
 
 
+def copies(report):
+    """Frames of UDPTL packets that were sent before: what is important in a fax is said three times.
+
+    tshark puts T.30 frames together without looking at sequence numbers, and calls copies of a frame's end malformed.
+    """
+    return {frame for m in report.messages if m.protocol == "UDPTL" and m.repeated for frame in m.frames}
+
+
 def test_nothing_is_malformed_without_tls(plain):
     """tshark finds no malformed frame and no expert error; what it warns of, the scenario shows on purpose."""
     run, frames = plain
     id = run.scenario.id
     assert len(frames) == run.report.packets
-    files = frames_of_files(run.report) if run.knobs.get("file") == "octets" else set()
+    files = frames_of_files(run.report) if run.knobs.get("file") == "octets" else copies(run.report)
     for number, (protocols, reset, repeated, severities, messages, malformed) in enumerate(frames, 1):
         if number in files:
             continue
