@@ -3,10 +3,10 @@
     .venv/bin/python benchmarks/agw_attacks.py [--rounds 3] [--seconds 2] [--streams 4] [--rate 4] [--only silent]
 
 `workbench agw` is kept on one core, where there are two. TLS and plain streams of a fixed rate run through it, every
-octet compared; each attack comes from a process of its own. In every round each attack has a window before it that is
-free of attacks. Printed: which part of what was sent in the window has arrived in it, with the attack and without, and
-their ratio; how much of the window the gateway worked; how many connections were made or tried; by how much its memory
-grew.
+octet compared, and a fax of a fixed rate from a UE with DTLS; each attack comes from a process of its own. In every
+round each attack has a window before it that is free of attacks. Printed: which part of what was sent in the window has
+arrived in it, with the attack and without, and their ratio; how much of the window the gateway worked; how many
+connections were made or tried; by how much its memory grew.
 
 Both ends of the streams and the attackers share what is left of the processor, so what an attacker needs for itself is
 part of what is lost. Everything happens in a network namespace of its own (root, or user namespaces).
@@ -18,6 +18,7 @@ import argparse
 import os
 import select
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -36,12 +37,16 @@ ENDPOINTS = 250
 HANDSHAKES = 1_000
 DEAF = 50
 KINDS = (load.Kind.TLS, load.Kind.PLAIN)
+FAX_RATE = 500
 PORTION = 32_768
 ATTACKS = {
     "silent": ("10,000 connections that never speak, from where the UE is", "silent", CONNECTIONS, namespace.HOST),
     "strangers": ("10,000 connections from where nobody is let in", "silent", CONNECTIONS, namespace.STRANGER),
     "slow": ("1,000 ClientHellos of one octet a second", "slow-loris", HANDSHAKES, namespace.HOST),
     "half-open": ("10,000 SYNs that nobody follows up", "half-open", CONNECTIONS, namespace.NOWHERE),
+    "hellos": ("10,000 ClientHellos without a cookie at DTLS endpoints that latch", "hellos", CONNECTIONS,
+               namespace.STRANGER),
+    "cookies": ("2,000 that bring their cookie back and stop", "cookies", 2_000, namespace.STRANGER),
     "deaf": (f"{DEAF} UEs that read nothing of what they are sent", "", DEAF, namespace.HOST),
 }
 
@@ -50,13 +55,18 @@ class Window:
     """What passed in some seconds: parts of what was sent, by kind; how much of the time the gateway worked."""
 
     def __init__(
-        self, agw: load.Agw, streams: load.Streams, honest: list[load.Pair], seconds: float, rate: float
+        self, agw: load.Agw, streams: load.Streams, honest: list[load.Pair], fax: load.Fax, seconds: float, rate: float
     ) -> None:
         before = {kind: _arrived(honest, kind) for kind in KINDS}
+        fax.heard()
         began, sent, worked = time.perf_counter(), 0, agw.cpu()
+        said = heard = 0
 
         def paced() -> bool:
-            nonlocal sent
+            nonlocal sent, said, heard
+            wanted = int((time.perf_counter() - began) * FAX_RATE)
+            fax.say(wanted - said)
+            said, heard = wanted, heard + fax.heard()
             due = int((time.perf_counter() - began) * rate) - sent
             if due > PORTION:
                 streams.carry(due, pairs=honest)
@@ -68,6 +78,7 @@ class Window:
         self.worked = (agw.cpu() - worked) / took
         self.parts = {kind: (_arrived(honest, kind) - before[kind]) / max(
             1, 2 * sent * sum(pair.context.kind is kind for pair in honest)) for kind in KINDS}
+        self.parts[load.Kind.FAX] = heard / max(1, said)
 
 
 def _arrived(pairs: list[load.Pair], kind: load.Kind) -> int:
@@ -77,9 +88,16 @@ def _arrived(pairs: list[load.Pair], kind: load.Kind) -> int:
 class Bench:
     """A gateway with honest streams, and what was measured."""
 
-    def __init__(self, agw: load.Agw, streams: load.Streams, given: argparse.Namespace) -> None:
+    def __init__(
+        self, agw: load.Agw, streams: load.Streams, core: socket.socket, given: argparse.Namespace
+    ) -> None:
         self.agw, self.streams, self.seconds, self.rate = agw, streams, given.seconds, given.rate * 1e6
         self.honest = [pair for kind in KINDS for pair in streams.open(self.contexts(given.streams, kind))]
+        (context,) = agw.controller.set_up(
+            1, load.Kind.FAX, core=load.controller.Endpoint(*core.getsockname()), client=streams.client,
+            client_host=namespace.HOST)
+        self.fax = load.Fax(
+            streams.client or load.Client(), namespace.HOST, (context.access.host, context.access.port), core)
         self.free: dict[str, list[Window]] = {name: [] for name in ATTACKS}
         self.under: dict[str, list[Window]] = {name: [] for name in ATTACKS}
         self.grown = dict.fromkeys(ATTACKS, 0)
@@ -95,12 +113,13 @@ class Bench:
     def window(self) -> Window:
         """So many seconds, from now on, once all that was sent before has arrived."""
         self.streams.run(lambda: all(pair.through for pair in self.honest))
-        return Window(self.agw, self.streams, self.honest, self.seconds, self.rate)
+        return Window(self.agw, self.streams, self.honest, self.fax, self.seconds, self.rate)
 
     def round(self, name: str) -> None:
         """A window without, and one with this attack."""
         _, kind, count, source = ATTACKS[name]
-        contexts = self.contexts(min(count, HANDSHAKES if kind == "slow-loris" else ENDPOINTS), load.Kind.TLS)
+        endpoints = load.Kind.FAX_BEHIND_NAT if kind in ("hellos", "cookies") else load.Kind.TLS
+        contexts = self.contexts(min(count, HANDSHAKES if kind == "slow-loris" else ENDPOINTS), endpoints)
         self.free[name].append(self.window())
         resident = self.agw.resident()
         if kind:
@@ -136,7 +155,7 @@ class Bench:
     def told(self, name: str) -> str:
         """A line for people."""
         parts = []
-        for kind in KINDS:
+        for kind in (*KINDS, load.Kind.FAX):
             free, under = (statistics.median(window.parts[kind] for window in windows)
                            for windows in (self.free[name], self.under[name]))
             parts.append(f"{kind.name} {under / free:.2f} ({free:.0%} arrived without, {under:.0%} with)")
@@ -166,10 +185,11 @@ def main() -> None:
     load.room_for(4 * HANDSHAKES)
     names = [given.only] if given.only else list(ATTACKS)
     with (load.agw(host=namespace.HOST, core=0 if measuring.cores() > 1 else None) as agw,
-          load.Streams(namespace.HOST, load.Client(), client_host=namespace.HOST) as streams):
-        bench = Bench(agw, streams, given)
+          load.Streams(namespace.HOST, load.Client(), client_host=namespace.HOST) as streams,
+          load.faxes.bound(namespace.HOST) as core):
+        bench = Bench(agw, streams, core, given)
         say(f"{machine()}; {given.streams} streams of each kind, {given.rate:g} MB/s each way, "
-            f"{given.rounds} rounds of {given.seconds:g} s")
+            f"a fax of {FAX_RATE} packets/s, {given.rounds} rounds of {given.seconds:g} s")
         for _ in range(given.rounds):
             for name in names:
                 bench.round(name)

@@ -12,9 +12,11 @@ import ssl
 import struct
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Protocol, Self
 
 from load.client import Client
+from load.hellos import Hellos
 from workbench.net.values import Endpoint
 
 _A_STEP = 100
@@ -29,7 +31,7 @@ class Attack(Protocol):
     def all_opened(self) -> bool:
         """As many as were asked for have been sent or opened."""
 
-    def step(self) -> None:
+    def step(self) -> object:
         """A little more of it."""
 
     def close(self) -> None:
@@ -190,7 +192,8 @@ class HalfOpen:
 
 
 KINDS: dict[str, Callable[[Sequence[Endpoint], int, str], Attack]] = {
-    "silent": Silent, "slow-loris": SlowLoris, "half-open": HalfOpen}
+    "silent": Silent, "slow-loris": SlowLoris, "half-open": HalfOpen,
+    "hellos": partial(Hellos, manner="bare"), "cookies": partial(Hellos, manner="returned")}
 
 
 def _client_hello() -> bytes:

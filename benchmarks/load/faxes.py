@@ -9,6 +9,7 @@ from __future__ import annotations
 import select
 import socket
 import time
+from contextlib import suppress
 from typing import Any
 
 from load.client import Client
@@ -68,6 +69,20 @@ class Fax:
         assert far is not None
         seconds, arrived = _carry(lambda octets: self.core.sendto(octets, far), sent, self.ue, window)
         return seconds, _missing(sent, [octets for one in arrived for octets in self._opened(one)])
+
+    def say(self, count: int) -> None:
+        """Send so many packets from the UE, and wait for none of them."""
+        for packet in packets(count, self._sender):
+            with suppress(BlockingIOError):
+                self.ue.send(self._sealed(packet))
+
+    def heard(self) -> int:
+        """How many packets have come at the core and were not counted before."""
+        came = 0
+        with suppress(BlockingIOError):
+            while self.core.recv(_LONGEST):
+                came += 1
+        return came
 
     def close(self) -> None:
         """Give back the UE's socket."""

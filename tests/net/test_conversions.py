@@ -191,3 +191,30 @@ def test_the_node_may_send_all_the_same(between: Between):
     """A last datagram of the node's own leaves a joined endpoint as ever."""
     between.do(between.order, SendDatagram(between.a, where(between.peers[between.a]), b"close_notify"))
     assert between.passed(between.a) == [b"close_notify"]
+
+
+def test_a_flood_at_others_does_not_stop_those_that_are_joined(between: Between):
+    """A hundred endpoints with ten datagrams each: what is joined has its turn every time, and all of them are told."""
+    others = [Endpoint(HOST, free_port()) for _ in range(100)]
+    between.do(between.order, *(BindDatagrams(local) for local in others))
+    for local in others:
+        for number in range(10):
+            says(between, local, bytes([number]), between.strangers[0])
+    for _ in range(30):
+        says(between, between.a, b"x")
+    between.peers[between.b].setblocking(False)
+    told, ahead, came = [], 0, 0
+    while len(told) < 1000:
+        arrival = between.network.wait(between.network.now + 10)
+        if arrival is not None:
+            told.append(arrival.happened.local)
+        while came < 30:
+            try:
+                between.peers[between.b].recv(10)
+            except BlockingIOError:
+                break
+            came, ahead = came + 1, len(told)
+    assert came == 30
+    assert ahead <= 150
+    assert {local: told.count(local) for local in others} == dict.fromkeys(others, 10)
+    assert len(set(told[:700])) > 60, "each of them has its turn"

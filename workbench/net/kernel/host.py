@@ -242,9 +242,9 @@ class KernelHost(SocketNetwork):
 
     # Datagrams
 
-    def _receive_datagrams(self, bound: Datagrams) -> None:
+    def _receive_datagrams(self, bound: Datagrams) -> int:
         self._hear_errors(bound)
-        super()._receive_datagrams(bound)
+        return super()._receive_datagrams(bound)
 
     def _send_one(self, bound: Datagrams, remote: Endpoint, data: bytes) -> bool:
         self._hear_errors(bound)    # or the first of them would be told instead of sending

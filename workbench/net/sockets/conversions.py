@@ -22,6 +22,8 @@ _OCTETS = 65_535
 # A turn of the loop takes at most so many from one socket, so that none keeps the others waiting; no burst is larger.
 _A_TURN = 64
 _BURST = range(8, _A_TURN + 1)
+# And when so many of them were for the node, it is the others' turn.
+_MOST_TOLD = 16
 _BURST_OCTETS = 60_000
 _SOL_UDP, _UDP_SEGMENT = 17, 103
 _SIZE = struct.Struct("=H")
@@ -52,16 +54,16 @@ class ConvertingSide(DatagramSide):
             _part(bound)
         super()._unbind(local)
 
-    def _receive_datagrams(self, bound: Datagrams) -> None:
+    def _receive_datagrams(self, bound: Datagrams) -> int:
         if bound.onward is None:
-            super()._receive_datagrams(bound)
-        elif len(self._arrivals) < self._limits.arrivals:
-            self._pass_on(bound, bound.onward)
+            return super()._receive_datagrams(bound)
+        return self._pass_on(bound, bound.onward) if len(self._arrivals) < self._limits.arrivals else 0
 
-    def _pass_on(self, bound: Datagrams, way: Way) -> None:
-        """A turn of a joined endpoint."""
+    def _pass_on(self, bound: Datagrams, way: Way) -> int:
+        """A turn of a joined endpoint; how many datagrams the node is told of."""
         receive, change = bound.socket.recvfrom, way.change
         leaving: list[bytes] = []
+        told = 0
         came = 0
         for _ in range(_A_TURN):
             try:
@@ -73,6 +75,9 @@ class ConvertingSide(DatagramSide):
             changed = change(data) if source == way.source or _is_of(way, source) else None
             if changed is None:
                 self._tell(DatagramReceived(bound.local, endpoint(source), data))
+                told += 1
+                if told >= _MOST_TOLD:
+                    break
             else:
                 came += len(data)
                 leaving.append(changed)
@@ -82,6 +87,7 @@ class ConvertingSide(DatagramSide):
                 self._send_run(way, list(run))
         else:
             self._send_each(way, leaving)
+        return told
 
     def _send_run(self, way: Way, run: list[bytes]) -> None:
         """Send datagrams of one size."""

@@ -31,17 +31,19 @@ class DatagramSide(Places):
     def _unbind(self, local: Endpoint) -> None:
         self._close(self._bound.pop(local, None))
 
-    def _receive_datagrams(self, bound: Datagrams) -> None:
-        for _ in range(_A_TURN):
+    def _receive_datagrams(self, bound: Datagrams) -> int:
+        """A turn of this socket; how many datagrams the node is told of."""
+        for told in range(_A_TURN):
             if len(self._arrivals) >= self._limits.arrivals or bound.local not in self._bound:
-                return
+                return told
             try:
                 data, source = bound.socket.recvfrom(_OCTETS)
             except OSError as error:
                 if error.errno in WOULD_BLOCK:
-                    return
+                    return told
                 continue  # Windows tells of ICMP errors here, without saying whose datagram it was
             self._tell(DatagramReceived(bound.local, endpoint(source), data))
+        return _A_TURN
 
     def _send_datagram(self, local: Endpoint, remote: Endpoint, data: bytes) -> None:
         bound = self._bound.get(local)

@@ -23,6 +23,9 @@ _LONGEST_WAIT = 0.5
 _LOOK_EVERY = 0.002
 # So many connections are taken in a turn, of all listeners together: a crowd at the door does not stop those inside.
 _OFFERS_A_TURN = 16
+# So many datagrams are told of in a turn, of all sockets together, for the same reason; one socket may exceed it. Those
+# that are joined have their turn always: most of theirs are not told of.
+_DATAGRAMS_A_TURN = 64
 
 
 class Loop(ABC):
@@ -48,7 +51,8 @@ class Loop(ABC):
         self._looked = False        # and found something; other work comes next
         self._resting: list[tuple[float, Listener]] = []
         self._offers_left = 0
-        self._put_off: deque[Listener] = deque()    # whose turn comes first next time
+        self._datagrams_left = 0
+        self._put_off: dict[Entry, None] = {}       # whose turn comes first next time
         self._interrupted, self._interrupts = pair()
         self._selector.register(self._interrupted, READ, None)
 
@@ -107,10 +111,11 @@ class Loop(ABC):
         if self._put_off:
             seconds = 0.0
         self._offers_left = _OFFERS_A_TURN
-        while self._put_off:
-            self._ready.append((self._put_off.popleft(), READ))
+        self._datagrams_left = _DATAGRAMS_A_TURN
+        put_off, self._put_off = self._put_off, {}
+        self._ready.extend((entry, READ) for entry in put_off)
         for key, mask in self._selector.select(seconds):
-            self._ready.append((key.data, mask))
+            self._ready.append((key.data, mask & ~READ if key.data in put_off else mask))
         self._looked = False
 
     def _look_first(self) -> None:
@@ -120,6 +125,7 @@ class Loop(ABC):
             return
         self._look_at = moment + _LOOK_EVERY
         for key, mask in self._first.select(0):
+            self._datagrams_left = max(1, self._datagrams_left)
             self._handle(key.data, mask)
             self._looked = True
 
@@ -138,13 +144,15 @@ class Loop(ABC):
             case Datagrams():
                 if mask & WRITE:
                     self._flush_datagrams(entry)
-                if mask & READ:
-                    self._receive_datagrams(entry)
+                if mask & READ and (self._datagrams_left > 0 or entry.onward is not None):
+                    self._datagrams_left -= self._receive_datagrams(entry)
+                elif mask & READ:
+                    self._put_off[entry] = None
             case Listener() if self._offers_left:
                 # One only, and no look for more: the selector tells again where a crowd waits.
                 self._offers_left -= self._take_offers(entry, 1)
             case Listener():
-                self._put_off.append(entry)
+                self._put_off[entry] = None
 
     def _wake_listeners(self) -> float:
         """Listen again where the pause is over; how long the next one lasts."""
@@ -198,7 +206,7 @@ class Loop(ABC):
     def _flush_datagrams(self, bound: Datagrams) -> None: ...
 
     @abstractmethod
-    def _receive_datagrams(self, bound: Datagrams) -> None: ...
+    def _receive_datagrams(self, bound: Datagrams) -> int: ...
 
     @abstractmethod
     def _take_offers(self, listener: Listener, most: int) -> int: ...

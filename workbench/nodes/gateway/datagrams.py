@@ -235,7 +235,8 @@ class DatagramBearer(DatagramFlow):
     def _taker(self, now: float) -> Association | Candidates | None:
         """Who takes a datagram of DTLS, beside a former association."""
         if self.setting.latch and self.source is None and not self.verified:
-            self._candidates = self._candidates or Candidates(self)
+            if self._candidates is None:
+                self._candidates = Candidates(self)
             return self._candidates
         if self._association is None and not self.begins:
             self._association = Association(self, client=False)
