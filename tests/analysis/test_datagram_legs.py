@@ -12,6 +12,7 @@ from dtls_pair import UE as UE_IDENTITY
 
 from workbench.analysis.report import Report, analyze
 from workbench.analysis.twin import write_twin
+from workbench.net.values import Endpoint
 from workbench.protocols.t38 import ifp, udptl
 from workbench.protocols.t38.messages import Indicator, UdptlPacket, indication
 from workbench.security.identities import Identity
@@ -81,6 +82,24 @@ def test_a_session_joins_the_protected_leg_and_the_clear_one(tmp_path):
     assert (core.signalled, core.actual, core.latched) == (str(LEGS["core"][1]), "", None)
     assert (access.signalled, access.actual, access.latched) == (str(UE), str(UE), False)
     assert {*access.frames, *core.frames} <= set(session.frames)
+
+
+def test_who_is_behind_a_nat_is_named(tmp_path):
+    """The association is seen behind the NAT as well, and there is its end; the wire of the leg stays the gateway's."""
+    home = Endpoint("10.0.0.10", 7000)
+    made = Crafted("", "").agrees("access", attributes(UE_IDENTITY, "active"), attributes(AGW, "passive"),
+                                  proto="UDP/TLS/UDPTL")
+    pair = Pair(client(log_keys=True), server()).shaken()
+    for at, ours, octets in pair.frames:
+        behind, before = ((home, ACCESS), (UE, ACCESS)) if ours else ((ACCESS, home), (ACCESS, UE))
+        made.frames += [udp(0.5 + at, *behind, octets, "Home"), udp(0.502 + at, *before, octets, LEGS["access"][0])]
+    (session,) = [one for one in made.report(tmp_path).sessions if one.kind != "control"]
+    access = next(leg for leg in session.legs if leg.name == "access")
+    assert (access.tls_client, access.tls_server, access.wire) == (home.host, "IMS-AGW", "Access")
+    assert (access.actual, access.latched) == (str(UE), False)
+    assert {one.owner for one in access.certificates} == {home.host, "IMS-AGW"}
+    assert "TLS client" in session.roles[home.host]
+    assert session.handlings == ()
 
 
 def test_a_certificate_that_was_not_announced_is_found(tmp_path):

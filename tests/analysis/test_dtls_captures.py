@@ -165,6 +165,7 @@ def test_the_twin_carries_the_payload_in_clear_udp(tmp_path):
     report = captured(tmp_path, fax())
     assert write_twin(report, tmp_path / "twin.pcapng") == 1
     twin = analyze(tmp_path / "twin.pcapng")
+    assert [m.summary for m in twin.messages] == [m.summary for m in report.messages if m.protocol == "UDPTL"]
     assert [(m.octets, m.source.port, m.destination.port) for m in twin.messages] == [
         (packet, A.port, B.port) for packet in PAGE]
     assert write_twin(captured(tmp_path, fax(), keys=False), tmp_path / "other.pcapng") == 0

@@ -73,7 +73,20 @@ def with_flows(leg: Leg, flows: Sequence[Flow], local: Endpoint | None, terminat
     if association is None:
         return leg
     gateway = 0 if association.sides[0] == local else 1
-    return _secured(leg, association, gateway, termination, ours, theirs, names)
+    who = [names(side.host) for side in association.sides]
+    if local is not None:
+        who[1 - gateway] = names(_behind(association, flows, local).host)
+    return _secured(leg, association, gateway, who, termination, ours, theirs)
+
+
+def _behind(flow: DtlsFlow, flows: Sequence[Flow], local: Endpoint) -> Endpoint:
+    """The peer of an association, where a NAT is in between: as it is seen on the wire behind the NAT."""
+    for one in flows:
+        if isinstance(one, DtlsFlow) and one.wire != flow.wire and one.observer.client_random and (
+                one.observer.client_random == flow.observer.client_random):
+            flow = one
+            break
+    return flow.sides[1] if flow.sides[0] == local else flow.sides[0]
 
 
 def _latched(leg: Leg, flow: Flow, gateway: int, termination: TerminationSeen | None, theirs: list[Described]) -> Leg:
@@ -88,10 +101,9 @@ def _latched(leg: Leg, flow: Flow, gateway: int, termination: TerminationSeen | 
         latched=peer != said[-1] if said and came and went else None)
 
 
-def _secured(leg: Leg, flow: DtlsFlow, gateway: int, termination: TerminationSeen | None, ours: list[Described],
-             theirs: list[Described], names: Names) -> Leg:
+def _secured(leg: Leg, flow: DtlsFlow, gateway: int, who: Sequence[str], termination: TerminationSeen | None,
+             ours: list[Described], theirs: list[Described]) -> Leg:
     observer = flow.observer
-    who = tuple(names(side.host) for side in flow.sides)
     client = observer.client_direction
     told = flow.told
     up = next((draft.time for draft in reversed(told) if draft.summary.endswith("flight 6")), None)

@@ -91,6 +91,11 @@ class DtlsObserver:
         return "" if self.version is None else VERSIONS.get(self.version, f"0x{self.version:04X}")
 
     @property
+    def client_random(self) -> bytes:
+        """What tells this association from others, on whatever wire it is seen; empty before a ClientHello."""
+        return self._client_random
+
+    @property
     def cipher_suite_name(self) -> str:
         """`TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384`; empty before a ServerHello."""
         return "" if self.cipher_suite is None else suite_name(self.cipher_suite)

@@ -136,7 +136,12 @@ def _session(id: str, kind: str, call: Call, by_connection: dict[int, list[Draft
 
 
 def _handlings(call: Call, names: Names) -> tuple[Handling, ...]:
-    """What each gateway does, the offerer's first; without a controller in the capture, whether there is a relay."""
+    """What each gateway does, the offerer's first; without a controller in the capture, whether there is a relay.
+
+    It is about TCP: there is nothing to say of a call that is all datagrams.
+    """
+    if call.flows and not call.spans:
+        return ()
     told = [handling_of(context, call.spans, names(context.gateway.host))
             for context in sorted(call.contexts, key=_since) if len(context.terminations) > 1]
     relay = relayed(call.spans) if not told else None
