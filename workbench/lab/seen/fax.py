@@ -106,6 +106,16 @@ def fax_nothing_forwarded(from_leg: str, to_leg: str) -> Fact:
     return Fact(f"no fax of the {from_leg} leg on the {to_leg} leg", check)
 
 
+def fax_sent(leg_name: str, end: End) -> Seen:
+    """UDPTL of one end of a leg, inside DTLS where the leg has it."""
+
+    def find(report: Report) -> list[Frames]:
+        there = datagram_leg(report, leg_name)
+        return [one.frames for one in there.fax(end)] if there is not None else []
+
+    return Seen(f"UDPTL of the {end} on the {leg_name} leg", find)
+
+
 def clear_udptl(leg_name: str) -> Seen:
     """UDPTL in clear on a leg that has DTLS; a receiver drops it (RFC 7345 §3)."""
 
