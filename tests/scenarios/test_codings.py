@@ -31,7 +31,9 @@ def test_short_text(id: str, tmp_path):
 # No specification that could be read numbers the items of tlsbsc, so nobody can say them in BER.
 _BEGIN = "the gateway has to be told to begin TLS"
 _FAILED = "the gateway has to tell that TLS failed; in BER it can tell of a release only"
+_ASKED = "the gateway has to be asked to tell that DTLS failed"
 NOT_IN_BINARY = {
+    "t38-dtls-terminating": _ASKED, "t38-dtls-originating": _ASKED, "t38-dtls-failure": _FAILED,
     "e2ae-msrp-terminating": _BEGIN, "e2ae-bfcp-terminating": _BEGIN,
     "e2ae-fingerprint-mismatch": _FAILED, "e2ae-handshake-timeout": _FAILED, "e2ae-man-in-the-middle": _FAILED,
     "e2ae-early-clienthello": "it asks when a Modify was obeyed; in BER that names neither side nor realm",
