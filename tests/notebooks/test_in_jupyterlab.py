@@ -88,6 +88,7 @@ def nothing_went_wrong(page: Any, complaints: list[str]) -> None:
     page.locator(IDLE).wait_for()
     for kind in ("stderr", "error"):
         assert page.locator(f".jp-RenderedText[data-mime-type='application/vnd.jupyter.{kind}']").count() == 0
+    assert page.locator("mjx-container, .MathJax").count() == 0, "a dollar sign of H.248 is taken for TeX"
     assert complaints == []
 
 

@@ -124,6 +124,12 @@ def test_choices_run_a_function() -> None:
             widgets.choices("a call", {"nat": ("none",)}, lambda nat: nat, view=str).choose(**wrong).start()
 
 
+def test_dollar_signs_are_no_tex() -> None:
+    """H.248's CHOOSE is a dollar sign: a picture asks JupyterLab's TeX reader to leave it alone."""
+    markup = widgets.Picture("<p>Add $ in $</p>", "Add $ in $")._repr_html_()
+    assert markup == '<div class="mathjax_ignore tex2jax_ignore"><p>Add $ in $</p></div>'
+
+
 def test_the_choices_panel_shows_what_came_out() -> None:
     """The Run button shows the result, or why it can't be."""
     panel = widgets.choices("a call", {"nat": ("none", "behind")}, lambda nat: nat,
@@ -131,7 +137,7 @@ def test_the_choices_panel_shows_what_came_out() -> None:
     *fields, button, result = panel._panel().children
     fields[0].value = "behind"
     button.click()
-    assert result.value == "<b>behind</b>" and panel.error == ""
+    assert "<b>behind</b>" in result.value and panel.error == ""
     panel.choose(nothing="x")
     button.click()
     assert "there is no " in result.value and "nothing" in panel.error

@@ -85,6 +85,7 @@ BESIDE_STYLE = themed(".wb-beside") + """
 .wb-beside{color:var(--wb-ink);background:var(--wb-paper);border-radius:6px;overflow:auto;
 font:13px/1.4 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
 .wb-beside table{border-collapse:collapse;width:100%}
+.wb-beside tr{background:var(--wb-paper)!important}
 .wb-beside caption{text-align:left;color:var(--wb-quiet);padding:.3em 0}
 .wb-beside th,.wb-beside td{text-align:left!important;vertical-align:top;padding:.25em .6em;width:50%;
 overflow-wrap:anywhere;border-bottom:1px solid var(--wb-line)}

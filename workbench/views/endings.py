@@ -130,6 +130,7 @@ ENDINGS_STYLE = themed(".wb-endings") + """
 .wb-endings{color:var(--wb-ink);background:var(--wb-paper);border-radius:6px;overflow:auto;
 font:13px/1.4 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
 .wb-endings table{border-collapse:collapse}
+.wb-endings tr{background:var(--wb-paper)!important}
 .wb-endings caption{text-align:left;color:var(--wb-quiet);padding:.3em 0}
 .wb-endings th,.wb-endings td{text-align:left!important;vertical-align:top;padding:.35em .7em;
 border-bottom:1px solid var(--wb-line)}

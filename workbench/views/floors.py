@@ -141,6 +141,7 @@ FLOORS_STYLE = themed(".wb-floors") + """
 .wb-floors{color:var(--wb-ink);background:var(--wb-paper);border-radius:6px;overflow:auto;
 font:14px/1.4 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
 .wb-floors table{border-collapse:separate;border-spacing:6px 0}
+.wb-floors tr{background:var(--wb-paper)!important}
 .wb-floors caption{text-align:left;color:var(--wb-quiet);padding:.3em 0}
 .wb-floors th,.wb-floors td{text-align:left!important;padding:.3em .8em;white-space:nowrap}
 .wb-floors thead th{font-weight:600;background:var(--wb-panel)}

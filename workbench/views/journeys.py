@@ -136,6 +136,7 @@ JOURNEYS_STYLE = themed(".wb-journeys") + """
 .wb-journeys{color:var(--wb-ink);background:var(--wb-paper);border-radius:6px;overflow:auto;padding:.2em .4em;
 font:14px/1.4 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
 .wb-journeys table{border-collapse:collapse}
+.wb-journeys tr{background:var(--wb-paper)!important}
 .wb-journeys caption{text-align:left;color:var(--wb-quiet);padding:.3em 0}
 .wb-journeys th,.wb-journeys td{text-align:left!important;padding:.35em .5em;white-space:nowrap;
 border-bottom:1px solid var(--wb-line)}

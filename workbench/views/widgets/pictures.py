@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from workbench.analysis.report import Report
 
 
+_NO_TEX = "mathjax_ignore tex2jax_ignore"
+
+
 class Picture:
     """HTML for a notebook and text for a terminal: what every view is where no widget can be."""
 
@@ -20,7 +23,8 @@ class Picture:
         self._text = text
 
     def _repr_html_(self) -> str:
-        return self._markup
+        # JupyterLab takes what stands between two dollar signs for TeX, and H.248 says CHOOSE with one.
+        return f'<div class="{_NO_TEX}">{self._markup}</div>'
 
     def __str__(self) -> str:
         return self._text
