@@ -47,7 +47,8 @@ def out():
     shutil.rmtree(folder)
 
 
-@pytest.mark.parametrize("id", ["tcp-stateless-relay", "tcp-merge-both-behind-nat", "e2ae-msrp-originating", "t38-dtls-originating"])
+@pytest.mark.parametrize("id", [
+    "tcp-stateless-relay", "tcp-merge-both-behind-nat", "e2ae-msrp-originating", "t38-dtls-originating"])
 def test_an_ordinary_user_runs_scenarios(id, out):
     """Claimed packets, NATs, TLS and DTLS: all expectations hold, without root."""
     done = run_as_user("run", id, "--network", "kernel", "--out", str(out), "--json")
