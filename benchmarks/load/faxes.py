@@ -121,7 +121,10 @@ class Fax:
 
 
 def _carry(send: Any, octets: list[bytes], receiver: socket.socket, window: int) -> tuple[float, list[bytes]]:
-    """Send all of these, some at most under way; the seconds that takes, and what has arrived."""
+    """Send all of these, some at most under way; the seconds that takes, and what has arrived.
+
+    A packet is given up when nothing comes any more; the wait for that is nobody's time.
+    """
     arrived: list[bytes] = []
     receive, came = receiver.recv, arrived.append
     sent, lost, count = 0, 0, len(octets)
@@ -135,6 +138,7 @@ def _carry(send: Any, octets: list[bytes], receiver: socket.socket, window: int)
             sent += 1
         if not waiting.poll(_QUIET_MS):
             lost = sent - len(arrived)
+            began += _QUIET_MS / 1000
             continue
         try:
             while True:
