@@ -13,7 +13,7 @@ from workbench.lab import settings
 from workbench.lab.settings.ue import script
 from workbench.lab.spoken import Quit, Spoken, read_line, read_order
 from workbench.net.values import BindDatagrams, Endpoint, Started
-from workbench.nodes.orders import Call, HangUp, Register, ReOffer, SendFax, SendFile, SendText
+from workbench.nodes.orders import Call, HangUp, Register, ReOffer, SendFax, SendFile, SendText, SwitchToFax
 from workbench.security.source import Source
 
 
@@ -24,7 +24,7 @@ from workbench.security.source import Source
     ("text Hello, you.", SendText("Hello, you.")), ("file 5", SendFile(5)),
     ("hangup", HangUp()), ("hangup 2", HangUp(2)), ("hold", ReOffer(hold=True)),
     ("resume", ReOffer()), ("quit", Quit()),
-    ("fax", SendFax()), ("fax one_line", SendFax("one_line")),
+    ("fax", SendFax()), ("switch", SwitchToFax()), ("fax one_line", SendFax("one_line")),
 ])
 def test_a_command_is_an_order(line: str, order: object):
     """Words are small or capital; spaces around them do not count."""

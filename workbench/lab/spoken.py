@@ -3,7 +3,7 @@
     register             call sip:bob@home2.example      text Hello.       file 100000
     hello                watch                floor [WORDS for the chair]          release
     grant, deny, revoke (the chair's)
-    fax [one_page, one_page_v29 or one_line]
+    fax [one_page, one_page_v29 or one_line]          switch (a call with sound turns into a fax)
     hold, resume         hangup [after so many messages have been heard]   quit
 """
 
@@ -28,16 +28,17 @@ from workbench.nodes.orders import (
     SendFax,
     SendFile,
     SendText,
+    SwitchToFax,
     WatchFloor,
 )
 from workbench.protocols.t38 import recorded
 
 WORDS = ("register, call URI, text, file, hold, resume, hangup, quit, hello, watch, floor, release, grant, deny, "
-         "revoke, fax")
+         "revoke, fax, switch")
 _MOST_TEXT = 65_536
 _MOST_FILE = 4 << 20
 _MOST_INFO = 253
-_ALONE = ("register", "hold", "resume", "quit", "hello", "watch", "release", "grant", "deny", "revoke")
+_ALONE = ("register", "hold", "resume", "quit", "hello", "watch", "release", "grant", "deny", "revoke", "switch")
 _LONGEST = 86_400.0
 _URI = re.compile(r"sips?:[^\s@<>\"]{1,255}@[\w.\[\]:-]{1,255}")
 
@@ -102,6 +103,8 @@ def read_order(line: str, wrong: Callable[[str], SettingsError] = SettingsError)
             return ReleaseFloor()
         case "grant" | "deny" | "revoke" as decision:
             return DecideFloor(decision)
+        case "switch":
+            return SwitchToFax()
         case "fax":
             if rest and rest not in recorded.NAMES:
                 raise wrong(f"no recorded fax {_short(rest)}; there are {', '.join(recorded.NAMES)}")
