@@ -51,6 +51,7 @@ UNBROKEN = {
     "UE A gets the gateway's fingerprint as the gateway gave it",
     "the gateway is told the fingerprint that UE A announces",
     "what UE A's terminal says leaves the gateway whole and in order",
+    "the call begins with RTP/AVP, and of it the gateway is told nothing but UDP",
 }
 
 

@@ -39,7 +39,7 @@ def marks(report: Report, call: Call) -> tuple[str, Marks] | None:
     first = marks_e2ae.first_added(call)
     if asked is None and first is None:
         return None
-    access, core = marks_e2ae.leg(call, "access"), marks_e2ae.leg(call, "core")
+    access, core = _leg(call, "access"), _leg(call, "core")
     id = _which(call, access, asked or first or ORIGINATING)
     found = [
         (asked is not None, "no offer on the access side has a=3ge2ae"),
@@ -53,6 +53,12 @@ def marks(report: Report, call: Call) -> tuple[str, Marks] | None:
     if id != SWITCH:
         found.append(_order(first, asked or first or ORIGINATING))
     return id, [*found, *_protected(report, call, access, core), *_negotiated(call, id)]
+
+
+def _leg(call: Call, name: str) -> Leg | None:
+    """The leg of that name, of a call that began with sound that of the fax."""
+    found = [one for one, _, _ in call.legs if one.name == name]
+    return next((one for one in found if _carries_udptl(one.transport)), found[0] if found else None)
 
 
 def _which(call: Call, access: Leg | None, side: str) -> str:
@@ -76,7 +82,11 @@ def _time(one: Described) -> float:
 
 
 def _is_udptl(one: Described) -> bool:
-    transport = transport_of(one.media.proto)
+    return _carries_udptl(one.media.proto)
+
+
+def _carries_udptl(proto: str) -> bool:
+    transport = transport_of(proto)
     return transport is not None and transport.application == "udptl"
 
 

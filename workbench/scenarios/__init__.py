@@ -21,6 +21,7 @@ IDS = (
     "e2ae-fingerprint-mismatch", "e2ae-handshake-timeout", "e2ae-tls-release",
     "e2ae-early-clienthello", "e2ae-both-behind-nat", "e2ae-man-in-the-middle",
     "t38-dtls-terminating", "t38-dtls-originating", "t38-dtls-failure", "t38-dtls-reoffer",
+    "t38-dtls-switch",
 )
 
 

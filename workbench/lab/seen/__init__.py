@@ -120,7 +120,6 @@ from workbench.lab.seen.signalling import (
     unchanged,
 )
 from workbench.lab.seen.sound import (
-    refused,
     sound_ends,
     sound_goes_on,
     sound_is_kept,
@@ -213,7 +212,6 @@ __all__ = [
     "plain_page",
     "presented",
     "rebuilt",
-    "refused",
     "refused_beside",
     "registration",
     "release_reported",

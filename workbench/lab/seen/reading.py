@@ -207,6 +207,12 @@ def leg_of(report: Report, name: str) -> Leg | None:
     return next((leg for leg in found if not is_sound(leg)), found[0] if found else None)
 
 
+def is_protected(media: Media) -> bool:
+    """The m= line asks for TLS or DTLS."""
+    transport = transport_of(media.proto)
+    return transport is not None and transport.security in ("tls", "dtls")
+
+
 def is_sound(leg: Leg) -> bool:
     """The leg is one of RTP."""
     transport = transport_of(leg.transport)

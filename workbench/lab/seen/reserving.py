@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workbench.lab.expect import Fact, Frames, Seen
-from workbench.lab.seen.reading import commands_once, exchanges, realm_of, remotes_of
+from workbench.lab.seen.reading import commands_once, exchanges, is_protected, realm_of, remotes_of
 from workbench.protocols.h248 import message as h248
 from workbench.protocols.h248.packages import registry
 
@@ -37,10 +37,11 @@ def peer_fingerprint_told(wire: str, realm: str, *, gateway: str = "IMS-AGW") ->
         said = [(message, media.attribute("fingerprint"))
                 for one in exchanges(report, wire) for message, media in ((one.offered, one.offer),
                                                                           (one.answered, one.answer))
-                if message is not None and media is not None and "ALG" not in message.source.node]
+                if message is not None and media is not None and is_protected(media)
+                and "ALG" not in message.source.node]
         told = [(message, media.attribute("fingerprint")) for message, action, command in commands_once(report)
                 if message.destination.node == gateway and realm_of(report, action, command) == realm
-                for described in remotes_of(command) for media in described.media]
+                for described in remotes_of(command) for media in described.media if is_protected(media)]
         if not said or said[0][1] is None or not told:
             return None
         (sdp, announced), (order, given) = said[0], told[0]
@@ -51,10 +52,13 @@ def peer_fingerprint_told(wire: str, realm: str, *, gateway: str = "IMS-AGW") ->
 
 
 def own_tls_ids(wire: str) -> Fact:
-    """Offer and answer on a wire have an `a=tls-id` each, and each its own (RFC 8842 §4; R-6.2.10.4-2, -7, -10)."""
+    """Offer and answer on a wire have an `a=tls-id` each, and each its own (RFC 8842 §4; R-6.2.10.4-2, -7, -10).
+
+    Exchanges that are about something else before, such as sound, do not count.
+    """
 
     def check(report: Report) -> tuple[bool, Frames, str] | None:
-        for one in exchanges(report, wire)[:1]:
+        for one in [one for one in exchanges(report, wire) if one.offer is not None and is_protected(one.offer)][:1]:
             if one.offer is None or one.answer is None:
                 return None
             a, b = one.offer.attribute("tls-id"), one.answer.attribute("tls-id")

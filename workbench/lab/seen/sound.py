@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from workbench.analysis.values import Message
 from workbench.lab.expect import Fact, Frames, Seen
 from workbench.lab.seen.control import subtracted
-from workbench.lab.seen.reading import Exchange, Side, commands_once, exchanges, method_of, sip_messages
+from workbench.lab.seen.reading import Exchange, Side, commands_once, exchanges, sip_messages
 from workbench.lab.seen.signalling import sip_request
 from workbench.protocols.h248 import message as h248
 from workbench.protocols.rtp.messages import RtpPacket
-from workbench.protocols.sip import Request, Response
+from workbench.protocols.sip import Request
 
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
@@ -123,16 +123,6 @@ def sound_is_kept(since: Seen, *, gateway: str = "IMS-AGW") -> Fact:
         return bool(gone), gone[0] if gone else begun[0], "nothing is subtracted"
 
     return Fact(f"orders to {gateway} after {since.what}", check)
-
-
-def refused(wire: str, status: int = 488) -> Seen:
-    """A later offer of a call (re-INVITE) is refused on this wire."""
-
-    def find(report: Report) -> list[Frames]:
-        return [message.frames for message, value in sip_messages(report, wire)
-                if isinstance(value, Response) and value.status == status and method_of(value) == "INVITE"]
-
-    return Seen(f"{status} to an offer on {wire}", find)
 
 
 def _sound(report: Report) -> list[Message]:
