@@ -13,7 +13,8 @@ from workbench.analysis.explain import coverage, explain_frame, explain_message
 from workbench.analysis.report import Report
 from workbench.protocols.layout import uncovered
 
-IDS = ("e2ae-msrp-originating", "e2ae-msrp-terminating", "e2ae-bfcp-originating", "e2ae-bfcp-terminating")
+IDS = ("e2ae-msrp-originating", "e2ae-msrp-terminating", "e2ae-bfcp-originating", "e2ae-bfcp-terminating",
+       "t38-dtls-switch")
 SETTINGS: tuple[dict[str, str], ...] = ({}, {"tls": "1.2"}, {"tokens": "short"}, {"bearer": "msrp"}, {"nat": "behind"})
 
 

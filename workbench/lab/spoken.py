@@ -120,4 +120,4 @@ def _number(text: str, most: int, what: str, wrong: Callable[[str], SettingsErro
 
 def _short(text: str) -> str:
     shown = repr(text.strip()[:200])
-    return shown if len(shown) <= 56 else f"{shown[:52]}...{shown[0]}"
+    return shown if len(shown) <= 48 else f"{shown[:44]}...{shown[0]}"
