@@ -27,6 +27,29 @@ def test_a_scenario_is_recognised_as_itself(tmp_path: Path, id: str):
     assert report.findings == ()
 
 
+ENDS = [("e2ae-fingerprint-mismatch", "wrong", ("another", "none", "gateway", "bare", "downgrade")),
+        ("e2ae-fingerprint-mismatch", "tcp_active", ("ue", "peer")),
+        ("e2ae-fingerprint-mismatch", "side", ("terminating",)),
+        ("e2ae-handshake-timeout", "fails", ("nobody", "stalls", "version", "suite", "clear", "garbage")),
+        ("e2ae-tls-release", "how", ("ue", "notify", "cut", "reset", "alert", "clear", "core", "core-reset")),
+        ("e2ae-early-clienthello", "tls", ("1.3", "1.2")), ("e2ae-both-behind-nat", "tls", ("1.3", "1.2"))]
+
+
+@pytest.mark.parametrize(("id", "knob", "value"), [(id, knob, value) for id, knob, all in ENDS for value in all])
+def test_a_failure_is_told_apart_from_a_sound_call(tmp_path: Path, id: str, knob: str, value: str):
+    """Whatever fails or ends by itself under e2ae is recognised as what it is, with every mark, and as nothing else."""
+    match = scenarios.get(id).run(seed=2, out=tmp_path, **{knob: value}).report.scenario
+    assert match is not None and (match.id, match.score, match.also) == (id, 1.0, ())
+
+
+@pytest.mark.parametrize(("knobs", "id"), [
+    ({"how": "order"}, "e2ae-msrp-originating"), ({"how": "verification"}, "e2ae-fingerprint-mismatch")])
+def test_a_release_that_leaves_no_trace_of_its_own(tmp_path: Path, knobs: dict[str, str], id: str):
+    """What the controller orders is how sound calls end; a certificate that does not fit is a case of its own."""
+    match = scenarios.get("e2ae-tls-release").run(seed=2, out=tmp_path, **knobs).report.scenario
+    assert match is not None and match.id == id
+
+
 def test_a_call_whose_path_was_changed_is_one_of_msrp(tmp_path: Path):
     """UE B answers 481 and the connection ends: sessmatch that went wrong, and not a case of TCP release."""
     run = scenarios.get("msrp-aware-plain").run(out=tmp_path, weakened="the IMS-ALG rewrites host and port only")

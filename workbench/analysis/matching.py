@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbench.analysis import marks_bearers, marks_e2ae, marks_fax
+from workbench.analysis import marks_bearers, marks_e2ae, marks_ends, marks_fax
 from workbench.analysis.values import ScenarioMatch
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def match(report: Report) -> ScenarioMatch | None:
         fax = marks_fax.is_fax(call)
         protected = (marks_fax if fax else marks_e2ae).marks(report, call)
         found = [protected] if protected is not None else [] if fax else marks_bearers.marks(report, call)
+        found += [] if fax else marks_ends.marks(report, call, protected)
         for id, marks in found:
             kept = sum(kept for kept, _ in marks)
             # Of two that fit equally the one with more to show is the closer one.

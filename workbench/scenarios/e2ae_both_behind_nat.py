@@ -95,5 +95,4 @@ scenario = Scenario(
                  {"IMS-AGW A": {"waits": False}}, (TRIGGERED,)),
     ),
     provisional="names of the H.248 packages' items for TCP and TLS, and the clause of e2ae in merge mode",
-    seen_as="e2ae-msrp-originating",
 )

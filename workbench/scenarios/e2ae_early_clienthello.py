@@ -79,5 +79,4 @@ scenario = Scenario(
         Weakened("the gateway closes TCP without close_notify", {"IMS-AGW": {"closes_tls": False}}, (ENDED,)),
     ),
     provisional="that a gateway may shake hands before it knows the fingerprint (TS 23.334 was not readable there)",
-    seen_as="e2ae-msrp-terminating",
 )

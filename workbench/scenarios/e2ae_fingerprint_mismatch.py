@@ -146,5 +146,4 @@ scenario = Scenario(
     ),
     provisional="names of the H.248 packages' items for TLS (tlsbsc); what an IMS-ALG answers to F10 and F11",
     shows=("fingerprint-mismatch", "tls-alert"),
-    seen_as="e2ae-msrp-originating",
 )

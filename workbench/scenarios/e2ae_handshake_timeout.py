@@ -104,5 +104,4 @@ scenario = Scenario(
     ),
     provisional="how long a gateway waits, and names of the H.248 packages' items for TLS (tlsbsc)",
     shows=("bfcp-tls-client",),
-    seen_as="e2ae-bfcp-originating",
 )

@@ -129,5 +129,4 @@ scenario = Scenario(
         Weakened("the gateway keeps its other connection", {"IMS-AGW": {"links_release": False}}, (PASSED_ON,)),
     ),
     provisional="that a released bearer is reported with g/cause, and with which cause",
-    seen_as="e2ae-msrp-originating",
 )
