@@ -223,14 +223,25 @@ class DatagramBearer(DatagramFlow):
         if self.means.policy.takes_clear and happened.data and happened.data[0] not in _RECORDS:
             self._noted(self.take(happened.data, now), happened)
             return
-        former = self._former if self._former is not None and happened.remote == self._former.peer else None
-        turns = [self._taker(now), former]
-        if former is not None and not self.verified and is_of_running(happened.data):
-            turns.reverse()
-        if not any(one is not None and one.receive(happened, now) for one in turns):
+        taker = self._taker(now)
+        if self._former is not None:
+            taken = self._either(taker, self._former, happened, now)
+        else:
+            taken = taker is not None and taker.receive(happened, now)
+        if not taken:
             what = "nothing of the DTLS association: in clear nothing passes" if happened.data else "a keep-alive"
             self.order(Drop(happened, f"{what} [{CLAUSE}]"))
+
+    def _either(
+        self, new: Association | Candidates | None, former: Association, happened: DatagramReceived, now: float,
+    ) -> bool:
+        """A datagram while one association takes the place of another: who has the keys takes it. False: neither."""
+        turns = [new, former if happened.remote == former.peer else None]
+        if not self.verified and is_of_running(happened.data):
+            turns.reverse()
+        taken = any(one is not None and one.receive(happened, now) for one in turns)
         self._assured(now)
+        return taken
 
     def _taker(self, now: float) -> Association | Candidates | None:
         """Who takes a datagram of DTLS, beside a former association."""
