@@ -244,3 +244,16 @@ def test_what_is_held_is_bounded(tmp_path):
         frame = udp(0.0, SIP_B, SIP_A, offer(call=str(number), at=place))[2]
         dissector.take(Packet(number + 1, 0, "wire", RAW, frame, len(frame)))
     assert len(dissector.announced._fax) == 4096
+
+
+def test_flows_are_bounded(tmp_path, monkeypatch):
+    """What is beyond the most flows, or the most messages, is still told, and nothing is held for it."""
+    monkeypatch.setattr("workbench.analysis.clear_flows._MOST_LIVE_FLOWS", 2)
+    monkeypatch.setattr("workbench.analysis.clear_flows._MOST_FLOWS", 3)
+    monkeypatch.setattr("workbench.analysis.dissect.MOST_MESSAGES", 5)
+    places = [Endpoint(f"192.0.2.{number}", 4000) for number in range(10, 15)]
+    frames = [udp(1.0, SIP_B, SIP_A, offer()), *(udp(2.0 + n, place, B, packet(0)) for n, place in enumerate(places))]
+    made = analyze(write(tmp_path / "many.pcapng", frames))
+    assert [one.summary for one in made.messages[1:]] == 4 * ["UDPTL 0 ced"]
+    assert len(made.faxes) == 3
+    assert any("UDPTL flows beyond the first 3" in note for note in made.notes)

@@ -51,8 +51,7 @@ class FaxReader:
         draft = self._dissector.emit("UDPTL", frames, time, wire, source, destination, "")
         draft.octets = self._dissector.keep(data)
         flow = self._flow(draft, line)
-        if flow is not None:
-            self._tell(draft, data, flow.add(draft), line)
+        self._tell(draft, data, fax.Hearing() if flow is None else flow.add(draft), line)
         return draft
 
     def record(self, hearing: fax.Hearing, wire: str, source: Endpoint, destination: Endpoint, data: bytes,

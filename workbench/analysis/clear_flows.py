@@ -48,6 +48,10 @@ class ClearFlow:
             self.frames += draft.frames
         return self.hearings[draft.direction]
 
+    def quiet(self) -> None:
+        """Nothing has come for so long that what its receivers hold is given up."""
+        self.hearings = (fax.Hearing(), fax.Hearing())
+
 
 class ClearFlows:
     """The flows of one protocol; what is held is bounded.
@@ -63,11 +67,13 @@ class ClearFlows:
         self._live: OrderedDict[Key, ClearFlow] = OrderedDict()
 
     def of(self, draft: Draft, number: int = 0) -> ClearFlow | None:
-        """The flow that a message belongs to; None: there are too many already.
+        """The flow that a message belongs to; None: there are too many of them, or of messages, already.
 
         Args:
             number: tells calls apart that use the same endpoints one after the other.
         """
+        if self._dissector.left_out:
+            return None     # what is told is full, and so is what is held for it
         source, destination = draft.source, draft.destination
         key = (draft.wire, source, destination) if source <= destination else (draft.wire, destination, source)
         flow = self._live.get(key)
@@ -80,5 +86,5 @@ class ClearFlows:
             self.found.append(flow)
         self._live.move_to_end(key)
         if len(self._live) > _MOST_LIVE_FLOWS:
-            self._live.popitem(last=False)
+            self._live.popitem(last=False)[1].quiet()
         return flow
