@@ -15,7 +15,7 @@ from workbench.nodes.procedure import Await
 from workbench.nodes.ue import renegotiating, settling
 from workbench.nodes.ue.call import Call
 from workbench.nodes.ue.describing import Description
-from workbench.nodes.ue.phone import Done, Phone
+from workbench.nodes.ue.phone import Done, Phone, failed
 from workbench.nodes.ue.settings import Media
 
 
@@ -31,7 +31,7 @@ def switch(phone: Phone, call: Call, kind: Media) -> Done:
         yield from settling.after_glare(phone, call)
         if call.bearer.kind is kind:
             break
-    return "" if call.bearer.kind is kind else f"the call has not turned into {kind}"
+    return "" if call.bearer.kind is kind else (yield from failed(f"the call has not turned into {kind}"))
 
 
 def _once(phone: Phone, call: Call, kind: Media) -> Generator[Command | Await, object, int]:
