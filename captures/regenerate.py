@@ -42,8 +42,8 @@ def shown(report: Report, said: dict[str, Any]) -> dict[str, Any]:
     match = report.scenario
     expected = scenarios.get(said["scenario"]).expected(said["knobs"])
     verdicts = {one.name: one.judge(report).verdict for one in expected}
-    (call,) = (session for session in report.sessions if session.kind in ("msrp", "bfcp"))
-    spoken = call.kind.upper()
+    (call,) = (session for session in report.sessions if session.kind in ("msrp", "bfcp", "t38"))
+    spoken = {"t38": "UDPTL"}.get(call.kind, call.kind.upper())
     return {
         "scenario": match.id if match else "",
         "deviations": list(match.deviations) if match else [],

@@ -1,4 +1,4 @@
-"""Every octet of every frame of both scenarios is explained: header, message, plaintext, body."""
+"""Every octet of every frame of the e2ae scenarios is explained: header, message, record, plaintext, body."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ from workbench.analysis.explain import coverage, explain_frame, explain_message
 from workbench.analysis.report import Report
 from workbench.protocols.layout import uncovered
 
-IDS = ("e2ae-msrp-originating", "e2ae-msrp-terminating", "e2ae-bfcp-originating", "e2ae-bfcp-terminating",
-       "t38-dtls-switch")
-SETTINGS: tuple[dict[str, str], ...] = ({}, {"tls": "1.2"}, {"tokens": "short"}, {"bearer": "msrp"}, {"nat": "behind"})
+IDS = tuple(scenario.id for scenario in scenarios.all() if scenario.family.startswith("e2ae "))
+SETTINGS: tuple[dict[str, str], ...] = ({}, {"tls": "1.2"}, {"tokens": "short"}, {"bearer": "msrp"}, {"nat": "behind"},
+                                         {"recovery": "fec"}, {"setup": "passive"}, {"ip": "6"})
+CASES = [(id, knobs) for id in IDS for knobs in SETTINGS if set(knobs) <= set(scenarios.get(id).knobs)]
+FAULTS = [(scenario.id, name, value) for scenario in scenarios.all() if scenario.family.startswith("e2ae ")
+          for name in ("fault", "fails", "wrong") if name in scenario.knobs for value in scenario.knobs[name].allowed
+          if value != scenario.knobs[name].default]
 
 
 @cache
@@ -26,18 +30,22 @@ def report(id: str, *knobs: tuple[str, str]) -> Report:
     return found
 
 
-@pytest.mark.parametrize("id", IDS)
-@pytest.mark.parametrize("knobs", SETTINGS, ids=lambda knobs: ",".join(f"{k}={v}" for k, v in knobs.items()) or "plain")
+@pytest.mark.parametrize(("id", "knobs"), CASES, ids=lambda value: value if isinstance(value, str) else ",".join(
+    f"{name}={one}" for name, one in value.items()) or "plain")
 def test_every_octet_is_explained(id: str, knobs: dict[str, str]) -> None:
     """Each frame, and all that stands behind it, has a meaning of its own for each octet."""
-    if not set(knobs) <= set(scenarios.get(id).knobs):
-        pytest.skip("this scenario has no such knob")
     shown = report(id, *knobs.items())
     missing: Counter[str] = Counter()
     for number in range(1, shown.packets + 1):
         for start, end, name in coverage(explain_frame(shown, number)).unexplained:
             missing[f"frame {number}: {name}"] += end - start
     assert dict(missing) == {}
+
+
+@pytest.mark.parametrize(("id", "knob", "value"), FAULTS, ids=lambda value: value)
+def test_every_octet_of_a_failure_is_explained(id: str, knob: str, value: str) -> None:
+    """What goes wrong on the wire is explained as what goes right is."""
+    test_every_octet_is_explained(id, {knob: value})
 
 
 @pytest.mark.parametrize("id", IDS)
