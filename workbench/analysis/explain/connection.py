@@ -73,9 +73,10 @@ def connect(segments: Sequence[tuple[int, Tcp]], number: int, keylog: KeyLog) ->
     observer = TlsObserver(keylog)
     records = _observe(observer, directions, [frame for frame, _ in mine])
     version, suite = observer.version, observer.cipher_suite
-    return Connection((
-        _protected(directions[0], records[0], version, suite), _protected(directions[1], records[1], version, suite),
-    ), version, suite)
+    # One side may have begun in the clear although the other one speaks TLS.
+    a, b = (_protected(direction, read, version, suite) if protocol_of(direction.octets) in ("", "TLS")
+            else _clear(direction) for direction, read in zip(directions, records, strict=True))
+    return Connection((a, b), version, suite)
 
 
 def _incarnation(segments: Sequence[tuple[int, Tcp]], number: int) -> list[tuple[int, Tcp]]:
