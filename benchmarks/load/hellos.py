@@ -19,7 +19,7 @@ from load.client import Client
 from workbench.net.values import Endpoint
 from workbench.protocols.tls import datagrams
 from workbench.protocols.tls.datagrams import Fragment
-from workbench.security.dtls import DtlsSession, Event, Transmit
+from workbench.security.dtls import DtlsSession, Transmit
 
 _A_STEP = 50
 Manner = Literal["bare", "returned", "pieces"]
@@ -86,20 +86,18 @@ class Hellos:
 
     def _begun(self) -> tuple[DtlsSession, bytes]:
         session = DtlsSession(self._identity, True, verify=False)
-        return session, _said(session.start(0.0))
+        return session, next(event.octets for event in session.start(0.0) if isinstance(event, Transmit))
 
     def _look(self) -> None:
         for made, session in self._waiting:
             with suppress(OSError), made:
                 answer = made.recv(2048)
                 self.answered += 1
-                if session is not None:
-                    made.send(_said(session.receive_datagram(answer, 0.0)))
+                # A late answer may be for one that had this port before.
+                for event in session.receive_datagram(answer, 0.0) if session is not None else ():
+                    if isinstance(event, Transmit):
+                        made.send(event.octets)
         self._waiting.clear()
-
-
-def _said(events: list[Event]) -> bytes:
-    return next(event.octets for event in events if isinstance(event, Transmit))
 
 
 def _pieces(hello: bytes) -> list[bytes]:
