@@ -86,7 +86,7 @@ scenario = Scenario(
                  (fax.STRIPPED, fax.NO_ROLE)),
         Weakened("UE A only waits, as DTLS server", {A: {"offers": "passive"}}, (SERVER, SAID, NOT_BEGUN)),
         Weakened("UE A has no media plane security", {A: {"media_security": False}},
-                 (fax.AGREED, REQUESTED, fax.IDENTIFIED, RESERVED, fax.ASKED, SERVER, SAID, fax.HIDDEN, fax.HELD)),
+                 (fax.AGREED, REQUESTED, RESERVED, fax.ASKED, SERVER, SAID, fax.HIDDEN, fax.HELD)),
         Weakened("UE A is of release 12 and knows no a=tls-id",
                  {A: {"fax": FaxTerminal(depth=fax.DEPTH, names=False)}}, (fax.IDENTIFIED,)),
         Weakened("a gateway that checks nothing meets another certificate",

@@ -84,7 +84,7 @@ scenario = Scenario(
                  (fax.STRIPPED, fax.NO_ROLE)),
         Weakened("UE A wants to be DTLS server", {A: {"answers": "passive"}}, (SERVER, NOT_BEGUN)),
         Weakened("UE A has no media plane security", {A: {"media_security": False}},
-                 (fax.AGREED, APPLIED, OPEN, fax.IDENTIFIED, RESERVED, fax.ASKED, SERVER, fax.HIDDEN, fax.HELD)),
+                 (fax.AGREED, APPLIED, OPEN, RESERVED, fax.ASKED, SERVER, fax.HIDDEN, fax.HELD)),
         Weakened("UE A is of release 12 and knows no a=tls-id",
                  {A: {"fax": FaxTerminal(depth=fax.DEPTH, names=False)}}, (fax.IDENTIFIED,)),
         Weakened("a gateway that checks nothing meets another certificate",
