@@ -61,7 +61,7 @@ ORDERS = {
     510: on(T, "Events = 1 { g/cause, g/cause, g/cause, g/cause, g/cause }"),
     512: on(T, "Events = 1 { nt/netfail }"),
     513: on(T, "Signals { tlsbsc/EstBNC { Stream = 1 } }"),
-    515: on("ip/1/core/2", stream(local("UDP", None))),
+    515: on("ip/1/core/2", stream(local("SCTP", None))),
     517: on(T, stream(mode="Loopback")),
     519: on(T, "DigitMap = second { (0x.) }"),
     520: on(T, "Events = 1 { g/cause { DigitMap = nobody } }"),

@@ -379,7 +379,7 @@ def test_a_failing_command_ends_the_transaction():
     stage = Stage()
     reply = stage.orders(f"""Context = $ {{
         Add = ip/1/access/$ {{ {stream(PASSIVE, realm=A)} }},
-        Add = ip/1/core/$ {{ {stream(local("UDP", None), realm=C)} }},
+        Add = ip/1/core/$ {{ {stream(local("SCTP", None), realm=C)} }},
         Add = ip/1/core/$ {{ {stream(PASSIVE, realm=C)} }} }},
         Context = - {{ AuditValue = ROOT {{ Audit {{ }} }} }}""")
     assert len(reply.actions) == 1
@@ -392,7 +392,7 @@ def test_an_optional_command_may_fail():
     """`O-`: the transaction goes on."""
     stage = Stage()
     reply = stage.orders(f"""Context = $ {{
-        O-Add = ip/1/access/$ {{ {stream(local("UDP", None), realm=A)} }},
+        O-Add = ip/1/access/$ {{ {stream(local("SCTP", None), realm=A)} }},
         Add = ip/1/core/$ {{ {stream(PASSIVE, realm=C)} }} }}""")
     assert [one.error.code if one.error else None for one in reply.actions[0].commands] == [515, None]
     assert reply.actions[0].context == 1
@@ -401,7 +401,7 @@ def test_an_optional_command_may_fail():
 def test_alternatives_in_local():
     """The first alternative that the gateway can do is picked and returned."""
     stage = Stage()
-    both = "Local {\nv=0\nc=IN IP4 $\nm=message $ UDP *\nv=0\nc=IN IP4 $\nm=message $ TCP *\na=setup:passive\n}"
+    both = "Local {\nv=0\nc=IN IP4 $\nm=message $ SCTP *\nv=0\nc=IN IP4 $\nm=message $ TCP *\na=setup:passive\n}"
     reply = stage.orders(add("access", stream(both, realm=A)))
     media = command(reply).descriptor(h248.Media)
     assert [described.media[0].proto for described in media.streams[0].local] == ["TCP"]
