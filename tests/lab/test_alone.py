@@ -25,6 +25,7 @@ from workbench.net.values import (
     Started,
     Woke,
 )
+from workbench.nodes.ims_alg.settings import Settings
 from workbench.protocols.h248.packages import registry
 from workbench.security.source import Source
 
@@ -301,10 +302,13 @@ msrp = "sessmatch"
 plain_answer = "forward"
 guards_e2e = false
 bfcp_tls = "setup"
+patience = 2.5
 """)
     node = settings.alg(file, Source(1, "x"), 0.0)
-    assert msgspec.structs.astuple(node._edge.settings) == (
-        True, "stateless", True, True, "signal", "sessmatch", "forward", False, "setup", True)
+    said, usual = msgspec.structs.asdict(node._edge.settings), msgspec.structs.asdict(Settings())
+    assert {name: value for name, value in said.items() if value != usual[name]} == {
+        "tcp": "stateless", "modifies_setup": True, "narrows": True, "starts_tcp": "signal", "msrp": "sessmatch",
+        "plain_answer": "forward", "guards_e2e": False, "bfcp_tls": "setup", "patience": 2.5}
     file.write_text('tcp = "sometimes"\n')
     with pytest.raises(SettingsError, match=r"alg\.toml, line 1: tcp: .*sometimes"):
         settings.alg(file, Source(1, "x"), 0.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
@@ -25,7 +25,8 @@ class AlgFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         gateway: its IMS-AGW's.
         coding, transport: of H.248; as in `AgwFile`.
         access, core: its SIP endpoints towards UEs and towards the core, over UDP.
-        tcp, modifies_setup, narrows, starts_tcp, msrp, plain_answer, guards_e2e, bfcp_tls: as in `topology.Alg`.
+        tcp, modifies_setup, narrows, starts_tcp, msrp, plain_answer, guards_e2e, bfcp_tls, patience: as in
+            `topology.Alg`.
         packages: a file that is laid over the package registry.
         routes: SIP domain to the next hop beyond the core.
     """
@@ -45,6 +46,7 @@ class AlgFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     plain_answer: Literal["reconfigure", "forward"] = "reconfigure"
     guards_e2e: bool = True
     bfcp_tls: Literal["offerer", "setup"] = "offerer"
+    patience: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 0.0
     packages: str | None = None
     routes: dict[str, str] = {}
 
@@ -72,7 +74,7 @@ def alg(path: Path, source: Source, epoch: float) -> Node:
         source=source, coding=told.coding, tcp=Tcp(told.tcp),
         modifies_setup=told.modifies_setup, narrows=told.narrows, starts_tcp=StartsTcp(told.starts_tcp),
         msrp=Msrp(told.msrp), plain_answer=PlainAnswer(told.plain_answer), guards_e2e=told.guards_e2e,
-        bfcp_tls=BfcpClient(told.bfcp_tls),
+        bfcp_tls=BfcpClient(told.bfcp_tls), patience=told.patience,
         transport=told.transport, first_id=source.number(1, 0x7FFFFFFF), looks=True)
 
 
