@@ -31,8 +31,17 @@ SEEDS = {"e2ae TLS": 200, "e2ae DTLS": 30}
 MOST_SEEDS = 100
 SEEDS_A_TEST = {"e2ae DTLS": 5}
 MOST_SEEDS_A_TEST = 10
-PORTIONS = [(scenario, start) for scenario in ALL for start in range(
-    1, SEEDS.get(scenario.family, MOST_SEEDS) + 1, SEEDS_A_TEST.get(scenario.family, MOST_SEEDS_A_TEST))]
+# The first portions run each time, all of them with the long tests.
+AT_ONCE = 3
+
+
+def portions():
+    """Seeds of a scenario by a few."""
+    for scenario in ALL:
+        step = SEEDS_A_TEST.get(scenario.family, MOST_SEEDS_A_TEST)
+        for number, start in enumerate(range(1, SEEDS.get(scenario.family, MOST_SEEDS) + 1, step)):
+            yield pytest.param((scenario, start), id=f"{scenario.id} {start}",
+                               marks=() if number < AT_ONCE else pytest.mark.long)
 
 # What no setting of a node breaks; `tests/lab/test_seen*.py` and test_fax_loss.py show that these checks can fail.
 UNBROKEN = {
@@ -70,7 +79,16 @@ def settings_of(scenario: Scenario) -> list[dict[str, str]]:
     return found
 
 
-COMBINATIONS = [(scenario, chosen) for scenario in ALL for chosen in settings_of(scenario)]
+def turned(scenario: Scenario, chosen: dict[str, str]) -> int:
+    """How many knobs do not stand where they stand by themselves."""
+    return sum(chosen[name] != knob.default for name, knob in scenario.knobs.items())
+
+
+# Any two choices together each time; three and more with the long tests.
+COMBINATIONS = [
+    pytest.param((scenario, chosen), id=" ".join((scenario.id, *(f"{name}={value}" for name, value in chosen.items()))),
+                 marks=pytest.mark.long if turned(scenario, chosen) > 2 else ())
+    for scenario in ALL for chosen in settings_of(scenario)]
 
 
 def sequence(run):
@@ -110,8 +128,7 @@ def test_a_weakened_variant_breaks_what_it_names(variant, tmp_path):
     assert run.as_declared
 
 
-@pytest.mark.parametrize(
-    "case", COMBINATIONS, ids=lambda case: " ".join((case[0].id, *(f"{k}={v}" for k, v in case[1].items()))))
+@pytest.mark.parametrize("case", COMBINATIONS)
 def test_every_combination_of_knobs_holds(case, tmp_path):
     """Whatever a user sets, the verdicts hold."""
     scenario, chosen = case
@@ -138,7 +155,7 @@ def test_one_seed_gives_one_message_sequence(scenario, tmp_path):
     assert first != other
 
 
-@pytest.mark.parametrize("portion", PORTIONS, ids=lambda portion: f"{portion[0].id} {portion[1]}")
+@pytest.mark.parametrize("portion", list(portions()))
 def test_bad_wires_change_nothing(portion, tmp_path):
     """5 % loss and reordering on every wire: retransmission and ordering bring everything through."""
     scenario, start = portion

@@ -12,7 +12,7 @@ from msgspec import structs
 
 from workbench.lab.expect import Expectation
 from workbench.lab.scenario import At, Knob, at
-from workbench.lab.topology import Behind, Changes, Topology, Ue
+from workbench.lab.topology import Behind, Topology, Ue
 from workbench.nodes.fax_terminal import FaxTerminal
 from workbench.nodes.orders import Call, HangUp, Register, SendFax
 from workbench.protocols.t38 import ifp, udptl
@@ -59,12 +59,14 @@ _URIS = {A: URI_A, PEER: URI_PEER}
 DEPTH = 6
 """How many former packets a UDPTL packet repeats. Deployed terminals repeat one to three; with this many a page comes
 whole through wires that lose one in ten."""
+KEEPALIVE = 1.0
+"""Seconds between what UE A sends to be known, as DTLS server, until the gateway begins (RFC 6263 §4.1)."""
 
 
 def ue_a() -> Ue:
     """The terminal at the access edge."""
     return structs.replace(edge.served_ue(A, URI_A), media="t38", offers="actpass", answers="active",
-                           fax=FaxTerminal(depth=DEPTH))
+                           fax=FaxTerminal(depth=DEPTH, keepalive=KEEPALIVE))
 
 
 def peer() -> Ue:
@@ -122,13 +124,11 @@ def _setup_knob(
 
 
 def nat_knob() -> Knob:
-    """Whether UE A sits behind a NAT; it has to be DTLS client then (R-6.2.10.4-11)."""
+    """Whether UE A sits behind a NAT (R-6.2.10.4-11)."""
     return Knob(
-        "nat", "where UE A sits: reachable, or behind a NAT that filters by address and port (the IMS-AGW latches)",
-        {"none": {}, "behind": {A: {"behind": NAT}}}, default="none",
-        conflicts={"behind": ("setup", "passive", (
-            "a gateway that is DTLS client has nobody to send its ClientHello to before it has latched, and UE A "
-            "waits for one: it sends nothing to latch on (TS 23.334 §6.2.10.4)"))})
+        "nat", "where UE A sits: reachable, or behind a NAT that filters by address and port (the IMS-AGW latches; as "
+        "DTLS client it waits until it has heard a keep-alive of UE A)",
+        {"none": {}, "behind": {A: {"behind": NAT}}}, default="none")
 
 
 def recovery_knob() -> Knob:
@@ -136,13 +136,10 @@ def recovery_knob() -> Knob:
     ways: tuple[Literal["redundancy", "fec", "none"], ...] = ("redundancy", "fec", "none")
     return Knob(
         "recovery", "what UDPTL does against loss: each packet repeats former ones, or has FEC, or nothing is done",
-        {way: _both("fax", FaxTerminal(way, DEPTH)) for way in ways}, default="redundancy")
+        {way: {A: {"fax": FaxTerminal(way, DEPTH, keepalive=KEEPALIVE)}, PEER: {"fax": FaxTerminal(way, DEPTH)}}
+         for way in ways}, default="redundancy")
 
 
 def ip_knob() -> Knob:
     """Which IP version each side of the edge has."""
     return edge.ip_knob(ue_a(), peer())
-
-
-def _both(setting: str, value: object) -> Changes:
-    return {A: {setting: value}, PEER: {setting: value}}
