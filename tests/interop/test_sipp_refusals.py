@@ -39,12 +39,12 @@ def test_refused(programs: Children):
         holds(agw, 0)
 
 
-AUDIO = "v=0\no=- 1 1 IN IP4 127.0.0.1\ns=-\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 4000 RTP/AVP 0"
+VIDEO = "v=0\no=- 1 1 IN IP4 127.0.0.1\ns=-\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 4000 RTP/AVP 31"
 IMPOSSIBLE = {
     "no route": ("sip:bob@nowhere.example", msrp(9, "active"), 404),
     "no offer": (BOB, "", 488),
     "no SDP": (BOB, "this is no SDP", 488),
-    "audio": (BOB, AUDIO, 488),
+    "video": (BOB, VIDEO, 488),
     "e2ae without agreement": (BOB, msrp(9, "active", "a=3ge2ae:requested", proto="TCP/TLS/MSRP"), 488),
 }
 

@@ -42,9 +42,11 @@ scenario = Scenario(
         "has to be: each UE opens to its own gateway and is TLS client there, UE B because its IMS-ALG turned a=setup "
         "round. The price is that what they say is readable between the edges."
     ),
+    # A ClientHello lost behind a lost SYN is sent again after 3 s and 6 s (RFC 6298 §5.7): the gateways wait longer.
     topology=tcp.two_edges(tcp.ue_a(), tcp.ue_b()).changed({
         A: {"offers": "active", "media_security": True}, B: {"media_security": True},
-        "IMS-ALG A": {"modifies_setup": True}, "IMS-ALG B": {"modifies_setup": True}}),
+        "IMS-ALG A": {"modifies_setup": True}, "IMS-ALG B": {"modifies_setup": True},
+        "IMS-AGW A": {"tls_guard": 60.0}, "IMS-AGW B": {"tls_guard": 60.0}}),
     knobs={
         "tls": Knob("tls", "TLS version between UEs and their gateways", {
             version: {A: {"tls_versions": (version,)}, B: {"tls_versions": (version,)}} for version in ("1.3", "1.2")},
