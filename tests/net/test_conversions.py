@@ -195,9 +195,11 @@ def test_the_node_may_send_all_the_same(between: Between):
 
 def test_a_flood_at_others_does_not_stop_those_that_are_joined(between: Between):
     """A hundred endpoints with ten datagrams each: what is joined has its turn every time, and all of them are told."""
-    others = [Endpoint(HOST, free_port()) for _ in range(100)]
-    between.do(between.order, *(BindDatagrams(local) for local in others))
-    for local in others:
+    between.do(between.order)
+    others = []
+    for _ in range(100):
+        others.append(local := Endpoint(HOST, free_port()))
+        between.do(BindDatagrams(local))
         for number in range(10):
             says(between, local, bytes([number]), between.strangers[0])
     for _ in range(30):

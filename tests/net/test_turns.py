@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 
@@ -22,7 +23,8 @@ from workbench.net.values import (
     StreamOpened,
 )
 
-HOST = "127.0.0.1"
+# Nobody else of this machine is there.
+HOST = f"127.{os.getpid() % 250 + 1}.{os.getpid() // 250 % 250}.3"
 
 
 @pytest.fixture
@@ -34,10 +36,13 @@ def network() -> Iterator[SocketNetwork]:
 
 def flooded(network: SocketNetwork, sockets: int, each: int) -> list[Endpoint]:
     """Endpoints at which so many datagrams wait."""
-    made = [Endpoint(HOST, free_port()) for _ in range(sockets)]
+    made = []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-        for local in made:
+        for _ in range(sockets):
+            # Bound at once: a port that is only free may be given twice.
+            local = Endpoint(HOST, free_port(HOST))
             network.carry("node", BindDatagrams(local), 0.0)
+            made.append(local)
             for number in range(each):
                 sender.sendto(bytes([number]), (local.host, local.port))
     return made
@@ -52,7 +57,7 @@ def heard(network: SocketNetwork) -> Happening:
 
 def test_a_flood_of_datagrams_does_not_stop_streams(network: SocketNetwork):
     """Datagrams wait at a hundred endpoints, as in a flood; a stream is told of after a bounded number of them."""
-    listening = Endpoint(HOST, free_port(stream=True))
+    listening = Endpoint(HOST, free_port(HOST, stream=True))
     network.carry("node", Listen(listening), 0.0)
     with socket.create_connection((HOST, listening.port)) as peer:
         offered = heard(network)
@@ -78,7 +83,7 @@ def test_all_endpoints_have_their_turn(network: SocketNetwork):
 
 def test_what_is_preferred_does_not_wait_for_its_turn(network: SocketNetwork):
     """Control beside a flood: told of at the next look, whatever others have left of the turn."""
-    control = Endpoint(HOST, free_port())
+    control = Endpoint(HOST, free_port(HOST))
     network.carry("node", BindDatagrams(control), 0.0)
     network.carry("node", Prefer(control), 0.0)
     flooded(network, 100, 10)

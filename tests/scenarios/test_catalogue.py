@@ -32,7 +32,7 @@ MOST_SEEDS = 100
 SEEDS_A_TEST = {"e2ae DTLS": 5}
 MOST_SEEDS_A_TEST = 10
 # The first portions run each time, all of them with the long tests.
-AT_ONCE = 3
+AT_ONCE = 2
 
 
 def portions():
