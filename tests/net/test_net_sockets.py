@@ -269,12 +269,20 @@ def test_queues_are_bounded():
         pair.close()
 
 
+def different_ports(count: int) -> set[int]:
+    """Free TCP ports; one that is only free may be given twice."""
+    found: set[int] = set()
+    while len(found) < count:
+        found.add(free_port(stream=True))
+    return found
+
+
 def test_offers_are_bounded():
     """More connections than may wait for the node's answer are reset, not kept."""
     pair = Pair("127.0.0.1", Limits(offers=2))
     try:
         pair.do("b", Listen(pair.b))
-        streams = [Stream(Endpoint("127.0.0.1", free_port(stream=True)), pair.b) for _ in range(4)]
+        streams = [Stream(Endpoint("127.0.0.1", port), pair.b) for port in different_ports(4)]
         for stream in streams:
             pair.do("a", OpenStream(stream))
         pair.until(lambda: sum(isinstance(heard, StreamClosed) for heard in pair.heard["a"]) == 2)
@@ -290,7 +298,7 @@ def test_a_crowd_that_comes_at_once_is_let_in():
     pair = Pair("127.0.0.1", Limits(offers=2))
     try:
         pair.do("b", Listen(pair.b))
-        streams = [Stream(Endpoint("127.0.0.1", free_port(stream=True)), pair.b) for _ in range(9)]
+        streams = [Stream(Endpoint("127.0.0.1", port), pair.b) for port in different_ports(9)]
         for stream in streams:
             pair.do("a", OpenStream(stream))
         pair.answers["b"] = lambda heard: [AcceptStream(heard.stream)] if isinstance(heard, StreamOffered) else []
