@@ -33,7 +33,7 @@ def network_packet(link: int, octets: bytes) -> bytes | None:
         family = octets[:4]
         numbers = (int.from_bytes(family, "little"), int.from_bytes(family, "big"))
         known = 2 in numbers or any(number in _FAMILY_IP6 for number in numbers)
-        return octets[4:] if known else None
+        return octets[4:] if known and len(octets) >= 4 else None
     if link == pcapng.LINUX_SLL:
         return _tagged(octets, 14)
     if link == pcapng.LINUX_SLL2:

@@ -26,9 +26,9 @@ NULL, ETHERNET, RAW, LINUX_SLL, IPV4, IPV6, LINUX_SLL2 = 0, 1, 101, 113, 228, 22
 SECTION, INTERFACE, PACKET, SIMPLE_PACKET, NAMES, STATISTICS, ENHANCED_PACKET, SECRETS = (
     0x0A0D0D0A, 1, 2, 3, 4, 5, 6, 0x0000000A)
 _PACKETS = (PACKET, SIMPLE_PACKET, ENHANCED_PACKET)
-_READ = (*_PACKETS, INTERFACE, NAMES, SECRETS)
+READ = (*_PACKETS, INTERFACE, NAMES, SECRETS)
 _SECTION_OCTETS = SECTION.to_bytes(4, "big")  # reads the same in both byte orders
-_BYTE_ORDER_MAGIC = 0x1A2B3C4D
+BYTE_ORDER_MAGIC = 0x1A2B3C4D
 _TLS_KEY_LOG = 0x544C534B
 
 _OPT_END, _OPT_COMMENT = 0, 1
@@ -45,6 +45,9 @@ _MAX_SECRETS = 64 * 2**20
 _MAX_NAMES = 100_000
 _MAX_INTERFACES = 10_000
 _MAX_COMMENT = 4096
+# Times beyond these are no times (LATEST_NS is in the year 2116), and all have to fit into 64 bits.
+LATEST_NS = 2**62
+_MAX_OFFSET = 2**32
 _SKIP_AT_ONCE = 2**20
 
 
@@ -83,7 +86,7 @@ class Interface(msgspec.Struct, frozen=True):
     offset: int = 0
 
 
-class _BreakError(Exception):
+class BreakError(Exception):
     """The file can't be followed further; what was read before stands."""
 
 
@@ -116,6 +119,7 @@ class Reader:
             self._file = source
         self._at = 0
         self._order = "<"
+        self._tick = 1000
         self._last_ns = 0
         self._section: list[Interface] = []
         try:
@@ -140,8 +144,8 @@ class Reader:
         packets = self._pcap_packets() if self.format == "pcap" else self._pcapng_packets()
         try:
             yield from packets
-        except _BreakError as error:
-            self.notes.append(f"{self.label}: {error}; read up to there: {self.packets} packets")
+        except BreakError as error:
+            self.notes.append(self.broke(error))
         except OSError as error:
             self.notes.append(f"{self.label}: {error.strerror or error}; read up to there: {self.packets} packets")
 
@@ -161,7 +165,7 @@ class Reader:
                 raise CaptureError(f"{self.label}: pcapng section header cut short after {self._at} octets")
             try:
                 self._section_header(0, start)
-            except _BreakError as error:
+            except BreakError as error:
                 raise CaptureError(f"{self.label}: {error}") from None
         elif magic in _PCAP_MAGICS:
             self.format = "pcap"
@@ -185,7 +189,7 @@ class Reader:
         while len(octets) < size and (more := self._file.read(size - len(octets))):
             octets += more
         if len(octets) < size:
-            raise _BreakError(f"{what} cut short: {size} octets expected at octet {self._at}, {len(octets)} there")
+            raise BreakError(f"{what} cut short: {size} octets expected at octet {self._at}, {len(octets)} there")
         self._at += size
         return octets
 
@@ -194,6 +198,43 @@ class Reader:
             part = min(size, _SKIP_AT_ONCE)
             self._read(part, what)
             size -= part
+
+    # --- reading out of turn, for `columns`
+
+    @property
+    def timing(self) -> tuple[str, int]:
+        """Byte order of the section, `<` or `>`; nanoseconds of a unit of time in classic pcap."""
+        return self._order, self._tick
+
+    @property
+    def section(self) -> list[Interface]:
+        """The interfaces of the section so far."""
+        return self._section
+
+    def block(self, at: int) -> None:
+        """Take the block at this offset, which is no packet. Raises BreakError where it is broken."""
+        self._at = at
+        self._file.seek(at)
+        kept, self.skips_packets = self.skips_packets, True
+        try:
+            self._block()
+        finally:
+            self.skips_packets = kept
+
+    def comment(self, options: bytes) -> str:
+        """The comments among the options of a packet block."""
+        return "\n".join(value.decode("utf-8", "replace")[:_MAX_COMMENT]
+                         for code, value in self._options(options, 0) if code == _OPT_COMMENT)
+
+    def broke(self, error: BreakError) -> str:
+        """A line for `notes`: where and why reading ended."""
+        return f"{self.label}: {error}; read up to there: {self.packets} packets"
+
+    def stands(self, at: int, packets: int) -> bool:
+        """Go on from this offset with so many packets read: whether the rest is no break (which gives a note)."""
+        self._at, self.packets = at, packets
+        self._file.seek(at)
+        return next(iter(self), None) is not None
 
     # --- classic pcap
 
@@ -207,10 +248,10 @@ class Reader:
                 return
             self._at += len(first)
             if len(first) < header.size:
-                raise _BreakError(f"packet header cut short at octet {start}")
+                raise BreakError(f"packet header cut short at octet {start}")
             seconds, fraction, captured, length = header.unpack(first)
             if captured > MAX_PACKET or captured > max(length, 1) + 65536:
-                raise _BreakError(f"packet header at octet {start} claims {captured} octets captured of {length}")
+                raise BreakError(f"packet header at octet {start} claims {captured} octets captured of {length}")
             octets = self._read(captured, "packet")
             self.packets += 1
             yield Packet(self.packets, seconds * 10**9 + fraction * self._tick, wire.name, wire.link, octets, length)
@@ -218,68 +259,71 @@ class Reader:
     # --- pcapng
 
     def _pcapng_packets(self) -> Iterator[Packet]:
-        while True:
-            start = self._at
-            head = self._file.read(8)
-            if not head:
-                return
-            self._at += len(head)
-            if len(head) < 8:
-                raise _BreakError(f"block header cut short at octet {start}")
-            if head[:4] == _SECTION_OCTETS:
-                self._section_header(start, head[4:] + self._read(4, "section header"))
-                continue
-            kind, total = struct.unpack(self._order + "II", head)
-            if total < 12 or total % 4:
-                raise _BreakError(f"block at octet {start} claims a length of {total} octets")
-            if kind in _READ and not (self.skips_packets and kind in _PACKETS):
-                if total > MAX_BLOCK:
-                    raise _BreakError(
-                        f"block at octet {start} claims a length of {total} octets, {MAX_BLOCK} are allowed")
-                body = self._read(total - 12, "block")
-            else:
-                self._skip(total - 12, f"block of type {kind:#x}")
-                body = b""
-            (again,) = struct.unpack(self._order + "I", self._read(4, "block"))
-            if again != total:
-                raise _BreakError(f"block at octet {start} claims {total} octets at its start and {again} at its end")
-            if kind in _PACKETS:
-                if self.skips_packets:
-                    continue
-                yield self._packet(kind, body, start)
-            elif kind == INTERFACE:
-                self._interface(body, start)
-            elif kind == NAMES:
-                self._names(body)
-            elif kind == SECRETS:
-                self._secrets(body, start)
+        while (found := self._block()) is not True:
+            if found is not None:
+                yield found
+
+    def _block(self) -> Packet | bool | None:
+        """The next block: a packet, None for one that is none, True at the end of the file."""
+        start = self._at
+        head = self._file.read(8)
+        if not head:
+            return True
+        self._at += len(head)
+        if len(head) < 8:
+            raise BreakError(f"block header cut short at octet {start}")
+        if head[:4] == _SECTION_OCTETS:
+            self._section_header(start, head[4:] + self._read(4, "section header"))
+            return None
+        kind, total = struct.unpack(self._order + "II", head)
+        if total < 12 or total % 4:
+            raise BreakError(f"block at octet {start} claims a length of {total} octets")
+        if kind in READ and not (self.skips_packets and kind in _PACKETS):
+            if total > MAX_BLOCK:
+                raise BreakError(f"block at octet {start} claims a length of {total} octets, {MAX_BLOCK} are allowed")
+            body = self._read(total - 12, "block")
+        else:
+            self._skip(total - 12, f"block of type {kind:#x}")
+            body = b""
+        (again,) = struct.unpack(self._order + "I", self._read(4, "block"))
+        if again != total:
+            raise BreakError(f"block at octet {start} claims {total} octets at its start and {again} at its end")
+        if kind in _PACKETS and not self.skips_packets:
+            return self._packet(kind, body, start)
+        if kind == INTERFACE:
+            self._interface(body, start)
+        elif kind == NAMES:
+            self._names(body)
+        elif kind == SECRETS:
+            self._secrets(body, start)
+        return None
 
     def _section_header(self, start: int, octets: bytes) -> None:
         """`octets`: the total length and the byte-order magic of a Section Header Block."""
         for order in "<>":
             total, magic = struct.unpack(order + "II", octets)
-            if magic == _BYTE_ORDER_MAGIC:
+            if magic == BYTE_ORDER_MAGIC:
                 break
         else:
-            raise _BreakError(f"section header at octet {start} has no byte-order magic")
+            raise BreakError(f"section header at octet {start} has no byte-order magic")
         if total < 28 or total % 4 or total > MAX_BLOCK:
-            raise _BreakError(f"section header at octet {start} claims a length of {total} octets")
+            raise BreakError(f"section header at octet {start} claims a length of {total} octets")
         self._order = order
         body = self._read(total - 16, "section header")
         (again,) = struct.unpack(order + "I", self._read(4, "section header"))
         if again != total:
-            raise _BreakError(
+            raise BreakError(
                 f"section header at octet {start} claims {total} octets at its start and {again} at its end")
         (major,) = struct.unpack_from(order + "H", body)
         if major != 1:
-            raise _BreakError(f"section header at octet {start} has version {major}; 1 is known")
+            raise BreakError(f"section header at octet {start} has version {major}; 1 is known")
         self._section = []
 
     def _interface(self, body: bytes, start: int) -> None:
         if len(body) < 8:
-            raise _BreakError(f"interface description at octet {start} cut short")
+            raise BreakError(f"interface description at octet {start} cut short")
         if len(self._section) >= _MAX_INTERFACES:
-            raise _BreakError(f"over {_MAX_INTERFACES} interfaces at octet {start}")
+            raise BreakError(f"over {_MAX_INTERFACES} interfaces at octet {start}")
         link, _, snap = struct.unpack_from(self._order + "HHI", body)
         name, tick, offset = f"interface {len(self._section)}", (1000, 1), 0
         for code, value in self._options(body, 8):
@@ -291,6 +335,7 @@ class Reader:
                 tick = (10**9, units)
             elif code == _IF_TSOFFSET and len(value) == 8:
                 (offset,) = struct.unpack(self._order + "q", value)
+                offset = max(-_MAX_OFFSET, min(offset, _MAX_OFFSET))
         if any(other.name == name for other in self._section):
             name = f"{name} ({len(self._section)})"
         interface = Interface(name, link, snap, tick, offset)
@@ -303,29 +348,29 @@ class Reader:
         stamp: int | None = None
         if kind == SIMPLE_PACKET:
             if len(body) < 4:
-                raise _BreakError(f"packet block at octet {start} cut short")
+                raise BreakError(f"packet block at octet {start} cut short")
             (length,) = struct.unpack_from(order + "I", body)
             number, data = 0, 4
             snap = self._section[0].snap if self._section else 0
             captured = min(length, len(body) - 4, snap or length)
         else:
             if len(body) < 20:
-                raise _BreakError(f"packet block at octet {start} cut short")
+                raise BreakError(f"packet block at octet {start} cut short")
             layout = "IIIII" if kind == ENHANCED_PACKET else "HxxIIII"
             number, high, low, captured, length = struct.unpack_from(order + layout, body)
             stamp = high << 32 | low
         if number >= len(self._section):
-            raise _BreakError(f"packet block at octet {start} names interface {number}, which was not described")
+            raise BreakError(f"packet block at octet {start} names interface {number}, which was not described")
         if captured > len(body) - data or captured > MAX_PACKET:
-            raise _BreakError(f"packet block at octet {start} claims {captured} octets captured")
+            raise BreakError(f"packet block at octet {start} claims {captured} octets captured")
         interface = self._section[number]
         if stamp is not None:
-            self._last_ns = stamp * interface.tick[0] // interface.tick[1] + interface.offset * 10**9
+            nanoseconds = min(stamp * interface.tick[0] // interface.tick[1], LATEST_NS)
+            self._last_ns = nanoseconds + interface.offset * 10**9
         comment = ""
         behind = data + captured + -captured % 4
         if kind != SIMPLE_PACKET and len(body) > behind:
-            comment = "\n".join(value.decode("utf-8", "replace")[:_MAX_COMMENT]
-                                for code, value in self._options(body, behind) if code == _OPT_COMMENT)
+            comment = self.comment(body[behind:])
         self.packets += 1
         return Packet(self.packets, self._last_ns, interface.name, interface.link, body[data : data + captured],
                       length, comment)
@@ -347,7 +392,7 @@ class Reader:
 
     def _secrets(self, body: bytes, start: int) -> None:
         if len(body) < 8:
-            raise _BreakError(f"secrets block at octet {start} cut short")
+            raise BreakError(f"secrets block at octet {start} cut short")
         kind, size = struct.unpack_from(self._order + "II", body)
         if kind != _TLS_KEY_LOG:
             return
@@ -390,7 +435,7 @@ class Writer:
         else:
             self._file = target
         self._interfaces = 0
-        header = struct.pack("<IHHq", _BYTE_ORDER_MAGIC, 1, 0, -1)
+        header = struct.pack("<IHHq", BYTE_ORDER_MAGIC, 1, 0, -1)
         said = _option(_OPT_COMMENT, comment.encode()) if comment else b""
         self._block(SECTION, header + said + _option(4, application.encode()) + _option(_OPT_END, b""))
 
