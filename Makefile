@@ -50,7 +50,7 @@ wheel: $(VENV)/test ## A wheel in dist/; COMPILED=1: with the hot modules compil
 
 lock: ## Pin the dependencies anew (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/"; exit 2; }
-	@$(LOCK) --extra build --extra analysis --extra notebook --extra test --output-file requirements-test.lock >/dev/null
+	@$(LOCK) --extra build --extra analysis --extra cluster --extra notebook --extra test --output-file requirements-test.lock >/dev/null
 	@$(LOCK) --extra build --constraint requirements-test.lock --output-file requirements.lock >/dev/null
 	@cp requirements-test.lock binder/requirements.txt
 	@echo "requirements.lock, requirements-test.lock and binder/requirements.txt are new; run make test"

@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from workbench import analysis, lab, scenarios, views
-    from workbench.analysis.report import analyze
+    from workbench.analysis.analyzing import analyze
 
 __all__ = ["__version__", "analysis", "analyze", "lab", "scenarios", "views"]
 
@@ -24,7 +24,7 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     if name == "analyze":
-        from workbench.analysis.report import analyze
+        from workbench.analysis.analyzing import analyze
 
         return analyze
     if name in __all__:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from capturing import Frame, Talk, sip, udp, write
 
-from workbench.analysis.report import Report, analyze
+from workbench.analysis.analyzing import analyze
+from workbench.analysis.report import Report
 from workbench.analysis.values import Finding
 from workbench.net.values import Endpoint
 

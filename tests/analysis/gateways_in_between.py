@@ -10,7 +10,8 @@ from pathlib import Path
 
 from capturing import Frame, udp, write
 
-from workbench.analysis.report import Report, analyze
+from workbench.analysis.analyzing import analyze
+from workbench.analysis.report import Report
 from workbench.net.interface import Foot, Host, Plan, Wire
 from workbench.net.packets import ACK, SYN, Tcp, decode_ip, decode_tcp, encode_tcp, rewrite
 from workbench.net.values import (

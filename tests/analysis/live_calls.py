@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from workbench.analysis.report import Report, analyze
+from workbench.analysis.analyzing import analyze
+from workbench.analysis.report import Report
 from workbench.lab.scenario import Scenario, at
 from workbench.lab.topology import Agw, Alg, Behind, Setup, Topology, Ue
 from workbench.net.interface import Wire

@@ -8,7 +8,8 @@ import pytest
 from capturing import Talk, sip, udp, write
 from live_calls import two_edges
 
-from workbench.analysis.report import Report, analyze
+from workbench.analysis.analyzing import analyze
+from workbench.analysis.report import Report
 from workbench.net.values import Endpoint
 
 INSIDE = Endpoint("10.0.0.10", 5060)

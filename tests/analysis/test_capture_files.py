@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from programs import need
 
 from workbench.analysis import pcapng
+from workbench.analysis.analyzing import analyze
 from workbench.analysis.pcapng import Reader, Writer
-from workbench.analysis.report import analyze
 from workbench.errors import CaptureError, LocalProtocolError
 
 FRAME = udp(0.0, A, B, b"hello")[2]

@@ -11,8 +11,9 @@ from capturing import Talk, write
 from control_exchange import CODINGS, EXCHANGE, MG, MGC, NAMES, TRANSPORTS, WAYS, capture, octets
 from tls_sessions import Recorded
 
+from workbench.analysis.analyzing import analyze
 from workbench.analysis.explain import coverage, explain_frame
-from workbench.analysis.report import Report, analyze
+from workbench.analysis.report import Report
 from workbench.net.values import Endpoint
 from workbench.protocols.h248.transport import Tpkt
 

@@ -10,7 +10,8 @@ from crafted_calls import ACCESS, LEGS, UE, Crafted, found
 from dtls_pair import AGW, STRANGER, Pair, client, server
 from dtls_pair import UE as UE_IDENTITY
 
-from workbench.analysis.report import Report, analyze
+from workbench.analysis.analyzing import analyze
+from workbench.analysis.report import Report
 from workbench.analysis.twin import write_twin
 from workbench.net.values import Endpoint
 from workbench.protocols.t38 import ifp, udptl

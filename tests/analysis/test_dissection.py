@@ -9,9 +9,10 @@ from capturing import A, B, Talk, sdp, sip, udp, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from workbench.analysis.analyzing import analyze
 from workbench.analysis.dissect import Dissector
 from workbench.analysis.pcapng import RAW, Packet
-from workbench.analysis.report import Report, analyze
+from workbench.analysis.report import Report
 from workbench.analysis.tls_stream import KeyLog
 from workbench.net.packets import FIN, PSH, SYN, decode_ip, encode_unreachable
 from workbench.net.values import Endpoint

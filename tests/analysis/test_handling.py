@@ -8,8 +8,9 @@ import pytest
 from capturing import Packet, edited
 from gateways_in_between import Box
 
+from workbench.analysis.analyzing import analyze
 from workbench.analysis.flows import payload_of
-from workbench.analysis.report import Report, analyze
+from workbench.analysis.report import Report
 from workbench.analysis.values import Session
 from workbench.net.packets import TCP, decode_tcp
 

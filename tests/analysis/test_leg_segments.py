@@ -6,7 +6,7 @@ from pathlib import Path
 
 from capturing import Talk, sdp, sip, udp, write
 
-from workbench.analysis.report import analyze
+from workbench.analysis.analyzing import analyze
 from workbench.analysis.segments import leg_segments
 from workbench.net.values import Endpoint
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from workbench import scenarios
-from workbench.analysis.report import Report, analyze
+from workbench.analysis.analyzing import analyze
+from workbench.analysis.report import Report
 from workbench.analysis.values import Session
 
 ID = "tcp-merge-terminating"

@@ -9,8 +9,8 @@ from counting import work
 from crafted_calls import PEER, UE, Crafted, send
 
 from workbench import scenarios
+from workbench.analysis.analyzing import analyze
 from workbench.analysis.marks_bearers import SCENARIOS
-from workbench.analysis.report import analyze
 
 OURS = [scenario.id for scenario in scenarios.all() if scenario.id in SCENARIOS]
 TIED = {"msrp-aware-plain": "msrp-aware-sessmatch-plain", "msrp-aware-cema-plain": "msrp-aware-cema-sessmatch"}

@@ -12,8 +12,9 @@ from capturing import Packet, edited
 from programs import need
 
 from workbench import scenarios
+from workbench.analysis.analyzing import analyze
 from workbench.analysis.pcapng import Reader, scan
-from workbench.analysis.report import Report, analyze
+from workbench.analysis.report import Report
 from workbench.analysis.twin import write_twin
 from workbench.errors import CaptureError
 

@@ -9,9 +9,10 @@ import pytest
 from capturing import A, B, Packet, Talk, edited, sdp, sip, udp, write
 
 from workbench import scenarios
+from workbench.analysis.analyzing import analyze
 from workbench.analysis.certificates import held_against
 from workbench.analysis.flows import payload_of
-from workbench.analysis.report import Report, analyze
+from workbench.analysis.report import Report
 from workbench.analysis.rules import RULES
 from workbench.analysis.twin import write_twin
 from workbench.analysis.values import Finding

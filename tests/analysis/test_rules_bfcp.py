@@ -9,7 +9,8 @@ from capturing import A, B, Packet, Talk, edited, sdp, sip, udp, write
 from msgspec import structs
 
 from workbench import scenarios
-from workbench.analysis.report import Report, analyze
+from workbench.analysis.analyzing import analyze
+from workbench.analysis.report import Report
 from workbench.analysis.twin import write_twin
 from workbench.analysis.values import Finding
 from workbench.net.packets import ACK, PSH

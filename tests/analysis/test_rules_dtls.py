@@ -15,7 +15,8 @@ from crafted_calls import ACCESS, LEGS, UE, Crafted, found, sdp
 from dtls_pair import AGW, STRANGER, Pair, client, server
 from dtls_pair import UE as UE_IDENTITY
 
-from workbench.analysis.report import Report, analyze
+from workbench.analysis.analyzing import analyze
+from workbench.analysis.report import Report
 from workbench.lab.scenario import Scenario
 from workbench.net.values import Endpoint
 from workbench.protocols.sdp import Fingerprint

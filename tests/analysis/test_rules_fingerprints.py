@@ -8,7 +8,8 @@ import pytest
 from capturing import sdp, sip, udp, write
 
 from workbench import scenarios
-from workbench.analysis.report import Report, analyze
+from workbench.analysis.analyzing import analyze
+from workbench.analysis.report import Report
 from workbench.net.values import Endpoint
 
 UE, MIDDLE = Endpoint("10.0.0.10", 5060), Endpoint("10.0.0.1", 5060)

@@ -8,7 +8,8 @@ import pytest
 from capturing import A, B, Packet, edited, udp
 
 from workbench import scenarios
-from workbench.analysis.report import Report, analyze
+from workbench.analysis.analyzing import analyze
+from workbench.analysis.report import Report
 from workbench.analysis.twin import write_twin
 from workbench.analysis.values import Finding
 

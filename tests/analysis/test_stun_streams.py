@@ -7,10 +7,10 @@ from capturing import A, B, Talk, udp, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from workbench.analysis.analyzing import analyze
 from workbench.analysis.dissect import Dissector
 from workbench.analysis.explain import coverage, explain_frame
 from workbench.analysis.pcapng import RAW, Packet
-from workbench.analysis.report import analyze
 from workbench.analysis.tls_stream import KeyLog
 from workbench.lab import reachability
 from workbench.protocols import stun

@@ -9,11 +9,12 @@ from capturing import A, B, sip, udp, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from workbench.analysis.analyzing import analyze
 from workbench.analysis.carried_udptl import BY_CONTENT
 from workbench.analysis.dissect import Dissector
 from workbench.analysis.explain import coverage, explain_frame, explain_message
 from workbench.analysis.pcapng import RAW, Packet
-from workbench.analysis.report import Report, analyze
+from workbench.analysis.report import Report
 from workbench.analysis.tls_stream import KeyLog
 from workbench.analysis.values import Message
 from workbench.net.values import Endpoint

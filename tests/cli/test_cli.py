@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import capturing
 import pytest
 
-from workbench import cli, scenarios
+from workbench import cli, cli_words, scenarios
 from workbench.lab.expect import Verdict
 from workbench.lab.run import Run
 from workbench.net.values import Endpoint
@@ -249,7 +249,7 @@ def test_show_says_what_there_is_instead(command: Command, capture: Path, words:
 
 def test_text_from_a_capture_can_not_steer_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     """Control characters, C1 and bidirectional ones included, are written out."""
-    cli._say("\x1b]0;owned\x07 \x9b2J \u202eevil\u2066 ok\tübung")
+    cli_words.say("\x1b]0;owned\x07 \x9b2J \u202eevil\u2066 ok\tübung")
     assert capsys.readouterr().out == "\\x1b]0;owned\\x07 \\x9b2J \\u202eevil\\u2066 ok\tübung\n"
 
 

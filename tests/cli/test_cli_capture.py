@@ -14,7 +14,8 @@ import pytest
 from edge_of_processes import PATIENCE, Edge, unprivileged, until
 from programs import need
 
-from workbench.analysis.report import Report, analyze
+from workbench.analysis.analyzing import analyze
+from workbench.analysis.report import Report
 from workbench.net.listening import possible
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="all of 127.0.0.0/8 is needed")

@@ -13,7 +13,7 @@ import pytest
 from edge_of_processes import PATIENCE, start, unprivileged, until
 from programs import need
 
-from workbench.analysis.report import analyze
+from workbench.analysis.analyzing import analyze
 from workbench.errors import SettingsError
 from workbench.lab.settings.nat import device, nat
 from workbench.security.source import Source

@@ -15,9 +15,10 @@ from control_exchange import WAYS, capture, octets
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from workbench.analysis.analyzing import analyze
 from workbench.analysis.explain import Field, catalogue, coverage, explain_frame, explain_message
 from workbench.analysis.explain.octets import fields_of, spans_of
-from workbench.analysis.report import Report, analyze
+from workbench.analysis.report import Report
 from workbench.cli import main
 from workbench.protocols.h248 import binary
 from workbench.protocols.h248.binary.ber import elements, length_octets

@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from workbench import scenarios
+from workbench.analysis.analyzing import analyze
 from workbench.analysis.explain import coverage, explain_frame, explain_message
 from workbench.analysis.pcapng import Packet, Reader, Writer, scan
-from workbench.analysis.report import Report, analyze
+from workbench.analysis.report import Report
 from workbench.errors import CaptureError
 from workbench.protocols.layout import uncovered
 

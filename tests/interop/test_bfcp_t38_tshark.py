@@ -10,7 +10,8 @@ import pytest
 from capturing import A, Talk, edited, udp, write
 from programs import need
 
-from workbench.analysis.report import Report, analyze
+from workbench.analysis.analyzing import analyze
+from workbench.analysis.report import Report
 from workbench.analysis.twin import write_twin
 from workbench.lab.scenario import Scenario
 from workbench.net.values import Endpoint

@@ -12,7 +12,8 @@ from capturing import A, Association, write
 from control_exchange import EXCHANGE, WAYS, capture
 from programs import need
 
-from workbench.analysis.report import Report, analyze
+from workbench.analysis.analyzing import analyze
+from workbench.analysis.report import Report
 from workbench.net.sctp import ABORT, HEARTBEAT, HEARTBEAT_ACK, Chunk
 from workbench.net.values import Endpoint
 from workbench.protocols.h248.message import Ack, Message, Reply, Request

@@ -11,7 +11,8 @@ from capturing import edited
 from msgspec import structs
 
 from workbench import scenarios
-from workbench.analysis.report import Report, analyze
+from workbench.analysis.analyzing import analyze
+from workbench.analysis.report import Report
 from workbench.lab import seen
 from workbench.lab.expect import Fact, Seen
 from workbench.lab.scenario import Scenario

@@ -9,8 +9,8 @@ import pytest
 from kernel_stage import Stage, needs_namespaces
 from programs import need
 
+from workbench.analysis.analyzing import analyze
 from workbench.analysis.pcapng import Writer
-from workbench.analysis.report import analyze
 from workbench.errors import ScenarioError
 from workbench.lab.topology import Behind
 from workbench.net.interface import Foot, Host, Plan, Translation, Wire

@@ -17,7 +17,7 @@ PURE = ("protocols", "security", "nodes")
 OUTSIDE = {"socket", "asyncio", "time", "random", "logging", "threading", "select", "selectors", "secrets"}
 HEAVY = {
     "polars", "plotly", "ipywidgets", "anywidget", "scapy", "pyshark", "duckdb", "IPython", "OpenSSL", "cryptography",
-    "rich", "typer", "asyncio", "PIL",
+    "rich", "typer", "asyncio", "PIL", "numpy", "zstandard", "distributed", "dask",
 }
 
 

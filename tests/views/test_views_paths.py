@@ -10,7 +10,8 @@ from capturing import Talk, sdp, sip, udp, write
 from view_samples import report as sample
 
 from workbench import scenarios
-from workbench.analysis.report import Report, analyze
+from workbench.analysis.analyzing import analyze
+from workbench.analysis.report import Report
 from workbench.net.values import Endpoint
 from workbench.views import path_rows, paths_html, paths_text
 

@@ -260,7 +260,7 @@ class Reader:
 
     def _pcapng_packets(self) -> Iterator[Packet]:
         while (found := self._block()) is not True:
-            if found is not None:
+            if isinstance(found, Packet):
                 yield found
 
     def _block(self) -> Packet | bool | None:

@@ -6,8 +6,7 @@ block or a key log file.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,7 @@ from workbench.analysis.dissect import Content, Dissector, Draft
 from workbench.analysis.flows import Connection
 from workbench.analysis.legs import make_sessions, with_bindings
 from workbench.analysis.naming import Names
-from workbench.analysis.pcapng import Packet, Reader, scan
+from workbench.analysis.pcapng import Packet, Reader
 from workbench.analysis.sessions import Call, find_calls
 from workbench.analysis.signalling import Signalling
 from workbench.analysis.spans import Span, find_spans
@@ -29,11 +28,6 @@ from workbench.net.values import Endpoint
 
 if TYPE_CHECKING:
     import polars
-
-# Frames are kept in memory up to this many octets, so that `frame` need not read the file again.
-_MOST_FRAME_OCTETS = 32 * 2**20
-_MOST_KEYLOG_OCTETS = 64 * 2**20
-
 
 class FrameView(msgspec.Struct, frozen=True):
     """One frame, for explaining.
@@ -278,57 +272,3 @@ class Report:
     def __repr__(self) -> str:
         return (f"<Report {Path(self.capture).name}: {self.packets} frames, {len(self.messages)} messages, "
                 f"{len(self.sessions)} sessions, {len(self.findings)} findings>")
-
-
-def analyze(path: str | os.PathLike[str], keylog: str | os.PathLike[str] | None = None, *,
-            watch: Callable[[int], None] | None = None) -> Report:
-    """Read a capture and say what it shows.
-
-    Args:
-        path: a pcapng or pcap file.
-        keylog: a TLS key log file, used beside the secrets in the capture.
-        watch: called now and then with the number of frames read so far.
-
-    Raises:
-        CaptureError: the file can't be read, or is no capture. One that breaks off is read up to there, and
-            `Report.notes` says so.
-    """
-    capture = os.fspath(path)
-    given, secrets = scan(capture)
-    keys = KeyLog.parse(secrets)
-    if keylog is not None:
-        keys = keys | _keylog(keylog)
-    dissector = Dissector(keys)
-    frames: dict[int, Packet] | None = {}
-    held = 0
-    with Reader(capture) as reader:
-        for packet in reader:
-            dissector.take(packet)
-            if frames is not None:
-                held += len(packet.octets) + 200
-                frames[packet.number] = packet
-                if held > _MOST_FRAME_OCTETS:
-                    frames = None
-            if watch is not None and packet.number % 10_000 == 0:
-                watch(packet.number)
-    dissector.finish()
-    report = Report(capture, dissector, given, reader.packets, [*reader.notes, *dissector.notes], frames, keys)
-    if not reader.packets:
-        report.notes.append(f"{reader.label}: no packets")
-    from workbench.analysis.matching import match
-    from workbench.analysis.rules import check
-
-    report.findings = check(report)
-    report.scenario = match(report)
-    return report
-
-
-def _keylog(path: str | os.PathLike[str]) -> KeyLog:
-    try:
-        with Path(path).open("rb") as file:
-            octets = file.read(_MOST_KEYLOG_OCTETS + 1)
-    except OSError as error:
-        raise CaptureError(f"{os.fspath(path)}: {error.strerror or error}") from None
-    if len(octets) > _MOST_KEYLOG_OCTETS:
-        raise CaptureError(f"{os.fspath(path)}: over {_MOST_KEYLOG_OCTETS} octets")
-    return KeyLog.parse(octets.decode("ascii", "replace"))

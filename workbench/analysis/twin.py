@@ -39,7 +39,7 @@ def write_twin(report: Report | str | os.PathLike[str], out: str | os.PathLike[s
         CaptureError: the capture can't be read again, or the twin can't be written.
     """
     if isinstance(report, str | os.PathLike):
-        from workbench.analysis.report import analyze
+        from workbench.analysis.analyzing import analyze
 
         report = analyze(report)
     clear: dict[int, _Clear | _ClearDatagrams] = {}

@@ -229,7 +229,7 @@ class Run:
     @cached_property
     def report(self) -> Report:
         """The analyser's report of the capture."""
-        from workbench.analysis.report import analyze
+        from workbench.analysis.analyzing import analyze
 
         return analyze(self.capture)
 

@@ -3,7 +3,7 @@
 What a column says of a packet is what `net.packets` says of it alone. `status` tells the packets that carry nothing
 readable, and why; fragments are told, not put together.
 
-Source: RFC 791, RFC 8200, RFC 9293, RFC 768; IEEE 802.1Q; RFC 2784 and RFC 2890 (GRE), RFC 2003 and RFC 4213 (IP in IP).
+Source: RFC 791, RFC 8200, RFC 9293, RFC 768; IEEE 802.1Q; RFC 2784, RFC 2890 (GRE); RFC 2003, RFC 4213 (IP in IP).
 """
 
 from __future__ import annotations
@@ -261,7 +261,8 @@ def _any_of(values: NDArray[Any], wanted: tuple[int, ...]) -> Flags:
 def _big(table: NDArray[Any], at: int, size: int) -> Offsets:
     """A big-endian number of 2 octets in each row."""
     found: Offsets = table[:, at].astype(np.int64) << 8
-    return found | table[:, at + 1]
+    found |= table[:, at + 1]
+    return found
 
 
 def headers(octets: Octets, index: Index) -> Headers:

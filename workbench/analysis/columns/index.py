@@ -171,7 +171,8 @@ class Blocks:
 
     def word(self, at: Offsets, number: int) -> Offsets:
         """The `number`th word of each block."""
-        return self.words[np.minimum((at >> 2) + number, len(self.words) - 1)].astype(np.int64)
+        found: Offsets = self.words[np.minimum((at >> 2) + number, len(self.words) - 1)].astype(np.int64)
+        return found
 
     def fields(self, at: Offsets) -> NDArray[np.int64]:
         """Of packet blocks: interface, high and low half of the time stamp, captured, length; a row for each."""
@@ -181,6 +182,7 @@ class Blocks:
         return found
 
     def after(self, at: Offsets) -> Offsets:
+        """Where the block behind each one begins; -1 where it is no whole block."""
         words, place = self.words, at >> 2
         last = len(words) - 1
         total = words[np.minimum(place + 1, last)].astype(np.int64)
@@ -192,6 +194,7 @@ class Blocks:
         return np.where(good, behind, -1)
 
     def candidates(self, low: int, high: int) -> Offsets:
+        """Where a packet block may begin from `low` to `high`."""
         low = -(-low // 4)
         return (np.flatnonzero(self.words[low : high // 4] == pcapng.ENHANCED_PACKET) + low) * 4
 
@@ -214,6 +217,7 @@ class Records:
         return rows(self._octets, at, 16).view(self._kind).astype(np.int64)
 
     def after(self, at: Offsets) -> Offsets:
+        """Where the record behind each one begins; -1 where it is no whole record."""
         _, _, captured, length = self.fields(at).T
         behind = at + 16 + captured
         good = (behind <= self._end) & (captured <= pcapng.MAX_PACKET)
@@ -221,11 +225,13 @@ class Records:
         return np.where(good, behind, -1)
 
     def candidates(self, low: int, high: int) -> Offsets:
+        """Where a record may begin from `low` to `high`."""
         at = np.arange(low, min(high, self._end - 16), dtype=np.int64)
         seconds, fraction, captured, length = self.fields(at).T
         first = self.fields(np.array([24]))[0, 0]
         near = np.abs(seconds - first) < 10 * 86_400
-        return at[near & (fraction < self._fraction) & (captured > 0) & (captured <= length)]
+        found: Offsets = at[near & (fraction < self._fraction) & (captured > 0) & (captured <= length)]
+        return found
 
 
 def rows(octets: Octets, at: Offsets, width: int) -> Octets:
@@ -258,8 +264,8 @@ def index(reader: pcapng.Reader, octets: Octets) -> Index:
         part.interface += known
         packets, known = packets + len(part), known + len(part.interfaces)
     names = ("at", "captured", "length", "time_ns", "interface")
-    columns = (_joined([getattr(part, name) for part in parts]) for name in names)
-    return Index(*columns, interfaces, comments)
+    columns = {name: _joined([getattr(part, name) for part in parts]) for name in names}
+    return Index(**columns, interfaces=interfaces, comments=comments)
 
 
 def _pcap(reader: pcapng.Reader, octets: Octets) -> Index:
@@ -333,7 +339,7 @@ class Found:
 
 
 def _one_of(kind: Offsets, kinds: tuple[int, ...]) -> NDArray[np.bool_]:
-    found = kind == kinds[0]
+    found: NDArray[np.bool_] = kind == kinds[0]
     for other in kinds[1:]:
         found |= kind == other
     return found
