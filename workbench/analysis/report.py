@@ -98,7 +98,10 @@ class Report:
         self.messages: tuple[Message, ...] = self._messages(dissector.drafts)
         self._spans = {id(leg): span for call in self.calls for leg, span, _ in call.legs}
         self._on: dict[int, list[int]] = {}
+        self._by_protocol: dict[str, list[int]] = {}
+        self._end = dissector.last_time
         for index, draft in enumerate(dissector.drafts):
+            self._by_protocol.setdefault(draft.protocol, []).append(index)
             if draft.connection is not None:
                 self._on.setdefault(draft.connection.number, []).append(index)
         self._frames = frames
@@ -122,6 +125,16 @@ class Report:
             for index, draft in enumerate(drafts))
 
     # --- asking
+
+    @property
+    def end(self) -> float:
+        """Seconds from the first frame to the last one."""
+        return self._end
+
+    def messages_of(self, *protocols: str) -> list[Message]:
+        """The messages of these protocols, in order; cheaper than a look at all of them in a large capture."""
+        places = sorted(place for protocol in protocols for place in self._by_protocol.get(protocol, ()))
+        return [self.messages[place] for place in places]
 
     def select(self, protocol: str | None = None, *, wire: str | None = None, source: str | None = None,
                destination: str | None = None, session: str | None = None, summary: str | None = None,

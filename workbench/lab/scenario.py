@@ -76,6 +76,8 @@ class Weakened(msgspec.Struct, frozen=True):
         breaks: names of the expectations that must fail.
         drops: names of those that it does not ask for: their answer is no matter of what was changed.
         knobs: where it is the control of a choice: what knobs are set to, unless they are set to something else.
+        rules: ids of rules that the analyser finds broken in its capture, and not in the scenario's with these knobs.
+        no_rule: why its capture breaks no rule, where it does not: it differs from the case, and nothing forbids it.
     """
 
     name: str
@@ -83,6 +85,8 @@ class Weakened(msgspec.Struct, frozen=True):
     breaks: tuple[str, ...]
     drops: tuple[str, ...] = ()
     knobs: Mapping[str, str] = {}
+    rules: tuple[str, ...] = ()
+    no_rule: str = ""
 
 
 class Scenario(msgspec.Struct, frozen=True):

@@ -65,5 +65,5 @@ def core_descriptions(call: Call) -> list[Described]:
 
 
 def last_time(report: Report) -> float:
-    """Time of the last message of the capture."""
-    return max((message.time for message in report.messages), default=0.0)
+    """Time of the last frame of the capture."""
+    return report.end
