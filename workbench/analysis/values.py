@@ -215,6 +215,24 @@ class Finding(msgspec.Struct, frozen=True):
     provisional: bool = False
 
 
+class Unread(msgspec.Struct, frozen=True):
+    """What was not read, and why: a blind spot of every conclusion.
+
+    Args:
+        what: `TLS application data`, `UDP`, `IP fragments`.
+        reason: why it was not read, such as `no key for it`.
+        frames: how many; each frame of a capture counts once, so these add up.
+        octets: those that were not read, as far as they are known.
+        first: number of the first of these frames.
+    """
+
+    what: str
+    reason: str
+    frames: int
+    octets: int
+    first: int
+
+
 class ScenarioMatch(msgspec.Struct, frozen=True):
     """Which scenario of the catalogue the capture shows, how surely (0..1), and where it deviates.
 
