@@ -79,7 +79,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 cuts = st.none() | st.none() | st.integers(0, 27_000)
 
 
-@settings(max_examples=200, **SETTINGS)
+@settings(max_examples=80, **SETTINGS)
 @given(path=st.sampled_from(STORED), edits=changes, size=cuts)
 def test_overwritten_octets_never_escape(
         file: Path, path: Path, edits: list[tuple[int, bytes]], size: int | None) -> None:
@@ -154,7 +154,7 @@ def reordered(path: Path, plan: list[Change], file: Path, secrets: bool, names: 
             writer.packet(wires[frame.wire], frame.time_ns, octets, frame.comment)
 
 
-@settings(max_examples=150, **SETTINGS)
+@settings(max_examples=60, **SETTINGS)
 @given(path=st.sampled_from(STORED), plan=st.lists(change, min_size=1, max_size=12), secrets=st.booleans(),
        names=st.booleans())
 def test_reworded_messages_never_escape(

@@ -18,7 +18,8 @@ from workbench.protocols.h248 import message as m
 from workbench.protocols.h248.binary import Values
 
 EXAMPLES = 149
-RANDOM = 400
+RANDOM = 120
+MANY = 1200
 
 BOTH = "megaco writes 3 for SPADirection Both and takes no 2; the module's number is 2 (pycrate, Wireshark)"
 DOUBLED = (
@@ -221,9 +222,10 @@ def unwrapped(octets: bytes) -> bytes:
     return contents
 
 
-def test_random_messages():
+@pytest.mark.parametrize("count", [RANDOM, pytest.param(MANY, marks=pytest.mark.long)])
+def test_random_messages(count):
     """Of messages that megaco can say, its BER is ours and decodes to our tree; it reads ours, and our text."""
-    trees = [forest.message(seed, megaco=True) for seed in range(RANDOM)]
+    trees = [forest.message(seed, megaco=True) for seed in range(count)]
     pretty = [text.encode(tree, "pretty") for tree in trees]
     bare = [binary.encode(tree, naming=MEGACO, values=Values.RAW) for tree in trees]
     recoded = erlang_recoded(pretty)

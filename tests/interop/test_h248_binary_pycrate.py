@@ -9,7 +9,7 @@ from pycrate_asn1dir import H248 as oracle
 from workbench.protocols.h248 import binary
 from workbench.protocols.h248 import message as m
 
-RANDOM = 800
+RANDOM = 400
 MODULE = oracle.MEDIA_GATEWAY_CONTROL.MegacoMessage
 
 

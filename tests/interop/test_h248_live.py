@@ -29,6 +29,9 @@ from workbench.protocols.h248.supervision import Changed, Meaning
 from workbench.security.source import Source
 
 WAYS = [(transport, coding) for transport in ("udp", "tcp") for coding in ("pretty", "compact", "binary")]
+# Each transport and each coding once in either direction; every pair of them with the long tests.
+SHORT = {("udp", "pretty", 1), ("udp", "binary", 2), ("tcp", "compact", 1), ("tcp", "binary", 2)}
+SHORT_WAYS = [("udp", "pretty"), ("tcp", "compact"), ("tcp", "binary")]
 REALMS = {"access.example.net": "127.0.0.1", "core.example.net": "127.0.0.1"}
 
 
@@ -62,8 +65,9 @@ def replies(transactions: Sequence[tuple[str, h248.Transaction]], whose: str) ->
     return [one for who, one in transactions if who == whose and isinstance(one, h248.Reply)]
 
 
-@pytest.mark.parametrize("transactions", [1, 2])
-@pytest.mark.parametrize(("transport", "coding"), WAYS)
+@pytest.mark.parametrize(("transport", "coding", "transactions"), [
+    pytest.param(*way, number, marks=[] if (*way, number) in SHORT else pytest.mark.long)
+    for way in WAYS for number in (1, 2)])
 def test_their_controller_drives_our_gateway(folder: Path, transport: str, coding: str, transactions: int):
     """ServiceChange, Add and Add, Modify, Notify, AuditValue, Subtract, and an error: seen by it and on the wire."""
     stream = transport == "tcp"
@@ -173,7 +177,8 @@ class Driver:
         self.over = True
 
 
-@pytest.mark.parametrize(("transport", "coding"), WAYS)
+@pytest.mark.parametrize(("transport", "coding"), [
+    pytest.param(*way, marks=[] if way in SHORT_WAYS else pytest.mark.long) for way in WAYS])
 def test_our_controller_drives_their_gateway(folder: Path, transport: str, coding: str):
     """Registration, Reserve, Reserve and Configure, Configure, Audit, Notify, Release: each transport and coding."""
     stream = transport == "tcp"

@@ -47,7 +47,7 @@ def exchange(coding):
     return asked, segments, acks, bundle
 
 
-@pytest.mark.parametrize("coding", ["pretty", "compact", "binary"])
+@pytest.mark.parametrize("coding", [pytest.param("pretty", marks=pytest.mark.long), "compact", "binary"])
 def test_megaco_reads_segments(coding):
     """Number and last mark of each segment and of each acknowledgement are what megaco finds in the octets."""
     asked, segments, acks, bundle = exchange(coding)
@@ -69,7 +69,7 @@ def test_megaco_reads_segments(coding):
     assert terms[-1].count("'TransactionRequest'") == 3
 
 
-@pytest.mark.parametrize("coding", ["pretty", "compact", "binary"])
+@pytest.mark.parametrize("coding", [pytest.param("pretty", marks=pytest.mark.long), "compact", "binary"])
 def test_megaco_puts_our_segments_together(coding):
     """A megaco controller of version 3 gets all of a context in segments, and acknowledges each of them."""
     escript = need("escript", "erlang-base erlang-megaco")
