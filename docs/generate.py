@@ -239,11 +239,13 @@ def rule_page() -> str:
     parts = [
         "# Rules", GENERATED,
         "`workbench analyze CAPTURE` holds every capture against these, whoever made it. A finding names the rule, its "
-        "clause, and the frames that show it. A provisional rule rests on knowledge that could not be read in the "
-        "specification.",
+        "clause, the frames that show it, and what to check next. A provisional rule rests on knowledge that could "
+        "not be read in the specification.",
         table(("Rule", "Severity", "A capture is held to", "Clause", "Certainty"), (
             (code(rule.id), rule.severity, rule.title, rule.clause, "**provisional**" if rule.provisional else "seen")
             for rule in RULES)),
+        "Where a rule is broken:",
+        table(("Rule", "Check next"), ((code(rule.id), rule.next) for rule in RULES if rule.next)),
         "Severities:",
         lines(f"{code(name)}: {meaning}." for name, meaning in SEVERITY.items()),
         "To add one: copy `workbench/analysis/rules/setup_answer.py` and name it in `RULES`.",

@@ -158,5 +158,7 @@ def _print_report(report: Report) -> None:
         say(f"  {finding.severity}: {finding.title}{frames(finding.frames)} [{finding.clause}]",
              "fail" if finding.severity == "error" else "")
         say(f"    {finding.explanation}")
+        if finding.next:
+            say(f"    check next: {finding.next}")
     for note in report.notes:
         complain(note)

@@ -63,12 +63,16 @@ def changed(capture: Path, path: Path, change: Callable[[list[Packet]], list[Pac
 
 
 def test_an_order_without_reply(capture: Path, tmp_path: Path):
-    """The gateway's replies are taken away: every order is unanswered, with its transaction id."""
+    """The gateway's replies are taken away: the order is unanswered, with its id and what to check next."""
     def without_replies(packets: list[Packet]) -> list[Packet]:
         return [p for p in packets if b"Reply = 1002" not in p.octets]
 
-    (finding,) = found(changed(capture, tmp_path, without_replies), "order-unanswered")
+    report = changed(capture, tmp_path, without_replies)
+    (finding,) = found(report, "order-unanswered")
     assert "1002" in finding.explanation and "IMS-AGW never answers" in finding.explanation
+    advice = next(rule.next for rule in RULES if rule.id == "order-unanswered")
+    assert advice and finding.next == advice
+    assert advice in [one["next"] for one in report.to_json()["findings"]]
 
 
 def test_an_order_to_a_gateway_that_is_not_there_yet(capture: Path, tmp_path: Path):

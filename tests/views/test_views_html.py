@@ -105,7 +105,8 @@ def test_hostile_text_stays_text(monkeypatch: Any) -> None:
     field = Field("sip.x", HOSTILE, 0, 3, HOSTILE, HOSTILE, HOSTILE)
     monkeypatch.setattr(html, "explain_message", lambda report, one: Layer(HOSTILE, HOSTILE, b"<b>", (field,)))
     shown = report(message(15, UE, ALG, "SIP", HOSTILE, comment=HOSTILE, wire=HOSTILE, error=HOSTILE),
-                   findings=(Finding(HOSTILE, HOSTILE, HOSTILE, HOSTILE, (1,), HOSTILE),), notes=(HOSTILE,))
+                   findings=(Finding(HOSTILE, HOSTILE, HOSTILE, HOSTILE, (1,), HOSTILE, next=HOSTILE),),
+                   notes=(HOSTILE,))
     shown.capture = HOSTILE
     found = Page(report_html([shown], title=HOSTILE))
     assert found.misnested == [] and found.open == []

@@ -204,7 +204,7 @@ class Session(msgspec.Struct, frozen=True):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """A rule that the capture breaks: which, where it stands, in which frames, and what to do about it."""
+    """A rule that the capture breaks: which, where it stands, in which frames; `next`: what to check next."""
 
     rule: str
     clause: str
@@ -213,6 +213,7 @@ class Finding(msgspec.Struct, frozen=True):
     frames: tuple[int, ...]
     explanation: str
     provisional: bool = False
+    next: str = ""
 
 
 class Unread(msgspec.Struct, frozen=True):

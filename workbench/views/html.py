@@ -168,7 +168,8 @@ def _findings(findings: Sequence[Finding], number: int, targets: dict[int, int])
         f"{escape(finding.severity)}</span>"
         f" <b>{escape(finding.title)}</b> <cite>{escape(finding.clause)}</cite>"
         f"{' <em>provisional</em>' if finding.provisional else ''}"
-        f"<br>{escape(finding.explanation)} {_frames(finding.frames, number, targets)}</li>" for finding in findings)
+        f"<br>{escape(finding.explanation)} {_frames(finding.frames, number, targets)}"
+        f"{f'<br>Check next: {escape(finding.next)}' if finding.next else ''}</li>" for finding in findings)
     return f'<h3>Findings</h3><ul class="findings">{items}</ul>'
 
 

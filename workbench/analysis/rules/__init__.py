@@ -101,5 +101,5 @@ def check(report: Report) -> tuple[Finding, ...]:
                 break
             frames = tuple(dict.fromkeys(evidence.frames))
             found.append(Finding(rule.id, rule.clause, rule.severity, rule.title, frames, evidence.explanation,
-                                 rule.provisional))
+                                 rule.provisional, rule.next))
     return tuple(found)

@@ -37,4 +37,6 @@ def _first_words(report: Report) -> dict[Endpoint, float]:
     return began
 
 
-rule = Rule("order-unanswered", "H.248.1 §8.2, Annex D.1", "error", "Every H.248 request is answered", _find)
+rule = Rule("order-unanswered", "H.248.1 §8.2, Annex D.1", "error", "Every H.248 request is answered", _find,
+            next="Whether the request arrives at all (ICMP, another route, a port that nobody listens on), and whether "
+                 "the receiver answers from another address. After a Pending, what the receiver waits for.")

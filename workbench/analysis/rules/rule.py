@@ -34,6 +34,7 @@ class Rule(msgspec.Struct, frozen=True):
         title: the rule, as a sentence.
         find: gives each place where a report breaks it.
         provisional: rests on knowledge that was not looked up.
+        next: what to check next where it is broken, as one or two sentences; empty where the evidence says all.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Rule(msgspec.Struct, frozen=True):
     title: str
     find: Callable[[Report], Iterator[Evidence]]
     provisional: bool = False
+    next: str = ""
 
 
 def is_tls(proto: str) -> bool:
