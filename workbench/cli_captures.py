@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from workbench.cli_exports import Mermaid, Parquet, write_mermaid, write_parquet
 from workbench.cli_words import (
     BROKEN,
     HELD,
@@ -43,6 +44,8 @@ def analyze(
     packages: PackageFile = None,
     json: Json = False,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write one report of all captures.")] = None,
+    mermaid: Mermaid = None,
+    parquet: Parquet = None,
 ) -> None:
     """Read captures: who talked to whom, in which sessions and roles, and which rules they break.
 
@@ -56,6 +59,7 @@ def analyze(
             reports.append(_analyze(capture, keylog, partial(_count, advance, capture.name)))
     if html is not None:
         write_html(html, reports)
+    written = [*write_mermaid(mermaid, reports), *write_parquet(parquet, reports)]
     if json:
         documents = [plain(report.to_json()) for report in reports]
         print_json(documents[0] if len(documents) == 1 else documents)
@@ -63,7 +67,9 @@ def analyze(
         for report in reports:
             _print_report(report)
         if html is not None:
-            say(f"report: {html}")
+            written.insert(0, f"report: {html}")
+        for line in written:
+            say(line)
     broken = any(finding.severity == "error" for report in reports for finding in report.findings)
     raise typer.Exit(BROKEN if broken else HELD)
 

@@ -23,6 +23,10 @@ Text, for terminals:
     print(views.flights_text(report))                       # DTLS handshakes, flight by flight
     print(views.encodings_text(views.encodings(octets)))    # one H.248 message in long text, short text and binary
 
+For pages that draw Mermaid:
+
+    print(views.mermaid_text(report))                       # a sequence diagram; nothing in it is obeyed
+
 HTML:
 
     views.ladder_svg(report)                                # accessible SVG element
@@ -77,6 +81,7 @@ from workbench.views.html import report_html
 from workbench.views.journeys import Hop, Journey, journeys, journeys_html, journeys_text
 from workbench.views.ladder import Lane, Row, ladder_lanes, ladder_rows, ladder_text
 from workbench.views.ladder_picture import ladder_svg
+from workbench.views.mermaid import mermaid_text
 from workbench.views.octets import octets_html, octets_text
 from workbench.views.pages import PageRow, page_rows, pages_html, pages_text
 from workbench.views.paths import PathRow, path_rows, paths_html, paths_text
@@ -95,7 +100,7 @@ __all__ = [
     "endings_html", "endings_text", "flight_rows", "flights_html", "flights_text", "floor_rows",
     "floors_html", "floors_text", "handling_rows", "heat_cells", "heat_map_html", "heat_map_text", "journeys",
     "journeys_html", "journeys_text", "ladder_lanes", "ladder_rows", "ladder_svg", "ladder_text",
-    "octets_html", "octets_text", "page_rows", "pages_html", "pages_text", "path_rows", "paths_html",
+    "mermaid_text", "octets_html", "octets_text", "page_rows", "pages_html", "pages_text", "path_rows", "paths_html",
     "paths_text", "report_html", "role_rows", "roles_figure", "roles_html", "roles_text", "sequences_figure",
     "sequences_html", "sequences_of", "sequences_text", "state_html", "step_text", "steps", "timeline_figure",
     "timeline_text",
