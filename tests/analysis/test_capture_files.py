@@ -71,6 +71,16 @@ def test_classic_pcap_in_all_its_forms(order: str, magic: int, tick: int):
     assert reader.notes == []
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_modified_pcap_is_read(order: str):
+    """The form of old Linux systems, with 8 octets more in front of each packet."""
+    octets = struct.pack(order + "IHHiIII", 0xA1B2CD34, 2, 4, 0, 0, 65535, pcapng.ETHERNET)
+    octets += (struct.pack(order + "IIIIIHBB", 7, 9, 4, 60, 2, 0x800, 0, 0) + b"abcd") * 2
+    reader = Reader(io.BytesIO(octets))
+    assert [(packet.time_ns, packet.octets) for packet in reader] == [(7 * 10**9 + 9000, b"abcd")] * 2
+    assert reader.notes == []
+
+
 def test_big_endian_sections_and_old_blocks_are_read():
     """A big-endian section, a Packet Block, a Simple Packet Block, an unknown block, 2^-10 s ticks."""
     def block(kind: int, body: bytes) -> bytes:
@@ -109,7 +119,7 @@ def test_a_cut_capture_is_read_up_to_the_cut(size: int):
 
 
 @pytest.mark.parametrize(("octets", "why"), [
-    (b"", "empty"), (b"hello\nworld\n" * 9, "no capture file"), (b"\x1f\x8b\x08\x00", "compressed"),
+    (b"", "empty"), (b"hello\nworld\n" * 9, "no capture file"), (b"\x1f\x8b\x08\x00", "unpacked"),
     (b"\x0a\x0d\x0d\x0a" + bytes(40), "byte-order"), (b"\xd4\xc3\xb2\xa1" + bytes(40), "version"),
     (b"\xd4\xc3\xb2\xa1\x02\x00", "cut short"), (b"\x0a\x0d\x0d\x0a\x1c", "cut short"),
 ])

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import zstandard
 from hostile.hostile_files import (
     INTERFACE,
     NAMES,
@@ -62,7 +63,14 @@ NO_CAPTURES = {
     "notes.txt": (b"This is not a capture.\nIt only says so.\n", "no capture file"),
     "umlauts.txt": ("Käse\n".encode() * 50, "no capture file"),
     "page.html": (b"<!doctype html><script>alert(1)</script>", "no capture file"),
-    "call.pcapng.gz": (gzip.compress(stored(), mtime=0), "compressed"),
+    "call.pcapng.gz.gz": (gzip.compress(gzip.compress(stored(), mtime=0), mtime=0), "packed twice"),
+    "notes.txt.gz": (gzip.compress(b"This is not a capture.\n", mtime=0), "no capture file"),
+    "cut at once.gz": (gzip.compress(stored(), mtime=0)[:5], "cut short"),
+    "cut at once.zst": (zstandard.compress(stored())[:9], "cut short"),
+    "random behind the gzip magic": (b"\x1f\x8b\x08\0" + b"\xa5\x5a" * 500, "can't be unpacked"),
+    "random behind the zstandard magic": (b"\x28\xb5\x2f\xfd" + b"\xa5\x5a" * 500, "can't be unpacked"),
+    "call.zip": (b"PK\x03\x04" + bytes(100), "unzip"),
+    "call.pcapng.xz": (b"\xfd7zXZ\0" + bytes(100), "unxz"),
     "only the magic.pcap": (PCAP_HEADER[:4], "cut short"),
     "only the magic.pcapng": (SECTION_BLOCK[:4], "cut short"),
     "random behind the pcap magic": (PCAP_HEADER[:4] + b"\xa5\x5a" * 500, "version"),
@@ -191,6 +199,39 @@ def test_fifty_megabytes_of_broken_messages(tmp_path: Path) -> None:
     assert said.status in (0, 1)
     assert f"{(50 << 20) // 1044} frames" in said.out
     assert said.peak_mb < MEGABYTES
+
+
+# --- bombs
+
+BOMBS = {
+    "gzip": lambda octets: gzip.compress(octets, mtime=0),
+    "zstandard": zstandard.compress,
+    "zstandard in many frames": lambda octets: zstandard.compress(octets[: len(octets) // 8]) * 8,
+}
+
+
+@pytest.mark.parametrize("how", list(BOMBS))
+def test_a_bomb_is_refused_long_before_it_is_unpacked(tmp_path: Path, how: str) -> None:
+    """A quarter of a gigabyte of zeros behind a sound beginning: one line, status 2, and little memory."""
+    path = tmp_path / "bomb"
+    path.write_bytes(BOMBS[how](stored() + bytes(1 << 28)))
+    said = workbench(tmp_path, "analyze", path)
+    line = refused(said)
+    assert "refused" in line and "400 times" in line
+    assert said.peak_mb < MEGABYTES
+
+
+def test_a_block_of_two_gigabytes_is_refused(tmp_path: Path) -> None:
+    """A pcapng of blocks that claim 2^31 octets: the file holds them (sparsely), and still no memory is taken."""
+    path = tmp_path / "huge.pcapng"
+    with path.open("wb") as file:
+        file.write(SECTION_BLOCK + block(INTERFACE, struct.pack("<HHI", 101, 0, 0)))
+        for _ in range(2):
+            file.write(struct.pack("<II", PACKET, 1 << 31))
+            file.seek((1 << 31) - 12, os.SEEK_CUR)
+            file.write(struct.pack("<I", 1 << 31))
+    said = workbench(tmp_path, "analyze", path)
+    assert "2147483648" in refused(said) and said.peak_mb < MEGABYTES
 
 
 # --- cut captures

@@ -18,10 +18,11 @@ from typing import BinaryIO
 
 import msgspec
 
+from workbench.analysis.sources import Unpacked, is_packed, unpacked
 from workbench.errors import CaptureError, LocalProtocolError
 
 # Link types (the LINKTYPE_ registry).
-NULL, ETHERNET, RAW, LINUX_SLL, IPV4, IPV6, LINUX_SLL2 = 0, 1, 101, 113, 228, 229, 276
+NULL, ETHERNET, PPP, RAW, LOOP, LINUX_SLL, IPV4, IPV6, LINUX_SLL2 = 0, 1, 9, 101, 108, 113, 228, 229, 276
 
 SECTION, INTERFACE, PACKET, SIMPLE_PACKET, NAMES, STATISTICS, ENHANCED_PACKET, SECRETS = (
     0x0A0D0D0A, 1, 2, 3, 4, 5, 6, 0x0000000A)
@@ -35,9 +36,11 @@ _OPT_END, _OPT_COMMENT = 0, 1
 _IF_NAME, _IF_TSRESOL, _IF_TSOFFSET = 2, 9, 14
 _NAME_END, _NAME_IPV4, _NAME_IPV6 = 0, 1, 2
 
-# magic of classic pcap in file order -> (byte order, nanoseconds per tick)
-_PCAP_MAGICS = {b"\xd4\xc3\xb2\xa1": ("<", 1000), b"\xa1\xb2\xc3\xd4": (">", 1000),
-                b"\x4d\x3c\xb2\xa1": ("<", 1), b"\xa1\xb2\x3c\x4d": (">", 1)}
+# magic of classic pcap in file order -> (byte order, nanoseconds per tick, octets in front of each packet)
+_PCAP_MAGICS = {b"\xd4\xc3\xb2\xa1": ("<", 1000, 16), b"\xa1\xb2\xc3\xd4": (">", 1000, 16),
+                b"\x4d\x3c\xb2\xa1": ("<", 1, 16), b"\xa1\xb2\x3c\x4d": (">", 1, 16),
+                # "modified" pcap of old Linux systems: interface, protocol and packet type stand there as well
+                b"\x34\xcd\xb2\xa1": ("<", 1000, 24), b"\xa1\xb2\xcd\x34": (">", 1000, 24)}
 
 MAX_BLOCK = 16 * 2**20
 MAX_PACKET = 2**20
@@ -94,10 +97,13 @@ class Reader:
     """A capture file as an iterator of `Packet`. Iterate once; names, secrets and notes fill meanwhile.
 
     Args:
-        source: path of the file, or an open binary file (which stays open).
+        source: path of the file, or an open binary file (which stays open). gzip and zstandard are unpacked.
+
+    Attributes:
+        path: of the plain file that is read; None for an open file.
 
     Raises:
-        CaptureError: the file can't be opened, is empty, or is neither pcapng nor pcap.
+        CaptureError: the file can't be opened or unpacked, is empty, or is neither pcapng nor pcap.
     """
 
     def __init__(self, source: str | os.PathLike[str] | BinaryIO) -> None:
@@ -107,26 +113,46 @@ class Reader:
         self.interfaces: list[Interface] = []
         self.packets = 0
         self.skips_packets = False
+        self.path: Path | None = None
         self._mine = isinstance(source, str | os.PathLike)
         if isinstance(source, str | os.PathLike):
             self.label = Path(source).name
+            self.path = Path(source)
             try:
-                self._file: BinaryIO = Path(source).open("rb")  # noqa: SIM115 (closed by close)
+                self._file: BinaryIO = self.path.open("rb")
             except OSError as error:
                 raise CaptureError(f"{source}: {error.strerror or error}") from None
         else:
             self.label = str(getattr(source, "name", "capture"))
             self._file = source
+        self._unpacked: Unpacked | None = None
         self._at = 0
         self._order = "<"
         self._tick = 1000
+        self._header = 16
         self._last_ns = 0
         self._section: list[Interface] = []
         try:
+            self._unpack()
             self._open()
         except BaseException:
             self.close()
             raise
+
+    def _unpack(self) -> None:
+        """Read the plain file instead of the packed one, which is held as long as this reader is."""
+        try:
+            if not self._file.seekable():
+                return
+            self._unpacked = unpacked(self._file, self.label)
+        except OSError as error:
+            raise CaptureError(f"{self.label}: {error.strerror or error}") from None
+        if self._unpacked is None:
+            return
+        self.close()
+        self.notes += self._unpacked.notes
+        self.path = self._unpacked.path
+        self._file, self._mine = self.path.open("rb"), True
 
     def close(self) -> None:
         """Close the file, if this reader opened it."""
@@ -169,7 +195,7 @@ class Reader:
                 raise CaptureError(f"{self.label}: {error}") from None
         elif magic in _PCAP_MAGICS:
             self.format = "pcap"
-            self._order, self._tick = _PCAP_MAGICS[magic]
+            self._order, self._tick, self._header = _PCAP_MAGICS[magic]
             header = self._file.read(20)
             self._at += len(header)
             if len(header) < 20:
@@ -178,8 +204,9 @@ class Reader:
             if (major, minor) not in ((2, 3), (2, 4)):
                 raise CaptureError(f"{self.label}: pcap version {major}.{minor} at octet 4; 2.4 is known")
             self.interfaces = [Interface("interface 0", link & 0xFFFF, snap, (self._tick, 1))]
-        elif magic[:2] == b"\x1f\x8b" or magic == b"\x28\xb5\x2f\xfd":
-            raise CaptureError(f"{self.label}: the file is compressed; unpack it first")
+        elif is_packed(magic):
+            raise CaptureError(f"{self.label}: the file is packed, and can't be read more than once; unpack it first"
+                               if self._unpacked is None else f"{self.label}: packed twice; unpack it first")
         else:
             raise CaptureError(f"{self.label}: no capture file: it starts with {magic.hex(' ')}, "
                                "neither pcapng (0a 0d 0d 0a) nor pcap (a1 b2 c3 d4)")
@@ -200,6 +227,11 @@ class Reader:
             size -= part
 
     # --- reading out of turn, for `columns`
+
+    @property
+    def is_uniform(self) -> bool:
+        """Classic pcap with the usual 16 octets in front of each packet, or pcapng."""
+        return self._header == 16
 
     @property
     def timing(self) -> tuple[str, int]:
@@ -240,7 +272,7 @@ class Reader:
 
     def _pcap_packets(self) -> Iterator[Packet]:
         wire = self.interfaces[0]
-        header = struct.Struct(self._order + "IIII")
+        header = struct.Struct(self._order + f"IIII{self._header - 16}x")
         while True:
             start = self._at
             first = self._file.read(header.size)

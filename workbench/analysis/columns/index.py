@@ -253,6 +253,8 @@ def index(reader: pcapng.Reader, octets: Octets) -> Index:
     Raises:
         OneByOneError: `reader` has to be iterated instead.
     """
+    if not reader.is_uniform:
+        raise OneByOneError
     if reader.format == "pcap":
         return _pcap(reader, octets)
     parts = list(_sections(reader, octets))
