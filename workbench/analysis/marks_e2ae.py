@@ -71,18 +71,26 @@ def first_added(call: Call) -> str | None:
 
 def common(report: Report, what: str, mechanism: str) -> Marks:
     """Marks that are the same for every call of a capture: security was agreed, and no order was refused."""
-    agreed = any(
-        isinstance(draft.value, sip.Request) and any(
-            mechanism in value and "mediasec" in value for value in draft.value.headers.all("Security-Client"))
-        for dialog in report.signalling.dialogs.values() for draft in dialog.drafts)
-    refused = any(
+    agreed = any(mechanism in value for value in report.once(_asked_security))
+    return [
+        (agreed, f"no registration in which {what} was agreed"),
+        (not report.once(_refused_order), "the gateway refused an order"),
+    ]
+
+
+def _asked_security(report: Report) -> frozenset[str]:
+    """What any Security-Client header says of security for media."""
+    return frozenset(
+        value for dialog in report.signalling.dialogs.values() for draft in dialog.drafts
+        if isinstance(draft.value, sip.Request)
+        for value in draft.value.headers.all("Security-Client") if "mediasec" in value)
+
+
+def _refused_order(report: Report) -> bool:
+    return any(
         command.error is not None or action.error is not None
         for order in report.signalling.orders if order.reply is not None
         for action in order.reply.actions for command in (*action.commands, h248.CommandReply(h248.Kind.ADD, ())))
-    return [
-        (agreed, f"no registration in which {what} was agreed"),
-        (not refused, "the gateway refused an order"),
-    ]
 
 
 def _setting(call: Call) -> Marks:
@@ -105,8 +113,8 @@ def _media(report: Report, call: Call, kind: str) -> Marks:
     outgoing = [one for one in (access, core) if one is not None and one.tcp_client in gateways]
     opened = [one.opened for one in (*incoming[:1], *outgoing[:1]) if one.opened is not None]
     protected = bool(access) and any(
-        m.protocol == kind.upper() and m.protected for m in report.on(access)) if access else False
-    clear = any(m.protocol == kind.upper() and not m.protected for m in report.on(core)) if core else False
+        m.protected for m in report.on(access, kind.upper(), readable=True)) if access else False
+    clear = any(not m.protected for m in report.on(core, kind.upper())) if core else False
     return [
         (access is not None and bool(access.tls_client), "no TLS on the access leg"),
         (core is not None and bool(core.tcp_client) and not core.tls_client, "no clear TCP connection on the core leg"),

@@ -33,6 +33,7 @@ EARLY, BOTH = "e2ae-early-clienthello", "e2ae-both-behind-nat"
 _UNFIT = (fingerprint_mismatch.rule, no_certificate.rule, answer_drops_security.rule)
 _CAUSE = "g/cause"
 _PAYLOAD = ("MSRP", "BFCP", "unknown")
+_TLS = ("TLS", "DTLS")
 
 
 def marks(report: Report, call: Call, usual: tuple[str, Marks] | None) -> list[tuple[str, Marks]]:
@@ -64,7 +65,7 @@ def _failed(report: Report, call: Call, *, unfit: bool, waits: bool = False) -> 
         (any(is_tls(one.bearer) for one in ends if one.side == "access"),
          "the gateway was not told to end TLS on the access side"),
         (bool(ends) and all(one.subtracted is not None for one in ends), "not all terminations were subtracted"),
-        (core is None or not any(m.protocol in _PAYLOAD and m.source.node in gateways for m in report.on(core)),
+        (core is None or not any(m.source.node in gateways for m in report.on(core, *_PAYLOAD)),
          "the gateway sends payload to the core"),
     ]
     told = _told(call, registry().wire_name("tls-change"))
@@ -94,7 +95,7 @@ def _both(report: Report, call: Call, flow: CallFlow) -> Marks:
         (["passive", "passive"] in flow.all_roles, "no gateway was told to be TCP server on both sides"),
         (len(legs) == 2 and all(len(leg.certificates) == 2 and all(one.matches for one in leg.certificates)
                                 for leg in legs), "not all certificates are shown to match their fingerprints"),
-        (core is not None and any(m.protocol == kind.upper() and not m.protected for m in report.on(core)),
+        (core is not None and any(not m.protected for m in report.on(core, kind.upper())),
          f"no {kind.upper()} in the clear between the edges"),
         (flow.released, "not all terminations were subtracted"),
     ]
@@ -107,7 +108,11 @@ def _ends(call: Call) -> list[TerminationSeen]:
 def _unfit(report: Report, call: Call) -> bool:
     """A rule on certificates and fingerprints finds something in this call."""
     frames = set(call.session.frames)
-    return any(frames & set(evidence.frames) for rule in _UNFIT for evidence in rule.find(report))
+    return any(not frames.isdisjoint(found) for found in report.once(_unfit_frames))
+
+
+def _unfit_frames(report: Report) -> list[tuple[int, ...]]:
+    return [evidence.frames for rule in _UNFIT for evidence in rule.find(report)]
 
 
 def _told(call: Call, event: str) -> bool:
@@ -130,13 +135,13 @@ def _refused(call: Call) -> bool:
 
 
 def _finished(report: Report, leg: Leg) -> bool:
-    return sum(m.summary.startswith("Finished") for m in report.on(leg)) > 1
+    return sum(m.summary.startswith("Finished") for m in report.on(leg, *_TLS, readable=True)) > 1
 
 
 def _early(report: Report, call: Call) -> bool:
     """A ClientHello came on the access leg before Remote had a fingerprint."""
     access = marks_e2ae.leg(call, "access")
-    hello = next((m.time for m in report.on(access) if m.summary.startswith("ClientHello")), None) if access else None
+    hello = next((m.time for m in report.on(access, *_TLS, readable=True) if m.summary.startswith("ClientHello")), None) if access else None
     ordered = {id(one.draft) for end in _ends(call) if end.side == "access" for one in end.remotes if one.fingerprints}
     told = [order.replied.time for order in report.signalling.orders
             if id(order.draft) in ordered and order.replied is not None]

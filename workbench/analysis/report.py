@@ -6,9 +6,9 @@ block or a key log file.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -21,6 +21,7 @@ from workbench.analysis.pcapng import Packet, Reader
 from workbench.analysis.sessions import Call, find_calls
 from workbench.analysis.signalling import Signalling
 from workbench.analysis.spans import Span, find_spans
+from workbench.analysis.table import Held, Table
 from workbench.analysis.tls_stream import KeyLog
 from workbench.analysis.values import Finding, Leg, Message, NatBehaviour, Node, Place, ScenarioMatch, Session
 from workbench.errors import CaptureError
@@ -28,6 +29,9 @@ from workbench.net.values import Endpoint
 
 if TYPE_CHECKING:
     import polars
+
+_T = TypeVar("_T")
+
 
 class FrameView(msgspec.Struct, frozen=True):
     """One frame, for explaining.
@@ -62,7 +66,7 @@ class Report:
         nodes: who was seen.
         sessions: calls, registrations, control associations.
         nats: what NATs show of their mapping and filtering behaviour.
-        messages: every message of every protocol, in order of completion.
+        messages: every message of every protocol, in order of completion; each is made when it is asked for.
         findings: rules that the capture breaks.
         scenario: the scenario of the catalogue that it shows, or None.
         dtls: the DTLS associations, in order of their beginning.
@@ -95,34 +99,14 @@ class Report:
         self.bindings = Bindings(spans, dissector.drafts, self.names)
         self.nats: tuple[NatBehaviour, ...] = behaviours(self.bindings, spans)
         self.sessions: tuple[Session, ...] = with_bindings(made, self.calls, self.bindings)
-        self.messages: tuple[Message, ...] = self._messages(dissector.drafts)
+        self.messages: Table = Table(Held(dissector.drafts), self.names)
         self._spans = {id(leg): span for call in self.calls for leg, span, _ in call.legs}
-        self._on: dict[int, list[int]] = {}
-        self._by_protocol: dict[str, list[int]] = {}
         self._end = dissector.last_time
-        for index, draft in enumerate(dissector.drafts):
-            self._by_protocol.setdefault(draft.protocol, []).append(index)
-            if draft.connection is not None:
-                self._on.setdefault(draft.connection.number, []).append(index)
         self._frames = frames
         self._of_frame: dict[int, list[int]] | None = None
         self.findings: tuple[Finding, ...] = ()
         self.scenario: ScenarioMatch | None = None
-
-    def _messages(self, drafts: list[Draft]) -> tuple[Message, ...]:
-        places: dict[Any, Place] = {}
-
-        def place(endpoint: Any) -> Place:
-            known = places.get(endpoint)
-            if known is None:
-                known = places[endpoint] = Place(endpoint.host, endpoint.port, self.names(endpoint.host))
-            return known
-
-        return tuple(
-            Message(index, draft.frames, draft.time, draft.wire, draft.protocol, place(draft.source),
-                    place(draft.destination), draft.summary, draft.session, draft.value, draft.octets,
-                    draft.protected, draft.repeated, draft.error, draft.comment)
-            for index, draft in enumerate(drafts))
+        self._told: dict[object, Any] = {}
 
     # --- asking
 
@@ -131,19 +115,24 @@ class Report:
         """Seconds from the first frame to the last one."""
         return self._end
 
-    def messages_of(self, *protocols: str) -> list[Message]:
+    def once(self, tell: Callable[[Report], _T]) -> _T:
+        """What a function says of this report, asked once."""
+        if tell not in self._told:
+            self._told[tell] = tell(self)
+        found: _T = self._told[tell]
+        return found
+
+    def messages_of(self, *protocols: str) -> Sequence[Message]:
         """The messages of these protocols, in order; cheaper than a look at all of them in a large capture."""
-        places = sorted(place for protocol in protocols for place in self._by_protocol.get(protocol, ()))
-        return [self.messages[place] for place in places]
+        return self.messages.of(*protocols)
 
     def select(self, protocol: str | None = None, *, wire: str | None = None, source: str | None = None,
                destination: str | None = None, session: str | None = None, summary: str | None = None,
                protected: bool | None = None, repeated: bool | None = None) -> list[Message]:
         """Messages that fit everything given. `source`, `destination`: node names; `summary`: how it begins."""
         return [
-            message for message in self.messages
-            if (protocol is None or message.protocol == protocol)
-            and (wire is None or message.wire == wire)
+            message for message in (self.messages if protocol is None else self.messages.of(protocol))
+            if (wire is None or message.wire == wire)
             and (source is None or message.source.node == source)
             and (destination is None or message.destination.node == destination)
             and (session is None or message.session == session)
@@ -163,13 +152,20 @@ class Report:
             return self._spans[id(leg)]
         return next((span for call in self.calls for own, span, _ in call.legs if own == leg), None)
 
-    def on(self, leg: Leg) -> list[Message]:
-        """The messages of a leg's connection, or of its DTLS association, on the leg's own wire."""
+    def on(self, leg: Leg, *protocols: str, readable: bool = False) -> Sequence[Message]:
+        """The messages of a leg's connection, or of its DTLS association, on the leg's own wire.
+
+        Args:
+            leg: one of a session's.
+            protocols: only messages of these; of all protocols if none is given.
+            readable: without TLS records that nobody can read. A leg may have very many of those.
+        """
         content = self.content(leg)
-        if content is None:
-            frames = set(leg.frames)
-            return [one for one in self.messages if frames.issuperset(one.frames)] if frames else []
-        return self.of_connection(content.connection)
+        if content is not None:
+            return self.of_connection(content.connection, *protocols, readable=readable)
+        frames = set(leg.frames)
+        return [one for one in self.messages if frames.issuperset(one.frames)
+                and (not protocols or one.protocol in protocols)] if frames else []
 
     def fax_version(self, message: Message) -> int | None:
         """T38FaxVersion as descriptions have it for where a message went; None where nobody has said one."""
@@ -177,9 +173,9 @@ class Report:
         line = self._announced.fax_between(source, destination)
         return None if line is None else line.version
 
-    def of_connection(self, connection: Connection) -> list[Message]:
-        """The messages of one connection on one wire."""
-        return [self.messages[index] for index in self._on.get(connection.number, ())]
+    def of_connection(self, connection: Connection, *protocols: str, readable: bool = False) -> Sequence[Message]:
+        """The messages of one connection on one wire; see `on`."""
+        return self.messages.of_connection(connection.number, *protocols, readable=readable)
 
     def payload(self, leg: Leg, direction: str = "", *, sender: str = "") -> bytes:
         """Application octets that one side of a leg sent, reassembled, decrypted if TLS protected them.

@@ -22,7 +22,7 @@ def _find(report: Report) -> Iterator[Evidence]:
             continue
         conferences, users = {conference for conference, _, _ in told}, {user for _, user, _ in told}
         for leg, _, _ in call.legs:
-            wrong = next((message for message in report.on(leg) if isinstance(message.value, bfcp.Message) and (
+            wrong = next((message for message in report.on(leg, "BFCP") if isinstance(message.value, bfcp.Message) and (
                 message.value.conference not in conferences or message.value.user not in users)), None)
             if wrong is not None:
                 yield Evidence((*told[0][2], *wrong.frames), (

@@ -29,7 +29,7 @@ def _find(report: Report) -> Iterator[Evidence]:
             offer = _offer_before([*ours, *theirs], leg.opened or 0.0)
             if offer is None:
                 continue
-            hellos = [m for m in report.on(leg) if m.protocol == "TLS" and m.summary.startswith("ClientHello")]
+            hellos = [m for m in report.on(leg, "TLS", readable=True) if m.summary.startswith("ClientHello")]
             until = leg.closed if leg.closed is not None else last_time(report)
             told = _told(leg, hellos, offer in ours, gateways, until)
             if told:

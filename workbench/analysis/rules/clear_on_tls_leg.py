@@ -19,12 +19,11 @@ def _find(report: Report) -> Iterator[Evidence]:
             transport = transport_of(leg.transport) or transport_of(leg.bearer)
             if not (is_tls(leg.transport) or is_tls(leg.bearer)) or transport is None or transport.carrier == "udp":
                 continue    # datagrams are for `clear-on-dtls-leg`
-            seen = report.on(leg)
-            clear = [m for m in seen if m.protocol in ("MSRP", "BFCP", "unknown") and not m.protected]
+            clear = [m for m in report.on(leg, "MSRP", "BFCP", "unknown") if not m.protected]
             if clear:
                 yield Evidence(clear[0].frames, f"{clear[0].source.node} sends {clear[0].protocol} in the clear on the "
                                f"{leg.name} leg, which is {leg.transport or leg.bearer}; {len(clear)} such messages")
-            strange = next((m for m in seen if m.protocol == "TLS" and m.summary == NO_RECORD), None)
+            strange = next((m for m in report.on(leg, "TLS", readable=True) if m.summary == NO_RECORD), None)
             if strange is not None:
                 yield Evidence(strange.frames, (
                     f"{strange.source.node} sends octets that are no TLS record on the {leg.name} leg "

@@ -17,13 +17,13 @@ def _find(report: Report) -> Iterator[Evidence]:
         if access is None or not access.decrypted:
             continue
         gateways = {report.names(context.gateway.host) for context in call.contexts}
-        done = [m for m in report.on(access) if m.summary.startswith("Finished") and not m.repeated]
+        done = [m for m in report.on(access, "TLS", "DTLS", readable=True) if m.summary.startswith("Finished") and not m.repeated]
         checked = done[1].frames[-1] if len(done) > 1 else None
         for leg, _, _ in call.legs:
             if leg.name != "core":
                 continue
-            sent = next((m for m in report.on(leg) if m.source.node in gateways
-                         and m.protocol in ("MSRP", "BFCP", "UDPTL", "unknown")), None)
+            sent = next((m for m in report.on(leg, "MSRP", "BFCP", "UDPTL", "unknown")
+                         if m.source.node in gateways), None)
             if sent is not None and (checked is None or sent.frames[0] < checked):
                 why = "never finished" if checked is None else f"finished only in frame {checked}"
                 yield Evidence(sent.frames, (

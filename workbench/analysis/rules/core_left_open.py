@@ -20,15 +20,15 @@ def _find(report: Report) -> Iterator[Evidence]:
         access = next((leg for leg in session.legs if leg.name.startswith("access") and leg.tls_client), None)
         if access is None:
             continue
-        released = next((m for m in report.on(access) if m.protocol == "TLS"
-                         and ("close_notify" in m.summary or m.summary.startswith("Alert fatal"))), None)
+        released = next((m for m in report.on(access, "TLS", readable=True) if (
+                         "close_notify" in m.summary or m.summary.startswith("Alert fatal"))), None)
         since = released.time if released is not None else access.closed
         if since is None or end - since < _PATIENCE:
             continue
         for leg in session.legs:
             if leg.name != "core" or leg.established is None or leg.closed is not None:
                 continue
-            ended = any(m.summary.startswith(("FIN", "RST")) for m in report.on(leg))
+            ended = any(m.summary.startswith(("FIN", "RST")) for m in report.on(leg, "TCP"))
             if not ended:
                 frames = released.frames if released is not None else access.frames[-1:]
                 yield Evidence((*frames, leg.frames[-1]), f"TLS of the access leg ends at {since:.3f} s; the TCP "

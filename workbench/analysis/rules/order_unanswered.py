@@ -31,9 +31,8 @@ def _find(report: Report) -> Iterator[Evidence]:
 def _first_words(report: Report) -> dict[Endpoint, float]:
     """Who sends H.248, and from when on."""
     began: dict[Endpoint, float] = {}
-    for message in report.messages:
-        if message.protocol == "H.248":
-            began.setdefault(Endpoint(message.source.address, message.source.port), message.time)
+    for message in report.messages_of("H.248"):
+        began.setdefault(Endpoint(message.source.address, message.source.port), message.time)
     return began
 
 

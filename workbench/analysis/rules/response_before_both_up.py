@@ -18,8 +18,8 @@ def _find(report: Report) -> Iterator[Evidence]:
     for call in report.calls:
         for one, other in linked(call):
             up = up_in(other)
-            early = next((message for message in report.of_connection(one.connection)
-                          if message.protocol == "MSRP" and one.ours is not None and not _refuses(message)
+            early = next((message for message in report.of_connection(one.connection, "MSRP")
+                          if one.ours is not None and not _refuses(message)
                           and (message.source.address, message.source.port) == (
                               one.connection.sides[one.ours].host, one.connection.sides[one.ours].port)), None)
             if early is None or (up is not None and early.frames[-1] > up):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from workbench.analysis.rules.rule import Evidence, Rule, is_tls, last_time
@@ -24,7 +24,7 @@ def _find(report: Report) -> Iterator[Evidence]:
             begun = leg.established if leg.tcp_client else leg.opened     # DTLS needs no connection
             if termination is None or not is_tls(leg.bearer) or begun is None:
                 continue
-            alert = _failure(report.on(leg))
+            alert = _failure(report.on(leg, "TLS", "DTLS", readable=True))
             since = leg.closed if alert is None else alert.time
             if since is None or _finished(report, leg) or not still_there(termination, since, end):
                 continue
@@ -37,13 +37,13 @@ def _find(report: Report) -> Iterator[Evidence]:
                     "event was replaced by a later Events descriptor"))
 
 
-def _failure(messages: tuple[Message, ...] | list[Message]) -> Message | None:
+def _failure(messages: Sequence[Message]) -> Message | None:
     return next((m for m in messages if m.protocol in ("TLS", "DTLS") and m.summary.startswith("Alert fatal")), None)
 
 
 def _finished(report: Report, leg: Leg) -> bool:
     """Both sides said Finished, and nobody presented a certificate that was not announced."""
-    said = {m.source for m in report.on(leg) if m.summary.startswith("Finished")}
+    said = {m.source for m in report.on(leg, "TLS", "DTLS", readable=True) if m.summary.startswith("Finished")}
     return len(said) > 1 and all(one.matches is not False for one in leg.certificates)
 
 

@@ -23,7 +23,7 @@ def _find(report: Report) -> Iterator[Evidence]:
         for leg in session.legs:
             hello: tuple[tuple[int, ...], str, tls.ClientHello] | None = None
             up = False
-            for message in report.on(leg):
+            for message in report.on(leg, "TCP", "TLS", "DTLS", readable=True):
                 if message.protocol not in ("TLS", "DTLS"):
                     up = up and not (message.protocol == "TCP" and message.summary.startswith("SYN"))
                     continue

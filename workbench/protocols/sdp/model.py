@@ -223,7 +223,11 @@ class _Lines(msgspec.Struct, frozen=True):
 
     def attributes(self, name: str) -> tuple[str, ...]:
         """The values of all `a=name` lines at this level, in order; a property attribute has the value ``""``."""
-        return tuple(line.content for line in self.lines if line.type == "a" and same_name(line.name, name))
+        if name[:3].casefold() == "t38":
+            return tuple(line.content for line in self.lines if line.type == "a" and same_name(line.name, name))
+        begins = f"{name}:"
+        return tuple(line.value[len(begins):] for line in self.lines
+                     if line.type == "a" and (line.value.startswith(begins) or line.value == name))
 
     def attribute(self, name: str) -> str | None:
         """The value of the first `a=name` line at this level; None where there is none."""

@@ -5,6 +5,7 @@ Source: RFC 3261 §7.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator
 
 import msgspec
@@ -40,6 +41,7 @@ REASONS = {
 _NEVER_LISTS = frozenset({"www-authenticate", "authorization", "proxy-authenticate", "proxy-authorization", "date"})
 
 
+@functools.lru_cache(4096)
 def canonical(name: str) -> str:
     """A header name as comparisons see it: compact forms spelled out, lower case."""
     return COMPACT.get(name.lower(), name).lower()

@@ -17,6 +17,8 @@ _REQUEST_LINE = re.compile(r"([A-Za-z0-9\-.!%*_+`'~]+) ([^ ]+) (SIP/[0-9]+\.[0-9
 # Status-Line = SIP-Version SP Status-Code SP Reason-Phrase CRLF      RFC 3261 §7.2
 _STATUS_LINE = re.compile(r"(SIP/[0-9]+\.[0-9]+) ([0-9]{3})(?: (.*))?", re.IGNORECASE)
 
+_CONTROL = re.compile("[\r\n\0]")
+
 # One field only (RFC 3261 §7.3.1: all that are not lists); Via, From, To, Call-ID and CSeq are in every message.
 _SINGLE = frozenset({
     "from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type", "expires", "min-expires",
@@ -155,10 +157,11 @@ def _line(octets: bytes, at: int, most: int, *, folds: bool = False) -> tuple[st
         raise MalformedMessageError(
             "text that is not UTF-8", clause="RFC 3261 §25.1", offset=at + error.start) from None
     bare = text if not folds else text.replace("\r\n", "  ")
-    for index, letter in enumerate(bare):
-        if letter in "\r\n\0":
-            raise MalformedMessageError(
-                "a control character in a line", clause="RFC 3261 §25.1", offset=at + len(bare[:index].encode()))
+    control = _CONTROL.search(bare)
+    if control is not None:
+        index = control.start()
+        raise MalformedMessageError(
+            "a control character in a line", clause="RFC 3261 §25.1", offset=at + len(bare[:index].encode()))
     return text, end + 2
 
 
