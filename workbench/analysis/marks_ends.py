@@ -33,7 +33,6 @@ EARLY, BOTH = "e2ae-early-clienthello", "e2ae-both-behind-nat"
 _UNFIT = (fingerprint_mismatch.rule, no_certificate.rule, answer_drops_security.rule)
 _CAUSE = "g/cause"
 _PAYLOAD = ("MSRP", "BFCP", "unknown")
-_TLS = ("TLS", "DTLS")
 
 
 def marks(report: Report, call: Call, usual: tuple[str, Marks] | None) -> list[tuple[str, Marks]]:
@@ -135,13 +134,14 @@ def _refused(call: Call) -> bool:
 
 
 def _finished(report: Report, leg: Leg) -> bool:
-    return sum(m.summary.startswith("Finished") for m in report.on(leg, *_TLS, readable=True)) > 1
+    return sum(m.summary.startswith("Finished") for m in report.secured(leg)) > 1
 
 
 def _early(report: Report, call: Call) -> bool:
     """A ClientHello came on the access leg before Remote had a fingerprint."""
     access = marks_e2ae.leg(call, "access")
-    hello = next((m.time for m in report.on(access, *_TLS, readable=True) if m.summary.startswith("ClientHello")), None) if access else None
+    seen = report.secured(access) if access is not None else ()
+    hello = next((m.time for m in seen if m.summary.startswith("ClientHello")), None)
     ordered = {id(one.draft) for end in _ends(call) if end.side == "access" for one in end.remotes if one.fingerprints}
     told = [order.replied.time for order in report.signalling.orders
             if id(order.draft) in ordered and order.replied is not None]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from workbench.analysis.bindings import Bindings, behaviours
-from workbench.analysis.dissect import Content, Dissector, Draft
+from workbench.analysis.dissect import Content, Dissector
 from workbench.analysis.flows import Connection
 from workbench.analysis.legs import make_sessions, with_bindings
 from workbench.analysis.naming import Names
@@ -23,7 +23,7 @@ from workbench.analysis.signalling import Signalling
 from workbench.analysis.spans import Span, find_spans
 from workbench.analysis.table import Held, Table
 from workbench.analysis.tls_stream import KeyLog
-from workbench.analysis.values import Finding, Leg, Message, NatBehaviour, Node, Place, ScenarioMatch, Session
+from workbench.analysis.values import Finding, Leg, Message, NatBehaviour, Node, ScenarioMatch, Session
 from workbench.errors import CaptureError
 from workbench.net.values import Endpoint
 
@@ -122,9 +122,14 @@ class Report:
         found: _T = self._told[tell]
         return found
 
-    def messages_of(self, *protocols: str) -> Sequence[Message]:
-        """The messages of these protocols, in order; cheaper than a look at all of them in a large capture."""
-        return self.messages.of(*protocols)
+    def messages_of(self, *protocols: str, readable: bool = False) -> Sequence[Message]:
+        """The messages of these protocols, in order; cheaper than a look at all of them in a large capture.
+
+        Args:
+            protocols: of these.
+            readable: without TLS records that nobody can read.
+        """
+        return self.messages.of(*protocols, readable=readable)
 
     def select(self, protocol: str | None = None, *, wire: str | None = None, source: str | None = None,
                destination: str | None = None, session: str | None = None, summary: str | None = None,
@@ -166,6 +171,10 @@ class Report:
         frames = set(leg.frames)
         return [one for one in self.messages if frames.issuperset(one.frames)
                 and (not protocols or one.protocol in protocols)] if frames else []
+
+    def secured(self, leg: Leg) -> Sequence[Message]:
+        """What TLS or DTLS says on a leg, without the records that nobody can read."""
+        return self.on(leg, "TLS", "DTLS", readable=True)
 
     def fax_version(self, message: Message) -> int | None:
         """T38FaxVersion as descriptions have it for where a message went; None where nobody has said one."""

@@ -24,8 +24,8 @@ class Drafts(Protocol):
     def draft(self, place: int) -> Draft:
         """The draft at a place, counted from 0."""
 
-    def of_protocols(self, protocols: Sequence[str]) -> Sequence[int]:
-        """The places of these protocols' drafts, ascending."""
+    def of_protocols(self, protocols: Sequence[str], *, readable: bool = False) -> Sequence[int]:
+        """The places of these protocols' drafts, ascending; see `Report.messages_of`."""
 
     def of_connection(self, number: int, protocols: Sequence[str] = (), *, readable: bool = False) -> Sequence[int]:
         """The places of a connection's drafts, ascending; see `Report.on`."""
@@ -50,11 +50,10 @@ class Held:
         """See `Drafts`."""
         return self._drafts[place]
 
-    def of_protocols(self, protocols: Sequence[str]) -> Sequence[int]:
+    def of_protocols(self, protocols: Sequence[str], *, readable: bool = False) -> Sequence[int]:
         """See `Drafts`."""
-        if len(protocols) == 1:
-            return self._of.get(protocols[0], [])
-        return sorted(place for protocol in dict.fromkeys(protocols) for place in self._of.get(protocol, ()))
+        found = sorted(place for protocol in dict.fromkeys(protocols) for place in self._of.get(protocol, ()))
+        return [one for one in found if fits(self._drafts[one], (), readable=True)] if readable else found
 
     def of_connection(self, number: int, protocols: Sequence[str] = (), *, readable: bool = False) -> Sequence[int]:
         """See `Drafts`."""
@@ -91,9 +90,9 @@ class Table(Sequence[Message]):
         found._ends, found._made = self._ends, self._made
         return found
 
-    def of(self, *protocols: str) -> Table:
-        """All messages of these protocols."""
-        return self.among(self._drafts.of_protocols(protocols))
+    def of(self, *protocols: str, readable: bool = False) -> Table:
+        """All messages of these protocols; see `Report.messages_of`."""
+        return self.among(self._drafts.of_protocols(protocols, readable=readable))
 
     def of_connection(self, number: int, *protocols: str, readable: bool = False) -> Table:
         """All messages of the TCP connection with this number; see `Report.on`."""

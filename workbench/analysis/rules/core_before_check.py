@@ -17,7 +17,7 @@ def _find(report: Report) -> Iterator[Evidence]:
         if access is None or not access.decrypted:
             continue
         gateways = {report.names(context.gateway.host) for context in call.contexts}
-        done = [m for m in report.on(access, "TLS", "DTLS", readable=True) if m.summary.startswith("Finished") and not m.repeated]
+        done = [m for m in report.secured(access) if m.summary.startswith("Finished") and not m.repeated]
         checked = done[1].frames[-1] if len(done) > 1 else None
         for leg, _, _ in call.legs:
             if leg.name != "core":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from workbench.analysis.legs import said_on
@@ -37,7 +37,7 @@ def _find(report: Report) -> Iterator[Evidence]:
                 yield told
 
 
-def _is_up(said: list[Message]) -> bool:
+def _is_up(said: Sequence[Message]) -> bool:
     """Both ends have sent something protected: their Finished, readable or not."""
     done = {one.source for one in said if one.protected or "not readable" in one.summary}
     return len(done) > 1
@@ -47,7 +47,7 @@ def _subtracted(termination: TerminationSeen | None) -> float | None:
     return termination.subtracted if termination is not None else None
 
 
-def _begun(leg: Leg, said: list[Message], until: float) -> Evidence | None:
+def _begun(leg: Leg, said: Sequence[Message], until: float) -> Evidence | None:
     """Somebody has begun, and it went no further."""
     if until - said[0].time < _PATIENCE_SECONDS:
         return None
@@ -60,7 +60,7 @@ def _begun(leg: Leg, said: list[Message], until: float) -> Evidence | None:
         "filter in between, datagrams that are too large"))
 
 
-def _silent(call: Call, leg: Leg, span: Span | None, termination: TerminationSeen | None, seen: list[Message],
+def _silent(call: Call, leg: Leg, span: Span | None, termination: TerminationSeen | None, seen: Sequence[Message],
             until: float) -> Evidence | None:
     """Nobody has begun. (On a BFCP leg `bfcp-tls-client` says more.)"""
     if any(one.protocol not in ("TCP", "UDP", "ICMP") for one in seen):

@@ -19,7 +19,7 @@ def _find(report: Report) -> Iterator[Evidence]:
         if not any(one.fingerprints for dialog in call.dialogs for one in dialog.described):
             continue        # certificates are vouched for by somebody else than SDP
         for leg, _, _ in call.legs:
-            said = [m for m in report.on(leg, "TLS", "DTLS", readable=True) if isinstance(m.value, tls.Handshake) and not m.repeated]
+            said = [m for m in report.secured(leg) if isinstance(m.value, tls.Handshake) and not m.repeated]
             empty = next((m for m in said if isinstance(m.value.body, tls.Certificate)
                           and not m.value.body.certificates), None)
             if empty is not None:

@@ -18,7 +18,7 @@ def _find(report: Report) -> Iterator[Evidence]:
         for leg in session.legs:
             if not leg.tcp_client or not leg.tls_client or leg.tcp_client == leg.tls_client:
                 continue
-            hello = next((m.frames for m in report.on(leg, "TLS", "DTLS", readable=True) if m.summary.startswith("ClientHello")), ())
+            hello = next((m.frames for m in report.secured(leg) if m.summary.startswith("ClientHello")), ())
             yield Evidence((leg.frames[0], *hello), (
                 f"{leg.tcp_client} opened the TCP connection of the {leg.name} leg, so it is a=setup:active and has to "
                 f"be TLS client; the ClientHello came from {leg.tls_client}"))

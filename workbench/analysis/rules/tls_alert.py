@@ -30,8 +30,8 @@ _UNNAMED = "what it objects to came just before, from the other side"
 
 
 def _find(report: Report) -> Iterator[Evidence]:
-    for message in report.messages:
-        if message.protocol in ("TLS", "DTLS") and message.summary.startswith("Alert fatal"):
+    for message in report.messages_of("TLS", "DTLS", readable=True):
+        if message.summary.startswith("Alert fatal"):
             reason = message.summary.removeprefix("Alert fatal ")
             cause = _CAUSES.get(reason.split()[0], _UNNAMED)
             yield Evidence(message.frames, (

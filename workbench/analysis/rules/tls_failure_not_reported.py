@@ -24,7 +24,7 @@ def _find(report: Report) -> Iterator[Evidence]:
             begun = leg.established if leg.tcp_client else leg.opened     # DTLS needs no connection
             if termination is None or not is_tls(leg.bearer) or begun is None:
                 continue
-            alert = _failure(report.on(leg, "TLS", "DTLS", readable=True))
+            alert = _failure(report.secured(leg))
             since = leg.closed if alert is None else alert.time
             if since is None or _finished(report, leg) or not still_there(termination, since, end):
                 continue
@@ -43,7 +43,7 @@ def _failure(messages: Sequence[Message]) -> Message | None:
 
 def _finished(report: Report, leg: Leg) -> bool:
     """Both sides said Finished, and nobody presented a certificate that was not announced."""
-    said = {m.source for m in report.on(leg, "TLS", "DTLS", readable=True) if m.summary.startswith("Finished")}
+    said = {m.source for m in report.secured(leg) if m.summary.startswith("Finished")}
     return len(said) > 1 and all(one.matches is not False for one in leg.certificates)
 
 
