@@ -130,7 +130,11 @@ def _count(advance: Advance, name: str, frames: int) -> None:
 
 
 def _print_report(report: Report) -> None:
+    from workbench.analysis import unread
+
     say(f"{report.capture}: {report.packets} frames, {len(report.messages)} messages")
+    for line in unread.lines(report.unread):
+        say(f"  not read: {line}")
     for node in report.nodes:
         kind = f" ({node.kind})" if node.kind and node.kind not in node.name else ""
         say(f"  {node.name}{kind}: {', '.join(node.addresses)}{'' if node.named else ', named after its behaviour'}")

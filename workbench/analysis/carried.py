@@ -383,6 +383,8 @@ class _Tls(Base):
             why = "no key" if record.problem == "no key for it" else record.problem
             size = counted(record.end - record.start - 5)
             self.tell("TLS", direction, own, time, f"{kind} ({size}, not readable: {why})", b"").protected = True
+            self.dissector.ledger.unread(own, "TLS records", record.problem or "not readable",
+                                         record.end - record.start - RECORD_OCTETS)
             return
         if record.content_type == 23:
             if record.plaintext:

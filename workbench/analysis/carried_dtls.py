@@ -122,6 +122,8 @@ class DtlsFlow:
             size = counted(len(read.record.fragment))
             draft = self._tell(direction, frames, time, f"{kind} ({size}, not readable: {why}){_again(read)}", b"")
             draft.protected, draft.repeated = True, read.replayed or read.repeated
+            self._dissector.ledger.unread(frames, "DTLS records", read.problem or "not readable",
+                                          len(read.record.fragment))
             return
         if read.record.type == ContentType.APPLICATION_DATA:
             self._payload(read, frames, time)

@@ -43,6 +43,7 @@ class SoundReader:
         if flow is not None:
             flow.add(draft)
         if report:
+            self._dissector.ledger.unread(frames, "RTCP", "only its first type is read", len(data))
             draft.summary = f"RTCP {RTCP_NAMES.get(data[1], data[1])}, {counted(len(data))}, not read"
         else:
             _tell(draft, data, names or {})

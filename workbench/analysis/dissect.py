@@ -18,10 +18,12 @@ from workbench.analysis.carried_rtp import SoundReader
 from workbench.analysis.carried_udptl import FaxReader
 from workbench.analysis.carriers import Layer
 from workbench.analysis.drafts import Content, Draft, counted
-from workbench.analysis.flows import Connection, Fragments, payload_of
+from workbench.analysis.flows import Connection, Fragments, inside, is_cut, payload_of
+from workbench.analysis.links import MOST_TUNNELS, without_ip
 from workbench.analysis.pcapng import Packet
 from workbench.analysis.reassembly import Piece
 from workbench.analysis.tls_stream import KeyLog
+from workbench.analysis.unread import Ledger
 from workbench.errors import MalformedMessageError
 from workbench.net.packets import (
     ICMP,
@@ -68,6 +70,10 @@ _MOST_SEGMENTS = 4_000_000
 _QUIET_CHUNKS = (DATA, SACK, HEARTBEAT, HEARTBEAT_ACK)
 _SUMMARIES: dict[str, Callable[[Any], str]] = {
     "SIP": summaries.of_sip, "H.248": summaries.of_h248, "STUN": summaries.of_stun}
+_OVERHEAD = {2: "IGMP", 59: "IP without content", 89: "OSPF", 103: "PIM", 112: "VRRP"}
+_ESP, _ENCRYPTED = 50, "encrypted by IPsec, and no key for it"
+_NO_MESSAGE = "part of no whole message in the capture"
+_TOO_MANY = f"only the first {_MOST_CONNECTIONS} are read"
 _SINGULAR = {"are": "is", "carry": "carries", "hold": "holds", "have": "has"}
 
 
@@ -81,6 +87,10 @@ def _recognised(octets: bytes, source: Endpoint, destination: Endpoint) -> str:
     return "H.248" if may_be_ber or looks_like_h248(octets) else ""
 
 
+def _cut_or_broken(packet: Packet) -> str:
+    return "cut by the capture's limit on octets of a frame" if is_cut(packet) else "broken"
+
+
 class Dissector:
     """Packets in, drafts out, in the order in which the capture completes messages.
 
@@ -92,6 +102,7 @@ class Dissector:
         self.drafts: list[Draft] = []
         self.contents: list[Content] = []
         self.notes: list[str] = []
+        self.ledger = Ledger()
         self.keylog = keylog
         self.kept = 0
         self.left_out = 0
@@ -124,27 +135,53 @@ class Dissector:
             self._comments[packet.number] = packet.comment
             self._twin_frames += packet.comment.startswith(TWIN_COMMENT)
         try:
-            ip = payload_of(packet)
+            found = self._network(packet)
         except MalformedMessageError as error:
             self.note("are IP that does not decode", packet.number, str(error))
+            self.ledger.unread((packet.number,), "IP that does not decode", _cut_or_broken(packet), len(packet.octets))
             return
-        if ip is None:
-            self.note("carry no IP packet", packet.number, f"link type {packet.link}")
+        if found is None:
             return
-        frames: tuple[int, ...] = (packet.number,)
-        if ip.is_fragment:
-            whole = self._fragments.add(packet.wire, ip, packet.number)
-            if whole is None:
-                return
-            ip, frames = whole
+        ip, frames = found
+        for number in frames[:-1]:
+            self.ledger.plain(number, "parts of fragmented IP packets")
         try:
             self._transport(packet, ip, frames, time)
         except MalformedMessageError as error:
-            self.note(f"are {protocol_name(ip.protocol)} that does not decode", packet.number, str(error))
+            name = protocol_name(ip.protocol)
+            self.note(f"are {name} that does not decode", packet.number, str(error))
+            self.ledger.unread(frames, f"{name} that does not decode", _cut_or_broken(packet), len(ip.payload))
+
+    def _network(self, packet: Packet) -> tuple[Ip, tuple[int, ...]] | None:
+        """The innermost IP packet, whole, with its frames; None: none there, or more fragments have to come."""
+        ip = payload_of(packet)
+        frames: tuple[int, ...] = (packet.number,)
+        if ip is None:
+            what, why = without_ip(packet.link, packet.octets)
+            if why:
+                self.note("carry no IP packet", packet.number, f"link type {packet.link}")
+                self.ledger.unread(frames, what, why, len(packet.octets))
+            else:
+                self.ledger.plain(packet.number, what)
+            return None
+        for depth in range(MOST_TUNNELS + 1):
+            if ip.is_fragment:
+                self.ledger.waits(packet.number, "IP fragments", "the packet is not whole in the capture",
+                                  len(ip.payload))
+                whole = self._fragments.add(packet.wire, ip, frames)
+                if whole is None:
+                    return None
+                ip, frames = whole
+            inner = inside(ip, packet) if depth < MOST_TUNNELS else None
+            if inner is None:
+                break
+            ip = inner
+        return ip, frames
 
     def _transport(self, packet: Packet, ip: Ip, frames: tuple[int, ...], time: float) -> None:
         if ip.protocol == UDP:
             datagram = decode_udp(ip)
+            self.ledger.waits(packet.number, "UDP", _NO_MESSAGE, len(datagram.data))
             self._datagram(packet.wire, datagram.source, datagram.destination, datagram.data, frames, time)
         elif ip.protocol == TCP:
             self._segment(packet.wire, ip, frames, time)
@@ -155,13 +192,19 @@ class Dissector:
             draft = self.emit("ICMP", frames, time, packet.wire, Endpoint(ip.source, 0), Endpoint(ip.destination, 0),
                               summaries.of_icmp(icmp))
             draft.value, draft.octets = icmp, self.keep(ip.payload)
+        elif ip.protocol in _OVERHEAD:
+            self.ledger.plain(packet.number, _OVERHEAD[ip.protocol])
         else:
-            self.note(f"carry {protocol_name(ip.protocol)}, which is not read", packet.number, "")
+            name = protocol_name(ip.protocol)
+            self.note(f"carry {name}, which is not read", packet.number, "")
+            self.ledger.unread(frames, f"IP protocol {name}", _ENCRYPTED if ip.protocol == _ESP else "not read here",
+                               len(ip.payload))
 
     def finish(self) -> None:
         """The capture is over."""
         while self._live:
             self._end(*self._live.popitem(last=False)[1])
+        self.ledger.messages(self.drafts)
         for what, count in self._broken.items():
             number, why = self._first_broken[what]
             frames = f"frame {number}" if count == 1 else f"{count} frames (the first is {number})"
@@ -199,6 +242,7 @@ class Dissector:
             self.drafts.append(draft)
         else:
             self.left_out += 1
+            self.ledger.unread(frames, "later messages", f"{MOST_MESSAGES} are kept at most", 0)
         return draft
 
     def keep(self, octets: bytes) -> bytes:
@@ -262,6 +306,7 @@ class Dissector:
         if flow is None or flow.observer.begins_anew(data):
             if len(self.dtls) >= _MOST_CONNECTIONS:
                 self.note(f"are of DTLS associations beyond the first {_MOST_CONNECTIONS}", frames[-1], "")
+                self.ledger.unread(frames, "DTLS", _TOO_MANY, len(data))
                 return
             former, flow = flow, self._moved(wire, source, destination, data, time) if flow is None else None
             flow = self._dtls_flows[key] = flow or DtlsFlow(self, wire, source, destination, time)
@@ -327,6 +372,10 @@ class Dissector:
         if packet.broken:
             self.note("carry SCTP that does not decode", frames[-1], packet.broken)
         association, direction = self._associations.find(wire, packet)
+        if not any(chunk.type == DATA for chunk in packet.chunks):
+            self.ledger.plain(frames[-1], "SCTP acknowledgments and heartbeats")
+        if packet.broken:
+            self.ledger.unread(frames, "SCTP that does not decode", "broken, or cut short", 0)
         told = dict.fromkeys(chunk_name(chunk.type) for chunk in packet.chunks if chunk.type not in _QUIET_CHUNKS)
         if told:
             draft = self.emit("SCTP", frames, time, wire, packet.source, packet.destination,
@@ -339,8 +388,14 @@ class Dissector:
                 data = decode_data(chunk)
             except MalformedMessageError as error:
                 self.note("carry SCTP that does not decode", frames[-1], str(error))
+                self.ledger.unread(frames, "SCTP that does not decode", "broken, or cut short", len(chunk.value))
                 continue
+            again = association.directions[direction].repeated
             message = association.take(direction, data, frames)
+            if message is None and association.directions[direction].repeated > again:
+                self.ledger.plain(frames[-1], "SCTP retransmissions")
+            elif message is None:
+                self.ledger.waits(frames[-1], "SCTP", _NO_MESSAGE, len(data.octets))
             if message is not None:
                 draft = self._user_message(wire, packet, message, time)
                 draft.association, draft.direction, draft.repeated = association, direction, message.repeated
@@ -369,6 +424,7 @@ class Dissector:
             live = None
         if live is None and len(self.contents) >= _MOST_CONNECTIONS:
             self.note(f"are of TCP connections beyond the first {_MOST_CONNECTIONS}", frames[-1], "")
+            self.ledger.unread(frames, "TCP", _TOO_MANY, len(segment.payload))
             return
         if live is None:
             content = Content(Connection(len(self.contents), wire, a, b))
@@ -380,7 +436,13 @@ class Dissector:
                 self._end(*self._live.popitem(last=False)[1])
         content, layer = live
         self._segments += 1
+        again = sum(stream.repeated for stream in content.connection.streams)
         happened = content.connection.take(segment, frames[-1], time)
+        again = sum(stream.repeated for stream in content.connection.streams) - again
+        if again < len(segment.payload):
+            self.ledger.waits(frames[-1], "TCP", _NO_MESSAGE, len(segment.payload))
+        else:
+            self.ledger.plain(frames[-1], "TCP retransmissions" if again else "TCP acknowledgments")
         if happened.mark.startswith("SYN"):
             self._mark(content.connection, happened.direction, happened.mark, happened.repeated, frames, time)
         for piece in happened.pieces:

@@ -5,86 +5,54 @@ from __future__ import annotations
 from array import array
 from collections import OrderedDict
 from collections.abc import Iterator
+from typing import Protocol
 
 import msgspec
 
-from workbench.analysis import pcapng
+from workbench.analysis.links import MOST_TUNNELS, network_packet, tunnelled
 from workbench.analysis.reassembly import HalfStream, Piece
-from workbench.errors import MalformedMessageError
 from workbench.net.packets import ACK, FIN, RST, SYN, Ip, Tcp, decode_ip, encode_ip
 from workbench.net.values import Endpoint
 
 MOST_SEGMENTS = 1024
 _MOST_FRAGMENTED = 256
 _MOST_FRAGMENTS = 128
-_ETHER_IP, _ETHER_IP6 = 0x0800, 0x86DD
-_ETHER_TAGS = (0x8100, 0x88A8, 0x9100)
-# Address families that BSD systems write for IPv6 in front of a packet (link type NULL).
-_FAMILY_IP6 = (10, 23, 24, 28, 30)
-
-
-def network_packet(link: int, octets: bytes) -> bytes | None:
-    """The IP packet in a captured frame; None where the link carries something else, or is not known."""
-    if link in (pcapng.RAW, pcapng.IPV4, pcapng.IPV6, 12, 14):
-        return octets if octets and octets[0] >> 4 in (4, 6) else None
-    if link == pcapng.ETHERNET:
-        return _tagged(octets, 12)
-    if link == pcapng.NULL:
-        family = octets[:4]
-        numbers = (int.from_bytes(family, "little"), int.from_bytes(family, "big"))
-        known = 2 in numbers or any(number in _FAMILY_IP6 for number in numbers)
-        return octets[4:] if known and len(octets) >= 4 else None
-    if link == pcapng.LINUX_SLL:
-        return _tagged(octets, 14)
-    if link == pcapng.LINUX_SLL2:
-        kind = int.from_bytes(octets[:2], "big")
-        return octets[20:] if kind in (_ETHER_IP, _ETHER_IP6) and len(octets) > 20 else None
-    return None
-
-
-def _tagged(octets: bytes, at: int) -> bytes | None:
-    """Behind an EtherType at `at`, and up to four VLAN tags."""
-    for _ in range(5):
-        kind = int.from_bytes(octets[at : at + 2], "big")
-        if kind in (_ETHER_IP, _ETHER_IP6):
-            return octets[at + 2 :] or None
-        if kind not in _ETHER_TAGS:
-            return None
-        at += 4
-    return None
-
+_MOST_REPEATS = 8
 
 class Fragments:
     """Puts IP fragments together. The oldest unfinished packets go when there are too many (`lost`)."""
 
     def __init__(self) -> None:
         self.lost = 0
-        self._parts: OrderedDict[tuple[str, str, str, int, int], dict[int, tuple[Ip, int]]] = OrderedDict()
+        self._parts: OrderedDict[tuple[str, str, str, int, int], dict[int, tuple[Ip, tuple[int, ...]]]] = OrderedDict()
 
-    def add(self, wire: str, ip: Ip, frame: int) -> tuple[Ip, tuple[int, ...]] | None:
-        """Take a fragment; the whole packet and its frames once all parts are there."""
+    def add(self, wire: str, ip: Ip, came: tuple[int, ...]) -> tuple[Ip, tuple[int, ...]] | None:
+        """Take a fragment and the frames it came in; the whole packet and its frames once all parts are there."""
         key = (wire, ip.source, ip.destination, ip.protocol, ip.ident)
         parts = self._parts.setdefault(key, {})
-        if len(parts) < _MOST_FRAGMENTS:
-            parts.setdefault(ip.fragment_offset, (ip, frame))
+        known = parts.get(ip.fragment_offset)
+        if known is not None and len(known[1]) < _MOST_REPEATS:
+            parts[ip.fragment_offset] = known[0], known[1] + came
+        elif known is None and len(parts) < _MOST_FRAGMENTS:
+            parts[ip.fragment_offset] = ip, came
         if len(self._parts) > _MOST_FRAGMENTED:
             self._parts.popitem(last=False)
             self.lost += 1
         payload = b""
         frames: list[int] = []
         for offset in sorted(parts):
-            part, number = parts[offset]
+            part, numbers = parts[offset]
             if offset > len(payload):
                 return None
             payload += part.payload[len(payload) - offset :]
-            frames.append(number)
+            frames += numbers
             if not part.more_fragments:
                 del self._parts[key]
                 if len(payload) > 65535 - 20:
                     self.lost += 1
                     return None
                 whole = decode_ip(encode_ip(ip.source, ip.destination, ip.protocol, payload, ttl=ip.ttl))
-                return whole, tuple(sorted(frames))
+                return whole, tuple(sorted(set(frames)))
         return None
 
 
@@ -248,17 +216,49 @@ def _distance(start: int, end: int) -> int:
     return distance - (1 << 32) if distance >= 1 << 31 else distance
 
 
-def payload_of(packet: pcapng.Packet) -> Ip | None:
+class Frame(Protocol):
+    """What was captured, however it is held."""
+
+    @property
+    def link(self) -> int:
+        """LINKTYPE_ number."""
+
+    @property
+    def octets(self) -> bytes:
+        """As captured."""
+
+    @property
+    def length(self) -> int:
+        """Octets on the wire."""
+
+
+def payload_of(packet: Frame) -> Ip | None:
     """The IP packet of a frame; None where it carries none.
 
     Raises:
         MalformedMessageError: it should, and does not decode.
     """
     octets = network_packet(packet.link, packet.octets)
-    if octets is None:
-        return None
-    cut = packet.length > len(packet.octets)
-    try:
-        return decode_ip(octets, whole=not cut)
-    except MalformedMessageError as error:
-        raise MalformedMessageError(error.what, clause=error.clause, offset=error.offset) from None
+    return None if octets is None else decode_ip(octets, whole=not is_cut(packet))
+
+
+def inside(ip: Ip, packet: Frame) -> Ip | None:
+    """The IP packet inside a tunnel's, which has come with this frame; None: there is none. Raises as `payload_of`."""
+    octets = tunnelled(ip)
+    return None if octets is None else decode_ip(octets, whole=not is_cut(packet))
+
+
+def is_cut(packet: Frame) -> bool:
+    """Fewer octets were captured than were on the wire."""
+    return packet.length > len(packet.octets)
+
+
+def innermost(packet: Frame) -> Ip | None:
+    """The IP packet of a frame, inside all tunnels, or the first that is a part only. Raises as `payload_of`."""
+    ip = payload_of(packet)
+    for _ in range(MOST_TUNNELS):
+        inner = None if ip is None or ip.is_fragment else inside(ip, packet)
+        if inner is None:
+            break
+        ip = inner
+    return ip

@@ -71,7 +71,9 @@ class Report:
         scenario: the scenario of the catalogue that it shows, or None.
         dtls: the DTLS associations, in order of their beginning.
         faxes: UDPTL in clear between two endpoints, in order of its beginning.
-        notes: what could not be read, and why.
+        accounted: how many frames are part of messages, acknowledgments, or other plain overhead, by kind.
+        unread: what was not read, and why; its frames and those in `accounted` are all frames of the capture.
+        notes: what could not be read, and why, for people.
         keylog: the secrets that protected octets were read with.
     """
 
@@ -81,6 +83,7 @@ class Report:
         self.keylog = keylog
         self.packets = packets
         self.notes: list[str] = list(notes)
+        self.accounted, self.unread = dissector.ledger.account(packets)
         self.signalling = Signalling()
         for draft in dissector.drafts:
             self.signalling.take(draft)
@@ -265,6 +268,8 @@ class Report:
         return {
             "capture": self.capture,
             "packets": self.packets,
+            "accounted": dict(self.accounted),
+            "unread": [msgspec.to_builtins(one) for one in self.unread],
             "nodes": [msgspec.to_builtins(node) for node in self.nodes],
             "sessions": [
                 {"id": session.id, "kind": session.kind, "legs": [msgspec.to_builtins(leg) for leg in session.legs],

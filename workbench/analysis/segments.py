@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from workbench.analysis.flows import network_packet
+from workbench.analysis.flows import innermost
 from workbench.errors import MalformedMessageError
-from workbench.net.packets import ACK, FIN, RST, SYN, TCP, Tcp, decode_ip, decode_tcp
+from workbench.net.packets import ACK, FIN, RST, SYN, TCP, Tcp, decode_tcp
 
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
@@ -64,12 +64,9 @@ def leg_segments(report: Report, leg: Leg) -> list[LegSegment]:
 def _read(report: Report, span: Span) -> Iterator[tuple[int, float, Tcp]]:
     for number in span.content().connection.frames[:MOST_SEGMENTS]:
         view = report.frame(number)
-        octets = network_packet(view.link, view.octets)
-        if octets is None:
-            continue
         try:
-            ip = decode_ip(octets, whole=view.length <= len(view.octets))
-            if ip.protocol == TCP and not ip.is_fragment:
+            ip = innermost(view)
+            if ip is not None and ip.protocol == TCP and not ip.is_fragment:
                 yield number, view.time, decode_tcp(ip)
         except MalformedMessageError:
             continue

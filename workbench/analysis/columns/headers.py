@@ -16,6 +16,7 @@ import numpy as np
 
 from workbench.analysis import pcapng
 from workbench.analysis.columns.index import rows
+from workbench.analysis.links import GRE, GTP_PORT, IP6_IN_IP, IP_IN_IP, MOST_TUNNELS
 from workbench.net.packets import TCP, UDP
 
 if TYPE_CHECKING:
@@ -29,8 +30,7 @@ _ETHER_IP, _ETHER_IP6, _ETHER_TAGS = 0x0800, 0x86DD, (0x8100, 0x88A8, 0x9100)
 _MOST_TAGS = 4
 _RAW = (pcapng.RAW, pcapng.IPV4, pcapng.IPV6, 12, 14)
 _FAMILIES_IP6 = (10, 23, 24, 28, 30)
-IP_IN_IP, IP6_IN_IP, GRE = 4, 41, 47
-_MOST_TUNNELS = 4
+_MOST_TUNNELS = MOST_TUNNELS
 _EXTENSIONS, _FRAGMENT, _AUTHENTICATION = (0, 43, 44, 51, 60), 44, 51
 _MOST_EXTENSIONS = 16
 
@@ -123,7 +123,7 @@ class _Pass:
             type_ = self._number(at, 2)
             known = (type_ == _ETHER_IP) | (type_ == _ETHER_IP6)
             self._is_ip(chosen, at + 20, known & (at + 20 < self.end[chosen]))
-        elif kind == pcapng.NULL:
+        elif kind in (pcapng.NULL, pcapng.LOOP):
             family = rows(self.octets, at, 4)
             either = (family.view("<u4")[:, 0], family.view(">u4")[:, 0])
             known = np.isin(either[0], (2, *_FAMILIES_IP6)) | np.isin(either[1], (2, *_FAMILIES_IP6))
@@ -226,6 +226,9 @@ class _Pass:
         gre = protocol == GRE
         if gre.any():
             inner[gre] = self._inside_gre(at[gre], self.behind[chosen][gre])
+        udp = protocol == UDP
+        if udp.any():
+            inner[udp] = self._inside_gtp(at[udp], self.behind[chosen][udp])
         found = (inner >= 0) & (inner < self.behind[chosen]) & (self.tunnels[chosen] < _MOST_TUNNELS)
         chosen = chosen[found]
         self.ip[chosen], self.end[chosen] = inner[found], self.behind[chosen]
@@ -240,6 +243,26 @@ class _Pass:
         kind = _big(header, 2, 2)
         good = (header[:, 1] & 7 == 0) & (bits & 0x40 == 0) & ((kind == _ETHER_IP) | (kind == _ETHER_IP6))
         return np.where(good & (at + size < end), at + size, -1)
+
+    def _inside_gtp(self, at: Offsets, end: Offsets) -> Offsets:
+        """Where the packet in a G-PDU begins, behind extension headers; -1: none (see `links`)."""
+        header = rows(self.octets, at, 20)
+        flags = header[:, 8] & 7
+        good = (at + 16 <= end) & (header[:, 9] == 0xFF) & (header[:, 8] & 0xF8 == 0x30)
+        good &= (_big(header, 0, 2) == GTP_PORT) | (_big(header, 2, 2) == GTP_PORT)
+        begin = at + 16 + 4 * (flags > 0)
+        kind = np.where((flags & 4 > 0) & (begin <= end), header[:, 19], 0)
+        for _ in range(_MOST_TAGS):
+            here = np.flatnonzero(good & (kind > 0))
+            if not len(here):
+                break
+            size = 4 * self._octet(begin[here]).astype(np.int64)
+            good[here] = (begin[here] < end[here]) & (size > 0) & (begin[here] + size <= end[here])
+            begin[here] += size
+            kind[here] = self._octet(begin[here] - 1)
+        version = self._octet(begin) >> 4
+        good &= (kind == 0) & (begin < end) & ((version == 4) | (version == 6))
+        return np.where(good, begin, -1)
 
     # --- octets
 

@@ -16,12 +16,13 @@ from workbench.analysis.explain.datagram import fax_spans, flow_of, plaintexts, 
 from workbench.analysis.explain.fields import Explained, Field, Layer
 from workbench.analysis.explain.meanings import catalogue
 from workbench.analysis.explain.octets import fields_between, fields_of, opened, spans_of
+from workbench.analysis.flows import innermost
 from workbench.analysis.pcapng import ETHERNET, LINUX_SLL, LINUX_SLL2, NULL, Packet, Reader
 from workbench.analysis.rewriting import rewritten
 from workbench.analysis.tls_stream import TLS_1_3, RecordRead
 from workbench.errors import MalformedMessageError
 from workbench.net import packets_layout
-from workbench.net.packets import TCP, Ip, Tcp, decode_ip, decode_tcp, decode_udp, pack_address
+from workbench.net.packets import TCP, Ip, Tcp, decode_tcp, decode_udp, pack_address
 from workbench.net.sctp import CHUNK_OCTETS, DATA, DATA_OCTETS, HEADER_OCTETS, SCTP, Data, decode_data, decode_sctp
 from workbench.protocols.layout import Span
 from workbench.protocols.tls import layout as tls_layout
@@ -342,15 +343,8 @@ class _Tap:
 
 
 def _ip_of(frame: FrameView | Packet) -> Ip | None:
-    link = _LINKS.get(frame.link)
-    start = 0
-    if link is not None:
-        header = _frame_spans(frame)[0] if frame.octets else None
-        if header is None or header.name != link:
-            return None
-        start = header.end
     try:
-        return decode_ip(frame.octets[start:], whole=False)
+        return innermost(frame)
     except MalformedMessageError:
         return None
 

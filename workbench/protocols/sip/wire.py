@@ -131,10 +131,14 @@ def encode(message: Request | Response) -> bytes:
     return "".join(f"{line}\r\n" for line in (*lines, "")).encode() + message.body
 
 
+# Method = token, then SP (RFC 3261 §25.1)
+_METHOD = re.compile(rb"[A-Z0-9.!%*_+`'~-]{1,64} ")
+
+
 def looks_like_sip(octets: bytes) -> bool:
     """Whether octets begin with a SIP start line: cheap, for telling protocols apart."""
     line = bytes(octets[:512]).lstrip(b"\r\n").split(b"\n", 1)[0].rstrip(b"\r").upper()
-    return line.startswith(b"SIP/2.0 ") or line.endswith(b" SIP/2.0")
+    return line.startswith(b"SIP/2.0 ") or (line.endswith(b" SIP/2.0") and _METHOD.match(line) is not None)
 
 
 def _line(octets: bytes, at: int, most: int, *, folds: bool = False) -> tuple[str, int]:
