@@ -196,14 +196,14 @@ class CallFlow:
     @cached_property
     def _said(self) -> list[msrp.Message]:
         return [message.value for leg, span, _ in self._call.legs if span is not None
-                for message in self._report.on(leg) if isinstance(message.value, msrp.Request | msrp.Response)]
+                for message in self._report.on(leg, "MSRP") if isinstance(message.value, msrp.Request | msrp.Response)]
 
     @cached_property
     def carried(self) -> bool:
         """Each leg with a connection carried MSRP, and there are at least two."""
         legs = {leg.name for leg, span, _ in self._call.legs if span is not None}
         shown = {leg.name for leg, span, _ in self._call.legs if span is not None
-                 and any(message.protocol == "MSRP" for message in self._report.on(leg))}
+                 and self._report.on(leg, "MSRP")}
         return len(shown) > 1 and shown == legs
 
     @cached_property

@@ -24,7 +24,8 @@ _SECURITY_HEADERS = ("Security-Client", "Security-Server", "Security-Verify")
 
 def shortened(text: str, most: int = _MOST) -> str:
     """The text on one line, without control characters, cut with an ellipsis where it is long."""
-    plain = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    plain = text if text.isprintable() else "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
     return plain if len(plain) <= most else plain[: most - 1] + "…"
 
 

@@ -83,7 +83,7 @@ def _requests(report: Report, call: Call) -> Iterator[_Asked]:
         ours, theirs = (_Given([(one, path) for one in said[-_MOST_DESCRIBED:] if (path := _path(one))], {})
                         for said in said_on(call, termination, span))
         held: dict[str, _Asked] = {}
-        for message in report.on(leg):
+        for message in report.on(leg, "MSRP"):
             value = message.value
             if isinstance(value, msrp.Request) and not message.error:
                 to_gateway = (message.destination.address, message.destination.port) == (local.host, local.port)
