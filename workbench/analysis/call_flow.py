@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from workbench.analysis.rules.bearers import Attempt, attempts
+from workbench.analysis.rules.fingerprint_changed import is_passed_on
 from workbench.analysis.rules.watching import released
 from workbench.analysis.signalling import ContextSeen, Described, DialogSeen
 from workbench.errors import PeerError
@@ -13,12 +14,16 @@ from workbench.net.packets import ACK, SYN
 from workbench.protocols import sip
 from workbench.protocols.h248 import message as h248
 from workbench.protocols.msrp import messages as msrp
+from workbench.protocols.msrp.cema import says_sessmatch
 from workbench.protocols.msrp.uri import Path, decode_path
 from workbench.protocols.sdp import setup_of_answer, setup_of_offer
 
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
     from workbench.analysis.sessions import Call
+
+_FIRST_MESSAGES = 64
+_MOST_DESCRIPTIONS = 64
 
 
 class CallFlow:
@@ -77,6 +82,24 @@ class CallFlow:
         if again and dialog is not None:
             one = next((other for other in reversed(dialog.described) if other.role == role), one)
         return one is not None and one.media.attribute("msrp-cema") is not None
+
+    def sessmatch(self, *, last: bool) -> bool:
+        """An end says that it compares MSRP session-ids only: the caller in User-Agent, the callee in Server."""
+        dialog = self._last if last else self._first
+        kind, name = (sip.Response, "Server") if last else (sip.Request, "User-Agent")
+        return dialog is not None and any(
+            says_sessmatch(draft.value.headers.get(name) or "") for draft in dialog.drafts[:_FIRST_MESSAGES]
+            if isinstance(draft.value, kind))
+
+    @cached_property
+    def diverted(self) -> bool:
+        """A message that names a gateway's termination goes on with another address, by a node that is no gateway's."""
+        ours = {one.endpoint for context in self._contexts for end in context.terminations.values()
+                for one in end.locals}
+        return any(one.endpoint in ours and later.endpoint not in ours and later.endpoint is not None
+                   and is_passed_on(one, later)
+                   for dialog in self._dialogs for index, one in enumerate(dialog.described[:_MOST_DESCRIPTIONS])
+                   for later in dialog.described[index + 1:_MOST_DESCRIPTIONS])
 
     def path(self, role: str) -> str:
         """What became of a=path: `untouched`, `rewritten` (host and port), `replaced`; empty where it can't be told."""

@@ -5,6 +5,7 @@
     e2ae-tls-release             a whole call whose connection ended before anybody had ordered that
     e2ae-early-clienthello       a whole call whose ClientHello came before the gateway knew the fingerprint
     e2ae-both-behind-nat         two edges, each TLS server of a UE of its own
+    e2ae-man-in-the-middle       SDP that names the gateway is passed on with another address, and TLS ends there
 
 Source: TS 23.334 §6.2.10.3, §5.4; F5 to F11 and cases C5 to C7, C9, C10 of the stage-2 digest.
 """
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from workbench.analysis.values import Leg
 
 MISMATCH, TIMEOUT, RELEASE = "e2ae-fingerprint-mismatch", "e2ae-handshake-timeout", "e2ae-tls-release"
-EARLY, BOTH = "e2ae-early-clienthello", "e2ae-both-behind-nat"
+EARLY, BOTH, MIDDLE = "e2ae-early-clienthello", "e2ae-both-behind-nat", "e2ae-man-in-the-middle"
 
 _UNFIT = (fingerprint_mismatch.rule, no_certificate.rule, answer_drops_security.rule)
 _CAUSE = "g/cause"
@@ -45,6 +46,8 @@ def marks(report: Report, call: Call, usual: tuple[str, Marks] | None) -> list[t
         return [(BOTH, _both(report, call, flow))]
     unfit = _unfit(report, call)
     found = [(MISMATCH, _failed(report, call, unfit=unfit)), (TIMEOUT, _failed(report, call, unfit=unfit, waits=True))]
+    if flow.diverted:
+        found.append((MIDDLE, [*_failed(report, call, unfit=unfit), *_led_away(call, flow)]))
     if id != RENEGOTIATION:
         found.append((RELEASE, [*sound, (_by_itself(call), "no Notify tells of a released bearer before BYE")]))
     if marks_e2ae.asked(call) == TERMINATING:
@@ -75,6 +78,16 @@ def _failed(report: Report, call: Call, *, unfit: bool, waits: bool = False) -> 
                 (not unfit, "certificate and fingerprint do not fit")]
     return [*base, (told or _refused(call), "neither tells a Notify of TLS that failed, nor was the call refused"),
             (unfit, "certificate and fingerprint fit, and none is missing")]
+
+
+def _led_away(call: Call, flow: CallFlow) -> Marks:
+    """TLS of the access side is there twice: on the gateway's connection, and on one that ends at somebody else."""
+    legs = [leg for leg, _, _ in call.legs if leg.tls_client]
+    nodes = [{leg.tcp_client, leg.tcp_server} for leg in legs]
+    return [
+        (flow.diverted, "no SDP that names the gateway is passed on with another address"),
+        (len(legs) > 1 and bool(nodes[0] & nodes[1]), "TLS does not end at a node between the UE and the gateway"),
+    ]
 
 
 def _both(report: Report, call: Call, flow: CallFlow) -> Marks:

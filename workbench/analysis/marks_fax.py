@@ -1,7 +1,8 @@
 """Marks of the T.38 scenarios: UDPTL in DTLS between UE and access gateway, in the clear beyond it.
 
     t38-dtls-originating, -terminating     DTLS came up, and a fax passed
-    t38-dtls-failure                       it never came up, or the gateway reported that it failed
+    t38-dtls-failure                       it never came up, the gateway reported that it failed, or it came up and
+                                           UDPTL in the clear was there beside it
     t38-dtls-reoffer                       a second offer inside the call, T.38 both times
     t38-dtls-switch                        the call began with sound
 
@@ -40,7 +41,9 @@ def marks(report: Report, call: Call) -> tuple[str, Marks] | None:
     if asked is None and first is None:
         return None
     access, core = _leg(call, "access"), _leg(call, "core")
-    id = _which(call, access, asked or first or ORIGINATING)
+    side = asked or first or ORIGINATING
+    beside = _beside(call, access, report)
+    id = _which(call, access, side, beside)
     found = [
         (asked is not None, "no offer on the access side has a=3ge2ae"),
         *marks_e2ae.common(report, "T.38", "udptl-dtls"),
@@ -48,11 +51,12 @@ def marks(report: Report, call: Call) -> tuple[str, Marks] | None:
         (access is not None and access.transport == "UDP/TLS/UDPTL", "no T.38 over DTLS on the access leg"),
         (core is not None and core.transport == "udptl", "no T.38 in the clear on the core leg"),
     ]
-    if id == FAILURE:
+    if id == FAILURE and not beside:
         return id, [*found, *_failed(report, call, access)]
     if id != SWITCH:
-        found.append(_order(first, asked or first or ORIGINATING))
-    return id, [*found, *_protected(report, call, access, core), *_negotiated(call, id)]
+        found.append(_order(first, side))
+    protected = _protected(report, call, access, core, clear=id == FAILURE)
+    return id, [*found, *protected, *_negotiated(call, id)]
 
 
 def _leg(call: Call, name: str) -> Leg | None:
@@ -61,13 +65,21 @@ def _leg(call: Call, name: str) -> Leg | None:
     return next((one for one in found if _carries_udptl(one.transport)), found[0] if found else None)
 
 
-def _which(call: Call, access: Leg | None, side: str) -> str:
+def _which(call: Call, access: Leg | None, side: str, beside: bool) -> str:
     offers = _offered(call)
     if offers and not _is_udptl(offers[0]):
         return SWITCH
     if access is None or access.established is None or _reported(call):
         return FAILURE
-    return REOFFER if marks_e2ae.reoffered(call) else f"t38-dtls-{side}"
+    if marks_e2ae.reoffered(call):
+        return REOFFER
+    return FAILURE if beside else f"t38-dtls-{side}"
+
+
+def _beside(call: Call, access: Leg | None, report: Report) -> bool:
+    """DTLS came up and did not fail, and yet UDPTL came in the clear beside it."""
+    return access is not None and access.established is not None and not _reported(call) and any(
+        one.protocol == "UDPTL" and not one.protected for one in report.on(access))
 
 
 def _offered(call: Call) -> list[Described]:
@@ -120,8 +132,11 @@ def _setting(call: Call) -> Marks:
     ]
 
 
-def _protected(report: Report, call: Call, access: Leg | None, core: Leg | None) -> Marks:
-    """A fax that passes: DTLS by a=setup and with the certificates that were announced, UDPTL inside, clear beyond."""
+def _protected(report: Report, call: Call, access: Leg | None, core: Leg | None, *, clear: bool) -> Marks:
+    """A fax that passes: DTLS by a=setup and with the certificates that were announced, UDPTL inside, clear beyond.
+
+    `clear`: it belongs to the case that there may be UDPTL in the clear beside DTLS.
+    """
     inside = [m for m in report.on(access) if m.protocol == "UDPTL"] if access is not None else []
     beyond = [m for m in report.on(core) if m.protocol == "UDPTL"] if core is not None else []
     return [
@@ -129,7 +144,7 @@ def _protected(report: Report, call: Call, access: Leg | None, core: Leg | None)
         (access is not None and len(access.certificates) == 2 and all(c.matches for c in access.certificates),
          "not both certificates of the access leg are shown to match their fingerprints"),
         (any(m.protected for m in inside), "no UDPTL inside DTLS on the access leg (or no key for it)"),
-        (not any(not m.protected for m in inside), "UDPTL in the clear on the access leg"),
+        (clear or not any(not m.protected for m in inside), "UDPTL in the clear on the access leg"),
         (any(not m.protected for m in beyond), "no UDPTL in the clear on the core leg"),
     ]
 

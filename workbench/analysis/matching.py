@@ -1,8 +1,7 @@
 """Which scenario of the catalogue a capture shows, how surely, and where it deviates.
 
-Each scenario is a list of marks that its call flow leaves on the wire; the score is the share of marks found. What two
-scenarios differ in may not show in packets at all (sessmatch and plain endpoints behind a gateway that knows MSRP say
-the same): then both are named.
+Each scenario is a list of marks that its call flow leaves on the wire; the score is the share of marks found. Where two
+scenarios have the same share and the same number of marks, packets can't tell them apart: then both are named.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ def match(report: Report) -> ScenarioMatch | None:
             if rank > best:
                 best, held = rank, []
             if rank == best and id not in [one.id for one in held]:
-                held.append(ScenarioMatch(id, rank[0], tuple(text for kept, text in marks if not kept)))
+                held.append(ScenarioMatch(id, rank[0], tuple(dict.fromkeys(text for kept, text in marks if not kept))))
     if not held or best[0] < ENOUGH:
         return None
     return ScenarioMatch(held[0].id, held[0].score, held[0].deviations, tuple(one.id for one in held[1:]))

@@ -48,6 +48,7 @@ class Knob(msgspec.Struct, frozen=True):
         drops: names of the scenario's expectations that a choice does not ask for.
         does: what else is done with a choice.
         shows: rules that the capture breaks with a choice, in place of the scenario's.
+        seen_as: another scenario that the capture with a choice is on the wire, for a choice that makes it just that.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Knob(msgspec.Struct, frozen=True):
     drops: Mapping[str, tuple[str, ...]] = {}
     does: Mapping[str, tuple[At, ...]] = {}
     shows: Mapping[str, tuple[str, ...]] = {}
+    seen_as: Mapping[str, str] = {}
 
     @property
     def allowed(self) -> tuple[str, ...]:
@@ -106,7 +108,6 @@ class Scenario(msgspec.Struct, frozen=True):
         weakened: controls.
         provisional: what of it rests on unverified knowledge, for people; empty if nothing does.
         shows: rules that its capture breaks, where the case is a failure.
-        seen_as: the scenario that its capture is taken for, where what it adds is no mark of its own.
         until: virtual seconds after which a run is stopped if it has not become quiet.
     """
 
@@ -123,7 +124,6 @@ class Scenario(msgspec.Struct, frozen=True):
     weakened: tuple[Weakened, ...]
     provisional: str = ""
     shows: tuple[str, ...] = ()
-    seen_as: str = ""
     until: float = 240.0
 
     def settings(self, knobs: Mapping[str, str]) -> dict[str, str]:
@@ -176,6 +176,11 @@ class Scenario(msgspec.Struct, frozen=True):
         chosen = self.settings(knobs)
         told = [self.knobs[name].shows[value] for name, value in chosen.items() if value in self.knobs[name].shows]
         return tuple(dict.fromkeys(rule for rules in told for rule in rules)) if told else self.shows
+
+    def recognised_as(self, knobs: Mapping[str, str]) -> str:
+        """The scenario that its capture is on the wire with these settings. Raises ScenarioError as of `settings`."""
+        told = [self.knobs[name].seen_as.get(value) for name, value in self.settings(knobs).items()]
+        return next((id for id in told if id), self.id)
 
     def changed(self, knobs: Mapping[str, str], weakened: str | None = None) -> Topology:
         """The topology with the knobs' and the weakened variant's changes applied. Raises ScenarioError."""

@@ -75,5 +75,4 @@ scenario = Scenario(
     ),
     provisional="names of the H.248 packages' items for TLS (tlsbsc)",
     shows=("fingerprint-mismatch", "tls-alert"),
-    seen_as="e2ae-fingerprint-mismatch",
 )

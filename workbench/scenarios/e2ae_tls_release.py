@@ -104,7 +104,8 @@ scenario = Scenario(
                     InOrder(ORDERED, (seen.subtracted(), seen.leaves(ACCESS, "FIN"))),
                     Never(UNREPORTED, seen.anything_reported(), provided=seen.subtracted()))},
             shows={"cut": ("no-close-notify",), "reset": ("no-close-notify",), "alert": ("tls-alert",),
-                   "clear": ("clear-on-tls-leg", "tls-alert"), "verification": ("fingerprint-mismatch", "tls-alert")}),
+                   "clear": ("clear-on-tls-leg", "tls-alert"), "verification": ("fingerprint-mismatch", "tls-alert")},
+            seen_as={"order": "e2ae-msrp-originating", "verification": "e2ae-fingerprint-mismatch"}),
         "tls": edge.tls_knob(UE),
     },
     script=(

@@ -97,7 +97,8 @@ scenario = Scenario(
                 "clear": (PRESENTED, REFUSED), "beside": _FAILURE_SENTENCES, "early": _FAILURE_SENTENCES},
             does={
                 "beside": (at(20.0, A, SpeakClear(fax.CLEAR_PACKET)), at(40.0, PEER, HangUp())),
-                "early": (at(40.0, PEER, HangUp()),)}),
+                "early": (at(40.0, PEER, HangUp()),)},
+            seen_as={"early": "t38-dtls-terminating"}),
         "dtls_client": Knob(
             "dtls_client", "who is to begin: UE A (ue), or the gateway (gateway)",
             {"ue": {A: {"answers": "active"}}, "gateway": {A: {"answers": "passive"}}}, default="ue"),

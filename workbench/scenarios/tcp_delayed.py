@@ -52,7 +52,8 @@ scenario = Scenario(
             {"second": {}, "first": {"IMS-AGW": {"holds_incoming": False}}}, default="second",
             drops={"first": (HELD, NOTHING_OPEN)},
             adds={"first": (InOrder(AT_ONCE, (
-                seen.leaves(ACCESS, "SYN-ACK"), seen.any_of(seen.comes(CORE, "SYN-ACK"), seen.comes(CORE, "RST")))),)}),
+                seen.leaves(ACCESS, "SYN-ACK"), seen.any_of(seen.comes(CORE, "SYN-ACK"), seen.comes(CORE, "RST")))),)},
+            seen_as={"first": "tcp-aware-a-active"}),
         "fault": Knob(
             "fault", "what goes wrong: nothing, or UE B's port is closed (F2)",
             {"none": {}, "refused": {B: {"listens": False}}}, default="none",

@@ -56,7 +56,8 @@ scenario = Scenario(
                 "order": (
                     InOrder(ORDERED, (seen.subtracted(), seen.leaves(ACCESS, "FIN"))),
                     InOrder(ORDERED + ", towards UE B too", (seen.subtracted(), seen.leaves(CORE, "FIN")))),
-            }),
+            },
+            seen_as={"order": "tcp-aware-a-active"}),
         "mode": Knob(
             "mode", "how the gateway joins its sides: one SYN triggers the other, or two come in (merge mode)",
             {"triggered": {}, "merge": {

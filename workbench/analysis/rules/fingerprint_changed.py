@@ -21,7 +21,7 @@ def _find(report: Report) -> Iterator[Evidence]:
                 if is_tls(one.media.proto) and one.fingerprints and not one.draft.repeated]
         said.sort(key=lambda one: one.draft.time)
         for index, one in enumerate(said):
-            other = next((later for later in said[index + 1:] if _is_passed_on(one, later)), None)
+            other = next((later for later in said[index + 1:] if is_passed_on(one, later)), None)
             if other is None or set(one.fingerprints) == set(other.fingerprints):
                 continue
             yield Evidence((*one.draft.frames, *other.draft.frames), (
@@ -32,7 +32,7 @@ def _find(report: Report) -> Iterator[Evidence]:
                 "at who owns that node, and at what protects SIP on its way there"))
 
 
-def _is_passed_on(one: Described, later: Described) -> bool:
+def is_passed_on(one: Described, later: Described) -> bool:
     """The same message on another wire: same Call-ID, CSeq and kind, so nobody but a proxy says to have touched it."""
     return (later.role == one.role and later.index == one.index and later.draft.wire != one.draft.wire
             and _of(later) is not None and _of(later) == _of(one))

@@ -24,6 +24,7 @@ from workbench.nodes.ue.settings import ACCEPTED_TYPES, MOST_OCTETS, MOST_UNFINI
 from workbench.protocols import sdp, sip
 from workbench.protocols.bfcp.machine import Chair
 from workbench.protocols.msrp import machine as msrp
+from workbench.protocols.msrp.cema import SESSMATCH_AGENT, Model
 from workbench.protocols.rtp import g711
 from workbench.security.dtls import Cookies, DtlsSession
 from workbench.security.identities import Identity
@@ -88,7 +89,8 @@ class Phone:
 
     def ask(self, request: sip.Request, why: str) -> Answer:
         """Send a request and wait for its final response; None: nobody answered."""
-        key, events = self.sip.request(request, self.target, self.now)
+        named = request.with_headers(self._named(request.headers, "User-Agent"))
+        key, events = self.sip.request(named, self.target, self.now)
         yield from self.signalled(events, why)
         while True:
             response = yield Await((("sip", key),))
@@ -102,7 +104,15 @@ class Phone:
 
     def reply(self, key: str, response: sip.Response, why: str) -> Steps:
         """Answer a request."""
-        yield from self.signalled(self.sip.respond(key, response, self.now), why)
+        named = response.with_headers(self._named(response.headers, "Server"))
+        yield from self.signalled(self.sip.respond(key, named, self.now), why)
+
+    def _named(self, headers: sip.Headers, name: str) -> sip.Headers:
+        """A UE that compares session-ids says so in the name of its software (RFC 3261 §20.35, §20.41).
+
+        Nothing else could tell: sessmatch has no SDP attribute and no option tag.
+        """
+        return headers.added(name, SESSMATCH_AGENT) if self.settings.msrp is Model.SESSMATCH else headers
 
     def refuse(
         self, key: str, request: sip.Request, status: int, why: str, extra: Sequence[tuple[str, str]] = (),

@@ -41,6 +41,16 @@ class Model(enum.StrEnum):
         return Matching.SESSION_ID if self is Model.SESSMATCH else Matching.EXACT
 
 
+SESSMATCH_AGENT = "workbench-ue (MSRP sessmatch)"
+"""What our endpoint with `SESSMATCH` names itself in SIP. The model shows in no SDP attribute, so a person with a
+capture has nothing but the name of the software to know it by (RFC 3261 §20.41)."""
+
+
+def says_sessmatch(agent: str) -> bool:
+    """The value of a User-Agent or Server header names session matching."""
+    return "sessmatch" in agent.casefold()
+
+
 class OffererAction(enum.Enum):
     """What a CEMA offerer does when the answer is there."""
 
