@@ -46,6 +46,7 @@ def analyze(
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write one report of all captures.")] = None,
     mermaid: Mermaid = None,
     parquet: Parquet = None,
+    merge: Annotated[bool, typer.Option("--merge", help="Read all captures as one, by time: one report.")] = False,
 ) -> None:
     """Read captures: who talked to whom, in which sessions and roles, and which rules they break.
 
@@ -54,7 +55,9 @@ def analyze(
     know(packages)
     reports: list[Report] = []
     with progress(len(captures), quiet=json) as advance:
-        for capture in captures:
+        if merge:
+            reports.append(_merged(captures, keylog))
+        for capture in captures if not merge else ():
             advance(capture.name)
             reports.append(_analyze(capture, keylog, partial(_count, advance, capture.name)))
     if html is not None:
@@ -113,6 +116,16 @@ def show(
         say(shown)
     for note in report.notes:
         complain(note)
+
+
+def _merged(captures: list[Path], keylog: Path | None) -> Report:
+    """One report of all captures. Raises CaptureError."""
+    from workbench.analysis.analyzing import analyze_merged
+
+    report = analyze_merged(captures, keylog)
+    if not report.packets:
+        raise CaptureError("; ".join(report.notes))
+    return report
 
 
 def _analyze(capture: Path, keylog: Path | None, watch: Callable[[int], None] | None = None) -> Report:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from workbench.analysis.dissect import Dissector
 from workbench.analysis.matching import match
+from workbench.analysis.merging import Merged
 from workbench.analysis.pcapng import Packet, Reader, scan
 from workbench.analysis.report import Report
 from workbench.analysis.rules import check
@@ -56,6 +57,16 @@ def analyze(path: str | os.PathLike[str], keylog: str | os.PathLike[str] | None 
         report.notes.append(f"{reader.label}: no packets")
     report.findings = check(report)
     report.scenario = match(report)
+    return report
+
+
+def analyze_merged(captures: Sequence[str | os.PathLike[str]], keylog: str | os.PathLike[str] | None = None, *,
+                   watch: Callable[[int], None] | None = None) -> Report:
+    """Read several captures as one, by time. `Report.origin` tells where each frame is from. Raises as `analyze`."""
+    merged = Merged(captures)
+    report = analyze(merged.path, keylog, watch=watch)
+    report.merged = merged
+    report.notes += merged.notes
     return report
 
 

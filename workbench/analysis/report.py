@@ -16,6 +16,7 @@ from workbench.analysis.bindings import Bindings, behaviours
 from workbench.analysis.dissect import Content, Dissector
 from workbench.analysis.flows import Connection
 from workbench.analysis.legs import make_sessions, with_bindings
+from workbench.analysis.merging import Merged, Origin
 from workbench.analysis.naming import Names
 from workbench.analysis.pcapng import Packet, Reader
 from workbench.analysis.sessions import Call, find_calls
@@ -80,6 +81,7 @@ class Report:
     def __init__(self, capture: str, dissector: Dissector, given: dict[str, str], packets: int,
                  notes: Iterable[str], frames: dict[int, Packet] | None, keylog: KeyLog) -> None:
         self.capture = capture
+        self.merged: Merged | None = None
         self.keylog = keylog
         self.packets = packets
         self.notes: list[str] = list(notes)
@@ -218,6 +220,10 @@ class Report:
                 direction = "client" if hosts.index(sender) == client else "server"
         return content.payload(client if direction == "client" else 1 - client)
 
+    def origin(self, number: int) -> Origin:
+        """Which file a frame is from, and its number there. Raises CaptureError: no such frame."""
+        return Origin(self.capture, number) if self.merged is None else self.merged.origin(number)
+
     def frame(self, number: int) -> FrameView:
         """One frame and the messages that it carries.
 
@@ -267,6 +273,7 @@ class Report:
         """The report as plain values; the form is the contract of `workbench analyze --json`."""
         return {
             "capture": self.capture,
+            "merged": [] if self.merged is None else list(self.merged.captures),
             "packets": self.packets,
             "accounted": dict(self.accounted),
             "unread": [msgspec.to_builtins(one) for one in self.unread],
