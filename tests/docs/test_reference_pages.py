@@ -78,7 +78,7 @@ def test_what_is_provisional_is_marked() -> None:
             rows = [row for row in packages.splitlines() if row.startswith(start)]
             assert [row.split(" | ")[-1].startswith("**provisional**") for row in rows] == [item.tag.provisional]
     for rule in RULES:
-        (row,) = [row for row in rules.splitlines() if row.startswith(f"| `{rule.id}` |")]
+        (row,) = [row for row in rules.splitlines() if row.startswith(f"| `{rule.id}` | {rule.severity} |")]
         assert ("**provisional**" in row) == rule.provisional
 
 

@@ -120,13 +120,17 @@ scenario = Scenario(
     ),
     weakened=(
         Weakened("the network takes each exchange for a negotiation of TLS: both ends send a ClientHello",
-                 _CLASH, _CLASHES),
+                 _CLASH, _CLASHES, rules=("bfcp-tls-client", "tls-alert")),
         Weakened("the network takes the offer of sound for a negotiation of TLS: both ends send a ClientHello",
-                 _CLASH, _CLASHES, knobs={"offer": "sound"}),
+                 _CLASH, _CLASHES, knobs={"offer": "sound"}, rules=("bfcp-tls-client", "tls-alert")),
         Weakened("the IMS-ALG ends the call when the connection dies", {"IMS-ALG": {"patience": 0.0}},
-                 (RENEWED, AFTER), knobs={"offer": "tcp"}),
-        Weakened("the gateway closes TCP without close_notify", {"IMS-AGW": {"closes_tls": False}}, (ENDED,)),
-        Weakened("UE A presents another certificate", {A: {"presents": "another"}}, (BEFORE, AFTER, CHECKED)),
+                 (RENEWED, AFTER), knobs={"offer": "tcp"},
+                 no_rule="whether a call whose bearer is gone waits for a new offer or is released is the "
+                 "operator's policy"),
+        Weakened("the gateway closes TCP without close_notify", {"IMS-AGW": {"closes_tls": False}}, (ENDED,),
+                 rules=("no-close-notify",)),
+        Weakened("UE A presents another certificate", {A: {"presents": "another"}}, (BEFORE, AFTER, CHECKED),
+                 rules=("fingerprint-mismatch", "tls-alert")),
     ),
     provisional="that a direction such as a=sendonly says nothing of BFCP, so that the gateway's gates stay open",
 )

@@ -88,13 +88,14 @@ scenario = Scenario(
     ),
     weakened=(
         Weakened("UE B's IMS-ALG does not modify a=setup", {"IMS-ALG B": {"modifies_setup": False}},
-                 (MODIFIED, CLEAR, CONFIRMED, RETURNED)),
+                 (MODIFIED, CLEAR, CONFIRMED, RETURNED), rules=("syn-into-nat",)),
         Weakened("UE A's IMS-ALG leaves security attributes in the offer", {"IMS-ALG A": {"strips": False}},
-                 (STRIPPED,)),
+                 (STRIPPED,), rules=("e2ae-direction", "security-reaches-core")),
         Weakened("a gateway that checks nothing meets another certificate of UE B",
-                 {"IMS-AGW B": {"verifies": False}, B: {"presents": "another"}}, (CHECKED_B,)),
+                 {"IMS-AGW B": {"verifies": False}, B: {"presents": "another"}}, (CHECKED_B,),
+                 rules=("fingerprint-mismatch", "mismatch-accepted")),
         Weakened("UE A's gateway does not wait for the incoming connection",
-                 {"IMS-AGW A": {"waits": False}}, (TRIGGERED,)),
+                 {"IMS-AGW A": {"waits": False}}, (TRIGGERED,), rules=("outgoing-before-incoming",)),
     ),
     provisional="names of the H.248 packages' items for TCP and TLS, and the clause of e2ae in merge mode",
 )

@@ -123,11 +123,13 @@ scenario = Scenario(
         Holds(RELEASED, seen.context_is_released()),
     ),
     weakened=(
-        Weakened("the gateway closes TCP without close_notify", {"IMS-AGW": {"closes_tls": False}}, (NOTIFIED,)),
+        Weakened("the gateway closes TCP without close_notify", {"IMS-AGW": {"closes_tls": False}}, (NOTIFIED,),
+                 rules=("no-close-notify",)),
         Weakened("UE A can't open its connection", {UE: {"connects": False}}, (CONFIRMED, REPORTED, NORMAL)),
         Weakened("UE A presents another certificate", {UE: {"presents": "another"}},
-                 (CONFIRMED, REPORTED, NORMAL)),
-        Weakened("the gateway keeps its other connection", {"IMS-AGW": {"links_release": False}}, (PASSED_ON,)),
+                 (CONFIRMED, REPORTED, NORMAL), rules=("fingerprint-mismatch", "tls-alert")),
+        Weakened("the gateway keeps its other connection", {"IMS-AGW": {"links_release": False}}, (PASSED_ON,),
+                 rules=("core-ended-by-order",)),
     ),
     provisional="that a released bearer is reported with g/cause, and with which cause",
 )

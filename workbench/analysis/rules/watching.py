@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from workbench.analysis.legs import said_on
+from workbench.analysis.rules.rule import is_tls
 from workbench.analysis.signalling import TerminationSeen
 from workbench.protocols.h248.packages import registry
+from workbench.protocols.sdp import transport_of
+
+if TYPE_CHECKING:
+    from workbench.analysis.drafts import Draft
+    from workbench.analysis.sessions import Call
+    from workbench.analysis.spans import Span
+    from workbench.analysis.values import Leg
 
 CAUSE = "g/cause"
 # How long a gateway may take to tell, and how long a controller that takes the termination away makes it needless.
@@ -49,3 +60,31 @@ def released(termination: TerminationSeen, since: float) -> bool:
 def order(termination: TerminationSeen, time: float) -> tuple[int, ...]:
     """The frames of the order that says which events are watched for."""
     return next((draft.frames for draft, _ in reversed(termination.watched) if draft.time <= time), ())
+
+
+def tls_failure(termination: TerminationSeen, since: float) -> Draft | None:
+    """The first Notify after `since` that tells that TLS or DTLS of this termination failed."""
+    items = registry()
+    name, kind = items.wire_name("tls-change").casefold(), items.wire_name("tls-change-type")
+    failed = items.wire_name("tls-failed").casefold()
+    for draft, event in termination.observed:
+        if draft.time >= since and event.name.casefold() == name:
+            value = event.parameter(kind)
+            if value is None or failed in [one.casefold() for one in value.values]:
+                return draft
+    return None
+
+
+def awaited_since(call: Call, leg: Leg, span: Span | None,
+                  termination: TerminationSeen | None) -> tuple[float | None, tuple[int, ...]]:
+    """When a handshake could begin on a leg, and the frames that show it; None: it could not yet.
+
+    Over TCP that is when the connection was established, over UDP when the first answer for the leg was sent.
+    """
+    transport = transport_of(leg.transport) or transport_of(leg.bearer)
+    if transport is not None and transport.carrier == "tcp":
+        return (leg.established, leg.frames[:3]) if leg.tcp_client else (None, ())
+    ours, theirs = said_on(call, termination, span)
+    answer = next((one for one in sorted((*ours, *theirs), key=lambda one: one.draft.time)
+                   if one.role == "answer" and one.media.port and is_tls(one.media.proto)), None)
+    return (answer.draft.time, answer.draft.frames) if answer is not None else (None, ())
