@@ -60,10 +60,11 @@ def test_an_illegal_answer_is_found_though_the_call_never_came_to_media(tmp_path
     assert len(call_of(report).dialogs) == 3
 
 
-def test_a_refused_connection_that_is_reported_is_no_finding(tmp_path: Path):
-    """UE B's port is closed; its gateway says so, and everything is released (F2)."""
+def test_a_refused_connection_that_is_reported_is_told_once(tmp_path: Path):
+    """UE B's port is closed; its gateway says so, and everything is released (F2): the RST is all that is found."""
     report = two_edges(tmp_path, ue_b={"listens": False})
-    assert not report.findings and call_of(report).legs[2].tcp_server == ""
+    assert [finding.rule for finding in report.findings] == ["connection-refused"]
+    assert call_of(report).legs[2].tcp_server == ""
 
 
 def test_delayed_establishment_avoids_the_note(tmp_path: Path):

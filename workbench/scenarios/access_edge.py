@@ -109,6 +109,7 @@ def bearer_knob() -> Knob:
         "bearer", "bearer type on Iq: TCP/TLS (agnostic, as TS 23.334 §5.19.2 asks with CEMA) or TCP/TLS/MSRP (the "
         "gateway rewrites paths)",
         {"agnostic": {"IMS-ALG": {"msrp": "cema"}}, "msrp": {"IMS-ALG": {"msrp": "aware"}}}, default="agnostic",
+        shows={"msrp": ("cema-made-aware",)},
     )
 
 

@@ -74,9 +74,11 @@ PASSED = (
 )
 
 CLOSED = (
-    Weakened("UE B's port is closed", {B: {"listens": False}}, (ARRIVES, CONFIRMED, CONFIRMED_TOO)),
+    Weakened("UE B's port is closed", {B: {"listens": False}}, (ARRIVES, CONFIRMED, CONFIRMED_TOO),
+             rules=("connection-refused",)),
     Weakened("UE B opens the connection, and UE A's port is closed", {
-        A: {"offers": "actpass", "listens": False}, B: {"answers": "active"}}, (RETURNS, CONFIRMED, CONFIRMED_TOO)),
+        A: {"offers": "actpass", "listens": False}, B: {"answers": "active"}}, (RETURNS, CONFIRMED, CONFIRMED_TOO),
+             rules=("connection-refused",)),
 )
 
 PROVISIONAL = "that a=path in Local and Remote is how the gateway is told of paths (TS 23.334 §5.19.5)"

@@ -100,7 +100,8 @@ scenario = Scenario(
                  (SILENCE, SILENT, REPORTED, LINKED, BYE, RELEASED), drops=(PATIENT,),
                  no_rule="the fault of the case is gone, so its capture is that of a call in which all is as it "
                  "should be"),
-        Weakened("UE A's port is closed", {A: {"listens": False}}, (UP, REPORTED), drops=(PATIENT, SILENT, SILENCE)),
+        Weakened("UE A's port is closed", {A: {"listens": False}}, (UP, REPORTED), drops=(PATIENT, SILENT, SILENCE),
+                 rules=("connection-refused",)),
         Weakened("the gateway has both versions", {"IMS-AGW": {"tls_versions": ("1.2", "1.3")}},
                  (ALERTED, SILENT, REPORTED, LINKED, BYE, RELEASED), knobs={"fails": "version"},
                  no_rule="the fault of the case is gone, so its capture is that of a call in which all is as it "

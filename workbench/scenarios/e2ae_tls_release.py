@@ -125,7 +125,8 @@ scenario = Scenario(
     weakened=(
         Weakened("the gateway closes TCP without close_notify", {"IMS-AGW": {"closes_tls": False}}, (NOTIFIED,),
                  rules=("no-close-notify",)),
-        Weakened("UE A can't open its connection", {UE: {"connects": False}}, (CONFIRMED, REPORTED, NORMAL)),
+        Weakened("UE A can't open its connection", {UE: {"connects": False}}, (CONFIRMED, REPORTED, NORMAL),
+                 rules=("connection-never-comes",)),
         Weakened("UE A presents another certificate", {UE: {"presents": "another"}},
                  (CONFIRMED, REPORTED, NORMAL), rules=("fingerprint-mismatch", "tls-alert")),
         Weakened("the gateway keeps its other connection", {"IMS-AGW": {"links_release": False}}, (PASSED_ON,),

@@ -28,11 +28,14 @@ scenario = Scenario(
         *aware.CLOSED,
         Weakened("the gateway is agnostic, and a=path rewritten",
                  {"IMS-ALG": {"msrp": "sessmatch"}, aware.A: {"falls_back": False}},
-                 (*aware.UNTOLD, aware.CEMA_ENDS, aware.NAMED, aware.CONFIRMED, aware.CONFIRMED_TOO, aware.ACCEPTED)),
+                 (*aware.UNTOLD, aware.CEMA_ENDS, aware.NAMED, aware.CONFIRMED, aware.CONFIRMED_TOO, aware.ACCEPTED),
+                 rules=("path-mismatch",)),
         Weakened("the gateway is agnostic, and UE B opens the connection", {
             "IMS-ALG": {"msrp": "cema", "plain_answer": "forward"}, aware.A: {"falls_back": False, "offers": "actpass"},
             aware.B: {"answers": "active"}},
-                 (*aware.UNTOLD, aware.CEMA_ENDS, aware.CONFIRMED, aware.CONFIRMED_TOO)),
+                 (*aware.UNTOLD, aware.CEMA_ENDS, aware.CONFIRMED, aware.CONFIRMED_TOO),
+                 rules=("cema-not-answered", "connection-never-comes", "path-instead-of-connection")),
     ),
     provisional=aware.PROVISIONAL,
+    shows=("cema-made-aware",),
 )

@@ -39,9 +39,11 @@ scenario = Scenario(
     weakened=(
         *aware.CLOSED,
         Weakened("the gateway is agnostic", {"IMS-ALG": {"msrp": "cema"}},
-                 (*aware.UNTOLD, aware.CONFIRMED, aware.CONFIRMED_TOO)),
+                 (*aware.UNTOLD, aware.CONFIRMED, aware.CONFIRMED_TOO),
+                 rules=("connection-never-comes", "path-instead-of-connection")),
         Weakened("the IMS-ALG rewrites host and port only", {"IMS-ALG": {"msrp": "sessmatch"}},
-                 (*aware.UNTOLD, aware.NAMED, aware.CONFIRMED, aware.CONFIRMED_TOO, aware.ACCEPTED)),
+                 (*aware.UNTOLD, aware.NAMED, aware.CONFIRMED, aware.CONFIRMED_TOO, aware.ACCEPTED),
+                 rules=("path-mismatch",)),
     ),
     provisional=aware.PROVISIONAL,
 )

@@ -26,7 +26,8 @@ scenario = Scenario(
     weakened=(
         *aware.CLOSED,
         Weakened("the gateway is agnostic", {"IMS-ALG": {"msrp": "sessmatch"}},
-                 (*aware.UNTOLD, aware.NAMED, aware.CONFIRMED, aware.CONFIRMED_TOO, aware.ACCEPTED)),
+                 (*aware.UNTOLD, aware.NAMED, aware.CONFIRMED, aware.CONFIRMED_TOO, aware.ACCEPTED),
+                 rules=("path-mismatch",)),
     ),
     provisional=aware.PROVISIONAL,
 )

@@ -75,10 +75,10 @@ scenario = Scenario(
     ),
     weakened=(
         Weakened("the IMS-ALG makes the gateway MSRP-aware", {"IMS-ALG": {"msrp": "aware"}},
-                 (AGREED, UNTOUCHED, TRANSPORT, CONNECTS, ARRIVES, RETURNS)),
+                 (AGREED, UNTOUCHED, TRANSPORT, CONNECTS, ARRIVES, RETURNS), rules=("cema-made-aware",)),
         Weakened("the IMS-ALG changes host and port in a=path", {"IMS-ALG": {"msrp": "sessmatch"}},
-                 (UNTOUCHED, CONNECTS, NAMED, CONFIRMED)),
+                 (UNTOUCHED, CONNECTS, NAMED, CONFIRMED), rules=("path-mismatch",)),
         Weakened("UE A connects where its peer's path says", {A: {"msrp": "plain"}, B: {"msrp": "plain"}},
-                 (AGREED, CONFIRMED)),
+                 (AGREED, CONFIRMED), rules=("path-instead-of-connection",)),
     ),
 )

@@ -53,6 +53,7 @@ scenario = Scenario(
             {"reconfigure": {}, "forward": {
                 "IMS-ALG": {"plain_answer": "forward"}, A: {"offers": "actpass"}, B: {"answers": "active"}}},
             default="reconfigure",
+            shows={"forward": ("cema-not-answered",)},
             drops={"forward": (RECONFIGURED, NOT_AGAIN)},
             adds={"forward": (
                 Holds(FORWARDED, seen.attribute(ACCESS.wire, "msrp-cema", offer="", answer=None)),
@@ -80,14 +81,17 @@ scenario = Scenario(
     weakened=(
         Weakened("nobody does anything about it",
                  {"IMS-ALG": {"plain_answer": "forward"}, A: {"falls_back": False, "offers": "actpass"},
-                  B: {"answers": "active"}}, (RECONFIGURED, CONFIRMED)),
+                  B: {"answers": "active"}}, (RECONFIGURED, CONFIRMED),
+                 rules=("cema-not-answered", "connection-never-comes", "path-instead-of-connection")),
         Weakened("UE A falls back although it need not", {
             "IMS-ALG": {"plain_answer": "forward"}, A: {"offers": "actpass"}, B: {"answers": "active"}},
-                 (NOT_AGAIN,)),
-        Weakened("UE B does CEMA too", {B: {"msrp": "cema"}}, (PLAIN, RECONFIGURED)),
-        Weakened("UE A offers no CEMA", {A: {"msrp": "plain"}}, (OFFERED, RECONFIGURED, CONFIRMED)),
+                 (NOT_AGAIN,), rules=("cema-not-answered",)),
+        Weakened("UE B does CEMA too", {B: {"msrp": "cema"}}, (PLAIN, RECONFIGURED),
+                 no_rule="CEMA is agreed and works (RFC 6714 §4)"),
+        Weakened("UE A offers no CEMA", {A: {"msrp": "plain"}}, (OFFERED, RECONFIGURED, CONFIRMED),
+                 rules=("path-instead-of-connection",)),
         Weakened("the gateway is MSRP-aware from the start", {"IMS-ALG": {"msrp": "aware"}},
-                 (OFFERED, AGNOSTIC_FIRST)),
+                 (OFFERED, AGNOSTIC_FIRST), rules=("cema-made-aware",)),
     ),
     provisional="which of the two TS 23.334 §5.19.2 asks for, and that the gateway can be reconfigured by Modify",
 )

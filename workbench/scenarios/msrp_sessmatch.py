@@ -70,10 +70,15 @@ scenario = Scenario(
         Holds(RELEASED, seen.context_is_released()),
     ),
     weakened=(
-        Weakened("the IMS-ALG leaves a=path alone", {"IMS-ALG": {"msrp": "cema"}}, (REWRITTEN, CONFIRMED)),
-        Weakened("UE B compares the whole URI", {B: {"msrp": "plain"}}, (CONFIRMED, ACCEPTED)),
+        Weakened("the IMS-ALG leaves a=path alone", {"IMS-ALG": {"msrp": "cema"}}, (REWRITTEN, CONFIRMED),
+                 rules=("path-instead-of-connection",)),
+        Weakened("UE B compares the whole URI", {B: {"msrp": "plain"}}, (CONFIRMED, ACCEPTED),
+                 rules=("path-mismatch",)),
         Weakened("the gateway is MSRP-aware", {"IMS-ALG": {"msrp": "aware"}},
-                 (REWRITTEN, TRANSPORT, ARRIVES, RETURNS)),
+                 (REWRITTEN, TRANSPORT, ARRIVES, RETURNS),
+                 no_rule=(
+                     "an MSRP-aware gateway serves sessmatch ends too, each with a path of its own (TS 23.334 "
+                     "§5.19.5)")),
     ),
     provisional="that TS 23.334 §5.19.3 has the IMS-ALG change host and port of the first URI",
 )

@@ -54,6 +54,7 @@ scenario = Scenario(
         "fault": Knob(
             "fault", "what goes wrong: nothing, UE B's port is closed (F2), or UE A never connects (F3)",
             {"none": {}, "refused": {B: {"listens": False}}, "never": {A: {"connects": False}}}, default="none",
+            shows={"refused": ("connection-refused",), "never": ("connection-never-comes",)},
             drops={"refused": (PROXY, ARRIVES, RETURNS, CONFIRMED, LATCHED),
                    "never": (TRIGGERED, PROXY, ARRIVES, RETURNS, CONFIRMED, LATCHED)},
             adds={
@@ -86,12 +87,18 @@ scenario = Scenario(
         Holds(RELEASED, seen.context_is_released()),
     ),
     weakened=(
-        Weakened("the gateway does not wait for the incoming connection", {"IMS-AGW": {"waits": False}}, (TRIGGERED,)),
-        Weakened("the IMS-ALG gives the gateway no roles", {"IMS-ALG": {"tcp": "stateless"}}, (TOLD, PROXY)),
-        Weakened("the gateway rewrites MSRP", {"IMS-ALG": {"msrp": "aware"}}, (ARRIVES, RETURNS)),
+        Weakened("the gateway does not wait for the incoming connection", {"IMS-AGW": {"waits": False}}, (TRIGGERED,),
+                 rules=("outgoing-before-incoming",)),
+        Weakened("the IMS-ALG gives the gateway no roles", {"IMS-ALG": {"tcp": "stateless"}}, (TOLD, PROXY),
+                 no_rule=(
+                     "stateless handling is as much allowed where nobody has to wait for a NAT (TS 23.334 "
+                     "§5.16.1)")),
+        Weakened("the gateway rewrites MSRP", {"IMS-ALG": {"msrp": "aware"}}, (ARRIVES, RETURNS),
+                 rules=("cema-made-aware",)),
         Weakened("UE A leaves it open, and the IMS-ALG decides", {
-            A: {"offers": "actpass", "behind": tcp.nat_of(A)}, "IMS-ALG": {"modifies_setup": True}}, (UNCHANGED,)),
-        Weakened("UE B's port is closed", {B: {"listens": False}}, (ARRIVES, CONFIRMED)),
+            A: {"offers": "actpass", "behind": tcp.nat_of(A)}, "IMS-ALG": {"modifies_setup": True}}, (UNCHANGED,),
+                 no_rule="an IMS-ALG may narrow actpass for a UE behind a NAT (TS 23.334 §5.16.2.3)"),
+        Weakened("UE B's port is closed", {B: {"listens": False}}, (ARRIVES, CONFIRMED), rules=("connection-refused",)),
     ),
     provisional="names of the H.248 package's items for TCP (tcpbcc), and how interlinkage is asked for",
 )

@@ -50,6 +50,7 @@ scenario = Scenario(
         "reading": Knob(
             "reading", "what is delayed: the answer to UE A's SYN (second reading), or only the outgoing SYN (first)",
             {"second": {}, "first": {"IMS-AGW": {"holds_incoming": False}}}, default="second",
+            shows={"first": ("payload-before-both-up",)},
             drops={"first": (HELD, NOTHING_OPEN)},
             adds={"first": (InOrder(AT_ONCE, (
                 seen.leaves(ACCESS, "SYN-ACK"), seen.any_of(seen.comes(CORE, "SYN-ACK"), seen.comes(CORE, "RST")))),)},
@@ -57,6 +58,7 @@ scenario = Scenario(
         "fault": Knob(
             "fault", "what goes wrong: nothing, or UE B's port is closed (F2)",
             {"none": {}, "refused": {B: {"listens": False}}}, default="none",
+            shows={"refused": ("connection-refused",)},
             drops={"refused": (HELD, SILENT, PROXY, ARRIVES, RETURNS, CONFIRMED)},
             adds={"refused": (
                 InOrder(RESET, (seen.comes(CORE, "RST"), seen.leaves(ACCESS, "RST"))),
@@ -81,12 +83,16 @@ scenario = Scenario(
         Holds(RELEASED, seen.context_is_released()),
     ),
     weakened=(
-        Weakened("the gateway answers UE A at once", {"IMS-AGW": {"holds_incoming": False}}, (HELD,)),
+        Weakened("the gateway answers UE A at once", {"IMS-AGW": {"holds_incoming": False}}, (HELD,),
+                 rules=("payload-before-both-up",)),
         Weakened("the gateway does not wait for the incoming connection",
-                 {"IMS-AGW": {"waits": False}}, (TRIGGERED, HELD)),
-        Weakened("the gateway rewrites MSRP", {"IMS-ALG": {"msrp": "aware"}}, (ARRIVES, RETURNS)),
-        Weakened("the IMS-ALG gives the gateway no roles", {"IMS-ALG": {"tcp": "stateless"}}, (PROXY,)),
-        Weakened("UE B never answers the SYN", {B: {"accepts_after": 200.0}}, (CONFIRMED,)),
+                 {"IMS-AGW": {"waits": False}}, (TRIGGERED, HELD),
+                 rules=("outgoing-before-incoming", "payload-before-both-up")),
+        Weakened("the gateway rewrites MSRP", {"IMS-ALG": {"msrp": "aware"}}, (ARRIVES, RETURNS),
+                 rules=("cema-made-aware",)),
+        Weakened("the IMS-ALG gives the gateway no roles", {"IMS-ALG": {"tcp": "stateless"}}, (PROXY,),
+                 no_rule="a relay passes UE B's SYN-ACK on when it comes, which is allowed (TS 23.334 §5.16.1)"),
+        Weakened("UE B never answers the SYN", {B: {"accepts_after": 200.0}}, (CONFIRMED,), rules=("syn-unanswered",)),
     ),
     provisional="which of the two readings TS 23.334 means by delayed establishment",
 )

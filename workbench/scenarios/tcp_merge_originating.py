@@ -84,11 +84,14 @@ scenario = Scenario(
     ),
     weakened=(
         Weakened("the IMS-ALG does not modify a=setup", {"IMS-ALG": {"modifies_setup": False}},
-                 (MODIFIED, TOLD, RETURNS, CONFIRMED)),
-        Weakened("the gateway translates sequence numbers", {"IMS-AGW": {"merge": "translation"}}, (MERGED,)),
-        Weakened("UE B never connects", {B: {"connects": False}}, (ARRIVES, CONFIRMED)),
+                 (MODIFIED, TOLD, RETURNS, CONFIRMED), rules=("syn-into-nat",)),
+        Weakened("the gateway translates sequence numbers", {"IMS-AGW": {"merge": "translation"}}, (MERGED,),
+                 no_rule="how two connections are joined is the gateway's own business"),
+        Weakened("UE B never connects", {B: {"connects": False}}, (ARRIVES, CONFIRMED),
+                 rules=("connection-never-comes", "payload-before-both-up")),
         Weakened("UE A does not leave it open", {A: {"offers": "active"}, B: {"answers": "passive"}},
-                 (OFFERED, MODIFIED, TOLD, BOTH, NOT_TRIGGERED, MERGED)),
+                 (OFFERED, MODIFIED, TOLD, BOTH, NOT_TRIGGERED, MERGED),
+                 no_rule="an offer may say active, and nothing is to be merged then (RFC 4145 §4.1)"),
     ),
     provisional="that the answer is what is modified at the originating side, and how the two connections are joined",
 )

@@ -72,6 +72,7 @@ scenario = Scenario(
         "fault": Knob(
             "fault", "what goes wrong: nothing, or UE A never connects (F4)",
             {"none": {}, "never": {A: {"connects": False}}}, default="none",
+            shows={"never": ("connection-never-comes", "payload-before-both-up")},
             drops={"never": (BOTH, FIRST_A, FIRST_B, MERGED, TRANSLATED, LATCHED, ARRIVES, RETURNS, CONFIRMED,
                              ONE_ONLY)},
             adds={"never": (
@@ -108,12 +109,16 @@ scenario = Scenario(
     ),
     weakened=(
         Weakened("the IMS-ALG does not modify a=setup", {"IMS-ALG": {"modifies_setup": False}},
-                 (MODIFIED, ANSWERED_PASSIVE, TOLD, ARRIVES, CONFIRMED)),
+                 (MODIFIED, ANSWERED_PASSIVE, TOLD, ARRIVES, CONFIRMED), rules=("syn-into-nat",)),
         Weakened("UE B can be reached, so nothing is modified", {B: {"behind": None}},
-                 (MODIFIED, ANSWERED_PASSIVE, TOLD, BOTH, NOT_TRIGGERED, FIRST_B, MERGED)),
+                 (MODIFIED, ANSWERED_PASSIVE, TOLD, BOTH, NOT_TRIGGERED, FIRST_B, MERGED),
+                 no_rule=(
+                     "without a NAT there is nothing to modify: one connection triggers the other (TS 23.334 "
+                     "§5.16.2.2)")),
         Weakened("the gateway translates sequence numbers", {"IMS-AGW": {"merge": "translation"}}, (MERGED,),
-                 drops=_EARLY),
-        Weakened("UE A never connects", {A: {"connects": False}}, (RETURNS, CONFIRMED)),
+                 drops=_EARLY, no_rule="how two connections are joined is the gateway's own business"),
+        Weakened("UE A never connects", {A: {"connects": False}}, (RETURNS, CONFIRMED),
+                 rules=("connection-never-comes", "payload-before-both-up")),
     ),
     provisional="whether merge mode means two connections or translated sequence numbers, and its guard time",
 )

@@ -81,9 +81,13 @@ scenario = Scenario(
     ),
     weakened=(
         Weakened("the gateway has no state of the connection", {"IMS-ALG": {"tcp": "stateless"}},
-                 (REPORTED, BYE, RELEASED)),
-        Weakened("UE A can't open its connection", {A: {"connects": False}}, (CONFIRMED, REPORTED)),
-        Weakened("the gateway rewrites MSRP", {"IMS-ALG": {"msrp": "aware"}}, (FLUSHED,)),
+                 (REPORTED, BYE, RELEASED),
+                 no_rule=(
+                     "a relay has nothing to report (TS 23.334 §5.16.1), and the capture ends before a BYE is "
+                     "overdue")),
+        Weakened("UE A can't open its connection", {A: {"connects": False}}, (CONFIRMED, REPORTED),
+                 rules=("connection-never-comes",)),
+        Weakened("the gateway rewrites MSRP", {"IMS-ALG": {"msrp": "aware"}}, (FLUSHED,), rules=("cema-made-aware",)),
     ),
     provisional="that a released bearer is reported with g/cause, and with which cause",
 )

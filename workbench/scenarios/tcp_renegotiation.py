@@ -91,8 +91,9 @@ scenario = Scenario(
         Holds(RELEASED, seen.context_is_released()),
     ),
     weakened=(
-        Weakened("the gateway rewrites MSRP", {"IMS-ALG": {"msrp": "aware"}}, (ARRIVES, RETURNS)),
-        Weakened("UE B's port is closed", {B: {"listens": False}}, (ARRIVES, CONFIRMED)),
+        Weakened("the gateway rewrites MSRP", {"IMS-ALG": {"msrp": "aware"}}, (ARRIVES, RETURNS),
+                 rules=("cema-made-aware",)),
+        Weakened("UE B's port is closed", {B: {"listens": False}}, (ARRIVES, CONFIRMED), rules=("connection-refused",)),
     ),
     provisional="that a new connection gets other terminations (TS 23.334 was not readable there)",
 )

@@ -52,6 +52,7 @@ scenario = Scenario(
         "fault": Knob(
             "fault", "what goes wrong: nothing, or UE B's port is closed (F2)",
             {"none": {}, "refused": {B: {"listens": False}}}, default="none",
+            shows={"refused": ("connection-refused",)},
             drops={"refused": (RELAY, TURNS, ARRIVES, RETURNS, CONFIRMED, LATCHED)},
             adds={"refused": (
                 InOrder(REFUSED, (seen.leaves(CORE, "SYN"), seen.comes(CORE, "RST"), seen.leaves(ACCESS, "RST"))),)}),
@@ -79,16 +80,22 @@ scenario = Scenario(
         Holds(RELEASED, seen.context_is_released()),
     ),
     weakened=(
-        Weakened("the gateway is a proxy instead", {"IMS-AGW": {"stateless": "proxy"}}, (RELAY, SEGMENTS, TURNS)),
-        Weakened("the IMS-ALG gives roles", {"IMS-ALG": {"tcp": "aware"}}, (TOLD, RELAY, SEGMENTS, TURNS)),
+        Weakened("the gateway is a proxy instead", {"IMS-AGW": {"stateless": "proxy"}}, (RELAY, SEGMENTS, TURNS),
+                 rules=("relay-ends-tcp",)),
+        Weakened("the IMS-ALG gives roles", {"IMS-ALG": {"tcp": "aware"}}, (TOLD, RELAY, SEGMENTS, TURNS),
+                 no_rule=(
+                     "state-aware handling is as much allowed: an IMS-ALG decides it for each stream (TS "
+                     "23.334 §5.16)")),
         Weakened("the IMS-ALG gives roles, and UE B's port is closed",
-                 {"IMS-ALG": {"tcp": "aware"}, B: {"listens": False}}, (TOLD, SEGMENTS, QUIET, ARRIVES, CONFIRMED)),
+                 {"IMS-ALG": {"tcp": "aware"}, B: {"listens": False}}, (TOLD, SEGMENTS, QUIET, ARRIVES, CONFIRMED),
+                 rules=("connection-refused",)),
         Weakened("the IMS-ALG gives roles, and modifies a=setup for a UE behind a NAT", {
             "IMS-ALG": {"tcp": "aware", "modifies_setup": True}, A: {"offers": "actpass", "behind": tcp.nat_of(A)},
-            B: {"answers": "active"}}, (TOLD, UNCHANGED, RELAY, SEGMENTS)),
+            B: {"answers": "active"}}, (TOLD, UNCHANGED, RELAY, SEGMENTS),
+                 no_rule="it is merge mode, as TS 23.334 §5.16.2.3 has it for a UE behind a NAT"),
         Weakened("the gateway rewrites MSRP", {"IMS-ALG": {"tcp": "aware", "msrp": "aware"}},
-                 (TOLD, RELAY, SEGMENTS, TURNS, ARRIVES, RETURNS)),
-        Weakened("UE B can be TCP client only", {B: {"insists": "active"}}, (CONFIRMED,)),
+                 (TOLD, RELAY, SEGMENTS, TURNS, ARRIVES, RETURNS), rules=("cema-made-aware",)),
+        Weakened("UE B can be TCP client only", {B: {"insists": "active"}}, (CONFIRMED,), rules=("setup-answer",)),
     ),
     provisional="that no role at all is given (TS 23.334 §5.16.1 was not readable)",
 )

@@ -29,8 +29,7 @@ def _find(report: Report) -> Iterator[Evidence]:
             yield Evidence(frames, (
                 f"{where(report, first.client_end)} and {where(report, second.client_end)} both open a connection, and "
                 f"nobody accepts on behalf of the other: {_became(first)}, {_became(second)}. Both are TCP-active; "
-                "each SYN needs a side that waits. Look next at a=setup in what each of them was offered and "
-                "answered; one has to be passive, or the gateway has to be passive on both legs and merge"))
+                "each SYN needs a side that waits"))
 
 
 def _overlap(one: Attempt, other: Attempt) -> bool:
@@ -52,4 +51,6 @@ def _became(one: Attempt) -> str:
 
 
 rule = Rule("both-active", "RFC 4145 §4, TS 23.334 §5.16.2.3", "error",
-            "Of the two ends one waits for the connection, or the gateway merges two", _find, provisional=True)
+            "Of the two ends one waits for the connection, or the gateway merges two", _find, provisional=True,
+            next="Look at a=setup in what each of them was offered and answered; one has to be passive, or the "
+                 "gateway has to be passive on both legs and merge.")

@@ -36,4 +36,6 @@ def _find(report: Report) -> Iterator[Evidence]:
 
 
 rule = Rule("core-left-open", "TS 23.334 §6.2.10.3", "error",
-            "The end of TLS on the access leg ends the core leg's connection too", _find, provisional=True)
+            "The end of TLS on the access leg ends the core leg's connection too", _find, provisional=True,
+            next="Look whether the gateway was told to release this leg too (interlinkage), and whether a Subtract "
+                 "follows; a peer that keeps the connection goes on to send into it.")

@@ -25,7 +25,7 @@ def _find(report: Report) -> Iterator[Evidence]:
                 f"the gateway was told a=setup:passive for {one.termination.name} "
                 + ("and for the other termination too (merge mode)" if merging == ["passive", "passive"] else "")
                 + f", and sends a SYN from {where(report, one.client_end)} to {one.server_end} all the same. A SYN "
-                "that comes in must not trigger one here. Look next at what the gateway takes for interlinkage"))
+                "that comes in must not trigger one here"))
 
 
 def _order(termination: TerminationSeen, since: float) -> tuple[int, ...]:
@@ -35,4 +35,6 @@ def _order(termination: TerminationSeen, since: float) -> tuple[int, ...]:
 
 
 rule = Rule("outgoing-although-passive", "TS 23.334 §5.16.2.3", "error",
-            "Where the gateway is told to be TCP-passive it sends no SYN", _find, provisional=True)
+            "Where the gateway is told to be TCP-passive it sends no SYN", _find, provisional=True,
+            next="Look at what the gateway takes for interlinkage, and at the last Local of this termination: a "
+                 "later Modify may have changed the role.")

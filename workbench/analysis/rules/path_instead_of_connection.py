@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 from workbench.analysis.dissect import Content
 from workbench.analysis.flows import Connection
 from workbench.analysis.rules.bearers import attempts, syn_frames, where
+from workbench.analysis.rules.msrp_said import path_place
 from workbench.analysis.rules.rule import Evidence, Rule, last_time
 from workbench.analysis.signalling import Described, DialogSeen
-from workbench.errors import PeerError
 from workbench.net.values import Endpoint
-from workbench.protocols.msrp.uri import decode_path
 from workbench.protocols.sdp import Side, roles
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ def _find(report: Report) -> Iterator[Evidence]:
         for dialog in call.dialogs:
             told: set[int] = set()
             for one in dialog.described[:_MOST_DESCRIBED]:
-                place = _place(one)
+                place = path_place(one)
                 if place is None or one.endpoint not in gateways or place == one.endpoint:
                     continue
                 past = [content.connection for content in opened.get(place, ())[:_MOST_OPENED]
@@ -63,7 +62,7 @@ def _went_past(report: Report, one: Described, place: Endpoint, connection: Conn
     return Evidence((*one.draft.frames, *syn_frames(connection)[:3]), (
         f"{where(report, connection.sides[client])} opens its connection to {place}, which is the a=path of the "
         f"{one.role} that it got; c= and m= name {one.endpoint}. It does not do CEMA (RFC 6714), so it goes past the "
-        f"gateway, and {'is answered there' if answered else 'nobody answers there'}. {_NEXT}"))
+        f"gateway, and {'is answered there' if answered else 'nobody answers there'}"))
 
 
 def _can_not(call: Call, dialog: DialogSeen, one: Described) -> bool:
@@ -90,20 +89,11 @@ def _never_came(report: Report, one: Described, place: Endpoint) -> Evidence:
     receiver = report.names(one.draft.destination.host)
     return Evidence(one.draft.frames, (
         f"{receiver} has to open the connection, and none of its comes to {one.endpoint} (c= and m=). Its SDP has no "
-        f"a=msrp-cema, so it goes where the a=path of the {one.role} says: to {place}. {_NEXT}"))
+        f"a=msrp-cema, so it goes where the a=path of the {one.role} says: to {place}"))
 
 
-def _place(one: Described) -> Endpoint | None:
-    """Host and port of the first URI of a=path; None where there is none with a port."""
-    try:
-        path = decode_path((one.media.attribute("path") or "").strip())
-    except PeerError:
-        return None
-    return Endpoint(path[0].host, path[0].port) if path and path[0].port else None
-
-
-_NEXT = ("Look next for a=msrp-cema in its SDP; without it the gateway's own URI has to be in a=path "
+_NEXT = ("Look for a=msrp-cema in its SDP; without it the gateway's own URI has to be in a=path "
          "(application-aware, or sessmatch), or the offerer has to fall back")
 
 rule = Rule("path-instead-of-connection", "RFC 6714 §4, TS 23.334 §5.19.2", "error",
-            "An endpoint that gets a gateway's address in c= and m= connects there", _find)
+            "An endpoint that gets a gateway's address in c= and m= connects there", _find, next=_NEXT)

@@ -113,8 +113,7 @@ def _judged(asked: _Asked) -> Evidence | None:
            "this is not its session")
     return Evidence(frames, (
         f"{asked.value.method} on the {asked.leg.name} leg has To-Path {_short(first)}; the a=path given out there is "
-        f"{_short(given[-1][1][0])}: {why}; {answered}. Look next at a=path in the SDP of both legs, and whether the "
-        "gateway was told to rewrite paths (TCP/MSRP)"))
+        f"{_short(given[-1][1][0])}: {why}; {answered}"))
 
 
 def _path(one: Described) -> Path:
@@ -130,4 +129,6 @@ def _short(uri: Uri) -> str:
 
 
 rule = Rule("path-mismatch", "RFC 4975 §5.4, §7.3, TS 23.334 §5.19", "error",
-            "To-Path names the path that its receiver gave out on that leg", _find)
+            "To-Path names the path that its receiver gave out on that leg", _find,
+            next="Look at a=path in the SDP of both legs, and whether the gateway was told to rewrite paths "
+                 "(TCP/MSRP).")

@@ -36,9 +36,10 @@ def _find(report: Report) -> Iterator[Evidence]:
             yield Evidence((early.frame,) if up is None else (early.frame, up), (
                 f"the gateway acknowledges {early.acknowledged} octets of {report.names(one.client_end.host)} although "
                 f"the connection on the other leg {became}. To the sender's TCP they are delivered; the gateway has to "
-                f"keep them{lost}. Look next whether they arrive on the other leg; a gateway that holds its SYN-ACK "
-                "back until the other leg is up avoids it"))
+                f"keep them{lost}"))
 
 
 rule = Rule("payload-before-both-up", "TS 23.334 §5.16.2.2", "note",
-            "No payload is acknowledged before the other leg is up", _find, provisional=True)
+            "No payload is acknowledged before the other leg is up", _find, provisional=True,
+            next="Look whether these octets arrive on the other leg; a gateway that holds its SYN-ACK back until the "
+                 "other leg is up avoids it.")

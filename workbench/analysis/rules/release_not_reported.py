@@ -33,8 +33,7 @@ def _find(report: Report) -> Iterator[Evidence]:
                 wanted = CAUSE if asked is not None else registry().wire_name("tcp-change")
                 yield Evidence((*order(one.termination, since), *one.connection.frames[-1:]), (
                     f"the peer ends the TCP connection of {one.termination.name} at {since:.3f} s; {wanted} was asked "
-                    "for, and no Notify tells of it. The controller goes on to believe in the bearer. Look next "
-                    "whether the event was replaced by a later Events descriptor, and whether the gateway saw the end"))
+                    "for, and no Notify tells of it. The controller goes on to believe in the bearer"))
 
 
 def _ended_by_peer(one: Attempt) -> float | None:
@@ -47,4 +46,6 @@ def _ended_by_peer(one: Attempt) -> float | None:
 
 
 rule = Rule("release-not-reported", "TS 23.334 §5.16.2, §8.6", "error",
-            "A released bearer is reported where that was asked for", _find, provisional=True)
+            "A released bearer is reported where that was asked for", _find, provisional=True,
+            next="Look whether the event was replaced by a later Events descriptor, and whether the gateway saw the "
+                 "end of the connection.")

@@ -27,8 +27,7 @@ def _find(report: Report) -> Iterator[Evidence]:
             became = "never comes up" if up is None else f"comes up only in frame {up}"
             yield Evidence((*early.frames, *((up,) if up is not None else ())), (
                 f"{early.source.node} sends {early.summary} on one leg while the connection on the other leg {became}: "
-                "nobody beyond the gateway can have said so. Look next whether the gateway answers MSRP by itself, and "
-                "with which status"))
+                "nobody beyond the gateway can have said so"))
 
 
 def _refuses(message: Message) -> bool:
@@ -37,4 +36,5 @@ def _refuses(message: Message) -> bool:
 
 
 rule = Rule("response-before-both-up", "TS 23.334 §5.16.2.2, §5.19", "error",
-            "Nothing is answered in MSRP before both legs are up", _find, provisional=True)
+            "Nothing is answered in MSRP before both legs are up", _find, provisional=True,
+            next="Look whether the gateway answers MSRP by itself, and with which status.")

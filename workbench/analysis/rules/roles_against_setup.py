@@ -25,4 +25,6 @@ def _find(report: Report) -> Iterator[Evidence]:
 
 
 rule = Rule("tls-roles-against-setup", "RFC 8122 §4, RFC 4975 §14.4, TS 23.334 §6.2.10.3", "error",
-            "The TCP-active side of an MSRP leg is its TLS client", _find, provisional=True)
+            "The TCP-active side of an MSRP leg is its TLS client", _find, provisional=True,
+            next="Look at a=setup of offer and answer on this leg, and at the order that makes the gateway begin TLS "
+                 "(tlsbsc).")

@@ -35,8 +35,8 @@ def _find(report: Report) -> Iterator[Evidence]:
                 sender, receiver = (report.names(end.host) for end in (one.draft.source, one.draft.destination))
                 yield Evidence((*offer.draft.frames, *one.draft.frames), (
                     f"the offer that {sender} got from {receiver} says a=setup:{offered}, so the answer may say "
-                    f"{legal}; it says {taken}: the two sides do not agree who opens the connection. Look next who "
-                    "sends a SYN on this leg, and whether anybody listens for it"))
+                    f"{legal}; it says {taken}: the two sides do not agree who opens the connection"))
 
 
-rule = Rule("setup-answer", "RFC 4145 §4.1", "error", "The answer's a=setup is one that the offer allows", _find)
+rule = Rule("setup-answer", "RFC 4145 §4.1", "error", "The answer's a=setup is one that the offer allows", _find,
+            next="Look who sends a SYN on this leg, and whether anybody listens for it.")

@@ -35,8 +35,7 @@ def _find(report: Report) -> Iterator[Evidence]:
                         f"the {first.role} says a=setup:{said} on {first.draft.wire} and a=setup:{changed} on "
                         f"{second.draft.wire}, with the same {_identity(first)[0]}: TLS goes from end to end, and "
                         "a=setup tells its roles too. Both ends become TLS client, or both server, and the handshake "
-                        "fails. Look next at who sends a ClientHello; on such a stream the IMS-ALG has to leave "
-                        "a=setup as it is, or to reject the stream"))
+                        "fails"))
 
 
 def _same_stream(one: Described, other: Described) -> bool:
@@ -59,4 +58,6 @@ def _setup(one: Described) -> str:
 
 
 rule = Rule("setup-modified-on-e2e-tls", "TS 23.334 §5.16.2.3, RFC 8122 §4", "error",
-            "On a stream with end-to-end TLS nobody changes a=setup", _find, provisional=True)
+            "On a stream with end-to-end TLS nobody changes a=setup", _find, provisional=True,
+            next="Look at who sends a ClientHello; on such a stream the IMS-ALG has to leave a=setup as it is, or to "
+                 "reject the stream.")

@@ -29,7 +29,7 @@ def _find(report: Report) -> Iterator[Evidence]:
     outside = {one.outside.address: one for one in report.bindings.all}
     inner_wires = {content.connection.wire for content in report.contents
                    if content.connection.sides[content.connection.client or 0].host in inside}
-    inner_wires |= {message.wire for message in report.messages if message.source.address in inside}
+    inner_wires |= {message.wire for message in report.messages_of("SIP", "STUN") if message.source.address in inside}
     for call in report.calls:
         yield from _never_sent(call, inside, end)
         for span in call.spans:
@@ -51,8 +51,7 @@ def _find(report: Report) -> Iterator[Evidence]:
             became = "it is refused" if resets else "nobody answers"
             yield Evidence((*syn_frames(connection)[:4], *resets[:1]), (
                 f"{where(report, connection.sides[connection.client or 0])} sends a SYN to {towards}, which is {what}: "
-                f"{became}. From outside a NAT lets in only what answers. Look next at the a=setup that this side was "
-                "offered: behind a NAT it has to be TCP-active, so the gateway has to wait for its connection"))
+                f"{became}. From outside a NAT lets in only what answers"))
 
 
 def _never_sent(call: Call, inside: dict[str, NatBinding], end: float) -> Iterator[Evidence]:
@@ -70,8 +69,7 @@ def _never_sent(call: Call, inside: dict[str, NatBinding], end: float) -> Iterat
             continue
         yield Evidence(remote.draft.frames, (
             f"the gateway has to open the connection of the {leg.name} leg towards {remote.endpoint}, which exists "
-            f"only behind {binding.nat} ({binding.inside.node} is there): no SYN ever appears. Look next at "
-            f"a=setup in what {binding.inside.node} was offered: behind a NAT it has to be TCP-active"))
+            f"only behind {binding.nat} ({binding.inside.node} is there): no SYN ever appears"))
 
 
 def _unanswered(content: Content) -> Endpoint | None:
@@ -83,4 +81,6 @@ def _unanswered(content: Content) -> Endpoint | None:
 
 
 rule = Rule("syn-into-nat", "TS 23.334 §5.4, RFC 5382 §4.3", "error",
-            "No connection is opened towards an endpoint behind a NAT that has not asked for it", _find)
+            "No connection is opened towards an endpoint behind a NAT that has not asked for it", _find,
+            next="Look at the a=setup that the side behind the NAT was offered: it has to be TCP-active, so that the "
+                 "gateway waits for its connection.")

@@ -36,9 +36,9 @@ def _find(report: Report) -> Iterator[Evidence]:
                 became = "is refused" if resets else "is never answered"
                 yield Evidence((*order(one.termination, since), *syn_frames(one.connection)[:3], *resets[:1]), (
                     f"the gateway's SYN to {one.server_end} on {one.termination.name} {became}; {event} was asked for, "
-                    "and no Notify tells of it. The call hangs. Look next at the gateway's guard timer and at the "
-                    "events that are armed"))
+                    "and no Notify tells of it. The call hangs"))
 
 
 rule = Rule("tcp-failure-not-reported", "TS 23.334 §5.16.2", "error",
-            "A connection that can't be established is reported where that was asked for", _find, provisional=True)
+            "A connection that can't be established is reported where that was asked for", _find, provisional=True,
+            next="Look at the gateway's guard timer and at the events that are armed.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from workbench.analysis.drafts import Draft
 from workbench.analysis.legs import said_on
 from workbench.analysis.rules.rule import is_tls
 from workbench.analysis.signalling import TerminationSeen
@@ -88,3 +89,10 @@ def awaited_since(call: Call, leg: Leg, span: Span | None,
     answer = next((one for one in sorted((*ours, *theirs), key=lambda one: one.draft.time)
                    if one.role == "answer" and one.media.port and is_tls(one.media.proto)), None)
     return (answer.draft.time, answer.draft.frames) if answer is not None else (None, ())
+def failure(termination: TerminationSeen) -> Draft | None:
+    """The first Notify of this termination that tells of a connection that could not be established."""
+    change, kind = registry().wire_name("tcp-change").casefold(), registry().wire_name("tcp-change-type")
+    label = registry().wire_name("tcp-failed").casefold()
+    return next((draft for draft, event in termination.observed if event.name.casefold() == change
+                 and (value := event.parameter(kind)) is not None
+                 and label in [one.casefold() for one in value.values]), None)

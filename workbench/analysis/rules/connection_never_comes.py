@@ -1,0 +1,67 @@
+"""The gateway waits for a connection that its peer was to open, and none comes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from workbench.analysis.legs import said_on
+from workbench.analysis.rules.bearers import Attempt, attempts
+from workbench.analysis.rules.rule import Evidence, Rule
+from workbench.analysis.rules.watching import failure
+from workbench.analysis.signalling import TerminationSeen
+
+if TYPE_CHECKING:
+    from workbench.analysis.report import Report
+    from workbench.analysis.sessions import Call
+
+# How long the peer may take after the gateway knows of it, where no report says that it was too long.
+_PATIENCE = 10.0
+
+
+def _find(report: Report) -> Iterator[Evidence]:
+    seen = {side.host for content in report.contents for side in content.connection.sides}
+    for call in report.calls:
+        held = list(attempts(call))
+        for context in call.contexts:
+            for end in context.terminations.values():
+                remote = end.remotes[-1] if end.remotes else None
+                if remote is None or end.setup_at(report.end) != "passive" or _came(end, held):
+                    continue
+                reported = failure(end)
+                if reported is None and not _is_watched(report, end, remote.draft.time, seen):
+                    continue
+                told = (f"and the gateway gives up and reports it at {reported.time:.3f} s" if reported is not None
+                        else "until the call or the capture is over")
+                frames = (*_said(call, end), *remote.draft.frames, *(reported.frames if reported is not None else ()))
+                yield Evidence(frames, (
+                    f"{end.name} is TCP-passive, so {_peer(report, call, end)} has to open the connection to "
+                    f"{end.local}. No SYN of its comes there, {told}"))
+
+
+def _came(end: TerminationSeen, held: list[Attempt]) -> bool:
+    return any(one.termination is end for one in held)
+
+
+def _is_watched(report: Report, end: TerminationSeen, since: float, seen: set[str]) -> bool:
+    """Other connections of this side of the gateway are in the capture, and there was time enough."""
+    until = min(report.end, end.subtracted if end.subtracted is not None else report.end)
+    return end.local is not None and end.local.host in seen and until - since >= _PATIENCE
+
+
+def _peer(report: Report, call: Call, end: TerminationSeen) -> str:
+    _, theirs = said_on(call, end, None)
+    return report.names(theirs[-1].draft.source.host) if theirs else "its peer"
+
+
+def _said(call: Call, end: TerminationSeen) -> tuple[int, ...]:
+    """The frames of what the peer said last on this leg."""
+    _, theirs = said_on(call, end, None)
+    return theirs[-1].draft.frames if theirs else ()
+
+
+rule = Rule("connection-never-comes", "RFC 4145 §4, RFC 6135 §4.2, TS 23.334 §5.16.2.2, §5.16.2.3", "error",
+            "Who is TCP-active opens the connection", _find,
+            next="Check a=setup in both directions on this leg (who understood to be active?), and with MSRP whether "
+                 "that end went to the address in a=path instead. A UE that got no answer, or one that came late, "
+                 "does not connect either; then see whether the call is released.")

@@ -1,0 +1,106 @@
+"""What SDP says of MSRP, and what each leg of a call carried of it, as rules ask for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+import msgspec
+
+from workbench.analysis.spans import Span
+from workbench.analysis.values import Leg, Message
+from workbench.errors import PeerError
+from workbench.net.values import Endpoint
+from workbench.protocols.msrp import messages as msrp
+from workbench.protocols.msrp.uri import decode_path
+
+if TYPE_CHECKING:
+    from workbench.analysis.report import Report
+    from workbench.analysis.sessions import Call
+    from workbench.analysis.signalling import Described
+
+MOST_MESSAGES = 2000
+"""Of one leg that are looked at."""
+_MOST_LEGS = 64
+
+
+class Asked(msgspec.Struct):
+    """A request on a leg, and its response there, if any."""
+
+    message: Message
+    value: msrp.Request
+    response: Message | None = None
+
+    @property
+    def status(self) -> int:
+        """Of the response; 0 without one."""
+        value = self.response.value if self.response is not None else None
+        return value.status if isinstance(value, msrp.Response) else 0
+
+
+class LegSaid(msgspec.Struct):
+    """What a leg carried of MSRP.
+
+    Args:
+        asked: the requests, in order.
+        whole: no octet of it is missing in the capture, and its beginning is there.
+        until: until when all responses would have been seen.
+    """
+
+    leg: Leg
+    span: Span
+    asked: list[Asked]
+    whole: bool
+    until: float
+
+
+_KNOWN: WeakKeyDictionary[Report, dict[int, list[LegSaid]]] = WeakKeyDictionary()
+
+
+def said(report: Report, call: Call) -> list[LegSaid]:
+    """What the legs of a call carried of MSRP, up to `MOST_MESSAGES` of each."""
+    known = _KNOWN.setdefault(report, {})
+    if id(call) not in known:
+        known[id(call)] = [_leg(report, leg, span) for leg, span, _ in call.legs[:_MOST_LEGS]
+                           if span is not None and _carries_msrp(span)]
+    return known[id(call)]
+
+
+def _carries_msrp(span: Span) -> bool:
+    return span.content().connection.protocol.rpartition("/")[2] == "MSRP"
+
+
+def _leg(report: Report, leg: Leg, span: Span) -> LegSaid:
+    connection = span.content().connection
+    found: list[Asked] = []
+    open_: dict[tuple[str, str], Asked] = {}
+    count, last = 0, 0.0
+    for message in islice(_msrp(report, leg), MOST_MESSAGES):
+        count, last = count + 1, message.time
+        value = message.value
+        if isinstance(value, msrp.Request) and not message.error:
+            asked = Asked(message, value)
+            found.append(asked)
+            open_.setdefault((value.transaction, message.source.address), asked)
+        elif isinstance(value, msrp.Response):
+            asked_ = open_.get((value.transaction, message.destination.address))
+            if asked_ is not None and asked_.response is None:
+                asked_.response = message
+    whole = all(stream.initial is not None and not stream.missing for stream in connection.streams)
+    until = last if count == MOST_MESSAGES else report.end
+    return LegSaid(leg, span, found, whole, min(until, connection.closed or until))
+
+
+def _msrp(report: Report, leg: Leg) -> Iterator[Message]:
+    return (message for message in report.on(leg, "MSRP") if not message.repeated)
+
+
+def path_place(one: Described) -> Endpoint | None:
+    """Host and port of the first URI of a=path; None where there is none with a port."""
+    try:
+        path = decode_path((one.media.attribute("path") or "").strip())
+    except PeerError:
+        return None
+    return Endpoint(path[0].host, path[0].port) if path and path[0].port else None
