@@ -122,17 +122,17 @@ def _merged(captures: list[Path], keylog: Path | None) -> Report:
     """One report of all captures. Raises CaptureError."""
     from workbench.analysis.analyzing import analyze_merged
 
-    report = analyze_merged(captures, keylog)
-    if not report.packets:
-        raise CaptureError("; ".join(report.notes))
-    return report
+    return _with_packets(analyze_merged(captures, keylog))
 
 
 def _analyze(capture: Path, keylog: Path | None, watch: Callable[[int], None] | None = None) -> Report:
     """The report of a capture that has at least one packet. Raises CaptureError."""
     from workbench.analysis.analyzing import analyze
 
-    report = analyze(capture, keylog=keylog, watch=watch)
+    return _with_packets(analyze(capture, keylog=keylog, watch=watch))
+
+
+def _with_packets(report: Report) -> Report:
     if not report.packets:
         raise CaptureError("; ".join(report.notes))
     return report
@@ -166,10 +166,10 @@ def _print_report(report: Report) -> None:
             say(f"    {leg.name} on {leg.wire}: {leg.transport}, {'; '.join(roles)}")
         for way in session.handlings:
             say(f"    {way.gateway or 'a gateway'}: {way.handling or 'handling of TCP not clear'}"
-                 f"{frames(way.frames)}: {way.why}")
+                f"{frames(way.frames)}: {way.why}")
         for one in session.bindings:
             say(f"    {one.nat}: {one.protocol} {one.inside} is {one.outside} towards {one.remote}"
-                 f"{frames(one.frames)}")
+                f"{frames(one.frames)}")
     for shown in report.nats:
         say(f"  {shown.nat}: {shown.protocol} {shown.behaviour} is {shown.kind}{frames(shown.frames)}: {shown.why}")
     if report.scenario is not None:
@@ -179,7 +179,7 @@ def _print_report(report: Report) -> None:
             say(f"    but {deviation}")
     for finding in report.findings:
         say(f"  {finding.severity}: {finding.title}{frames(finding.frames)} [{finding.clause}]",
-             "fail" if finding.severity == "error" else "")
+            "fail" if finding.severity == "error" else "")
         say(f"    {finding.explanation}")
         if finding.next:
             say(f"    check next: {finding.next}")

@@ -5,12 +5,12 @@ What differs, and why, stands in the table below; everything else is equal, mess
 
 from __future__ import annotations
 
-import itertools
 from collections import defaultdict
 from pathlib import Path
 
 import pytest
 from msgspec import structs
+from scenario_knobs import settings_of
 
 from workbench import scenarios
 from workbench.errors import ScenarioError
@@ -34,17 +34,6 @@ CROSSING["tcp-merge-terminating"] = "both UEs speak at once; octets that the ker
 # What is not compared at all.
 TIMED = {
     "RTP": "each side sends sound by its own clock; how many packets leave before a message of SIP comes is chance"}
-
-
-def settings_of(scenario):
-    """Every combination of knobs that the scenario does not refuse."""
-    for values in itertools.product(*(knob.allowed for knob in scenario.knobs.values())):
-        chosen = dict(zip(scenario.knobs, values, strict=True))
-        try:
-            scenario.settings(chosen)
-        except ScenarioError:
-            continue
-        yield chosen
 
 
 def messages(run, *, by_direction: bool):

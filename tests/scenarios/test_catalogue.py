@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
-
 import pytest
+from scenario_knobs import settings_of, turned
 
 from workbench import scenarios
 from workbench.errors import ScenarioError
 from workbench.lab.expect import Eventually, Holds, InOrder, Never
-from workbench.lab.scenario import Scenario
 
 ALL = scenarios.all()
 IDS = [scenario.id for scenario in ALL]
@@ -64,24 +62,6 @@ UNBROKEN = {
     "what UE A's terminal says leaves the gateway whole and in order",
     "the call begins with RTP/AVP, and of it the gateway is told nothing but UDP",
 }
-
-
-def settings_of(scenario: Scenario) -> list[dict[str, str]]:
-    """Every combination of knobs that the scenario does not refuse."""
-    found = []
-    for values in itertools.product(*(knob.allowed for knob in scenario.knobs.values())):
-        chosen = dict(zip(scenario.knobs, values, strict=True))
-        try:
-            scenario.settings(chosen)
-        except ScenarioError:
-            continue
-        found.append(chosen)
-    return found
-
-
-def turned(scenario: Scenario, chosen: dict[str, str]) -> int:
-    """How many knobs do not stand where they stand by themselves."""
-    return sum(chosen[name] != knob.default for name, knob in scenario.knobs.items())
 
 
 # Any two choices together each time; three and more with the long tests.

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 
 import pytest
+from scenario_knobs import settings_of, turned
 
 from workbench import scenarios
 from workbench.analysis.rules import RULES
-from workbench.errors import ScenarioError
 from workbench.lab.scenario import Scenario
 
 ALL = scenarios.all()
@@ -42,22 +41,9 @@ def test_controls_name_rules_that_there_are():
     assert named <= known
 
 
-def turned_once(scenario: Scenario) -> list[dict[str, str]]:
-    """The case as it is, and with one knob turned."""
-    found = []
-    for values in itertools.product(*(knob.allowed for knob in scenario.knobs.values())):
-        chosen = dict(zip(scenario.knobs, values, strict=True))
-        try:
-            scenario.settings(chosen)
-        except ScenarioError:
-            continue
-        if sum(chosen[name] != knob.default for name, knob in scenario.knobs.items()) <= 1:
-            found.append(chosen)
-    return found
-
-
 @pytest.mark.parametrize("scenario", BEARERS, ids=lambda one: one.id)
 def test_a_case_breaks_no_rule_but_those_that_it_shows(scenario: Scenario, tmp_path: Path):
     """Whatever knob is turned, the capture breaks what the case is about, and nothing else."""
-    for chosen in turned_once(scenario):
-        assert broken(scenario, tmp_path, **chosen) == set(scenario.shown(chosen)), chosen
+    for chosen in settings_of(scenario):
+        if turned(scenario, chosen) <= 1:
+            assert broken(scenario, tmp_path, **chosen) == set(scenario.shown(chosen)), chosen

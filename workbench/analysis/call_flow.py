@@ -16,7 +16,6 @@ from workbench.protocols.h248 import message as h248
 from workbench.protocols.msrp import messages as msrp
 from workbench.protocols.msrp.cema import says_sessmatch
 from workbench.protocols.msrp.uri import Path, decode_path
-from workbench.protocols.sdp import setup_of_answer, setup_of_offer
 
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
@@ -65,10 +64,7 @@ class CallFlow:
     def said(self, role: str, *, last: bool = False) -> str:
         """The a=setup that an offer or answer stands for on one of the outer legs; empty where there is none."""
         one = self._one(role, last=last)
-        if one is None:
-            return ""
-        media = one.description.effective(one.media)
-        return str(setup_of_offer(media) if role == "offer" else setup_of_answer(media))
+        return "" if one is None else one.setup_meant
 
     def setups(self, role: str, *, same: bool) -> bool:
         """Both outer legs have it, and a=setup is the same on them, or it is not."""

@@ -436,13 +436,11 @@ class Dissector:
                 self._end(*self._live.popitem(last=False)[1])
         content, layer = live
         self._segments += 1
-        again = sum(stream.repeated for stream in content.connection.streams)
         happened = content.connection.take(segment, frames[-1], time)
-        again = sum(stream.repeated for stream in content.connection.streams) - again
-        if again < len(segment.payload):
+        if happened.again < len(segment.payload):
             self.ledger.waits(frames[-1], "TCP", _NO_MESSAGE, len(segment.payload))
         else:
-            self.ledger.plain(frames[-1], "TCP retransmissions" if again else "TCP acknowledgments")
+            self.ledger.plain(frames[-1], "TCP retransmissions" if happened.again else "TCP acknowledgments")
         if happened.mark.startswith("SYN"):
             self._mark(content.connection, happened.direction, happened.mark, happened.repeated, frames, time)
         for piece in happened.pieces:

@@ -19,6 +19,7 @@ _MOST_FRAGMENTED = 256
 _MOST_FRAGMENTS = 128
 _MOST_REPEATS = 8
 
+
 class Fragments:
     """Puts IP fragments together. The oldest unfinished packets go when there are too many (`lost`)."""
 
@@ -64,12 +65,14 @@ class Happened(msgspec.Struct, frozen=True):
         pieces: octets that are in order now, with the frames that brought them.
         mark: `SYN`, `SYN, ACK`, `FIN`, `RST`, or empty.
         repeated: `mark` was seen before with the same sequence number.
+        again: octets of payload that had come before.
     """
 
     direction: int
     pieces: tuple[Piece, ...] = ()
     mark: str = ""
     repeated: bool = False
+    again: int = 0
 
 
 class Segment(msgspec.Struct, frozen=True):
@@ -185,6 +188,7 @@ class Connection:
             sequence = (sequence + 1) & 0xFFFFFFFF
         elif self._answered and self.established is None and direction == self.client and not flags & RST:
             self.established = time
+        before = stream.repeated
         pieces = tuple(stream.add(sequence, segment.payload, frame)) if segment.payload else ()
         if flags & (RST | FIN) and all(side != direction for side, _ in self.endings):
             self.endings.append((direction, time))
@@ -201,7 +205,7 @@ class Connection:
             self._fins[direction] = end
             if None not in self._fins and not repeated:
                 self.closed = time
-        return Happened(direction, pieces, mark, repeated)
+        return Happened(direction, pieces, mark, repeated, stream.repeated - before)
 
     def close(self) -> Iterator[tuple[int, Piece]]:
         """The capture is over: what is held behind holes, with its direction."""

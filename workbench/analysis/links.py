@@ -2,8 +2,7 @@
 
 `columns.headers` reads the same for all frames at once.
 
-Source: IEEE 802.1Q; RFC 3032 (MPLS); RFC 2516 (PPPoE); RFC 2003, RFC 2473, RFC 4213 (IP in IP); RFC 2784, RFC 2890
-(GRE); 3GPP TS 29.281 §5.1 (GTP-U).
+Source: IEEE 802.1Q; RFC 2003, RFC 2473, RFC 4213 (IP in IP); RFC 2784, RFC 2890 (GRE); 3GPP TS 29.281 §5.1 (GTP-U).
 """
 
 from __future__ import annotations
@@ -44,14 +43,19 @@ def network_packet(link: int, octets: bytes) -> bytes | None:
 
 def _tagged(octets: bytes, at: int) -> bytes | None:
     """Behind an EtherType at `at`, and up to four VLAN tags."""
-    for _ in range(_MOST_TAGS + 1):
-        kind = int.from_bytes(octets[at : at + 2], "big")
-        if kind in (_ETHER_IP, _ETHER_IP6):
-            return octets[at + 2 :] or None
+    kind, at = _behind_tags(octets, at)
+    return octets[at + 2 :] or None if kind in (_ETHER_IP, _ETHER_IP6) else None
+
+
+def _behind_tags(octets: bytes, at: int) -> tuple[int, int]:
+    """The EtherType behind up to `_MOST_TAGS` VLAN tags, and where it stands."""
+    kind = int.from_bytes(octets[at : at + 2], "big")
+    for _ in range(_MOST_TAGS):
         if kind not in _ETHER_TAGS:
-            return None
+            break
         at += 4
-    return None
+        kind = int.from_bytes(octets[at : at + 2], "big")
+    return kind, at
 
 
 def without_ip(link: int, octets: bytes) -> tuple[str, str]:
@@ -59,11 +63,9 @@ def without_ip(link: int, octets: bytes) -> tuple[str, str]:
     if link not in _KNOWN:
         return f"frames of link type {link}", "a link type that is not known here"
     at = _TYPE_AT.get(link)
-    kind = -1 if at is None else int.from_bytes(octets[at : at + 2], "big")
-    for _ in range(_MOST_TAGS):
-        if kind in _ETHER_TAGS and at:
-            at += 4
-            kind = int.from_bytes(octets[at : at + 2], "big")
+    kind = -1
+    if at is not None:      # Linux cooked v2 has its type first, and no tags behind it
+        kind = _behind_tags(octets, at)[0] if at else int.from_bytes(octets[:2], "big")
     if kind in _OVERHEAD:
         return _OVERHEAD[kind], ""
     if link == pcapng.ETHERNET and 0 < kind <= _MOST_LENGTH:

@@ -68,6 +68,7 @@ class Report:
         sessions: calls, registrations, control associations.
         nats: what NATs show of their mapping and filtering behaviour.
         messages: every message of every protocol, in order of completion; each is made when it is asked for.
+        end: seconds from the first frame to the last one.
         findings: rules that the capture breaks.
         scenario: the scenario of the catalogue that it shows, or None.
         dtls: the DTLS associations, in order of their beginning.
@@ -106,7 +107,7 @@ class Report:
         self.sessions: tuple[Session, ...] = with_bindings(made, self.calls, self.bindings)
         self.messages: Table = Table(Held(dissector.drafts), self.names)
         self._spans = {id(leg): span for call in self.calls for leg, span, _ in call.legs}
-        self._end = dissector.last_time
+        self.end = dissector.last_time
         self._frames = frames
         self._of_frame: dict[int, list[int]] | None = None
         self.findings: tuple[Finding, ...] = ()
@@ -114,11 +115,6 @@ class Report:
         self._told: dict[object, Any] = {}
 
     # --- asking
-
-    @property
-    def end(self) -> float:
-        """Seconds from the first frame to the last one."""
-        return self._end
 
     def once(self, tell: Callable[[Report], _T]) -> _T:
         """What a function says of this report, asked once."""

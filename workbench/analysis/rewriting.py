@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -35,12 +34,9 @@ class Rewritten(msgspec.Struct, frozen=True):
         return f"changed on the way: {', '.join(names)}" if names else "passed on unchanged"
 
 
-_KNOWN: WeakKeyDictionary[Report, dict[int, int]] = WeakKeyDictionary()
-
-
 def rewritten(report: Report, message: Message) -> Rewritten | None:
     """What became of a message since the leg before; None for the first leg, and for what is no MSRP message."""
-    before = _before(report).get(message.index)
+    before = report.once(_before).get(message.index)
     if before is None:
         return None
     first, second = _fields(report.messages[before].value), _fields(message.value)
@@ -53,22 +49,20 @@ def rewritten(report: Report, message: Message) -> Rewritten | None:
 
 def _before(report: Report) -> dict[int, int]:
     """For each MSRP message that came over another leg already: where. Copies in front of and behind a NAT count."""
-    known = _KNOWN.get(report)
-    if known is None:
-        known = _KNOWN[report] = {}
-        last: dict[_Key, int] = {}
-        for message in report.messages:
-            value = message.value
-            if not isinstance(value, msrp.Request | msrp.Response):
-                continue
-            what = value.method if isinstance(value, msrp.Request) else str(value.status)
-            kind = value.get("Byte-Range") or ""
-            key = (message.session, value.transaction, what, kind)
-            place = last.get(key)
-            # What comes from the node that had got it has been passed on by it.
-            if place is not None and report.messages[place].destination.node == message.source.node:
-                known[message.index] = place
-            last[key] = message.index
+    known: dict[int, int] = {}
+    last: dict[_Key, int] = {}
+    for message in report.messages_of("MSRP"):
+        value = message.value
+        if not isinstance(value, msrp.Request | msrp.Response):
+            continue
+        what = value.method if isinstance(value, msrp.Request) else str(value.status)
+        kind = value.get("Byte-Range") or ""
+        key = (message.session, value.transaction, what, kind)
+        place = last.get(key)
+        # What comes from the node that had got it has been passed on by it.
+        if place is not None and report.messages[place].destination.node == message.source.node:
+            known[message.index] = place
+        last[key] = message.index
     return known
 
 

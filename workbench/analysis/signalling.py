@@ -14,7 +14,7 @@ from workbench.net.values import Endpoint
 from workbench.protocols import sip
 from workbench.protocols.h248 import message as h248
 from workbench.protocols.h248.transactions.segmentation import Collector
-from workbench.protocols.sdp import Media, SessionDescription
+from workbench.protocols.sdp import Media, SessionDescription, setup_of_answer, setup_of_offer
 
 _MOST_SEGMENTS = 1024
 _MOST_SEGMENTED_OCTETS = 4 * 2**20
@@ -42,6 +42,12 @@ class Described:
     def setup(self) -> str:
         """The value of a=setup, empty where there is none."""
         return self.description.attribute_of(self.media, "setup") or ""
+
+    @property
+    def setup_meant(self) -> str:
+        """The a=setup that an offer or answer stands for, by default or as written (RFC 4145 §4)."""
+        media = self.description.effective(self.media)
+        return str(setup_of_offer(media) if self.role == "offer" else setup_of_answer(media))
 
 
 class DialogSeen:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -192,8 +192,3 @@ def _cell(value: Any) -> Any:
 def _sound(text: str) -> str:
     """The text; a lone surrogate, which Parquet's UTF-8 can't hold, becomes a replacement character."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
-
-
-def names() -> Iterable[str]:
-    """The tables' names."""
-    return (table.name for table in TABLES)

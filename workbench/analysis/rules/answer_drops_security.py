@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from workbench.analysis.rules.offers import answered
 from workbench.analysis.rules.rule import Evidence, Rule, is_tls
 
 if TYPE_CHECKING:
@@ -14,17 +15,10 @@ if TYPE_CHECKING:
 
 def _find(report: Report) -> Iterator[Evidence]:
     for dialog in report.signalling.dialogs.values():
-        offers: dict[tuple[frozenset[str], int], Described] = {}
         told: set[tuple[int, str]] = set()
-        for one in dialog.described:
-            # As for `setup-answer`: an answer is for the offer on its own hop.
-            hop = (frozenset((one.draft.source.host, one.draft.destination.host)), one.index)
-            if one.role == "offer":
-                offers[hop] = one
-                continue
-            offer = offers.get(hop)
-            wrong = _wrong(offer, one) if offer is not None else ""
-            if offer is None or not wrong or (one.index, wrong) in told:
+        for offer, one in answered(dialog):
+            wrong = _wrong(offer, one)
+            if not wrong or (one.index, wrong) in told:
                 continue
             told.add((one.index, wrong))
             e2ae = offer.description.attribute_of(offer.media, "3ge2ae")

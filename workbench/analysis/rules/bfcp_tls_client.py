@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from workbench.analysis.legs import said_on
-from workbench.analysis.rules.rule import Evidence, Rule, is_tls, last_time
+from workbench.analysis.rules.rule import Evidence, Rule, is_tls
 
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
@@ -30,7 +30,7 @@ def _find(report: Report) -> Iterator[Evidence]:
             if offer is None:
                 continue
             hellos = [m for m in report.on(leg, "TLS", readable=True) if m.summary.startswith("ClientHello")]
-            until = leg.closed if leg.closed is not None else last_time(report)
+            until = leg.closed if leg.closed is not None else report.end
             told = _told(leg, hellos, offer in ours, gateways, until)
             if told:
                 frames = [message.frames[0] for message in hellos] or leg.frames[:3]

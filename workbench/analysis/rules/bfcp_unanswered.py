@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from workbench.analysis.rules.floors import closed_by, messages_of
-from workbench.analysis.rules.rule import Evidence, Rule, last_time
+from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.protocols.bfcp.registry import Primitive
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _MOST_SHOWN = 6
 
 
 def _find(report: Report) -> Iterator[Evidence]:
-    end = last_time(report)
+    end = report.end
     for call in report.calls:
         if call.session.kind != "bfcp":
             continue

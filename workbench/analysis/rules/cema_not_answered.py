@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from workbench.analysis.rules.msrp_said import path_place
+from workbench.analysis.rules.offers import answered
 from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.protocols.sdp import Side, roles
 
@@ -16,14 +17,8 @@ if TYPE_CHECKING:
 
 def _find(report: Report) -> Iterator[Evidence]:
     for dialog in report.signalling.dialogs.values():
-        offers: dict[tuple[frozenset[str], int], Described] = {}
-        for one in dialog.described:
-            hop = (frozenset((one.draft.source.host, one.draft.destination.host)), one.index)
-            if one.role == "offer":
-                offers[hop] = one
-                continue
-            offer = offers.get(hop)
-            if offer is None or not _is_unserved(offer, one):
+        for offer, one in answered(dialog):
+            if not _is_unserved(offer, one):
                 continue
             sender, receiver = (report.names(end.host) for end in (one.draft.source, one.draft.destination))
             yield Evidence((*offer.draft.frames, *one.draft.frames), (

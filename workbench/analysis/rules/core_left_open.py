@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from workbench.analysis.rules.rule import Evidence, Rule, last_time
+from workbench.analysis.rules.rule import Evidence, Rule
 
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
@@ -15,7 +15,7 @@ _PATIENCE = 1.0
 
 
 def _find(report: Report) -> Iterator[Evidence]:
-    end = last_time(report)
+    end = report.end
     for session in report.sessions:
         access = next((leg for leg in session.legs if leg.name.startswith("access") and leg.tls_client), None)
         if access is None:

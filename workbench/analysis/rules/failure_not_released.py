@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from workbench.analysis.rules.rule import Evidence, Rule, last_time
+from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.analysis.rules.watching import PATIENCE
 from workbench.analysis.signalling import TerminationSeen
 from workbench.protocols.h248 import message as h248
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def _find(report: Report) -> Iterator[Evidence]:
-    end = last_time(report)
+    end = report.end
     for call in report.calls:
         for context in call.contexts:
             for termination in context.terminations.values():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from workbench.analysis.rules.offers import with_offers
 from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.protocols.sdp import Violation, check_answer, check_offer, transport_of
 
@@ -18,13 +19,8 @@ _TOLD_ELSEWHERE = ("same-transport", "fingerprint-present")
 
 def _find(report: Report) -> Iterator[Evidence]:
     for dialog in report.signalling.dialogs.values():
-        offers: dict[tuple[frozenset[str], int], Described] = {}
         told: set[tuple[int, str, str]] = set()
-        for one in dialog.described:
-            hop = (frozenset((one.draft.source.host, one.draft.destination.host)), one.index)
-            offer = offers.get(hop)
-            if one.role == "offer":
-                offers[hop], offer = one, None
+        for offer, one in with_offers(dialog):
             for violation in _wrong(offer, one):
                 key = (one.index, one.draft.source.host, violation.rule)
                 if key not in told:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from workbench.analysis.rules.floors import closed_by, messages_of, statuses
-from workbench.analysis.rules.rule import Evidence, Rule, last_time
+from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.protocols.bfcp.registry import Status
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ _PATIENCE_SECONDS = 20.0
 
 
 def _find(report: Report) -> Iterator[Evidence]:
-    end = last_time(report)
+    end = report.end
     told: set[tuple[int, int]] = set()
     for call in report.calls:
         if call.session.kind != "bfcp":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from workbench.analysis.rules.rule import Evidence, Rule, last_time
+from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.analysis.rules.secured import associations, ended
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ _PATIENCE_SECONDS = 2.0
 
 
 def _find(report: Report) -> Iterator[Evidence]:
-    end = last_time(report)
+    end = report.end
     for call in report.calls:
         for context in call.contexts:
             for termination in context.terminations.values():

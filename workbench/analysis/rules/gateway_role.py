@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from workbench.analysis.legs import said_on
+from workbench.analysis.rules.offers import hop
 from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.protocols.sdp import Side, roles
 
@@ -48,12 +49,8 @@ def _exchange(call: Call, end: TerminationSeen) -> tuple[Described, Described, b
         return None
     answer = held[-1]
     offer = next((one for one in reversed(held) if one.role == "offer" and one.index == answer.index
-                  and _hop(one) == _hop(answer) and (id(one) in mine) != (id(answer) in mine)), None)
+                  and hop(one) == hop(answer) and (id(one) in mine) != (id(answer) in mine)), None)
     return (offer, answer, id(offer) in mine) if offer is not None else None
-
-
-def _hop(one: Described) -> frozenset[str]:
-    return frozenset((one.draft.source.host, one.draft.destination.host))
 
 
 def _time(one: Described) -> float:

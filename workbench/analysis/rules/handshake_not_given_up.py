@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from workbench.analysis.rules.rule import Evidence, Rule, is_tls, last_time
+from workbench.analysis.rules.rule import Evidence, Rule, is_tls
 from workbench.analysis.rules.secured import is_up, said
 from workbench.analysis.rules.watching import awaited_since, tls_failure
 from workbench.protocols.sdp import transport_of
@@ -22,7 +22,7 @@ _PATIENCE_SECONDS = 15.0
 
 
 def _find(report: Report) -> Iterator[Evidence]:
-    end = last_time(report)
+    end = report.end
     for call in report.calls:
         for leg, span, termination in call.legs:
             if termination is not None and is_tls(leg.bearer):

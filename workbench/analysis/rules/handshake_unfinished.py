@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from workbench.analysis.legs import said_on
-from workbench.analysis.rules.rule import Evidence, Rule, is_tls, last_time
+from workbench.analysis.rules.rule import Evidence, Rule, is_tls
 from workbench.protocols.sdp import transport_of
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _HANDSHAKE = ("TLS", "DTLS")
 
 
 def _find(report: Report) -> Iterator[Evidence]:
-    end = last_time(report)
+    end = report.end
     for call in report.calls:
         for leg, span, termination in call.legs:
             if not is_tls(leg.transport) and not is_tls(leg.bearer):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from workbench.analysis.rules.rule import Evidence, Rule, last_time
+from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.analysis.rules.secured import is_payload, said
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def _held(report: Report, leg: Leg, certificate: Certificate) -> Iterator[Eviden
     if payload is not None:
         what = f"and goes on: {payload.source.node} says {payload.summary} inside"
         frames = payload.frames
-    elif done is not None and _ends(checker, last_time(report)) - done.time >= _GRACE_SECONDS:
+    elif done is not None and _ends(checker, report.end) - done.time >= _GRACE_SECONDS:
         what = "the handshake finishes, and nobody gives the session up"
         frames = done.frames
     else:

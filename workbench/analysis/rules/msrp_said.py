@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -56,16 +55,18 @@ class LegSaid(msgspec.Struct):
     until: float
 
 
-_KNOWN: WeakKeyDictionary[Report, dict[int, list[LegSaid]]] = WeakKeyDictionary()
-
-
 def said(report: Report, call: Call) -> list[LegSaid]:
     """What the legs of a call carried of MSRP, up to `MOST_MESSAGES` of each."""
-    known = _KNOWN.setdefault(report, {})
+    known = report.once(_known)
     if id(call) not in known:
         known[id(call)] = [_leg(report, leg, span) for leg, span, _ in call.legs[:_MOST_LEGS]
                            if span is not None and _carries_msrp(span)]
     return known[id(call)]
+
+
+def _known(report: Report) -> dict[int, list[LegSaid]]:
+    """Where what was found is kept, by call."""
+    return {}
 
 
 def _carries_msrp(span: Span) -> bool:

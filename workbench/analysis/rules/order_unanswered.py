@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from workbench.analysis.rules.rule import Evidence, Rule, last_time
+from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.net.values import Endpoint
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ _PATIENCE = 0.5
 
 
 def _find(report: Report) -> Iterator[Evidence]:
-    end = last_time(report)
+    end = report.end
     began = _first_words(report)
     for order in report.signalling.orders:
         there = began.get(order.draft.destination, 0.0) <= order.drafts[-1].time

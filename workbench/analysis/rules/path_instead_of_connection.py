@@ -10,7 +10,7 @@ from workbench.analysis.dissect import Content
 from workbench.analysis.flows import Connection
 from workbench.analysis.rules.bearers import attempts, syn_frames, where
 from workbench.analysis.rules.msrp_said import path_place
-from workbench.analysis.rules.rule import Evidence, Rule, last_time
+from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.analysis.signalling import Described, DialogSeen
 from workbench.net.values import Endpoint
 from workbench.protocols.sdp import Side, roles
@@ -31,7 +31,7 @@ def _find(report: Report) -> Iterator[Evidence]:
         direction = content.connection.client
         if direction is not None:
             opened[content.connection.sides[1 - direction]].append(content)
-    end = last_time(report)
+    end = report.end
     for call in report.calls:
         gateways = {end.local for context in call.contexts for end in context.terminations.values()}
         for dialog in call.dialogs:

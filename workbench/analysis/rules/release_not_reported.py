@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from workbench.analysis.rules.bearers import Attempt, attempts
-from workbench.analysis.rules.rule import Evidence, Rule, last_time
+from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.analysis.rules.watching import CAUSE, kinds, order, still_there, told
 from workbench.protocols.h248.packages import registry
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def _find(report: Report) -> Iterator[Evidence]:
-    end = last_time(report)
+    end = report.end
     for call in report.calls:
         held = list(attempts(call))
         for one in held:

@@ -64,8 +64,3 @@ def core_descriptions(call: Call) -> list[Described]:
     cores = {one.endpoint for context in call.contexts for termination in context.terminations.values()
              if termination.side == "core" for one in termination.locals if one.endpoint is not None}
     return [one for dialog in call.dialogs for one in dialog.described if one.endpoint in cores]
-
-
-def last_time(report: Report) -> float:
-    """Time of the last frame of the capture."""
-    return report.end

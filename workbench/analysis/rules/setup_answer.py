@@ -5,27 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from workbench.analysis.rules.offers import answered
 from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.protocols.sdp import legal_answers, setup_of_answer, setup_of_offer, transport_of
 
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
-    from workbench.analysis.signalling import Described
 
 
 def _find(report: Report) -> Iterator[Evidence]:
     for dialog in report.signalling.dialogs.values():
-        offers: dict[tuple[frozenset[str], int], Described] = {}
         told: set[tuple[int, str, str]] = set()
-        for one in dialog.described:
-            # One that hands SIP on may keep the Call-ID and change the SDP: an answer is for the offer on its own hop.
-            hop = (frozenset((one.draft.source.host, one.draft.destination.host)), one.index)
-            if one.role == "offer":
-                offers[hop] = one
-                continue
-            offer = offers.get(hop)
+        for offer, one in answered(dialog):
             transport = transport_of(one.media.proto)
-            if offer is None or not one.media.port or transport is None or transport.carrier != "tcp":
+            if not one.media.port or transport is None or transport.carrier != "tcp":
                 continue
             offered = setup_of_offer(offer.description.effective(offer.media))
             taken = setup_of_answer(one.description.effective(one.media))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from workbench.analysis.legs import said_on
 from workbench.analysis.rules.relay_ends_tcp import is_stateless
 from workbench.analysis.rules.rule import Evidence, Rule
-from workbench.protocols.sdp import setup_of_answer, setup_of_offer
 
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
@@ -24,22 +23,17 @@ def _find(report: Report) -> Iterator[Evidence]:
             for (_, came), (went, _) in ((legs[0], legs[1]), (legs[1], legs[0])):
                 for role in ("offer", "answer"):
                     first, second = _of(came, role), _of(went, role)
-                    if first is None or second is None or _setup(first) == _setup(second):
+                    if first is None or second is None or first.setup_meant == second.setup_meant:
                         continue
                     yield Evidence((*first.draft.frames, *second.draft.frames), (
-                        f"the {role} comes with a=setup:{_setup(first)} from {report.names(first.draft.source.host)} "
-                        f"and goes on with a=setup:{_setup(second)} to "
+                        f"the {role} comes with a=setup:{first.setup_meant} from "
+                        f"{report.names(first.draft.source.host)} and goes on with a=setup:{second.setup_meant} to "
                         f"{report.names(second.draft.destination.host)}, while the gateway was given no TCP role: it "
                         "passes segments on, so there is one connection, and its two ends were told different things"))
 
 
 def _of(said: list[Described], role: str) -> Described | None:
     return next((one for one in said if one.role == role and one.media.port), None)
-
-
-def _setup(one: Described) -> str:
-    media = one.description.effective(one.media)
-    return str(setup_of_offer(media) if one.role == "offer" else setup_of_answer(media))
 
 
 rule = Rule("setup-changed-by-relay", "TS 23.334 §5.16.1, §5.16.2.3", "error",

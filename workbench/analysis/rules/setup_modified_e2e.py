@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from workbench.analysis.rules.rule import Evidence, Rule, is_tls
 from workbench.analysis.signalling import Described
-from workbench.protocols.sdp import setup_of_answer, setup_of_offer
 
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
@@ -28,7 +27,7 @@ def _find(report: Report) -> Iterator[Evidence]:
                 second = next((there for there in other.described[:64] if _same_stream(first, there)), None)
                 if second is None or (first.role, first.index) in told:
                     continue
-                said, changed = _setup(first), _setup(second)
+                said, changed = first.setup_meant, second.setup_meant
                 if said != changed:
                     told.add((first.role, first.index))
                     yield Evidence((*first.draft.frames, *second.draft.frames), (
@@ -50,11 +49,6 @@ def _identity(one: Described) -> tuple[str, ...]:
         if values:
             return (f"a={name}", *values)
     return ()
-
-
-def _setup(one: Described) -> str:
-    media = one.description.effective(one.media)
-    return str(setup_of_offer(media) if one.role == "offer" else setup_of_answer(media))
 
 
 rule = Rule("setup-modified-on-e2e-tls", "TS 23.334 §5.16.2.3, RFC 8122 §4", "error",

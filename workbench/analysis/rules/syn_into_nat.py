@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from workbench.analysis.dissect import Content
 from workbench.analysis.naming import NAT
 from workbench.analysis.rules.bearers import reset_frames, syn_frames, where
-from workbench.analysis.rules.rule import Evidence, Rule, last_time
+from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.analysis.values import NatBinding
 from workbench.net.values import Endpoint
 
@@ -24,7 +24,7 @@ _PATIENCE = 0.5
 def _find(report: Report) -> Iterator[Evidence]:
     if not report.bindings.all:
         return
-    end = last_time(report)
+    end = report.end
     inside = {one.inside.address: one for one in report.bindings.all}
     outside = {one.outside.address: one for one in report.bindings.all}
     inner_wires = {content.connection.wire for content in report.contents

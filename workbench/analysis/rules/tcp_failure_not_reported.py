@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from workbench.analysis.rules.bearers import attempts, reset_frames, syn_frames
-from workbench.analysis.rules.rule import Evidence, Rule, last_time
+from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.analysis.rules.watching import PATIENCE, kinds, order, still_there, told
 from workbench.protocols.h248.packages import registry
 
@@ -18,7 +18,7 @@ _GIVEN_UP = 65.0
 
 
 def _find(report: Report) -> Iterator[Evidence]:
-    end = last_time(report)
+    end = report.end
     for call in report.calls:
         for one in attempts(call):
             if not one.by_gateway or one.answered or one.termination is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from workbench.analysis.rules.rule import Evidence, Rule, is_tls, last_time
+from workbench.analysis.rules.rule import Evidence, Rule, is_tls
 from workbench.analysis.rules.watching import order, still_there
 from workbench.protocols.h248.packages import registry
 
@@ -18,7 +18,7 @@ _CAUSE = "g/cause"
 
 
 def _find(report: Report) -> Iterator[Evidence]:
-    end = last_time(report)
+    end = report.end
     for call in report.calls:
         for leg, _, termination in call.legs:
             begun = leg.established if leg.tcp_client else leg.opened     # DTLS needs no connection

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from workbench.analysis.rules.offers import hop
 from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.analysis.rules.secured import of_network
 from workbench.protocols.sdp import transport_of
@@ -22,15 +23,15 @@ def _exchanges(dialog: DialogSeen) -> Iterator[_Pair]:
     offers: dict[tuple[frozenset[str], int], tuple[Described, Described | None]] = {}
     last: dict[tuple[str, str, int], Described] = {}
     for one in dialog.described:
-        source, destination = one.draft.source.host, one.draft.destination.host
-        key, hop = (source, destination, one.index), (frozenset((source, destination)), one.index)
+        source = one.draft.source.host
+        key, at = (source, one.draft.destination.host, one.index), (hop(one), one.index)
         before = last.get(key)
         if not _is_dtls(one) or not one.media.port or (before is not None and before.draft is one.draft):
             continue
         if one.role == "offer":
-            offers[hop] = (one, before)
-        elif hop in offers and offers[hop][0].draft.source.host != source:
-            yield (*offers.pop(hop), one, before)
+            offers[at] = (one, before)
+        elif at in offers and offers[at][0].draft.source.host != source:
+            yield (*offers.pop(at), one, before)
         last[key] = one
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbench.analysis.drafts import Draft
 from workbench.analysis.legs import said_on
 from workbench.analysis.rules.rule import is_tls
 from workbench.analysis.signalling import TerminationSeen
+from workbench.protocols.h248 import message as h248
 from workbench.protocols.h248.packages import registry
 from workbench.protocols.sdp import transport_of
 
@@ -37,25 +37,14 @@ def kinds(termination: TerminationSeen, time: float) -> list[str]:
 
 def told(termination: TerminationSeen, since: float) -> bool:
     """A Notify of this termination tells of a release or a failure."""
-    change, kind = registry().wire_name("tcp-change"), registry().wire_name("tcp-change-type")
-    ends = [registry().wire_name(role).casefold() for role in ("tcp-released", "tcp-failed")]
-    for draft, event in termination.observed:
-        if draft.time < since:
-            continue
-        value = event.parameter(kind)
-        if event.name.casefold() == CAUSE or (event.name.casefold() == change.casefold() and (
-                value is None or any(one.casefold() in ends for one in value.values))):
-            return True
-    return False
+    return any(draft.time >= since and (event.name.casefold() == CAUSE or _tells(
+        event, "tcp-change", "tcp-released", "tcp-failed", bare=True)) for draft, event in termination.observed)
 
 
 def released(termination: TerminationSeen, since: float) -> bool:
     """A Notify of this termination tells that a bearer was released."""
-    change, kind = registry().wire_name("tcp-change"), registry().wire_name("tcp-change-type")
-    label = registry().wire_name("tcp-released").casefold()
-    return any(draft.time >= since and (event.name.casefold() == CAUSE or (
-        event.name.casefold() == change.casefold() and (value := event.parameter(kind)) is not None
-        and label in [one.casefold() for one in value.values])) for draft, event in termination.observed)
+    return any(draft.time >= since and (event.name.casefold() == CAUSE or _tells(event, "tcp-change", "tcp-released"))
+               for draft, event in termination.observed)
 
 
 def order(termination: TerminationSeen, time: float) -> tuple[int, ...]:
@@ -65,15 +54,25 @@ def order(termination: TerminationSeen, time: float) -> tuple[int, ...]:
 
 def tls_failure(termination: TerminationSeen, since: float) -> Draft | None:
     """The first Notify after `since` that tells that TLS or DTLS of this termination failed."""
+    return next((draft for draft, event in termination.observed if draft.time >= since
+                 and _tells(event, "tls-change", "tls-failed", bare=True)), None)
+
+
+def failure(termination: TerminationSeen) -> Draft | None:
+    """The first Notify of this termination that tells of a connection that could not be established."""
+    return next((draft for draft, event in termination.observed if _tells(event, "tcp-change", "tcp-failed")), None)
+
+
+def _tells(event: h248.ObservedEvent, change: str, *kinds: str, bare: bool = False) -> bool:
+    """The event is this change, of one of these kinds; `bare`: or of none. Roles in the package registry."""
     items = registry()
-    name, kind = items.wire_name("tls-change").casefold(), items.wire_name("tls-change-type")
-    failed = items.wire_name("tls-failed").casefold()
-    for draft, event in termination.observed:
-        if draft.time >= since and event.name.casefold() == name:
-            value = event.parameter(kind)
-            if value is None or failed in [one.casefold() for one in value.values]:
-                return draft
-    return None
+    if event.name.casefold() != items.wire_name(change).casefold():
+        return False
+    value = event.parameter(items.wire_name(f"{change}-type"))
+    if value is None:
+        return bare
+    wanted = [items.wire_name(kind).casefold() for kind in kinds]
+    return any(one.casefold() in wanted for one in value.values)
 
 
 def awaited_since(call: Call, leg: Leg, span: Span | None,
@@ -89,10 +88,3 @@ def awaited_since(call: Call, leg: Leg, span: Span | None,
     answer = next((one for one in sorted((*ours, *theirs), key=lambda one: one.draft.time)
                    if one.role == "answer" and one.media.port and is_tls(one.media.proto)), None)
     return (answer.draft.time, answer.draft.frames) if answer is not None else (None, ())
-def failure(termination: TerminationSeen) -> Draft | None:
-    """The first Notify of this termination that tells of a connection that could not be established."""
-    change, kind = registry().wire_name("tcp-change").casefold(), registry().wire_name("tcp-change-type")
-    label = registry().wire_name("tcp-failed").casefold()
-    return next((draft for draft, event in termination.observed if event.name.casefold() == change
-                 and (value := event.parameter(kind)) is not None
-                 and label in [one.casefold() for one in value.values]), None)
