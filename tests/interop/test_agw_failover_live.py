@@ -119,6 +119,7 @@ def test_the_gateway_is_killed(programs: Children, ebin: Path, ue: Identity, tra
     made.behind.ended()
     agw = gateway(programs, transport)
     agw.says("registered with the controller")
+    controller.child.until(lambda: len(controller.methods()) > 1, "second registration")
     assert controller.methods() == ["restart", "restart"]
     ((*_, none),) = controller.order("audit", "*", "*", "-")
     assert none == "411"
