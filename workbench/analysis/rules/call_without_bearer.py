@@ -55,6 +55,6 @@ def _is_released(call: Call, since: float, over: float) -> bool:
 
 rule = Rule("call-without-bearer", "RFC 4975 §5.4, TS 23.334 §8.6", "warning",
             "A session whose only connection is gone is ended or offered anew", _find,
-            next="Check whether the released bearer was asked for (g/cause or the TCP package's change in "
-                 "Events of the termination) and reported; a gateway that only relays segments (§5.16.1) can't tell, and then the "
-                 "UEs have to say BYE themselves.")
+            next="Check whether the released bearer was asked for (g/cause or the TCP package's change in Events of "
+                 "the termination) and reported; a gateway that only relays segments (§5.16.1) can't tell, and then "
+                 "the UEs have to say BYE themselves.")

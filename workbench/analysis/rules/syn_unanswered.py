@@ -55,4 +55,4 @@ rule = Rule("syn-unanswered", "RFC 9293 §3.5, RFC 6298 §5.7, TS 23.334 §5.16.
             "A SYN is answered, with SYN-ACK or with RST", _find,
             next="Check whether the SYN reaches the other side's own interface (capture there), routes and filters in "
                  "between, and whether c= and m= name an address of the right realm. Look then whether the gateway "
-                 "gives up after its guard time and reports a failure (tcpbcc/BNCChange).")
+                 "gives up after its guard time and reports a failure (the TCP package's change).")
