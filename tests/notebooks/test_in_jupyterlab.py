@@ -99,7 +99,7 @@ def test_a_click_on_the_ladder_explains_the_message(jupyterlab: str, browser: An
     ladder = page.locator(".wb-widget .picture")
     ladder.first.wait_for(state="attached")
     ladder.first.scroll_into_view_if_needed()
-    message = ladder.locator(".wb-m").filter(has_text="INVITE").first
+    message = ladder.locator(".wb-m[aria-label*=INVITE]").first
     message.click()
     detail = page.locator(".wb-widget .stage .detail")
     detail.locator("h4").first.wait_for()

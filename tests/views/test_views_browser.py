@@ -46,7 +46,7 @@ def test_a_click_shows_the_explanation(browser: Any, address: str) -> None:
     page.on("console", lambda message: errors.append(message.text))
     page.on("request", lambda request: requests.append(request.url))
     page.goto(address)
-    row = page.locator("a.wb-m").filter(has_text="INVITE").first
+    row = page.locator("a.wb-m[aria-label*=INVITE]").first
     row.click()
     panel = page.locator("article.panel.chosen")
     assert panel.locator("h4").inner_text().find("INVITE") > 0

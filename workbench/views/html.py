@@ -13,6 +13,7 @@ from workbench.analysis.explain import explain_message
 from workbench.analysis.explain.fields import Field
 from workbench.views.bearers import BEARERS_STYLE, bearers_html
 from workbench.views.html_media import MEDIA_STYLE, media_html
+from workbench.views.html_told import blind_spots_html, contexts_html, findings_html, media_summary_html
 from workbench.views.ladder import Row, ladder_lanes, ladder_rows
 from workbench.views.ladder_picture import HEAD_SCRIPT, HEAD_STYLE, MOST_ROWS, SVG_STYLE, draw, head_html
 from workbench.views.octets import OCTETS_SCRIPT, OCTETS_STYLE, octets_html
@@ -125,6 +126,7 @@ def _section(number: int, one: Any, glossary: _Glossary) -> str:
         parts.append(f"<h2>{escape(_name(one))}</h2>")
     parts.append(f'<p class="quiet">Capture {escape(_name(one))}: {report.packets} frames, '
                  f"{len(report.messages)} messages.</p>")
+    parts += [blind_spots_html(report), media_summary_html(report)]
     verdicts = getattr(one, "verdicts", None)
     targets = {frame: row.message for row in rows for frame in reversed(row.frames)}
     facts = [_verdicts(verdicts, number, targets)] if verdicts is not None else []
@@ -138,12 +140,10 @@ def _section(number: int, one: Any, glossary: _Glossary) -> str:
         parts.append(f"<p>Looks like <code>{escape(report.scenario.id)}</code> "
                      f"({report.scenario.score:.0%}).</p>{f'<ul>{deviations}</ul>' if deviations else ''}")
     if report.findings:
-        parts.append(_findings(report.findings, number, targets))
+        parts.append(findings_html(report.findings, lambda frames: _frames(frames, number, targets)))
+    parts.append(contexts_html(report))
     parts.append(media_html(report))
     parts.append(_ladder(number, report, rows, glossary, _name(one)))
-    if report.notes:
-        notes = "".join(f"<li>{escape(note)}</li>" for note in report.notes)
-        parts.append(f"<h3>Notes</h3><ul>{notes}</ul>")
     return "".join(parts) + "</section>"
 
 
@@ -160,17 +160,6 @@ def _verdicts(verdicts: Sequence[Any], number: int, targets: dict[int, int]) -> 
 
 def _kind(verdict: str) -> str:
     return verdict if verdict in ("pass", "fail") else "unsure"
-
-
-def _findings(findings: Sequence[Finding], number: int, targets: dict[int, int]) -> str:
-    items = "".join(
-        f'<li><span class="badge {"fail" if finding.severity == "error" else "unsure"}">'
-        f"{escape(finding.severity)}</span>"
-        f" <b>{escape(finding.title)}</b> <cite>{escape(finding.clause)}</cite>"
-        f"{' <em>provisional</em>' if finding.provisional else ''}"
-        f"<br>{escape(finding.explanation)} {_frames(finding.frames, number, targets)}"
-        f"{f'<br>Check next: {escape(finding.next)}' if finding.next else ''}</li>" for finding in findings)
-    return f'<h3>Findings</h3><ul class="findings">{items}</ul>'
 
 
 def _frames(frames: Sequence[int], number: int, targets: dict[int, int]) -> str:

@@ -38,6 +38,7 @@ SVG_STYLE = themed(".wb-ladder") + """
 .wb-ladder .head{fill:var(--wb-panel);stroke:var(--wb-line)}
 .wb-ladder .hit{fill:transparent}
 .wb-ladder .wb-m{cursor:pointer;outline:none}
+.wb-ladder .drawn{pointer-events:none}
 .wb-ladder .wb-m:hover .hit{fill:var(--wb-panel)}
 .wb-ladder .wb-m[aria-pressed=true] .hit,.wb-ladder .wb-m.chosen .hit{fill:var(--wb-chosen)}
 .wb-ladder .wb-m:focus-visible .hit{stroke:var(--wb-accent);stroke-width:2}
@@ -157,7 +158,7 @@ def _svg_row(
     start, end = at[row.source], at[row.destination]
     line = y + 27
     label = escape(row.spoken)
-    classes = "wb-m" + (" again" if row.repeated else "") + (" chosen" if chosen and link else "")
+    classes = "wb-m chosen" if chosen and link else "wb-m"
     if link is None:
         opening = (f'<g class="{classes}" role="button" tabindex="0" aria-pressed="{"true" if chosen else "false"}" '
                    f'aria-label="{label}" data-message="{row.message}">')
@@ -166,16 +167,19 @@ def _svg_row(
         opening = (f'<a class="{classes}" href="{escape(link(row))}" aria-label="{label}" '
                    f'data-message="{row.message}">')
         closing = "</a>"
+    again = ' class="again"' if row.repeated else ""
     moment = f"{row.time:.4f}"
     since = "" if before is None else f"+{(row.time - before) * 1000:.1f} ms"
+    # The label says it all, in words; what is drawn would be heard a second time, so it stands beside the link.
     return (
-        f'<g role="listitem">{opening}'
-        f'<rect class="hit" x="2" y="{y + 1}" width="{width - 4}" height="{_STEP - 2}" rx="5"/>'
+        f'<g role="listitem"{again}>{opening}'
+        f'<rect class="hit" x="2" y="{y + 1}" width="{width - 4}" height="{_STEP - 2}" rx="5"/>{closing}'
+        '<g class="drawn" aria-hidden="true">'
         f'<text class="mono" x="{_TIME - 14}" y="{y + 20}" text-anchor="end">{moment}</text>'
         f'<text class="quiet mono" x="{_TIME - 14}" y="{y + 33}" text-anchor="end">{since}</text>'
         f'<text class="mono t-{colour}" x="{width - _RIGHT}" y="{y + 20}">{escape(_carried(row))}</text>'
         f'<text class="quiet mono" x="{width - _RIGHT}" y="{y + 33}">{escape(_short(row.wire, 16))}</text>'
-        f"{_words(row, start, end, y, colour)}{_stroke(row, start, end, line, colour)}{closing}</g>")
+        f"{_words(row, start, end, y, colour)}{_stroke(row, start, end, line, colour)}</g></g>")
 
 
 def width_of(lanes: Sequence[Lane]) -> int:
