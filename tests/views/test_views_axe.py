@@ -20,7 +20,7 @@ CAPTURES: dict[str, Callable[[Path], Path]] = {
     "floors": lambda folder: FLOORS, "translated": lambda folder: TRANSLATED, "broken": broken, "big": big,
 }
 OFTEN = [("clean", "light"), ("weakened", "dark"), ("broken", "light")]
-HEADINGS = ("Blind spots", "Is there media?", "Roles", "Findings", "Messages")
+HEADINGS = ("Blind spots", "Is there media?", "Findings", "Sessions", "Roles", "Messages")
 
 
 @pytest.fixture(scope="module")
@@ -65,12 +65,12 @@ def test_axe_finds_what_is_wrong(browser: Any, address: Callable[[str], str]) ->
 
 
 def test_blind_spots_come_before_conclusions(tmp_path: Path) -> None:
-    """`analyze --html` tells first what was not read, then whether there is media, then roles, findings, messages."""
+    """`analyze --html` tells first what was not read, then whether there is media, findings, sessions, messages."""
     page = tmp_path / "page.html"
     said = workbench(tmp_path, "analyze", broken(tmp_path), "--html", page)
     assert said.status in (0, 1) and "not read" in said.out
     markup = page.read_text(encoding="utf-8")
-    order = [markup.index(f">{heading}</h3>") for heading in HEADINGS if heading != "Findings"]
+    order = [markup.index(f">{heading}</h3>") for heading in HEADINGS]
     assert order == sorted(order)
     assert "<td>5</td><td>300</td><td>1</td>" in markup
     assert "cut" in markup[order[0] : order[1]]

@@ -100,10 +100,10 @@ def test_every_focusable_thing_has_a_name() -> None:
 def test_hostile_text_stays_text(monkeypatch: Any) -> None:
     """Markup in summaries, comments, wires, findings and notes opens no element and runs no script."""
     from workbench.analysis.explain import Field, Layer
-    from workbench.views import html
+    from workbench.views import html_messages
 
     field = Field("sip.x", HOSTILE, 0, 3, HOSTILE, HOSTILE, HOSTILE)
-    monkeypatch.setattr(html, "explain_message", lambda report, one: Layer(HOSTILE, HOSTILE, b"<b>", (field,)))
+    monkeypatch.setattr(html_messages, "explain_message", lambda report, one: Layer(HOSTILE, HOSTILE, b"<b>", (field,)))
     shown = report(message(15, UE, ALG, "SIP", HOSTILE, comment=HOSTILE, wire=HOSTILE, error=HOSTILE),
                    findings=(Finding(HOSTILE, HOSTILE, HOSTILE, HOSTILE, (1,), HOSTILE, next=HOSTILE),),
                    notes=(HOSTILE,))

@@ -1,10 +1,12 @@
-"""What the HTML report tells before any conclusion: blind spots; and in plain words: media, contexts, findings."""
+"""What the HTML report tells first: what was not read, whether there is media, and which rules are broken."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from workbench.views.excerpt import messages_at
+from workbench.views.html_sessions import left_html, table_html
 from workbench.views.palette import escape
 
 if TYPE_CHECKING:
@@ -13,44 +15,42 @@ if TYPE_CHECKING:
 
 _MEDIA = ("MSRP", "BFCP", "UDPTL", "RTP")
 _MOST = 200
-_MOST_CALLS = 50
+_MOST_FRAMES = 400
+_MOST_LETTERS = 2000
 
 
 def blind_spots_html(report: Report) -> str:
     """What was not read, and notes on the reading; what nobody looked at can't be told from what is not there."""
-    unread = report.unread
-    if not unread and not report.notes:
+    if not report.unread and not report.notes:
         return "<h3>Blind spots</h3><p>None is known: nothing was reported as not read.</p>"
-    rows = "".join(
-        f'<tr><th scope="row">{escape(one.what)}</th><td>{escape(one.reason)}</td><td>{one.frames}</td>'
-        f"<td>{one.octets}</td><td>{one.first}</td></tr>" for one in unread[:_MOST])
-    table = ('<div class="scroll" tabindex="0" role="region" aria-label="blind spots"><table class="list"><caption>'
-             'Not read, so no conclusion below rests on it</caption><thead><tr><th scope="col">what</th>'
-             '<th scope="col">why</th><th scope="col">frames</th><th scope="col">octets</th>'
-             f'<th scope="col">first frame</th></tr></thead><tbody>{rows}</tbody></table></div>') if rows else ""
-    notes = "".join(f"<li>{escape(note)}</li>" for note in report.notes[:_MOST])
-    left = max(0, len(unread) - _MOST) + max(0, len(report.notes) - _MOST)
-    more = f"<p>{left} more are left out here.</p>" if left else ""
-    return f"<h3>Blind spots</h3>{table}{f'<ul>{notes}</ul>' if notes else ''}{more}"
+    table = table_html("Not read, so no conclusion below rests on it",
+                       ("what", "why", "frames", "octets", "first frame"),
+                       [(escape(one.what), escape(one.reason), str(one.frames), str(one.octets), str(one.first))
+                        for one in report.unread[:_MOST]]) if report.unread else ""
+    notes = "".join(f"<li>{escape(note[:_MOST_LETTERS])}</li>" for note in report.notes[:_MOST])
+    return (f"<h3>Blind spots</h3>{table}{left_html(len(report.unread) - _MOST, 'kinds')}"
+            f"{f'<ul>{notes}</ul>' if notes else ''}{left_html(len(report.notes) - _MOST, 'notes')}")
 
 
-def media_lines(report: Report) -> list[str]:
+def media_lines(report: Report, sessions: Sequence[Session]) -> list[str]:
     """`Why is there no media?`: a sentence for each call, from its connections and media messages."""
-    seen: dict[str, int] = {}
-    for one in report.messages:
-        if one.session and one.protocol in _MEDIA:
-            seen[one.session] = seen.get(one.session, 0) + 1
-    calls = [one for one in report.sessions if one.kind not in ("registration", "control")]
-    lines = [_media_line(one, seen.get(one.id, 0)) for one in calls[:_MOST_CALLS]]
-    if len(calls) > _MOST_CALLS:
-        lines.append(f"{len(calls) - _MOST_CALLS} more calls are left out here.")
-    return lines
+    return [_media_line(report, one) for one in sessions if one.kind not in ("registration", "control")]
 
 
-def _media_line(session: Session, count: int) -> str:
+def _media_line(report: Report, session: Session) -> str:
     legs = "; ".join(_leg_line(leg) for leg in session.legs) or "no media leg was seen"
-    said = f"{count} media message{'s' if count != 1 else ''} seen" if count else "no media message seen"
-    return f"{session.id} ({session.kind}): {said}. {legs}."
+    return f"{session.id} ({session.kind}): {_media_seen(report, session)}. {legs}."
+
+
+def _media_seen(report: Report, session: Session) -> str:
+    """How many messages of media a call has, counted over its first frames only where it has very many."""
+    found = {message.index for frame in session.frames[:_MOST_FRAMES] for message in messages_at(report, frame)
+             if message.protocol in _MEDIA}
+    if not found:
+        some = f" in its first {_MOST_FRAMES} frames" if len(session.frames) > _MOST_FRAMES else ""
+        return f"no media message seen{some}"
+    more = " or more" if len(session.frames) > _MOST_FRAMES else ""
+    return f"{len(found)}{more} media message{'s' if len(found) != 1 or more else ''} seen"
 
 
 def _leg_line(leg: Leg) -> str:
@@ -66,36 +66,43 @@ def _leg_line(leg: Leg) -> str:
     return f"{leg.name}: {missing}{protected}{unread}"
 
 
-def media_summary_html(report: Report) -> str:
-    """The sentences as a list under the question that people come with."""
-    lines = media_lines(report)
-    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+def media_summary_html(report: Report, sessions: Sequence[Session], left: int) -> str:
+    """The sentences as a list under the question that people come with.
+
+    Args:
+        report: the whole report.
+        sessions: those of it that are told.
+        left: how many are not.
+    """
+    items = "".join(f"<li>{escape(line)}</li>" for line in media_lines(report, sessions))
     body = f"<ul>{items}</ul>" if items else "<p>No call was seen in what could be read.</p>"
-    return f"<h3>Is there media?</h3>{body}"
-
-
-def contexts_html(report: Report) -> str:
-    """H.248 contexts over time; nothing where none is known."""
-    found = [(one, state) for one in getattr(report, "contexts", ()) for state in one.states]
-    if not found:
-        return ""
-    rows = "".join(
-        f'<tr><th scope="row">{escape(one.gateway)} {escape(one.number)}</th><td>{state.time:.6f}</td>'
-        f"<td>{escape(state.frame)}</td><td>{escape(state.change)}</td>"
-        f"<td>{escape(', '.join(map(str, state.terminations)))}</td></tr>" for one, state in found[:_MOST])
-    left = f"<p>{len(found) - _MOST} more changes are left out here.</p>" if len(found) > _MOST else ""
-    return ('<h3>Contexts over time</h3><div class="scroll" tabindex="0" role="region" aria-label="contexts">'
-            '<table class="list"><thead><tr><th scope="col">gateway, context</th><th scope="col">seconds</th>'
-            '<th scope="col">frame</th><th scope="col">change</th><th scope="col">terminations</th></tr></thead>'
-            f"<tbody>{rows}</tbody></table></div>{left}")
+    return f"<h3>Is there media?</h3>{body}{left_html(left, 'sessions')}"
 
 
 def findings_html(findings: Sequence[Finding], linked: Callable[[Sequence[int]], str]) -> str:
     """Findings with evidence and what to check next. `linked` gives frame numbers as links."""
+    if not findings:
+        return "<h3>Findings</h3><p>No rule that is checked here is broken in what could be read.</p>"
     items = "".join(
         f'<li><span class="badge {"fail" if one.severity == "error" else "unsure"}">{escape(one.severity)}</span>'
         f" <b>{escape(one.title)}</b> <cite>{escape(one.clause)}</cite>"
-        f"{' <em>provisional</em>' if one.provisional else ''}<br>{escape(one.explanation)} {linked(one.frames)}"
-        f"{f'<br>Check next: {escape(one.next)}' if one.next else ''}</li>" for one in findings[:_MOST])
-    left = f"<p>{len(findings) - _MOST} more findings are left out here.</p>" if len(findings) > _MOST else ""
-    return f'<h3>Findings</h3><ul class="findings">{items}</ul>{left}'
+        f"{' <em>provisional</em>' if one.provisional else ''}<br>{escape(one.explanation[:_MOST_LETTERS])} "
+        f"{_evidence(one, linked)}{f'<br>Check next: {escape(one.next)}' if one.next else ''}</li>"
+        for one in findings[:_MOST])
+    counts = _counts_html(findings) if len(findings) > _MOST else ""
+    return (f'<h3>Findings</h3>{counts}<ul class="findings">{items}</ul>'
+            f"{left_html(len(findings) - _MOST, 'findings')}")
+
+
+def _evidence(one: Finding, linked: Callable[[Sequence[int]], str]) -> str:
+    return f"(frame{'s' * (len(one.frames) != 1)} {linked(one.frames)})" if one.frames else ""
+
+
+def _counts_html(findings: Sequence[Finding]) -> str:
+    """How often each rule is broken, where that is too often to list."""
+    count: dict[str, list[Finding]] = {}
+    for one in findings:
+        count.setdefault(one.rule, []).append(one)
+    rows = [(escape(rule), escape(held[0].severity), f"{len(held):,}", escape(held[0].clause))
+            for rule, held in sorted(count.items(), key=lambda item: -len(item[1]))]
+    return table_html("How often each rule is broken", ("rule", "severity", "findings", "clause"), rows)

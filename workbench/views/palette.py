@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 
 # Light and dark values of each colour. Text colours stand on `paper` or `panel` with a contrast of 4.5 or more.
 COLOURS: dict[str, tuple[str, str]] = {
@@ -64,23 +65,23 @@ def _luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
+# What steers a terminal, breaks lines, turns the reading direction, hides itself, or is no character: C0, DEL and C1
+# controls, bidirectional controls, line separators, tags and other invisible marks, surrogates, noncharacters.
+_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
+                       "\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e0fff]")
+
+
 def escape(text: object) -> str:
     """Text from a capture, made safe for HTML and SVG: markup escaped, control characters shown as pictures."""
-    return html.escape("".join(_shown(character) for character in str(text)), quote=True)
-
-
-def _shown(character: str) -> str:
-    code = ord(character)
-    if code < 0x20:
-        return chr(0x2400 + code)
-    # Surrogates, C1 controls and marks that turn the reading direction have no place in a report.
-    if 0x7F <= code < 0xA0 or 0xD800 <= code <= 0xDFFF or code in (0x061C, 0xFEFF, 0xFFFE, 0xFFFF):
-        return "�"
-    if 0x200E <= code <= 0x200F or 0x202A <= code <= 0x202E or 0x2066 <= code <= 0x2069:
-        return "�"
-    return character
+    return html.escape(plain(text), quote=True)
 
 
 def plain(text: object) -> str:
     """Text from a capture for a terminal: no control characters, no escape sequences, no turned reading direction."""
-    return "".join(_shown(character) for character in str(text))
+    return _STEERING.sub(_shown, str(text))
+
+
+def _shown(found: re.Match[str]) -> str:
+    """A picture of a C0 control; a mark for what has no place in a report."""
+    code = ord(found[0])
+    return chr(0x2400 + code) if code < 0x20 else "\N{REPLACEMENT CHARACTER}"
