@@ -7,155 +7,20 @@ a stream carries H.248, the client's port is another one with each connection, b
 from __future__ import annotations
 
 from workbench.analysis import summaries
-from workbench.analysis.announced import endpoint_of
-from workbench.analysis.dissect import Draft
+from workbench.analysis.dialogs import Described, DialogSeen
+from workbench.analysis.drafts import Draft
+from workbench.analysis.terminations import ContextSeen, Order, TerminationSeen
 from workbench.errors import PeerError
 from workbench.net.values import Endpoint
 from workbench.protocols import sip
 from workbench.protocols.h248 import message as h248
 from workbench.protocols.h248.transactions.segmentation import Collector
-from workbench.protocols.sdp import Media, SessionDescription, setup_of_answer, setup_of_offer
+
+__all__ = ["ContextSeen", "Described", "DialogSeen", "Order", "Signalling", "TerminationSeen"]
 
 _MOST_SEGMENTS = 1024
 _MOST_SEGMENTED_OCTETS = 4 * 2**20
-_WITH_SDP = ("INVITE", "UPDATE", "PRACK", "ACK")
-
-
-class Described:
-    """One m= line that was sent: in SIP by a dialog's party, in H.248 for a termination."""
-
-    def __init__(self, draft: Draft, description: SessionDescription, media: Media, index: int, role: str) -> None:
-        self.draft = draft
-        self.description = description
-        self.media = media
-        self.index = index
-        self.role = role            # "offer" or "answer" in SIP, "Local" or "Remote" in H.248
-        self.endpoint = endpoint_of(description, media)
-
-    @property
-    def fingerprints(self) -> tuple[str, ...]:
-        """Values of a=fingerprint that hold for this stream, as written; those that ask the gateway (`$`) left out."""
-        found = self.media.attributes("fingerprint") or self.description.attributes("fingerprint")
-        return tuple(value for value in found if "$" not in value)
-
-    @property
-    def setup(self) -> str:
-        """The value of a=setup, empty where there is none."""
-        return self.description.attribute_of(self.media, "setup") or ""
-
-    @property
-    def setup_meant(self) -> str:
-        """The a=setup that an offer or answer stands for, by default or as written (RFC 4145 §4)."""
-        media = self.description.effective(self.media)
-        return str(setup_of_offer(media) if self.role == "offer" else setup_of_answer(media))
-
-
-class DialogSeen:
-    """All messages with one Call-ID, on whatever wire."""
-
-    def __init__(self, call_id: str) -> None:
-        self.call_id = call_id
-        self.drafts: list[Draft] = []
-        self.methods: set[str] = set()
-        self.described: list[Described] = []
-        self._offers: dict[tuple[str, int], bool] = {}
-
-    def take(self, draft: Draft, message: sip.Request | sip.Response) -> None:
-        """Add a message of this dialog; the summary of one with SDP learns whether it is offer or answer."""
-        self.drafts.append(draft)
-        number, method = message.cseq
-        if isinstance(message, sip.Request):
-            self.methods.add(message.method)
-            method = message.method
-        if method not in _WITH_SDP:
-            return
-        description = summaries.described(message)
-        key = ("INVITE" if method == "ACK" else method, number)
-        if isinstance(message, sip.Request) and method != "ACK":
-            # A request without SDP asks the other side to make the offer (RFC 3261 §13.2.1).
-            self._offers[key] = description is not None
-        if description is None:
-            return
-        asked = self._offers.get(key, True)
-        if isinstance(message, sip.Request):
-            role = "offer" if method != "ACK" else "answer"
-        else:
-            role = "answer" if asked else "offer"
-        draft.summary = summaries.of_sip(message, role=role)
-        self.described += [Described(draft, description, media, index, role)
-                           for index, media in enumerate(description.media[:16])]
-
-
-class TerminationSeen:
-    """An ephemeral termination as its controller and gateway describe it."""
-
-    def __init__(self, name: str, context: ContextSeen) -> None:
-        self.name = name
-        self.context = context
-        self.realm = ""
-        self.locals: list[Described] = []
-        self.remotes: list[Described] = []
-        self.watched: list[tuple[Draft, h248.Events]] = []      # in order; each replaces the one before
-        self.observed: list[tuple[Draft, h248.ObservedEvent]] = []
-        self.subtracted: float | None = None
-
-    @property
-    def local(self) -> Endpoint | None:
-        """The gateway's address and port; None while nobody has said it."""
-        return next((one.endpoint for one in reversed(self.locals) if one.endpoint is not None), None)
-
-    @property
-    def bearer(self) -> str:
-        """`<proto>` of the last Local that was given."""
-        return self.locals[-1].media.proto if self.locals else ""
-
-    def setup_at(self, time: float) -> str:
-        """The TCP role that the gateway was given in Local by then; empty where none was."""
-        return next((one.setup for one in reversed(self.locals) if one.draft.time <= time and one.setup), "")
-
-    def watching(self, event: str, time: float) -> h248.Event | None:
-        """The event of this name, if the controller asked for it in the last Events descriptor before `time`."""
-        asked = next((events for draft, events in reversed(self.watched) if draft.time <= time), None)
-        return next((one for one in (asked.events if asked is not None else ())
-                     if one.name.casefold() == event.casefold()), None)
-
-    @property
-    def side(self) -> str:
-        """`access` or `core` as name or realm say; empty if they do not."""
-        for text in (self.name, self.realm):
-            for side in ("access", "core"):
-                if side in text.casefold():
-                    return side
-        return ""
-
-
-class ContextSeen:
-    """A context from the Add that made it; the same ContextID may come again for another one."""
-
-    def __init__(self, gateway: Endpoint, controller: Endpoint, number: int, since: float) -> None:
-        self.gateway = gateway
-        self.controller = controller
-        self.number = number
-        self.since = since
-        self.drafts: list[Draft] = []
-        self.terminations: dict[str, TerminationSeen] = {}
-
-
-class Order:
-    """A transaction request and what became of it."""
-
-    def __init__(self, draft: Draft, request: h248.Request, gateway: Endpoint, controller: Endpoint) -> None:
-        self.draft = draft
-        self.request = request
-        self.gateway = gateway
-        self.controller = controller
-        self.reply: h248.Reply | None = None
-        self.replied: Draft | None = None
-        self.drafts: list[Draft] = [draft]
-        self.contexts: list[ContextSeen] | None = None     # None: not known yet; empty: the null context
-        self.segments: Collector | None = None      # of a reply that comes in several
-
-
+_MOST_STRAYS = 1000
 _FROM_GATEWAY = (h248.Kind.NOTIFY, h248.Kind.SERVICE_CHANGE)
 
 
@@ -166,6 +31,9 @@ class Signalling:
         self.dialogs: dict[str, DialogSeen] = {}
         self.contexts: list[ContextSeen] = []
         self.orders: list[Order] = []
+        self.strays: list[tuple[Draft, h248.Reply]] = []        # replies to what nobody has asked
+        self.errors: list[tuple[Draft, h248.ErrorDescriptor]] = []     # of messages that could not be read at all
+        self.broken: list[Draft] = []           # SIP and H.248 that does not decode
         self.control: dict[tuple[Endpoint, Endpoint], list[Draft]] = {}   # gateway, controller: null context
         self._current: dict[tuple[Endpoint, int], ContextSeen] = {}
         self._open: dict[tuple[Endpoint, Endpoint, int], Order] = {}
@@ -175,6 +43,8 @@ class Signalling:
     def take(self, draft: Draft) -> None:
         """Take the next draft; others than SIP and H.248 are passed over."""
         value = draft.value
+        if draft.error and draft.protocol in ("SIP", "H.248") and len(self.broken) < _MOST_STRAYS:
+            self.broken.append(draft)
         if isinstance(value, sip.Request | sip.Response):
             if value.call_id:
                 dialog = self.dialogs.setdefault(value.call_id, DialogSeen(value.call_id))
@@ -185,11 +55,15 @@ class Signalling:
     def _message(self, draft: Draft, message: h248.Message) -> None:
         source, destination = self._ends(draft, message.mid)
         joined: dict[int, h248.Reply] = {}
+        if message.error is not None and len(self.errors) < _MOST_STRAYS:
+            self.errors.append((draft, message.error))
         for transaction in message.body:
             if isinstance(transaction, h248.Request):
                 self._request(draft, transaction, source, destination)
             elif isinstance(transaction, h248.Reply):
                 order = self._open.get((destination, source, transaction.id))
+                if order is None and len(self.strays) < _MOST_STRAYS:
+                    self.strays.append((draft, transaction))
                 whole = self._whole(draft, transaction, order)
                 if order is not None and whole is not None:
                     self._reply(draft, whole, order)
@@ -201,6 +75,8 @@ class Signalling:
                     order = self._open.get((source, destination, transaction.id))
                 if order is not None:
                     order.drafts.append(draft)
+                    if isinstance(transaction, h248.Pending):
+                        order.pending.append(draft)
                     if order.contexts is not None:
                         self._assign(order, [])
         if joined:
@@ -248,11 +124,12 @@ class Signalling:
         known = self._open.get(key)
         if known is not None and known.request == request:
             known.drafts.append(draft)
+            known.repeats += 1
             return
         kinds = [command.kind for action in request.actions for command in action.commands]
         upwards = bool(kinds) and all(kind in _FROM_GATEWAY for kind in kinds)
         gateway, controller = (source, destination) if upwards else (destination, source)
-        order = Order(draft, request, gateway, controller)
+        order = Order(draft, request, gateway, controller, known)
         self.orders.append(order)
         self._open[key] = order
         for action in request.actions:
@@ -276,6 +153,7 @@ class Signalling:
                 continue
             if asked is not None and asked.context == h248.CHOOSE:
                 context = ContextSeen(order.gateway, order.controller, number, order.draft.time)
+                context.created = draft
                 self.contexts.append(context)
                 self._current[order.gateway, number] = context
             context = self._context(order.gateway, order.controller, number, draft.time)
@@ -289,10 +167,7 @@ class Signalling:
             for given in answer.commands:
                 if given.error is None:
                     self._described(context, given, draft)
-                if given.kind is h248.Kind.SUBTRACT and given.error is None:
-                    for name, termination in context.terminations.items():
-                        if name in given.terminations or "*" in given.terminations:
-                            termination.subtracted = draft.time
+                    context.changed(given, draft)
         numbers = numbers or [action.context for action in order.request.actions]
         self._assign(order, numbers)
 
@@ -334,14 +209,16 @@ class Signalling:
                     termination.watched.append((draft, descriptor))
                 elif isinstance(descriptor, h248.ObservedEvents):
                     termination.observed += [(draft, event) for event in descriptor.events[:64]]
+                    if isinstance(command, h248.Command):
+                        termination.notified.append((draft, descriptor))
                 if not isinstance(descriptor, h248.Media):
                     continue
                 for stream in descriptor.streams:
-                    realm = stream.local_control.property("ipdc/realm") if stream.local_control is not None else None
-                    if realm is not None:
-                        termination.realm = realm.value
+                    termination.streams.setdefault(stream.id, draft)
+                    if stream.local_control is not None:
+                        termination.controlled(stream.id, stream.local_control, draft)
                     for place, role, given in ((termination.locals, "Local", stream.local),
                                                (termination.remotes, "Remote", stream.remote)):
-                        place += [Described(draft, description, media, index, role)
+                        place += [Described(draft, description, media, index, role, stream.id)
                                   for description in given or ()
                                   for index, media in enumerate(description.media[:16])]

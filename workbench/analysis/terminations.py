@@ -1,0 +1,111 @@
+"""What H.248 says in a capture: contexts with their terminations as ordered and reported, and the orders themselves."""
+
+from __future__ import annotations
+
+from workbench.analysis.dialogs import Described
+from workbench.analysis.drafts import Draft
+from workbench.net.values import Endpoint
+from workbench.protocols.h248 import message as h248
+from workbench.protocols.h248.transactions.segmentation import Collector
+
+
+class TerminationSeen:
+    """An ephemeral termination as its controller and gateway describe it."""
+
+    def __init__(self, name: str, context: ContextSeen) -> None:
+        self.name = name
+        self.context = context
+        self.realm = ""
+        self.locals: list[Described] = []
+        self.remotes: list[Described] = []
+        self.watched: list[tuple[Draft, h248.Events]] = []      # in order; each replaces the one before
+        self.observed: list[tuple[Draft, h248.ObservedEvent]] = []
+        self.notified: list[tuple[Draft, h248.ObservedEvents]] = []
+        self.added: Draft | None = None         # the reply to the Add; None where that was not seen
+        self.modes: list[tuple[Draft, int, h248.Mode]] = []     # as ordered: of which stream
+        self.streams: dict[int, Draft] = {}     # StreamIDs, and the message that named each first
+        self.subtracted: float | None = None
+
+    def controlled(self, stream: int, control: h248.LocalControl, draft: Draft) -> None:
+        """Take what LocalControl says of one of its streams."""
+        realm = control.property("ipdc/realm")
+        if realm is not None:
+            self.realm = realm.value
+        if control.mode is not None:
+            self.modes.append((draft, stream, control.mode))
+
+    @property
+    def local(self) -> Endpoint | None:
+        """The gateway's address and port; None while nobody has said it."""
+        return next((one.endpoint for one in reversed(self.locals) if one.endpoint is not None), None)
+
+    @property
+    def bearer(self) -> str:
+        """`<proto>` of the last Local that was given."""
+        return self.locals[-1].media.proto if self.locals else ""
+
+    def setup_at(self, time: float) -> str:
+        """The TCP role that the gateway was given in Local by then; empty where none was."""
+        return next((one.setup for one in reversed(self.locals) if one.draft.time <= time and one.setup), "")
+
+    def watching(self, event: str, time: float) -> h248.Event | None:
+        """The event of this name, if the controller asked for it in the last Events descriptor before `time`."""
+        asked = next((events for draft, events in reversed(self.watched) if draft.time <= time), None)
+        return next((one for one in (asked.events if asked is not None else ())
+                     if one.name.casefold() == event.casefold()), None)
+
+    @property
+    def side(self) -> str:
+        """`access` or `core` as name or realm say; empty if they do not."""
+        for text in (self.name, self.realm):
+            for side in ("access", "core"):
+                if side in text.casefold():
+                    return side
+        return ""
+
+
+class ContextSeen:
+    """A context from the Add that made it; the same ContextID may come again for another one."""
+
+    def __init__(self, gateway: Endpoint, controller: Endpoint, number: int, since: float) -> None:
+        self.gateway = gateway
+        self.controller = controller
+        self.number = number
+        self.since = since
+        self.created: Draft | None = None       # the reply that gave the number; None where that was not seen
+        self.emptied: Draft | None = None       # the reply that took the last termination out
+        self.drafts: list[Draft] = []
+        self.terminations: dict[str, TerminationSeen] = {}
+
+    def changed(self, given: h248.CommandReply, draft: Draft) -> None:
+        """Take a command that was carried out: which terminations are in the context now."""
+        if given.kind is h248.Kind.ADD:
+            for name in given.terminations:
+                if name in self.terminations:
+                    self.terminations[name].added, self.terminations[name].subtracted = draft, None
+            self.emptied = None
+        if given.kind is h248.Kind.SUBTRACT:
+            for name, termination in self.terminations.items():
+                if name in given.terminations or "*" in given.terminations:
+                    termination.subtracted = draft.time
+            if all(termination.subtracted is not None for termination in self.terminations.values()):
+                self.emptied = draft
+
+
+class Order:
+    """A transaction request and what became of it."""
+
+    def __init__(self, draft: Draft, request: h248.Request, gateway: Endpoint, controller: Endpoint,
+                 former: Order | None = None) -> None:
+        self.draft = draft
+        self.former = former            # another request that had the same id
+        self.request = request
+        self.gateway = gateway
+        self.controller = controller
+        self.reply: h248.Reply | None = None
+        self.replied: Draft | None = None
+        self.drafts: list[Draft] = [draft]
+        self.pending: list[Draft] = []
+        self.repeats = 0        # how often the request came again
+        self.contexts: list[ContextSeen] | None = None     # None: not known yet; empty: the null context
+        self.segments: Collector | None = None      # of a reply that comes in several
