@@ -33,6 +33,17 @@ def gtp(inner: bytes, flags: int = 0x30, more: bytes = b"", port: int = 2152) ->
     return packets.encode_udp(Endpoint(OUT4[0], 40000), Endpoint(OUT4[1], port), header + more + inner)
 
 
+def overlay(port: int, header: bytes, inner: bytes) -> bytes:
+    """VXLAN or Geneve, by port."""
+    return packets.encode_udp(Endpoint(OUT4[0], 40000), Endpoint(OUT4[1], port), header + inner)
+
+
+def mpls(*numbers: int) -> bytes:
+    """A stack of labels."""
+    last = len(numbers) - 1
+    return b"".join(struct.pack("!I", label << 12 | (at == last) << 8 | 64) for at, label in enumerate(numbers))
+
+
 def extended(*headers: tuple[int, bytes]) -> bytes:
     """IP6 with extension headers: number and octets (without the next header field)."""
     payload, following = IP6[40:], 17
@@ -75,6 +86,39 @@ FRAMES: dict[str, tuple[int, bytes]] = {
     "GTP-U, IPv6": (pcapng.RAW, gtp(IP6)),
     "GTP-U with sequence": (pcapng.RAW, gtp(IP4, 0x32, b"\0\1\0\0")),
     "GTP-U with a PDU session container": (pcapng.RAW, gtp(IP4, 0x34, b"\0\0\0\x85\x01\x10\x09\0")),
+    "PPP": (pcapng.PPP, b"\xff\x03\x00\x21" + IP4),
+    "PPP without address and control": (pcapng.PPP, b"\x00\x57" + IP6),
+    "PPP with a short protocol field": (pcapng.PPP, b"\x21" + IP4),
+    "PPP in HDLC": (pcapng.PPP_HDLC, b"\xff\x03\x00\x57" + IP6),
+    "Cisco's framing in HDLC": (pcapng.PPP_HDLC, b"\x0f\x00\x08\x00" + IP4),
+    "Cisco HDLC": (pcapng.CISCO_HDLC, b"\x0f\x00\x86\xdd" + IP6),
+    "PPP with a direction": (pcapng.PPP_WITH_DIR, b"\x01\xff\x03\x00\x21" + IP4),
+    "PPPoE": (pcapng.ETHERNET, MACS + b"\x88\x64" + struct.pack("!BBHHH", 17, 0, 1, len(IP4) + 2, 0x21) + IP4),
+    "PPPoE in VLAN": (pcapng.ETHERNET,
+                      MACS + VLAN + b"\x88\x64" + struct.pack("!BBHHH", 17, 0, 1, len(IP6) + 2, 0x57) + IP6),
+    "PPPoE as a link": (pcapng.PPP_ETHER, struct.pack("!BBHHH", 17, 0, 1, len(IP4) + 2, 0x21) + IP4),
+    "MPLS": (pcapng.ETHERNET, MACS + b"\x88\x47" + mpls(100) + IP4),
+    "MPLS, three labels": (pcapng.ETHERNET, MACS + VLAN + b"\x88\x47" + mpls(100, 200, 300) + IP6),
+    "MPLS as a link": (pcapng.MPLS, mpls(100) + IP4),
+    "MPLS in PPP": (pcapng.PPP, b"\xff\x03\x02\x81" + mpls(100) + IP4),
+    "Ethernet in MPLS": (pcapng.ETHERNET, MACS + b"\x88\x47" + mpls(100, 200) + bytes(4) + MACS + b"\x08\x00" + IP4),
+    "MPLS in IP": (pcapng.RAW, ip(mpls(100) + IP4, 137)),
+    "Linux cooked 2, VLAN": (pcapng.LINUX_SLL2, b"\x81\x00" + bytes(18) + b"\x00\x05\x08\x00" + IP4),
+    "GRE with Ethernet": (pcapng.RAW, ip(b"\0\0\x65\x58" + MACS + VLAN + b"\x08\x00" + IP4, 47)),
+    "GRE with MPLS": (pcapng.RAW, ip(b"\0\0\x88\x47" + mpls(100) + IP4, 47)),
+    "ERSPAN type I": (pcapng.RAW, ip(b"\0\0\x88\xbe" + MACS + b"\x08\x00" + IP4, 47)),
+    "ERSPAN type II": (pcapng.RAW, ip(
+        b"\x10\0\x88\xbe\0\0\0\7" + b"\x10\x05\0\1\0\0\0\0" + MACS + b"\x08\x00" + IP4, 47)),
+    "ERSPAN type III": (pcapng.RAW, ip(
+        b"\x10\0\x22\xeb\0\0\0\7" + b"\x20\x05\0\1" + bytes(8) + MACS + b"\x86\xdd" + IP6, 47)),
+    "ERSPAN type III, more": (pcapng.RAW, ip(
+        b"\x10\0\x22\xeb\0\0\0\7" + b"\x20\x05\0\1" + bytes(7) + b"\1" + bytes(8) + MACS + b"\x08\x00" + IP4, 47)),
+    "EtherIP": (pcapng.RAW, ip(b"\x30\0" + MACS + b"\x08\x00" + IP4, 97)),
+    "VXLAN": (pcapng.RAW, overlay(4789, b"\x08\0\0\0\0\0\5\0", MACS + b"\x08\x00" + IP4)),
+    "VXLAN, VLAN inside": (pcapng.RAW, overlay(4789, b"\x08\0\0\0\0\0\5\0", MACS + VLAN + b"\x86\xdd" + IP6)),
+    "Geneve": (pcapng.RAW, overlay(6081, b"\0\0\x65\x58\0\0\5\0", MACS + b"\x08\x00" + IP4)),
+    "Geneve with options": (pcapng.RAW, overlay(
+        6081, b"\2\0\x08\0\0\0\5\0" + b"\1\2\x80\1\0\0\0\0", IP4)),
     "hop-by-hop options": (pcapng.RAW, extended((0, bytes(7)))),
     "destination options and routing": (pcapng.RAW, extended((60, b"\x01" + bytes(14)), (43, bytes(7)))),
     "authentication": (pcapng.RAW, extended((51, b"\x04" + bytes(22)))),
@@ -88,9 +132,23 @@ BARE: dict[str, tuple[int, bytes, str]] = {
     "LLDP": (pcapng.ETHERNET, MACS + b"\x88\xcc" + bytes(28), "LLDP"),
     "spanning tree": (pcapng.ETHERNET, MACS + b"\x00\x26" + bytes(38), "LLC (spanning tree and the like)"),
     "another EtherType": (pcapng.ETHERNET, MACS + b"\x88\xb5" + bytes(28), "EtherType 0x88b5"),
-    "five tags": (pcapng.ETHERNET, MACS + VLAN * 5 + b"\x08\x00" + IP4, "EtherType 0x8100"),
-    "empty": (pcapng.ETHERNET, b"", "EtherType 0x0000"),
-    "cut in the link's header": (pcapng.LINUX_SLL, bytes(9), "EtherType 0x0000"),
+    "thirteen tags": (pcapng.ETHERNET, MACS + VLAN * 13 + b"\x08\x00" + IP4, "EtherType 0x8100"),
+    "an endless stack of labels": (pcapng.MPLS, mpls(*[100] * 13) + IP4, "EtherType 0x8847"),
+    "no IP behind a label": (pcapng.MPLS, mpls(100) + b"\x50" + IP4, "EtherType 0x8847"),
+    "LCP": (pcapng.PPP, b"\xff\x03\xc0\x21" + bytes(8), "PPP control"),
+    "compressed datagrams": (pcapng.PPP, b"\xff\x03\x00\xfd" + bytes(8), "PPP protocol 0x00fd"),
+    "empty PPP": (pcapng.PPP, b"\xff\x03", "PPP"),
+    "SLARP": (pcapng.CISCO_HDLC, b"\x8f\x00\x80\x35" + bytes(14), "SLARP"),
+    "PPPoE discovery": (pcapng.ETHERNET, MACS + b"\x88\x63" + bytes(28), "PPPoE discovery"),
+    "PPPoE of another version": (pcapng.ETHERNET, MACS + b"\x88\x64\x21\0" + bytes(28), "EtherType 0x8864"),
+    "VXLAN on another port": (pcapng.RAW, overlay(4788, b"\x08\0\0\0\0\0\5\0", MACS + b"\x08\x00" + IP4), "UDP"),
+    "VXLAN without its flag": (pcapng.RAW, overlay(4789, bytes(8), MACS + b"\x08\x00" + IP4), "UDP"),
+    "Geneve of another version": (pcapng.RAW, overlay(6081, b"\x40\0\x08\x00\0\0\5\0", IP4), "UDP"),
+    "EtherIP of another version": (pcapng.RAW, ip(b"\x40\0" + MACS + b"\x08\x00" + IP4, 97), "IP protocol 97"),
+    "ERSPAN with another frame": (pcapng.RAW, ip(
+        b"\x10\0\x22\xeb" + b"\0\0\0\7" + b"\x20\x05\0\1" + bytes(6) + b"\4\0" + IP4, 47), "IP protocol 47"),
+    "empty": (pcapng.ETHERNET, b"", "frames without IP"),
+    "cut in the link's header": (pcapng.LINUX_SLL, bytes(9), "frames without IP"),
     "no IP": (pcapng.RAW, b"\x75" + bytes(30), "frames without IP"),
     "null of another family": (pcapng.NULL, struct.pack("<I", 99) + IP4, "frames without IP"),
     "another link": (147, IP4, "frames of link type 147"),

@@ -176,5 +176,8 @@ def test_tshark_sees_the_same_message_in_each_frame(tmp_path: Path) -> None:
     assert len(lines) == len(FRAMES) and OUT4[0] not in ("192.0.2.1", A6.host, B6.host)
     for name, line in zip(FRAMES, lines, strict=True):
         method, four, six = line.split("\t")
+        if name == "MPLS as a link":    # LINKTYPE_MPLS is libpcap's; tshark has no reader for it
+            assert method == "", "tshark reads it now: compare"
+            continue
         assert method == "OPTIONS", name
         assert four == "192.0.2.1" or A6.host == six, name

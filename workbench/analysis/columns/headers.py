@@ -3,7 +3,7 @@
 What a column says of a packet is what `net.packets` says of it alone. `status` tells the packets that carry nothing
 readable, and why; fragments are told, not put together.
 
-Source: RFC 791, RFC 8200, RFC 9293, RFC 768; IEEE 802.1Q; RFC 2784, RFC 2890 (GRE); RFC 2003, RFC 4213 (IP in IP).
+Source: RFC 791, RFC 8200, RFC 9293, RFC 768; what stands in front of IP: see `links`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from workbench.analysis import pcapng
+from workbench.analysis import links, pcapng
 from workbench.analysis.columns.index import rows
-from workbench.analysis.links import GRE, GTP_PORT, IP6_IN_IP, IP_IN_IP, MOST_TUNNELS
 from workbench.net.packets import TCP, UDP
 
 if TYPE_CHECKING:
@@ -26,11 +25,6 @@ if TYPE_CHECKING:
 
     Flags = NDArray[np.bool_]
 
-_ETHER_IP, _ETHER_IP6, _ETHER_TAGS = 0x0800, 0x86DD, (0x8100, 0x88A8, 0x9100)
-_MOST_TAGS = 4
-_RAW = (pcapng.RAW, pcapng.IPV4, pcapng.IPV6, 12, 14)
-_FAMILIES_IP6 = (10, 23, 24, 28, 30)
-_MOST_TUNNELS = MOST_TUNNELS
 _EXTENSIONS, _FRAGMENT, _AUTHENTICATION = (0, 43, 44, 51, 60), 44, 51
 _MOST_EXTENSIONS = 16
 
@@ -112,42 +106,78 @@ class _Pass:
             self._link(kind, chosen, index.at[chosen])
 
     def _link(self, kind: int, chosen: Offsets, at: Offsets) -> None:
-        if kind in _RAW:
+        if kind in links.RAW:
             first = self._octet(at) >> 4
             self._is_ip(chosen, at, (at < self.end[chosen]) & ((first == 4) | (first == 6)))
-        elif kind == pcapng.ETHERNET:
-            self._tagged(chosen, at + 12)
-        elif kind == pcapng.LINUX_SLL:
-            self._tagged(chosen, at + 14)
-        elif kind == pcapng.LINUX_SLL2:
-            type_ = self._number(at, 2)
-            known = (type_ == _ETHER_IP) | (type_ == _ETHER_IP6)
-            self._is_ip(chosen, at + 20, known & (at + 20 < self.end[chosen]))
         elif kind in (pcapng.NULL, pcapng.LOOP):
             family = rows(self.octets, at, 4)
             either = (family.view("<u4")[:, 0], family.view(">u4")[:, 0])
-            known = np.isin(either[0], (2, *_FAMILIES_IP6)) | np.isin(either[1], (2, *_FAMILIES_IP6))
+            known = np.isin(either[0], (2, *links.FAMILIES_IP6)) | np.isin(either[1], (2, *links.FAMILIES_IP6))
             self._is_ip(chosen, at + 4, known & (at + 4 <= self.end[chosen]))
-
-    def _tagged(self, chosen: Offsets, at: Offsets) -> None:
-        for _ in range(_MOST_TAGS + 1):
-            kind = self._number(at, 2)
-            known = ((kind == _ETHER_IP) | (kind == _ETHER_IP6)) & (at + 2 < self.end[chosen])
-            self._is_ip(chosen, at + 2, known)
-            more = _any_of(kind, _ETHER_TAGS) & (at + 2 <= self.end[chosen])
-            if not more.any():
-                return
-            chosen, at = chosen[more], at[more] + 4
+        elif kind == pcapng.PPP_HDLC:
+            cisco = _any_of(self._octet(at), (0x0F, 0x8F)) & (at < self.end[chosen])
+            self._link(pcapng.CISCO_HDLC, chosen[cisco], at[cisco])
+            self._link(pcapng.PPP, chosen[~cisco], at[~cisco])
+        elif kind in links.TYPE_AT:
+            type_at, begin = links.TYPE_AT[kind]
+            self.ip[chosen] = self._behind(self._word(at + type_at, self.end[chosen]), at + begin, self.end[chosen])
+        elif kind in links.BEGINS:
+            kind, begin = links.BEGINS[kind]
+            self.ip[chosen] = self._behind(np.full(len(at), kind), at + begin, self.end[chosen])
 
     def _is_ip(self, chosen: Offsets, at: Offsets, known: Flags) -> None:
         self.ip[chosen[known]] = at[known]
+
+    def _behind(self, kind: Offsets, at: Offsets, end: Offsets) -> Offsets:
+        """Where IP begins behind all headers in front of it (`links.behind`); -1: there is none."""
+        found, left = np.full(len(at), -1, np.int64), np.arange(len(at))
+        for _ in range(links.MOST_HEADERS + 1):
+            known = _any_of(kind, (links.IP4, links.IP6)) & (at < end)
+            found[left[known]] = at[known]
+            more = _any_of(kind, links.IN_FRONT)
+            if not more.any():
+                break
+            left, kind, at, end = left[more], kind[more], at[more], end[more]
+            kind, at = self._following(kind, at, end)
+        return found
+
+    def _following(self, kind: Offsets, at: Offsets, end: Offsets) -> tuple[Offsets, Offsets]:
+        """What each header says of what follows it; -1 where it says nothing that is read here."""
+        following, begin = np.full(len(at), -1, np.int64), at.copy()
+        for tags, words, size in ((links.TAGS, 2, 4), ((links.BRIDGED,), 12, 14)):
+            here = np.flatnonzero(_any_of(kind, tags))
+            if len(here):
+                following[here], begin[here] = self._word(at[here] + words, end[here]), at[here] + size
+        for kinds, read in (
+                (links.MPLS, self._labelled), ((links.PPPOE,), self._pppoe), ((links.PPP,), self._ppp)):
+            here = np.flatnonzero(_any_of(kind, kinds))
+            if len(here):
+                following[here], begin[here] = read(at[here], end[here])
+        return following, begin
+
+    def _labelled(self, at: Offsets, end: Offsets) -> tuple[Offsets, Offsets]:
+        last, first, whole = self._octet(at + 2) & 1 == 1, self._octet(at + 4) >> 4, at + 5 <= end
+        kind = np.select([~whole, ~last, first == 4, first == 6, first == 0],
+                         [-1, links.MPLS[0], links.IP4, links.IP6, links.BRIDGED], -1)
+        return kind, at + np.where(last & (first == 0), 8, 4)
+
+    def _pppoe(self, at: Offsets, end: Offsets) -> tuple[Offsets, Offsets]:
+        return np.where((self._word(at, end) == 0x1100) & (at + 6 <= end), links.PPP, -1), at + 6
+
+    def _ppp(self, at: Offsets, end: Offsets) -> tuple[Offsets, Offsets]:
+        at = at + 2 * (self._word(at, end) == 0xFF03)
+        first = self._octet(at).astype(np.int64)
+        short = (first & 1 == 1) & (at < end)
+        protocol = np.where(short, first, self._word(at, end))
+        kind = np.select([protocol == number for number in links.IN_PPP], list(links.IN_PPP.values()), -1)
+        return kind, at + 2 - short
 
     # --- IP
 
     def network(self) -> None:
         """Read IP headers, and those inside tunnels."""
         chosen = np.flatnonzero(self.ip >= 0)
-        for depth in range(_MOST_TUNNELS + 1):
+        for depth in range(links.MOST_TUNNELS + 1):
             self.tunnels[chosen] = depth
             version = self._octet(self.ip[chosen]) >> 4
             empty = self.ip[chosen] >= self.end[chosen]
@@ -221,38 +251,59 @@ class _Pass:
     def _tunnelled(self, chosen: Offsets) -> Offsets:
         """Of these packets, the ones that carry IP again: `ip` and `end` are those of the inner packet now."""
         chosen = chosen[self.status[chosen] == Status.READ]
-        protocol, at = self.protocol[chosen], self.at[chosen]
-        inner = np.where((protocol == IP_IN_IP) | (protocol == IP6_IN_IP), at, -1)
-        gre = protocol == GRE
-        if gre.any():
-            inner[gre] = self._inside_gre(at[gre], self.behind[chosen][gre])
-        udp = protocol == UDP
-        if udp.any():
-            inner[udp] = self._inside_gtp(at[udp], self.behind[chosen][udp])
-        found = (inner >= 0) & (inner < self.behind[chosen]) & (self.tunnels[chosen] < _MOST_TUNNELS)
+        protocol, at, end = self.protocol[chosen], self.at[chosen], self.behind[chosen]
+        inner = np.where((protocol == links.IP_IN_IP) | (protocol == links.IP6_IN_IP), at, -1)
+        for number, read in ((links.GRE, self._inside_gre), (links.MPLS_IN_IP, self._inside_mpls),
+                             (links.ETHER_IP, self._inside_ether), (UDP, self._inside_udp)):
+            here = np.flatnonzero(protocol == number)
+            if len(here):
+                inner[here] = read(at[here], end[here])
+        found = (inner >= 0) & (inner < end) & (self.tunnels[chosen] < links.MOST_TUNNELS)
         chosen = chosen[found]
         self.ip[chosen], self.end[chosen] = inner[found], self.behind[chosen]
         return chosen
 
+    def _inside_mpls(self, at: Offsets, end: Offsets) -> Offsets:
+        return self._behind(np.full(len(at), links.MPLS[0]), at, end)
+
+    def _inside_ether(self, at: Offsets, end: Offsets) -> Offsets:
+        return self._behind(np.where(self._word(at, end) == 0x3000, links.BRIDGED, -1), at + 2, end)
+
     def _inside_gre(self, at: Offsets, end: Offsets) -> Offsets:
-        """Where the packet in GRE of version 0 begins; -1: none, or no IP."""
+        """Where the packet in GRE of version 0 begins; -1: none, or no IP (see `links`)."""
         header = rows(self.octets, at, 4).astype(np.int64)
-        bits = header[:, 0]
-        # C, K and S each add four octets; R (RFC 1701) is not read.
-        size = 4 + 4 * (bits >> 7 & 1) + 4 * (bits >> 5 & 1) + 4 * (bits >> 4 & 1)
-        kind = _big(header, 2, 2)
-        good = (header[:, 1] & 7 == 0) & (bits & 0x40 == 0) & ((kind == _ETHER_IP) | (kind == _ETHER_IP6))
-        return np.where(good & (at + size < end), at + size, -1)
+        bits, kind = header[:, 0], _big(header, 2, 2)
+        kind[(header[:, 1] & 7 != 0) | (bits & 0x40 != 0) | (at + 4 > end)] = -1
+        at = at + 4 + 4 * (bits >> 7 & 1) + 4 * (bits >> 5 & 1) + 4 * (bits >> 4 & 1)
+        second, third = kind == links.ERSPAN, kind == links.ERSPAN_3
+        form, more = self._octet(at + 10) >> 2 & 31, self._octet(at + 11) & 1
+        begin = at + np.select([second, third], [8 * (bits >> 4 & 1), 12 + 8 * more.astype(np.int64)], 0)
+        whole, six = at + 12 <= end, self._octet(begin) >> 4 == 6
+        frame, packet = third & whole & (form == 0), third & whole & (form == 2)
+        kind = np.select([second | frame, packet & six, packet, third], [links.BRIDGED, links.IP6, links.IP4, -1], kind)
+        return self._behind(kind, begin, end)
+
+    def _inside_udp(self, at: Offsets, end: Offsets) -> Offsets:
+        """Where the packet in GTP-U, VXLAN or Geneve begins; -1: none."""
+        header = rows(self.octets, at, 12).astype(np.int64)
+        port, whole = _big(header, 2, 2), at + 16 <= end
+        vxlan = (header[:, 8] == 8) & (header[:, 9] == 0) & (_big(header, 10, 2) == 0)
+        geneve = (header[:, 8] < 64) & (header[:, 9] & 0x80 == 0)
+        kind = np.select([whole & (port == links.VXLAN_PORT) & vxlan, whole & (port == links.GENEVE_PORT) & geneve],
+                         [links.BRIDGED, _big(header, 10, 2)], -1)
+        begin = at + 16 + np.where(port == links.GENEVE_PORT, 4 * (header[:, 8] & 63), 0)
+        found = self._inside_gtp(at, end)
+        return np.where(found >= 0, found, self._behind(kind, begin, end))
 
     def _inside_gtp(self, at: Offsets, end: Offsets) -> Offsets:
         """Where the packet in a G-PDU begins, behind extension headers; -1: none (see `links`)."""
         header = rows(self.octets, at, 20)
         flags = header[:, 8] & 7
         good = (at + 16 <= end) & (header[:, 9] == 0xFF) & (header[:, 8] & 0xF8 == 0x30)
-        good &= (_big(header, 0, 2) == GTP_PORT) | (_big(header, 2, 2) == GTP_PORT)
+        good &= (_big(header, 0, 2) == links.GTP_PORT) | (_big(header, 2, 2) == links.GTP_PORT)
         begin = at + 16 + 4 * (flags > 0)
         kind = np.where((flags & 4 > 0) & (begin <= end), header[:, 19], 0)
-        for _ in range(_MOST_TAGS):
+        for _ in range(links.MOST_EXTENSIONS):
             here = np.flatnonzero(good & (kind > 0))
             if not len(here):
                 break
@@ -270,8 +321,9 @@ class _Pass:
         found: NDArray[np.uint8] = self.octets[np.minimum(at, len(self.octets) - 1)] if len(at) else at.astype(np.uint8)
         return found
 
-    def _number(self, at: Offsets, size: int) -> Offsets:
-        return _big(rows(self.octets, at, size), 0, size)
+    def _word(self, at: Offsets, end: Offsets) -> Offsets:
+        """Two octets; -1: the packet ends before."""
+        return np.where(at + 2 <= end, _big(rows(self.octets, at, 2), 0, 2), -1)
 
 
 def _any_of(values: NDArray[Any], wanted: tuple[int, ...]) -> Flags:
