@@ -25,7 +25,9 @@ from workbench.cli_words import (
     print_json,
     progress,
     say,
+    say_line,
     write_html,
+    wrong,
 )
 from workbench.errors import CaptureError
 from workbench.lab.visible import visible
@@ -96,16 +98,15 @@ def show(
         from workbench.analysis.explain import explain_frame
 
         if frame > report.packets:
-            raise typer.BadParameter(f"{capture} has {report.packets} frames", param_hint="--frame")
+            raise wrong(f"{capture} has {report.packets} frames", "--frame")
         shown = views.octets_text(explain_frame(report, frame))
     else:
         if between:
             known = {node.name for node in report.nodes}
             unknown = [name for name in between if name not in known]
             if unknown:
-                raise typer.BadParameter(
-                    f"no node {', '.join(unknown)} in {capture}; there are {', '.join(sorted(known))}",
-                    param_hint="--between")
+                raise wrong(f"no node {', '.join(unknown)} in {capture}; there are {', '.join(sorted(known))}",
+                            "--between")
         shown = views.ladder_text(report, between=between or None)
     # On a terminal a long view goes through the pager that people know from git.
     if not text and sys.stdout.isatty() and shown.count("\n") > lines():
@@ -145,6 +146,7 @@ def _count(advance: Advance, name: str, frames: int) -> None:
 def _print_report(report: Report) -> None:
     from workbench.analysis import unread
 
+    say = say_line
     say(f"{report.capture}: {report.packets} frames, {len(report.messages)} messages")
     for line in unread.lines(report.unread):
         say(f"  not read: {line}")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from workbench.lab.visible import visible
+from workbench.lab.visible import in_json, on_one_line, visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,9 +72,19 @@ def say(line: str, verdict: str = "") -> None:
     print(line)  # noqa: T201 - this is the command line
 
 
+def say_line(line: str, verdict: str = "") -> None:
+    """The same of text that a capture has a part in: one line, whatever that part is."""
+    say(on_one_line(line), verdict)
+
+
+def wrong(said: str, option: str) -> typer.BadParameter:
+    """Wrong usage of an option, told without control characters."""
+    return typer.BadParameter(on_one_line(said), param_hint=option)
+
+
 def complain(line: str) -> None:
     """One line on standard error."""
-    print(f"workbench: {visible(line)}", file=sys.stderr)  # noqa: T201 - this is the command line
+    print(f"workbench: {on_one_line(line)}", file=sys.stderr)  # noqa: T201 - this is the command line
 
 
 def fail(line: str) -> None:
@@ -84,11 +94,19 @@ def fail(line: str) -> None:
 
 
 def print_json(document: Any) -> None:
-    """One JSON document, and nothing else, on standard output."""
+    """One JSON document, and nothing else, on standard output: control characters in it are escaped."""
+    print(in_json(_json_text(document)))  # noqa: T201 - this is the command line
+
+
+def _json_text(document: Any) -> str:
     import msgspec
 
-    octets = msgspec.json.format(msgspec.json.encode(document), indent=2)
-    print(octets.decode())  # noqa: T201 - this is the command line
+    try:
+        return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+    except UnicodeEncodeError:      # a lone surrogate, as the name of a file that is not UTF-8 has
+        import json
+
+        return json.dumps(msgspec.to_builtins(document), indent=2)
 
 
 def plain(document: Any) -> Any:

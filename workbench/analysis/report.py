@@ -22,6 +22,7 @@ from workbench.analysis.pcapng import Packet, Reader
 from workbench.analysis.sessions import Call, find_calls
 from workbench.analysis.signalling import Signalling
 from workbench.analysis.spans import Span, find_spans
+from workbench.analysis.summaries import shortened
 from workbench.analysis.table import Held, Table
 from workbench.analysis.tls_stream import KeyLog
 from workbench.analysis.values import Finding, Leg, Message, NatBehaviour, Node, ScenarioMatch, Session
@@ -296,5 +297,5 @@ class Report:
         }
 
     def __repr__(self) -> str:
-        return (f"<Report {Path(self.capture).name}: {self.packets} frames, {len(self.messages)} messages, "
+        return (f"<Report {shortened(Path(self.capture).name)}: {self.packets} frames, {len(self.messages)} messages, "
                 f"{len(self.sessions)} sessions, {len(self.findings)} findings>")

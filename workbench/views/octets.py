@@ -9,6 +9,9 @@ from workbench.analysis.explain.fields import Explained, Field, Layer, coverage
 from workbench.views.palette import escape, plain, themed
 
 _HEX_A_LINE = 8
+# Letters of a value, and octets of a text, that are shown: one header may be as long as its message.
+_MOST_SAID = 2000
+_MOST_DUMPED = 16_384
 _TEXTUAL = ("sip.", "sdp.", "h248.", "msrp.")
 
 
@@ -59,13 +62,21 @@ def _tree_lines(
 
 def said_by(field: Field, octets: bytes) -> str:
     """What a field says, for people: its value, else its text; with a note where only a part of it is here."""
-    said = field.value
+    said = _cut(field.value, len(field.value))
     if not said and not field.children and is_text(field, octets):
-        said = "“" + octets[field.start:field.end].decode("utf-8", "replace") + "”"
+        end = min(field.end, field.start + _MOST_SAID)
+        said = "“" + _cut(octets[field.start:end].decode("utf-8", "replace"), field.end - field.start) + "”"
     if field.part is not None:
         start, end, whole = field.part
         said = f"{said} (octets {start} to {end - 1} of its {whole})".strip()
     return said
+
+
+def _cut(text: str, whole: int) -> str:
+    """The beginning of a long text, and how much more there is; `whole` is its full size."""
+    if whole <= _MOST_SAID:
+        return text
+    return f"{text[:_MOST_SAID]}… ({whole - _MOST_SAID:,} more)"
 
 
 def is_text(field: Field, octets: bytes) -> bool:
@@ -217,9 +228,11 @@ def _dump(field: Field, octets: bytes, count: list[int]) -> str:
     if field.start == field.end:
         return ""
     if is_text(field, octets):
-        text = octets[field.start:field.end].decode("utf-8", "replace")
+        end = min(field.end, field.start + _MOST_DUMPED)
+        more = f" … ({field.end - end:,} more octets)" if field.end > end else ""
+        text = octets[field.start:end].decode("utf-8", "replace") + more
         return f'<span class="o" data-f="{number}">{_lines(text)}</span>'
-    return f'<span class="o x" data-f="{number}">{_hex(octets, field, 4096)}</span> '
+    return f'<span class="o x" data-f="{number}">{_hex(octets, field, _MOST_DUMPED // 4)}</span> '
 
 
 def _lines(text: str) -> str:

@@ -76,6 +76,11 @@ def escape(text: object) -> str:
     return html.escape(plain(text), quote=True)
 
 
+def figure_text(text: object) -> str:
+    """Text for a plotly figure, which reads some HTML, and TeX between dollar signs as H.248 has them."""
+    return escape(text).replace("$", "&#36;")
+
+
 def plain(text: object) -> str:
     """Text from a capture for a terminal: no control characters, no escape sequences, no turned reading direction."""
     return _STEERING.sub(_shown, str(text))

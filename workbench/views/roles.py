@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from workbench.views.bearers import peer_said
-from workbench.views.palette import COLOURS, escape, plain, themed
+from workbench.views.palette import COLOURS, escape, figure_text, plain, themed
 
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
@@ -124,13 +124,14 @@ def roles_figure(report: Report) -> Any:
     for row in rows:
         for node in (row.tcp_client, row.tcp_server, row.tls_client, row.tls_server):
             if node:
-                nodes[node] = None
+                nodes[figure_text(node)] = None
     lines: list[str] = []
     for row in rows:
-        for layer, client, server in (("TCP", row.tcp_client, row.tcp_server), ("TLS", row.tls_client, row.tls_server)):
-            if not client or not server:
+        for layer, *ends in (("TCP", row.tcp_client, row.tcp_server), ("TLS", row.tls_client, row.tls_server)):
+            if not all(ends):
                 continue
-            name = f"{row.leg} {layer}"
+            client, server = map(figure_text, ends)
+            name = figure_text(f"{row.leg} {layer}")
             lines.append(name)
             colour = COLOURS["tls" if layer == "TLS" else "tcp"][0]
             figure.add_trace(go.Scatter(

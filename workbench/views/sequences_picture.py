@@ -7,7 +7,7 @@ from importlib import import_module
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from workbench.views.palette import COLOURS, escape
+from workbench.views.palette import COLOURS, figure_text
 from workbench.views.sequences import Flow, SequenceRow, cells, sequences_of
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def sequences_figure(report: Report, session: str | None = None) -> Any:
     places = dict(zip((row.frame for row in rows), without_pauses([row.time for row in rows]), strict=True))
     figure = subplots.make_subplots(
         rows=max(1, len(flows)), cols=1, shared_xaxes=True, vertical_spacing=0.14 / max(1, len(flows) / 2),
-        subplot_titles=[escape(_title(flow)) for flow in flows])
+        subplot_titles=[figure_text(_title(flow)) for flow in flows])
     legs = list(dict.fromkeys(leg for flow in flows for leg in flow.legs))
     for panel, flow in enumerate(flows, start=1):
         for leg in flow.legs:
@@ -62,7 +62,7 @@ def sequences_figure(report: Report, session: str | None = None) -> Any:
     figure.update_xaxes(tickvals=[place for place, _ in ticks], ticktext=[f"{time:.3f}" for _, time in ticks])
     figure.update_xaxes(title_text="seconds since the first frame; pauses are cut short", row=max(1, len(flows)))
     figure.update_layout(
-        title=f"Sequence numbers on both sides of the gateway: {escape(found.handling or 'can not be told')}",
+        title=f"Sequence numbers on both sides of the gateway: {figure_text(found.handling or 'can not be told')}",
         template="plotly_white", height=170 + 260 * max(1, len(flows)), hovermode="closest",
         margin={"l": 80, "r": 30, "t": 132, "b": 60}, legend={"orientation": "h", "yref": "container", "y": 0.93,
                                                               "yanchor": "top", "x": 1, "xanchor": "right"})
@@ -105,5 +105,5 @@ def _traces(go: Any, rows: Sequence[SequenceRow], flow: Flow, leg: str, look: in
 
 
 def _hover(row: SequenceRow) -> str:
-    time, frame, leg, who, what, number, acknowledges, whence = map(escape, cells(row))
+    time, frame, leg, who, what, number, acknowledges, whence = map(figure_text, cells(row))
     return "<br>".join((f"frame {frame}, {time} s, {leg}", who, f"{what}, number {number}", acknowledges, whence))

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from workbench.views.ladder import Row, ladder_rows
-from workbench.views.palette import COLOURS, colour_of, escape, plain
+from workbench.views.palette import COLOURS, colour_of, figure_text, plain
 
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
@@ -45,14 +45,14 @@ def timeline_figure(report: Report, session: str | None = None) -> Any:
     figure = go.Figure()
     for protocol, mine in by_protocol.items():
         figure.add_trace(go.Scatter(
-            x=[row.time for row in mine], y=[escape(row.wire) for row in mine], mode="markers", name=protocol,
+            x=[row.time for row in mine], y=[figure_text(row.wire) for row in mine], mode="markers", name=protocol,
             marker={"size": 11, "symbol": _SYMBOLS.get(protocol, "x"), "color": COLOURS[colour_of(protocol)][0],
                     "line": {"width": 1.5, "color": COLOURS[colour_of(protocol)][0]}},
-            text=[escape(row.summary) for row in mine],
-            customdata=[[row.message, escape(row.source), escape(row.destination)] for row in mine],
+            text=[figure_text(row.summary) for row in mine],
+            customdata=[[row.message, figure_text(row.source), figure_text(row.destination)] for row in mine],
             hovertemplate="%{x:.6f} s<br>%{customdata[1]} → %{customdata[2]}<br>%{text}<extra>" + protocol
                           + "</extra>"))
-    wires = list(dict.fromkeys(escape(row.wire) for row in rows))
+    wires = list(dict.fromkeys(figure_text(row.wire) for row in rows))
     figure.update_layout(
         title="Messages over time", template="plotly_white", height=170 + 60 * len(wires), hovermode="closest",
         xaxis={"title": "seconds since the first frame"},

@@ -16,7 +16,7 @@ from workbench.protocols.sip.messages import canonical
 # All patterns run on octets read as Latin-1, so that places are octets.
 _REQUEST = re.compile(r"([A-Za-z0-9\-.!%*_+`'~]+)( )([^ \r\n]+)( )(SIP/[0-9]+\.[0-9]+)(\r\n)", re.IGNORECASE)
 _STATUS = re.compile(r"(SIP/[0-9]+\.[0-9]+)( )([0-9]{3})(?:( )([^\r\n]*))?(\r\n)", re.IGNORECASE)
-_HEADER = re.compile(r"([A-Za-z0-9\-.!%*_+`'~]+)([ \t]*)(:)((?:[^\r\n]|\r\n[ \t])*)(\r\n)")
+_HEADER = re.compile(r"([A-Za-z0-9\-.!%*_+`'~]+)([ \t]*)(:)([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)(\r\n)")
 _BLANK = re.compile(r"\s*")
 _WORD = re.compile(r"\S+|\s+")
 
