@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-# What steers a terminal, breaks lines, turns text around or hides itself: C0 but tab and newline, DEL, C1, line and paragraph
-# separators, bidirectional controls, invisible marks and tags; and surrogates, which no terminal can be given. The same
-# letters as in `views.palette`, which takes tab and newline too.
+# What steers a terminal, breaks lines, turns text around or hides itself: C0 but tab and newline, DEL, C1, line and
+# paragraph separators, bidirectional controls, invisible marks and tags; and surrogates, which no terminal can take.
+# The same letters as in `views.palette`, which takes tab and newline too.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
                        "\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e0fff]")
 
