@@ -1,0 +1,157 @@
+"""tshark as a program: found, started with a profile of its own, and read line by line."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+
+from workbench.errors import CaptureError, WorkbenchError
+
+MISSING = "tshark is not here: `sudo apt-get install tshark` (Debian, Ubuntu), or Wireshark from wireshark.org"
+MOST_LINE_OCTETS = 16 * 2**20
+"""The longest line that is read of tshark: one frame with the fields that were asked for."""
+MOST_SECONDS = 1800.0
+_MOST_COMPLAINTS = 4096
+# What tshark says on standard error whatever it reads.
+_IDLE_TALK = ("Running as user", "This could be dangerous")
+
+
+class Row(msgspec.Struct, frozen=True):
+    """What tshark says of a frame: number, the names of its layers, and all values of each field that it has."""
+
+    frame: int
+    layers: tuple[str, ...]
+    values: dict[str, list[str]]
+
+    def columns(self, names: Sequence[str]) -> list[list[str]]:
+        """The values of some fields; none of one that the frame does not have."""
+        return [self.values.get(name, []) for name in names]
+
+
+def program() -> str:
+    """The path of tshark. Raises WorkbenchError where there is none, with how to get it."""
+    found = shutil.which("tshark")
+    if found is None:
+        raise WorkbenchError(MISSING)
+    return found
+
+
+def version() -> str:
+    """`tshark 4.0.17`. Raises WorkbenchError where there is none, or it does not start."""
+    words = _said([program(), "--version"]).split()
+    number = next((word for word in words if word[:1].isdigit()), "of an unknown version")
+    return f"tshark {number}"
+
+
+def known_fields() -> frozenset[str]:
+    """The names of all fields that this tshark knows: other versions have others."""
+    lines = (line.split("\t") for line in _said([program(), "-G", "fields"]).splitlines())
+    return frozenset(words[2] for words in lines if words[0] == "F" and len(words) > 2)
+
+
+def rows(capture: str | os.PathLike[str], fields: Sequence[str], *, arguments: Sequence[str] = (),
+         shown: str = "", seconds: float = MOST_SECONDS) -> Iterator[Row]:
+    """What tshark reads in a capture, frame by frame as it reads it.
+
+    Args:
+        capture: path of the file.
+        fields: names of the fields that are asked for; fields that this tshark does not know end it.
+        arguments: more words of its command line, as `preferences.arguments` gives them.
+        shown: a display filter; frames that it does not admit are left out.
+        seconds: it is ended after this time.
+
+    Raises:
+        WorkbenchError: there is no tshark, or it takes too long.
+        CaptureError: it does not read the file, or says something that is no answer.
+    """
+    words = [program(), "-n", "-r", os.fspath(Path(capture)), *arguments, "-T", "ek", "-e", "frame.number",
+             "-e", "frame.protocols"]
+    for name in fields:
+        words += ["-e", name]
+    if shown:
+        words += ["-Y", shown]
+    decoder = msgspec.json.Decoder(_Packet)
+    written = {name.replace(".", "_"): name for name in fields}
+    with _started(words, seconds) as output:
+        for line in _lines(output):
+            if not line.startswith(b'{"index"') and line.strip():
+                yield _row(decoder, line, written)
+
+
+class _Packet(msgspec.Struct):
+    layers: dict[str, list[Any]]
+
+
+def _row(decoder: msgspec.json.Decoder[_Packet], line: bytes, written: dict[str, str]) -> Row:
+    try:
+        layers = decoder.decode(line).layers
+        number = int(layers["frame_number"][0])
+    except (msgspec.DecodeError, KeyError, ValueError, IndexError) as error:
+        raise CaptureError(f"tshark's answer can't be read: {error}") from None
+    names = str(layers.get("frame_protocols", [""])[0])
+    values = {written[name]: [str(one) for one in found] for name, found in layers.items() if name in written}
+    return Row(number, tuple(names.split(":")), values)
+
+
+def _lines(output: BinaryIO) -> Iterator[bytes]:
+    while line := output.readline(MOST_LINE_OCTETS):
+        if len(line) >= MOST_LINE_OCTETS and not line.endswith(b"\n"):
+            raise CaptureError(f"tshark says more than {MOST_LINE_OCTETS} octets of one frame")
+        yield line
+
+
+@contextmanager
+def _started(words: Sequence[str], seconds: float) -> Iterator[BinaryIO]:
+    """tshark's standard output; it is ended when nobody reads on, and when its time is over."""
+    with tempfile.TemporaryDirectory(prefix="workbench-witness-") as home, tempfile.TemporaryFile() as complaints:
+        with _process(words, home, complaints) as process:
+            assert process.stdout is not None
+            late = threading.Event()
+            timer = threading.Timer(seconds, lambda: (late.set(), process.kill()))
+            timer.daemon = True
+            timer.start()
+            read = False
+            try:
+                yield process.stdout
+                read = True
+            finally:
+                timer.cancel()
+                if not read:
+                    process.kill()
+                status = process.wait()
+        if late.is_set():
+            raise WorkbenchError(f"tshark was ended after {seconds:.0f} s; give it a part of the capture "
+                                 "(editcap -r), or more time")
+        if status != 0:
+            complaints.seek(0)
+            said = _sense(complaints.read(_MOST_COMPLAINTS).decode("utf-8", "replace"))
+            raise CaptureError(f"tshark does not read the capture: {said or f'exit status {status}'}")
+
+
+def _process(words: Sequence[str], home: str, complaints: Any) -> subprocess.Popen[bytes]:
+    """A profile of its own: what a user has set in Wireshark changes nothing."""
+    environment = {**os.environ, "WIRESHARK_CONFIG_DIR": home, "LC_ALL": "C.UTF-8"}
+    try:
+        return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints,
+                                env=environment)
+    except OSError as error:
+        raise WorkbenchError(f"tshark does not start: {error}") from None
+
+
+def _said(words: Sequence[str]) -> str:
+    with _started(words, 60.0) as output:
+        return output.read(2**26).decode("utf-8", "replace")
+
+
+def _sense(said: str) -> str:
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    return " ".join(line for line in lines if not any(talk in line for talk in _IDLE_TALK))[:500]
