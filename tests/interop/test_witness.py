@@ -1,0 +1,175 @@
+"""Wireshark's decoder as a witness: on all scenario captures it reads what we read, in number and fields."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import typer
+from programs import missing, need
+from workbench.witness import pyshark_door, second_opinion
+from workbench.witness.values import Disagreement, Opinion, Tally
+
+from workbench import scenarios
+from workbench.analysis.report import Report
+from workbench.analysis.values import Message
+from workbench.cli_captures import analyze as command
+from workbench.protocols.h248.message import Request
+from workbench.protocols.tls.messages import ChangeCipherSpec, ClientHello
+
+PORTIONS = [scenarios.IDS[at : at + 3] for at in range(0, len(scenarios.IDS), 3)]
+COMPARED = ("SIP", "H.248", "TLS", "DTLS", "MSRP", "BFCP", "UDPTL", "RTP", "TCP")
+
+
+def messages(report: Report, protocol: str) -> int:
+    """How many messages of ours the witness has to have seen. Its ChangeCipherSpec of TLS 1.3 has no field."""
+    return sum(not one.error and (one.value is not None or protocol == "TCP")
+               and not (protocol == "TLS" and isinstance(one.value, ChangeCipherSpec))
+               for one in report.messages_of(protocol))
+
+
+@pytest.mark.parametrize("ids", PORTIONS, ids=" ".join)
+def test_no_scenario_is_read_otherwise(ids: tuple[str, ...], tmp_path: Path) -> None:
+    """No disagreement but known ones, nothing left out, and as many messages of each protocol as we have."""
+    need("tshark")
+    for id in ids:
+        report = scenarios.get(id).run(seed=3, out=tmp_path).report
+        opinion = second_opinion.second_opinion(report)
+        assert opinion.disagreements == () and opinion.notes == (), id
+        numbers = {name: messages(report, name) for name in COMPARED}
+        assert {name: opinion.agreed(name) for name in COMPARED} == numbers, id
+        assert numbers["SIP"] > 5 and numbers["H.248"] > 5
+        assert {one.known for one in opinion.known} <= {"msrp-in-pieces", "t38-page-breaks-off"}
+        assert all(one.reason for one in opinion.known)
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """A call with MSRP inside TLS."""
+    need("tshark")
+    return scenarios.get("e2ae-msrp-terminating").run(seed=3, out=tmp_path_factory.mktemp("witness")).report
+
+
+class Misread:
+    """A report with one message read wrongly."""
+
+    def __init__(self, report: Report, protocol: str, fits: Callable[[Message], bool],
+                 change: Callable[[Any], Any]) -> None:
+        self._report = report
+        right = next(one for one in report.messages_of(protocol) if fits(one))
+        self.frame = right.frames[-1]
+        self._wrong = msgspec.structs.replace(right, value=change(right.value))
+
+    def messages_of(self, *protocols: str) -> list[Message]:
+        return [self._wrong if one.index == self._wrong.index else one for one in self._report.messages_of(*protocols)]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._report, name)
+
+
+def _context(message: Any) -> Any:
+    (item,) = message.body
+    first = msgspec.structs.replace(item.actions[0], context=77)
+    return msgspec.structs.replace(message, body=(msgspec.structs.replace(item, actions=(first, *item.actions[1:])),))
+
+
+def _suites(message: Any) -> Any:
+    hello = msgspec.structs.replace(message.body, cipher_suites=message.body.cipher_suites[1:])
+    return msgspec.structs.replace(message, body=hello)
+
+
+WRONG: list[tuple[str, str, Callable[[Message], bool], Callable[[Any], Any], bool]] = [
+    ("SIP", "status", lambda one: one.summary.startswith("200"),
+     lambda value: msgspec.structs.replace(value, status=202), False),
+    ("H.248", "context id", lambda one: isinstance(one.value.body[0], Request) and bool(one.value.body[0].actions),
+     _context, False),
+    ("TLS", "cipher suite", lambda one: isinstance(getattr(one.value, "body", None), ClientHello), _suites, False),
+    ("MSRP", "transaction id", lambda one: one.protected,
+     lambda value: msgspec.structs.replace(value, transaction="another"), True),
+]
+
+
+@pytest.mark.parametrize("case", WRONG, ids=[f"{one[0]} {one[1]}" for one in WRONG])
+def test_a_wrong_value_is_found(report: Report, case: Any) -> None:
+    """One value of one message of ours is changed: that one is told, in clear and inside TLS, and no other."""
+    protocol, field, fits, change, inside = case
+    wrong = Misread(report, protocol, fits, change)
+    opinion = second_opinion.second_opinion(wrong)  # type: ignore[arg-type]
+    assert [(one.frame, one.protocol, one.field, one.inside) for one in opinion.disagreements] == [
+        (wrong.frame, protocol, field, inside)]
+
+
+def test_a_changed_octet_is_found(report: Report, tmp_path: Path) -> None:
+    """The witness reads another file, in which one octet is another one."""
+    octets = Path(report.capture).read_bytes()
+    assert octets.count(b"CSeq: 1 REGISTER") >= 1
+    other = tmp_path / "other.pcapng"
+    other.write_bytes(octets.replace(b"CSeq: 1 REGISTER", b"CSeq: 7 REGISTER", 1))
+    (told,) = second_opinion.second_opinion(report, other).disagreements
+    assert (told.protocol, told.field, told.ours, told.theirs) == ("SIP", "CSeq", ("1",), ("7",))
+
+
+def test_the_command_says_what_agrees(report: Report) -> None:
+    """`analyze --witness tshark --json`: one document with `witness`, exit status 0."""
+    words = [sys.executable, "-m", "workbench.cli", "analyze", report.capture, "--witness", "tshark", "--json"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    told = json.loads(done.stdout)["witness"]
+    assert told["agrees"] and told["witness"].startswith("tshark ") and told["disagreements"] == []
+    assert {one["protocol"] for one in told["tallies"]} >= {"SIP", "SDP", "H.248", "TLS", "MSRP", "TCP"}
+
+
+def test_the_command_ends_with_1_where_they_disagree(report: Report, monkeypatch: pytest.MonkeyPatch,
+                                                     capsys: pytest.CaptureFixture[str]) -> None:
+    """A disagreement is a line with frame, field and both values, and exit status 1."""
+    told = Opinion("tshark 4", (Tally("SIP", "status", 3, 0, 1),), (
+        Disagreement(7, "SIP", "status", ("200",), ("2\x1b[31m",)),))
+    monkeypatch.setattr(second_opinion, "second_opinion", lambda *_, **__: told)
+    with pytest.raises(typer.Exit) as ended:
+        command([Path(report.capture)], witness="tshark")
+    assert ended.value.exit_code == 1
+    said = capsys.readouterr().out
+    assert "frame 7 disagrees: SIP status: ours 200; theirs 2" in said and "\x1b" not in said
+
+
+def test_a_missing_tshark_is_told_plainly(report: Report, tmp_path: Path) -> None:
+    """One line with how to get it, and exit status 2."""
+    words = [sys.executable, "-m", "workbench.cli", "analyze", report.capture, "--witness", "tshark"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120,
+                          env={**os.environ, "PATH": str(tmp_path)})
+    assert done.returncode == 2
+    assert "apt-get install tshark" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_file_that_is_no_capture_is_told(report: Report, tmp_path: Path) -> None:
+    """What tshark complains about is passed on as our error."""
+    path = tmp_path / "none.pcapng"
+    path.write_bytes(b"no capture at all")
+    with pytest.raises(Exception, match="tshark does not read the capture"):
+        second_opinion.second_opinion(report, path)
+
+
+def test_pyshark_works_inside_a_running_loop(report: Report) -> None:
+    """As in Jupyter: the packets of chosen frames, and no loop or process is left."""
+    import asyncio
+
+    try:
+        import pyshark  # noqa: F401
+    except ImportError:
+        missing("pyshark", "pip install workbench[analysis]")
+
+    async def cell() -> list[Any]:
+        return pyshark_door.packets(report, [7, 10], shown="sip")
+
+    found = asyncio.run(cell())
+    assert [int(packet.number) for packet in found] == [7, 10]
+    assert found[0].sip.method == "INVITE"
+    with pytest.raises(Exception, match="pyshark does not read"):
+        pyshark_door.packets(report, shown="no such field ==")
