@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from workbench.cli_exports import Mermaid, Parquet, write_mermaid, write_parquet
+from workbench.cli_witness import Witness, beside, hear, need_witness, print_opinion
 from workbench.cli_words import (
     BROKEN,
     HELD,
@@ -49,12 +50,14 @@ def analyze(
     mermaid: Mermaid = None,
     parquet: Parquet = None,
     merge: Annotated[bool, typer.Option("--merge", help="Read all captures as one, by time: one report.")] = False,
+    witness: Witness = None,
 ) -> None:
     """Read captures: who talked to whom, in which sessions and roles, and which rules they break.
 
-    Exit status 1 says that a capture breaks a rule.
+    Exit status 1 says that a capture breaks a rule, or that the witness reads it otherwise.
     """
     know(packages)
+    need_witness(witness)
     reports: list[Report] = []
     with progress(len(captures), quiet=json) as advance:
         if merge:
@@ -62,21 +65,25 @@ def analyze(
         for capture in captures if not merge else ():
             advance(capture.name)
             reports.append(_analyze(capture, keylog, partial(_count, advance, capture.name)))
+    opinions = hear(witness, reports, keylog)
     if html is not None:
         write_html(html, reports)
     written = [*write_mermaid(mermaid, reports), *write_parquet(parquet, reports)]
     if json:
-        documents = [plain(report.to_json()) for report in reports]
+        documents = beside([plain(report.to_json()) for report in reports], opinions)
         print_json(documents[0] if len(documents) == 1 else documents)
     else:
-        for report in reports:
+        for at, report in enumerate(reports):
             _print_report(report)
+            if opinions:
+                print_opinion(opinions[at])
         if html is not None:
             written.insert(0, f"report: {html}")
         for line in written:
             say(line)
     broken = any(finding.severity == "error" for report in reports for finding in report.findings)
-    raise typer.Exit(BROKEN if broken else HELD)
+    agreed = all(opinion.agrees for opinion in opinions)
+    raise typer.Exit(BROKEN if broken or not agreed else HELD)
 
 
 def show(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from workbench.cli_words import say
+from workbench.cli_words import frames, say
 
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
@@ -18,14 +18,25 @@ Witness = Annotated[str | None, typer.Option(
     "--witness", metavar="tshark", show_default=False,
     help="Read the captures with tshark too, and list where it does not say the same.")]
 _MOST_SHOWN = 20
+_MOST_VALUES = 12
+_MOST_SIGNS = 200
+
+
+def need_witness(witness: str | None) -> None:
+    """Say what is missing before a long capture is read, not after it. Raises WorkbenchError."""
+    if witness is None:
+        return
+    if witness != "tshark":
+        raise typer.BadParameter(f"no witness {witness!r}; there is tshark", param_hint="--witness")
+    from workbench.witness import tshark
+
+    tshark.program()
 
 
 def hear(witness: str | None, reports: Sequence[Report], keylog: Path | None) -> list[Opinion]:
     """What the witness says of each capture; nothing where none is asked. Raises WorkbenchError."""
     if witness is None:
         return []
-    if witness != "tshark":
-        raise typer.BadParameter(f"no witness {witness!r}; there is tshark", param_hint="--witness")
     from workbench.witness import second_opinion
 
     return [second_opinion.second_opinion(report, keylog=keylog) for report in reports]
@@ -39,30 +50,40 @@ def beside(documents: Sequence[dict[str, Any]], opinions: Sequence[Opinion]) -> 
 
 
 def print_opinion(opinion: Opinion) -> None:
-    """Agreement by protocol and field, then what differs, then what differs for a known reason."""
-    total = sum(one.agreed for one in opinion.tallies)
-    say(f"  {opinion.witness}: {total} values agree, {len(opinion.disagreements) + opinion.left_out} disagreements, "
-        f"{len(opinion.known) + opinion.known_left_out} known differences")
-    for one in opinion.tallies:
-        more = "".join(f", {count} {what}" for count, what in ((one.differing, "differ"), (one.known, "known")) if count)
-        say(f"    {one.protocol} {one.field}: {one.agreed}{more}", "fail" if one.differing else "")
-    _print(opinion.disagreements, opinion.left_out, "disagrees")
+    """How much was compared of each protocol, then each disagreement, then what differs for a known reason."""
+    disagreements, known = len(opinion.disagreements) + opinion.left_out, len(opinion.known) + opinion.known_left_out
+    say(f"  second opinion of {opinion.witness}: {_count(disagreements, 'disagreement')}, "
+        f"{_count(known, 'known difference')}")
+    for one in opinion.summaries():
+        both = f"{_count(one.messages, 'message')} on both sides; " if one.messages else ""
+        say(f"    {one.protocol}: {both}"
+            f"{_count(one.compared, 'field')} compared, {one.agreed} agree", "fail" if one.differing else "")
+    for told in opinion.disagreements[:_MOST_SHOWN]:
+        _disagreement(told)
+    if disagreements > _MOST_SHOWN:
+        say(f"    and {disagreements - _MOST_SHOWN} more; --json gives the first {len(opinion.disagreements)}")
     reasons: dict[str, list[Disagreement]] = {}
     for told in opinion.known:
         reasons.setdefault(told.known, []).append(told)
     for name, found in reasons.items():
-        frames = list(dict.fromkeys(one.frame for one in found))
-        shown = ", ".join(map(str, frames[:6])) + (", ..." if len(frames) > 6 else "")
-        say(f"    known ({name}), frame{'s' if len(frames) > 1 else ''} {shown}: {found[0].reason}")
+        places = tuple(dict.fromkeys(one.frame for one in found))
+        say(f"    known ({name}){frames(places)}: {found[0].reason}")
     for note in opinion.notes:
-        say(f"    {note}")
+        say(f"    not compared: {note}")
 
 
-def _print(found: Sequence[Disagreement], left_out: int, word: str) -> None:
-    for one in found[:_MOST_SHOWN]:
-        where = ", inside" if one.inside else ""
-        say(f"    frame {one.frame} {word}: {one.protocol} {one.field}{where}: ours {', '.join(one.ours) or 'nothing'}; "
-            f"theirs {', '.join(one.theirs) or 'nothing'}", "fail")
-    more = max(0, len(found) - _MOST_SHOWN) + left_out
-    if more:
-        say(f"    and {more} more")
+def _disagreement(told: Disagreement) -> None:
+    where = ", inside" if told.inside else ""
+    say(f"    frame {told.frame} disagrees: {told.protocol} {told.field}{where}: "
+        f"ours {_listed(told.ours)}; theirs {_listed(told.theirs)}", "fail")
+
+
+def _listed(values: Sequence[str]) -> str:
+    """The first values of a field, each of a length that fits a line."""
+    shown = [value if len(value) <= _MOST_SIGNS else value[:_MOST_SIGNS] + "..." for value in values[:_MOST_VALUES]]
+    more = f" and {len(values) - _MOST_VALUES} more" if len(values) > _MOST_VALUES else ""
+    return ", ".join(shown) + more if values else "nothing"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

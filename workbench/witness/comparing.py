@@ -65,12 +65,12 @@ class Comparison:
         pairs = [(field, said_by_us(field, own), said_by_them(field, row)) for field in OF[protocol]]
         counting = [(ours, theirs) for field, ours, theirs in pairs if field.counts]
         if counting:
-            ours, theirs = (sum(len(pair[side]) for pair in counting) for side in (0, 1))
-            if ours != theirs:
+            here, there = (sum(len(pair[side]) for pair in counting) for side in (0, 1))
+            if here != there:
                 # One line says it, in place of one for each field.
-                self._differ(protocol, MESSAGES, (str(ours),), (str(theirs),), own, row, frame)
+                self._differ(protocol, MESSAGES, (str(here),), (str(there),), own, row, frame)
                 return
-            self._counts[protocol, MESSAGES, "agreed"] += ours
+            self._counts[protocol, MESSAGES, "agreed"] += here
         for field, ours, theirs in pairs:
             if ours == theirs:
                 self._counts[protocol, field.name, "agreed"] += len(ours)

@@ -64,8 +64,8 @@ _END_LINE = re.compile(rb"(?m)^-------")
 
 IN_PIECES = Known(
     "msrp-in-pieces", "MSRP", ("messages",),
-    "Wireshark does not put MSRP together: it reads what begins a segment and ends in it. Such a message is given to it "
-    "once more in a segment of its own, and compared there", lambda told, messages, row: False)
+    "Wireshark does not put MSRP together: it reads what begins a segment and ends in it. Such a message is given to "
+    "it once more in a segment of its own, and compared there", lambda told, messages, row: False)
 """Found while reading (`second_opinion`), not by a look at the values."""
 
 KNOWN: tuple[Known, ...] = (

@@ -56,9 +56,12 @@ def flows(report: Report) -> Counter[Flow]:
         dissector = _OVER_TCP.get(content.connection.protocol.partition("/")[0])
         if dissector is not None:
             found["tcp", low, high, dissector] += 1 + len(content.connection.frames)
-    for flow in (*report.dtls, *report.faxes):
+    for flow in report.dtls:
         low, high = sorted(side.port for side in flow.sides)
-        found["udp", low, high, "dtls" if flow in report.dtls else "t38"] += 1 + len(flow.frames)
+        found["udp", low, high, "dtls"] += 1 + len(flow.frames)
+    for fax in report.faxes:
+        low, high = sorted(side.port for side in fax.sides)
+        found["udp", low, high, "t38"] += 1 + len(fax.frames)
     for protocol, dissector in _OVER_UDP.items():
         for message in islice(report.messages_of(protocol), _MOST_LOOKED_AT):
             low, high = sorted((message.source.port, message.destination.port))
@@ -74,7 +77,7 @@ def ports(flows: Counter[Flow]) -> dict[tuple[str, int], str]:
         for port in {low, high}:
             spoken.setdefault((transport, port), Counter())[dissector] += count
     chosen: dict[tuple[str, int], str] = {}
-    for transport, low, high, dissector in flows:
+    for transport, low, high, _ in flows:
         ends = [(transport, port) for port in (low, high)]
         sure = [end for end in ends if len(spoken[end]) == 1] or ends
         best = max(sure, key=lambda end: sum(spoken[end].values()))

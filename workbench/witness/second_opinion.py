@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from workbench.analysis.dissect import TWIN_COMMENT
 from workbench.analysis.values import Message
 from workbench.witness import preferences, tshark
-from workbench.witness.comparing import Comparison, Read, merged, protocol_of, said_by_them
 from workbench.witness.apart import ports_of, write_apart
+from workbench.witness.comparing import Comparison, Read, merged, protocol_of, said_by_them
 from workbench.witness.fields import FIELDS, OF, PROTOCOLS
 from workbench.witness.known import IN_PIECES
 from workbench.witness.values import Disagreement, Opinion

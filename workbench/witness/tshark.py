@@ -9,14 +9,16 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import msgspec
 
 from workbench.errors import CaptureError, WorkbenchError
 
-MISSING = "tshark is not here: `sudo apt-get install tshark` (Debian, Ubuntu), or Wireshark from wireshark.org"
+MISSING = ("the second opinion needs the program tshark, and there is none on the PATH: "
+           "`sudo apt-get install tshark` (Debian, Ubuntu), or Wireshark from wireshark.org")
 MOST_LINE_OCTETS = 16 * 2**20
 """The longest line that is read of tshark: one frame with the fields that were asked for."""
 MOST_SECONDS = 1800.0
@@ -47,14 +49,24 @@ def program() -> str:
 
 def version() -> str:
     """`tshark 4.0.17`. Raises WorkbenchError where there is none, or it does not start."""
-    words = _said([program(), "--version"]).split()
+    return _version(program())
+
+
+@cache
+def _version(path: str) -> str:
+    words = _said([path, "--version"]).split()
     number = next((word for word in words if word[:1].isdigit()), "of an unknown version")
     return f"tshark {number}"
 
 
 def known_fields() -> frozenset[str]:
     """The names of all fields that this tshark knows: other versions have others."""
-    lines = (line.split("\t") for line in _said([program(), "-G", "fields"]).splitlines())
+    return _known_fields(program())
+
+
+@cache
+def _known_fields(path: str) -> frozenset[str]:
+    lines = (line.split("\t") for line in _said([path, "-G", "fields"]).splitlines())
     return frozenset(words[2] for words in lines if words[0] == "F" and len(words) > 2)
 
 
@@ -102,7 +114,7 @@ def _row(decoder: msgspec.json.Decoder[_Packet], line: bytes, written: dict[str,
     return Row(number, tuple(names.split(":")), values)
 
 
-def _lines(output: BinaryIO) -> Iterator[bytes]:
+def _lines(output: IO[bytes]) -> Iterator[bytes]:
     while line := output.readline(MOST_LINE_OCTETS):
         if len(line) >= MOST_LINE_OCTETS and not line.endswith(b"\n"):
             raise CaptureError(f"tshark says more than {MOST_LINE_OCTETS} octets of one frame")
@@ -110,13 +122,13 @@ def _lines(output: BinaryIO) -> Iterator[bytes]:
 
 
 @contextmanager
-def _started(words: Sequence[str], seconds: float) -> Iterator[BinaryIO]:
+def _started(words: Sequence[str], seconds: float) -> Iterator[IO[bytes]]:
     """tshark's standard output; it is ended when nobody reads on, and when its time is over."""
     with tempfile.TemporaryDirectory(prefix="workbench-witness-") as home, tempfile.TemporaryFile() as complaints:
         with _process(words, home, complaints) as process:
             assert process.stdout is not None
             late = threading.Event()
-            timer = threading.Timer(seconds, lambda: (late.set(), process.kill()))
+            timer = threading.Timer(seconds, _end, (process, late))
             timer.daemon = True
             timer.start()
             read = False
@@ -145,6 +157,11 @@ def _process(words: Sequence[str], home: str, complaints: Any) -> subprocess.Pop
                                 env=environment)
     except OSError as error:
         raise WorkbenchError(f"tshark does not start: {error}") from None
+
+
+def _end(process: subprocess.Popen[bytes], late: threading.Event) -> None:
+    late.set()
+    process.kill()
 
 
 def _said(words: Sequence[str]) -> str:

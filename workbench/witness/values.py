@@ -46,6 +46,27 @@ class Tally(msgspec.Struct, frozen=True):
     differing: int = 0
 
 
+class Summary(msgspec.Struct, frozen=True):
+    """What was compared of one protocol.
+
+    Args:
+        messages: seen by both.
+        agreed: values of fields that are equal.
+        known, differing: fields of a frame that differ, for a known reason and for none; `messages` is one of them.
+    """
+
+    protocol: str
+    messages: int
+    agreed: int
+    known: int
+    differing: int
+
+    @property
+    def compared(self) -> int:
+        """Fields that were compared."""
+        return self.agreed + self.known + self.differing
+
+
 class Opinion(msgspec.Struct, frozen=True):
     """What the second witness says of a capture.
 
@@ -73,6 +94,16 @@ class Opinion(msgspec.Struct, frozen=True):
     def agreed(self, protocol: str, field: str = "messages") -> int:
         """How many values of a field (else: messages) both have read the same."""
         return sum(one.agreed for one in self.tallies if (one.protocol, one.field) == (protocol, field))
+
+    def summaries(self) -> list[Summary]:
+        """One a protocol, in the order of the table."""
+        found = []
+        for protocol in dict.fromkeys(one.protocol for one in self.tallies):
+            rows = [one for one in self.tallies if one.protocol == protocol]
+            found.append(Summary(protocol, self.agreed(protocol),
+                                 sum(one.agreed for one in rows if one.field != "messages"),
+                                 sum(one.known for one in rows), sum(one.differing for one in rows)))
+        return found
 
     def to_json(self) -> dict[str, Any]:
         """As plain values: `witness` in the JSON of `workbench analyze --witness`."""
