@@ -233,3 +233,13 @@ def test_evidence_is_explained_first(monkeypatch: pytest.MonkeyPatch) -> None:
     explained = {number for number, panel in enumerate(panels) if 'class="wb-octets"' in panel}
     evidence = {frame for finding in report.findings for frame in finding.frames}
     assert explained == {one.index for one in report.messages if not evidence.isdisjoint(one.frames)} != set()
+
+
+def test_a_page_holds_a_bounded_number_of_captures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of more captures than a page holds, the others are counted."""
+    from workbench.views import html
+
+    monkeypatch.setattr(html, "MOST_SECTIONS", 2)
+    markup = report_html([analyze(WEAKENED)] * 5)
+    assert markup.count('<section class="scenario"') == 2
+    assert "3 more captures are left out here: a page holds 2." in markup

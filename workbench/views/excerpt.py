@@ -7,7 +7,8 @@ over the messages: a large trace has very many.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -79,18 +80,31 @@ def excerpt(report: Report, most: int = MOST_MESSAGES, most_sessions: int = MOST
 
 
 def messages_at(report: Report, frame: int) -> Iterator[Message]:
-    """The messages that a frame carries or helps to carry: those that it completes, else the first one that it is in.
+    """The messages that a frame carries or helps to carry: those that it completes, else the first one with it."""
+    place = _first(report, frame)
+    found = False
+    for message in completed_by(report, frame, place):
+        found = True
+        yield message
+    near = () if found else range(place, min(place + _NEAR, len(report.messages)))
+    yield from islice((report.messages[at] for at in near if frame in report.messages[at].frames), 1)
+
+
+def completed_by(report: Report, frame: int, place: int | None = None) -> Iterator[Message]:
+    """The messages that a frame completes. `place`: of the first of them, where it is known.
 
     Messages are in order of completion, so that a frame's are found without looking at the others.
     """
     messages = report.messages
-    first = bisect_left(range(len(messages)), frame, key=lambda place: _completed(messages[place]))
-    for place in range(first, min(first + _NEAR, len(messages))):
-        message = messages[place]
-        if frame in message.frames:
-            yield message
-            if _completed(message) != frame:
-                return
+    place = _first(report, frame) if place is None else place
+    while place < len(messages) and _completed(message := messages[place]) == frame:
+        yield message
+        place += 1
+
+
+def _first(report: Report, frame: int) -> int:
+    """The place of the first message that is complete with this frame, or with a later one."""
+    return bisect_left(range(len(report.messages)), frame, key=lambda place: _completed(report.messages[place]))
 
 
 def _completed(message: Message) -> int:
@@ -121,18 +135,14 @@ def _places(report: Report, sessions: Sequence[Session], most: int) -> set[int]:
 
 def _wanted(report: Report, sessions: Sequence[Session], most: int) -> Iterator[Message]:
     """Messages, the most telling first; some more than once."""
-    yield from _of_frames(report, _evidence(report))
+    for frame in _evidence(report):
+        yield from messages_at(report, frame)
     for session in sessions:
         frames = session.frames
         some = frames if len(frames) <= _BEGIN + _END else (*frames[:_BEGIN], *frames[-_END:])
-        yield from (one for one in _of_frames(report, some) if not _unreadable(one))
+        yield from (one for frame in some for one in completed_by(report, frame) if not _unreadable(one))
     yield from report.messages_of(*_SIGNALLING, readable=True)[:most]
     yield from report.messages[:most]
-
-
-def _of_frames(report: Report, frames: Iterable[int]) -> Iterator[Message]:
-    for frame in frames:
-        yield from messages_at(report, frame)
 
 
 def _unreadable(message: Message) -> bool:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from workbench.analysis.report import Report
     from workbench.analysis.values import Finding
 
+# Captures that one page holds.
+MOST_SECTIONS = 50
+
 _MOST_DEVIATIONS = 100
 _MOST_FRAMES = 12
 # The page's own script is the only one that a browser lets run, and there is nobody to ask or to tell anything.
@@ -43,8 +46,12 @@ def report_html(shown: Sequence[Any], title: str = "eMediasec workbench") -> str
         title: of the page.
     """
     explainer = Explainer()
-    sections = [_section(number, one, explainer) for number, one in enumerate(shown, start=1)]
-    summary = "".join(_summary(number, one) for number, one in enumerate(shown, start=1))
+    told = list(enumerate(shown, start=1))[:MOST_SECTIONS]
+    sections = [_section(number, one, explainer) for number, one in told]
+    if len(shown) > len(told):
+        sections.append(f"<p>{len(shown) - len(told):,} more captures are left out here: a page holds {MOST_SECTIONS}. "
+                        "Write a page of their own for those that matter.</p>")
+    summary = "".join(_summary(number, one) for number, one in told)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from workbench.views.excerpt import messages_at
+from workbench.views.excerpt import completed_by
 from workbench.views.html_sessions import left_html, table_html
 from workbench.views.palette import escape
 
@@ -44,7 +44,7 @@ def _media_line(report: Report, session: Session) -> str:
 
 def _media_seen(report: Report, session: Session) -> str:
     """How many messages of media a call has, counted over its first frames only where it has very many."""
-    found = {message.index for frame in session.frames[:_MOST_FRAMES] for message in messages_at(report, frame)
+    found = {message.index for frame in session.frames[:_MOST_FRAMES] for message in completed_by(report, frame)
              if message.protocol in _MEDIA}
     if not found:
         some = f" in its first {_MOST_FRAMES} frames" if len(session.frames) > _MOST_FRAMES else ""
