@@ -58,8 +58,8 @@ class Talk:
     def opens(self, at: float = 0.0) -> Talk:
         return self.put(0, SYN, at=at).put(1, SYN | ACK).put(0, ACK)
 
-    def says(self, who: int, data: bytes) -> Talk:
-        return self.put(who, PSH | ACK, data)
+    def says(self, who: int, data: bytes, at: float | None = None) -> Talk:
+        return self.put(who, PSH | ACK, data, at)
 
     def closes(self, first: int = 0) -> Talk:
         return self.put(first, FIN | ACK).put(1 - first, FIN | ACK).put(first, ACK)

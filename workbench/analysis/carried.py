@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from workbench.analysis import summaries
-from workbench.analysis.carried_bfcp import Bfcp
+from workbench.analysis.carried_bfcp import Bfcp, begins_with_bfcp
 from workbench.analysis.carriers import Base, Layer, Unknown
 from workbench.analysis.drafts import Content, counted
 from workbench.analysis.flows import Connection
@@ -21,7 +21,7 @@ from workbench.protocols.msrp import messages as msrp
 from workbench.protocols.msrp import wire as msrp_wire
 from workbench.protocols.tls import messages as tls
 from workbench.protocols.tls.wire import HEADER_OCTETS as RECORD_OCTETS
-from workbench.protocols.tls.wire import looks_like_tls
+from workbench.protocols.tls.wire import begins_with_records, looks_like_tls
 
 if TYPE_CHECKING:
     from workbench.analysis.dissect import Dissector
@@ -47,6 +47,9 @@ class Recogniser(Base):
 
     def feed(self, direction: int, octets: bytes, frames: tuple[int, ...], time: float, missing: int) -> None:
         """See `Layer`."""
+        if isinstance(self._layer, Unknown) and len(octets) >= _RECOGNISED_IN:
+            # Of a connection that began before the capture: a later segment may begin where a message does.
+            self._layer = self._choose(octets, later=True)
         if self._layer is not None:
             self._layer_of(direction, octets).feed(direction, octets, frames, time, missing)
             return
@@ -54,7 +57,10 @@ class Recogniser(Base):
         start = b"".join(part for towards, part, *_ in self._waiting if towards == direction)
         if len(start) >= (_TPKT_RECOGNISED_IN if start[:2] == b"\x03\x00" else _RECOGNISED_IN) or (
                 start[:2] == b"\x03\x00" and looks_like_h248(start[tpkt.HEADER_OCTETS:])):
-            self._decide(self._choose(start))
+            layer = self._choose(start)
+            if isinstance(layer, Unknown) and self.content.connection.opened is None:
+                layer = self._choose(octets, later=True)    # behind the rest of a message
+            self._decide(layer)
 
     def finish(self) -> None:
         """See `Layer`."""
@@ -83,16 +89,18 @@ class Recogniser(Base):
         answers = self._answers
         return answers[1] if answers is not None and answers[0] == direction else self._layer
 
-    def _choose(self, start: bytes) -> Layer:
+    def _choose(self, start: bytes, later: bool = False) -> Layer:
+        """The layer of a connection; `later`: these octets are from its middle, and chance has to be ruled out."""
         shared = (self.dissector, self.content, self.protected)
         connection = self.content.connection
         name: str
         layer: Layer
-        if looks_like_tls(start) and not self.protected:
+        if (begins_with_records if later else looks_like_tls)(start) and not self.protected:
             name, layer = "TLS", _Tls(self.dissector, self.content)
         elif start.startswith(b"MSRP "):
             name, layer = "MSRP", _Msrp(*shared)
-        elif looks_like_bfcp(start) or (start[0] >> 5 == 1 and self.dissector.announced.bfcp_at(connection.sides)):
+        elif begins_with_bfcp(start) if later else looks_like_bfcp(start) or (
+                start[0] >> 5 == 1 and self.dissector.announced.bfcp_at(connection.sides)):
             name, layer = "BFCP", Bfcp(*shared)
         elif sip.looks_like_sip(start.lstrip(b"\r\n")) or _SIP_START.match(start):
             name, layer = "SIP", _Sip(*shared)
@@ -100,6 +108,8 @@ class Recogniser(Base):
             name, layer = "STUN", _Stun(*shared)
         elif _is_control(start, connection):
             name, layer = "H.248", _H248(*shared)
+        elif later and self._layer is not None:
+            return self._layer
         else:
             name, layer = "unknown", Unknown(*shared)
         connection.protocol = f"TLS/{name}" if self.protected else name
@@ -132,24 +142,36 @@ def _cut_sip(buffer: bytearray) -> int:
     return size if len(buffer) >= size else 0
 
 
+_SIP_BEGINS = re.compile(rb"(?:\A|\r\n)(?:SIP/2\.0 [1-6][0-9]{2} |[A-Z]{1,32} [^\s]{1,2000} SIP/2\.0\r\n)")
+
+
 class _Sip(Base):
-    """SIP on a stream."""
+    """SIP on a stream. Behind a hole, or where the framing is lost, reading goes on with the next start line."""
 
     def __init__(self, dissector: Dissector, content: Content, protected: bool) -> None:
         super().__init__(dissector, content, protected)
         self._buffers = (bytearray(), bytearray())
         self._places = (Places(), Places())
         self._at = [0, 0]       # offset of the buffers' first octets
-        self._lost = [False, False]
+        self._syncing = [False, False]
         self._unknown = Unknown(dissector, content, protected)
 
     def feed(self, direction: int, octets: bytes, frames: tuple[int, ...], time: float, missing: int) -> None:
         """See `Layer`."""
         if missing:
-            self._lost[direction] = True
-        if self._lost[direction]:
-            self._unknown.feed(direction, octets, frames, time, missing)
-            return
+            self._drop(direction, len(self._buffers[direction]))    # the ledger tells it: part of no whole message
+            self._at[direction] += missing
+            self._syncing[direction] = True
+        if self._syncing[direction]:
+            begin = _SIP_BEGINS.search(octets)
+            at = len(octets) if begin is None else begin.start() + 2 * (octets[begin.start()] == 13)
+            if at:
+                self._unknown.feed(direction, octets[:at], frames, time, missing)
+                self._at[direction] += at
+            octets = octets[at:]
+            if not octets:
+                return
+            self._syncing[direction] = False
         buffer = self._buffers[direction]
         end = self._at[direction] + len(buffer)
         self._places[direction].add(end, end + len(octets), frames)
@@ -163,11 +185,13 @@ class _Sip(Base):
             if size == 0:
                 return
             if size < 0:
-                self._lost[direction] = True
-                self.tell("unknown", direction, frames, time, f"TCP, {counted(len(buffer))}", bytes(buffer),
+                begin = _SIP_BEGINS.search(bytes(buffer), 1)
+                lost = len(buffer) if begin is None else begin.start() + 2 * (buffer[begin.start()] == 13)
+                self._syncing[direction] = begin is None
+                self.tell("unknown", direction, frames, time, f"TCP, {counted(lost)}", bytes(buffer[:lost]),
                           error="SIP framing is lost")
-                buffer.clear()
-                return
+                self._drop(direction, lost)
+                continue
             start = self._at[direction]
             sides, connection = self.content.connection.sides, self.content.connection
             draft = self.dissector.decoded(
@@ -290,8 +314,10 @@ class _Msrp(Base):
         """See `Layer`."""
         self._time = time
         if missing:
-            self._readers[direction] = msrp_wire.Reader()
             self._end[direction] += missing
+        if missing or self._readers[direction].broken or (
+                not self._end[direction] and octets[:5] != b"MSRP "[: len(octets)]):
+            self._readers[direction] = msrp_wire.Reader()
             self._syncing[direction] = True
         if self._syncing[direction]:
             at = 0 if octets.startswith(b"MSRP ") else octets.find(b"\r\nMSRP ") + 2
@@ -306,9 +332,6 @@ class _Msrp(Base):
             self._base[direction] = self._end[direction]
             self._syncing[direction] = False
         reader = self._readers[direction]
-        if reader.broken:
-            self._unknown.feed(direction, octets, frames, time, 0)
-            return
         start = self._end[direction]
         self._end[direction] = start + len(octets)
         self._places[direction].add(start, start + len(octets), frames)
@@ -348,19 +371,28 @@ class _Tls(Base):
         self._places = (Places(), Places())
         self._end = [0, 0]
         self._lost = [False, False]
-        self._unknown = Unknown(dissector, content, False)
+        self._syncing = [False, False]      # behind a hole: until a segment begins where a record does
+        self._lacking = [0, 0]
+        self._behind = [0, 0]               # octets that what is inside lacks in front of the next record
 
     def feed(self, direction: int, octets: bytes, frames: tuple[int, ...], time: float, missing: int) -> None:
         """See `Layer`."""
-        if missing and not self._lost[direction]:
-            # Records behind a hole can neither be cut nor decrypted: the AEAD counts them.
-            self._lost[direction] = True
-        if self._lost[direction]:
+        start = self._end[direction] = self._end[direction] + missing
+        begins = not start and self.content.connection.opened is None and not looks_like_tls(octets)
+        if missing or begins:
+            self._syncing[direction], self._lacking[direction] = True, self._lacking[direction] + missing
+        if self._syncing[direction] and begins_with_records(octets):
+            self.observer.resume(direction, start, self._lacking[direction])
+            self._syncing[direction] = self._lost[direction] = False
+            missing, self._lacking[direction] = self._lacking[direction], 0
+            self._behind[direction] = max(missing, 1)
+        if self._lost[direction] or self._syncing[direction]:
+            self._end[direction] += len(octets)
             behind = f", behind {counted(missing)} that the capture lacks" if missing else ""
             self.tell("TLS", direction, frames, time, f"octets behind a break ({counted(len(octets))}{behind})", octets,
-                      error="records can't be told apart any more")
+                      error="records can't be told apart any more" if self._lost[direction] else
+                      "no record begins here, and the capture lacks what stood in front")
             return
-        start = self._end[direction]
         self._end[direction] = start + len(octets)
         self._places[direction].add(start, start + len(octets), frames)
         for record in self.observer.feed(direction, octets):
@@ -388,7 +420,8 @@ class _Tls(Base):
             return
         if record.content_type == 23:
             if record.plaintext:
-                self._inner.feed(direction, record.plaintext, own, time, 0)
+                missing, self._behind[direction] = self._behind[direction], 0
+                self._inner.feed(direction, record.plaintext, own, time, missing)
             return
         for index, message in enumerate(record.messages):
             match message:

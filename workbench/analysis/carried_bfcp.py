@@ -11,14 +11,26 @@ from workbench.analysis.reassembly import Places
 from workbench.errors import PeerError
 from workbench.protocols.bfcp.messages import RELIABLE
 from workbench.protocols.bfcp.registry import primitive_name
-from workbench.protocols.bfcp.wire import HEADER_OCTETS, decode
+from workbench.protocols.bfcp.wire import HEADER_OCTETS, decode, looks_like_bfcp
 
 if TYPE_CHECKING:
     from workbench.analysis.dissect import Dissector
 
 
+def begins_with_bfcp(octets: bytes) -> bool:
+    """Whether octets out of the middle of a stream are messages, whole ones up to the last."""
+    at = 0
+    while looks_like_bfcp(octets[at : at + HEADER_OCTETS]) and len(octets) - at >= HEADER_OCTETS:
+        at += HEADER_OCTETS + 4 * int.from_bytes(octets[at + 2 : at + 4], "big")
+    return at > 0 and (at == len(octets) or looks_like_bfcp(octets[at : at + 4]))
+
+
 class Bfcp(Base):
-    """BFCP in both directions. Behind a hole, or a version that a stream can't have, nothing is told apart any more."""
+    """BFCP in both directions.
+
+    Behind a hole reading goes on where a segment begins with messages; behind a version that a stream can't have
+    nothing is told apart any more.
+    """
 
     def __init__(self, dissector: Dissector, content: Content, protected: bool) -> None:
         super().__init__(dissector, content, protected)
@@ -26,18 +38,24 @@ class Bfcp(Base):
         self._places = (Places(), Places())
         self._begun = [0, 0]    # where in the direction each inbox begins
         self._lost = [False, False]
+        self._syncing = [False, False]
         self._time = 0.0
         self._unknown = Unknown(dissector, content, protected)
 
     def feed(self, direction: int, octets: bytes, frames: tuple[int, ...], time: float, missing: int) -> None:
         """See `Layer`."""
         self._time = time
-        if missing and not self._lost[direction]:
+        if missing:
             self._unfinished(direction)
-            self._lost[direction] = True
-        if self._lost[direction]:
+            self._syncing[direction] = True
+        elif not self._begun[direction] and not self._inboxes[direction] and self.content.connection.opened is None:
+            self._syncing[direction] = True     # the connection is older than the capture
+        self._begun[direction] += missing
+        if self._lost[direction] or (self._syncing[direction] and not begins_with_bfcp(octets)):
             self._unknown.feed(direction, octets, frames, time, missing)
+            self._begun[direction] += len(octets)
             return
+        self._syncing[direction] = False
         inbox = self._inboxes[direction]
         end = self._begun[direction] + len(inbox)
         self._places[direction].add(end, end + len(octets), frames)

@@ -122,6 +122,7 @@ class Dissector:
         self._comments: dict[int, str] = {}
         self._twin_frames = 0
         self._segments = 0
+        self._out_of_order = False
         self._broken: Counter[str] = Counter()
         self._first_broken: dict[str, tuple[int, str]] = {}
 
@@ -204,6 +205,8 @@ class Dissector:
         """The capture is over."""
         while self._live:
             self._end(*self._live.popitem(last=False)[1])
+        if self._out_of_order:      # what lay behind a hole was read later than it came
+            self.drafts.sort(key=lambda draft: draft.frames[-1] if draft.frames else 0)
         self.ledger.messages(self.drafts)
         for what, count in self._broken.items():
             number, why = self._first_broken[what]
@@ -443,6 +446,9 @@ class Dissector:
             self.ledger.plain(frames[-1], "TCP retransmissions" if happened.again else "TCP acknowledgments")
         if happened.mark.startswith("SYN"):
             self._mark(content.connection, happened.direction, happened.mark, happened.repeated, frames, time)
+        for towards, late, when in happened.late:
+            _give(layer, towards, late, when)
+            self._out_of_order = True
         for piece in happened.pieces:
             _give(layer, happened.direction, piece, time)
         if happened.mark in ("FIN", "RST"):
@@ -458,8 +464,9 @@ class Dissector:
         draft.connection, draft.direction, draft.repeated = connection, direction, repeated
 
     def _end(self, content: Content, layer: Layer) -> None:
-        for direction, piece in content.connection.close():
-            _give(layer, direction, piece, self.last_time)
+        for direction, piece, time in content.connection.close(self.last_time):
+            _give(layer, direction, piece, time)
+            self._out_of_order = True
         layer.finish()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 import msgspec
@@ -18,6 +18,9 @@ MOST_SEGMENTS = 1024
 _MOST_FRAGMENTED = 256
 _MOST_FRAGMENTS = 128
 _MOST_REPEATS = 8
+# A hole is given up when its octets were acknowledged, so that only the capture lacks them, and this much has come
+# behind it; or this long after, where nobody acknowledges. Frames may stand a little out of order in a capture.
+_GIVEN_UP_SEGMENTS, _GIVEN_UP_SECONDS, _UNTOLD_SECONDS = 16, 0.25, 30.0
 
 
 class Fragments:
@@ -66,6 +69,7 @@ class Happened(msgspec.Struct, frozen=True):
         mark: `SYN`, `SYN, ACK`, `FIN`, `RST`, or empty.
         repeated: `mark` was seen before with the same sequence number.
         again: octets of payload that had come before.
+        late: pieces behind a hole that is given up: direction, piece, and the time of the frame that brought it.
     """
 
     direction: int
@@ -73,6 +77,7 @@ class Happened(msgspec.Struct, frozen=True):
     mark: str = ""
     repeated: bool = False
     again: int = 0
+    late: tuple[tuple[int, Piece, float], ...] = ()
 
 
 class Segment(msgspec.Struct, frozen=True):
@@ -94,8 +99,9 @@ class Segment(msgspec.Struct, frozen=True):
 class Connection:
     """A TCP connection on one wire. Times are in seconds since the first frame."""
 
-    __slots__ = ("_answered", "_fins", "_segments", "client", "closed", "endings", "established", "first_frame_of",
-                 "frames", "number", "opened", "protocol", "refused", "reset", "seen", "sides", "streams", "wire")
+    __slots__ = ("_acknowledged", "_answered", "_fins", "_late", "_segments", "client", "closed", "endings",
+                 "established", "first_frame_of", "frames", "number", "opened", "protocol", "refused", "reset",
+                 "seen", "sides", "streams", "wire")
 
     def __init__(self, number: int, wire: str, first: Endpoint, second: Endpoint) -> None:
         self.number = number
@@ -116,6 +122,8 @@ class Connection:
         self._fins: list[int | None] = [None, None]
         self._answered = False
         self._segments: array[int] | None = array("I")
+        self._acknowledged: list[int | None] = [None, None]     # by the other side, of each direction
+        self._late: tuple[dict[int, float], dict[int, float]] = ({}, {})    # times of the frames held behind a hole
 
     def forget(self) -> None:
         """Keep no segments: there are too many connections."""
@@ -190,6 +198,13 @@ class Connection:
             self.established = time
         before = stream.repeated
         pieces = tuple(stream.add(sequence, segment.payload, frame)) if segment.payload else ()
+        if flags & ACK:
+            self._acknowledged[1 - direction] = segment.acknowledgment
+        if segment.payload and not pieces and stream.holds:
+            self._late[direction][frame] = time
+        late: tuple[tuple[int, Piece, float], ...] = ()
+        if self._late[0] or self._late[1]:
+            late, pieces = self._overdue(direction, pieces, time)
         if flags & (RST | FIN) and all(side != direction for side, _ in self.endings):
             self.endings.append((direction, time))
         if flags & RST:
@@ -205,13 +220,37 @@ class Connection:
             self._fins[direction] = end
             if None not in self._fins and not repeated:
                 self.closed = time
-        return Happened(direction, pieces, mark, repeated, stream.repeated - before)
+        return Happened(direction, pieces, mark, repeated, stream.repeated - before, late)
 
-    def close(self) -> Iterator[tuple[int, Piece]]:
-        """The capture is over: what is held behind holes, with its direction."""
+    def _overdue(self, direction: int, pieces: tuple[Piece, ...], time: float,
+                 ) -> tuple[tuple[tuple[int, Piece, float], ...], tuple[Piece, ...]]:
+        """Pieces behind holes that are given up now; and those of this segment's, unless they are among them."""
+        late: list[tuple[int, Piece, float]] = []
+        if pieces and pieces[0].missing:
+            late, pieces = self._dated(direction, pieces, time), ()
+        for one, stream in enumerate(self.streams):
+            if not stream.holds:
+                self._late[one].clear()
+            elif self._is_given_up(one, time):
+                late += self._dated(one, stream.leap(), time)
+                if not stream.holds:
+                    self._late[one].clear()
+        return tuple(late), pieces
+
+    def _is_given_up(self, direction: int, time: float) -> bool:
+        stream, since = self.streams[direction], next(iter(self._late[direction].values()), time)
+        acknowledged = self._acknowledged[direction]
+        if acknowledged is None or stream.offset(acknowledged) <= stream.next:
+            return time - since >= _UNTOLD_SECONDS
+        return time - since >= _GIVEN_UP_SECONDS or stream.holds >= _GIVEN_UP_SEGMENTS
+
+    def _dated(self, direction: int, pieces: Iterable[Piece], time: float) -> list[tuple[int, Piece, float]]:
+        return [(direction, piece, self._late[direction].pop(piece.frame, time)) for piece in pieces]
+
+    def close(self, time: float) -> Iterator[tuple[int, Piece, float]]:
+        """The capture is over, at `time`: what is held behind holes, as in `Happened.late`."""
         for direction, stream in enumerate(self.streams):
-            for piece in stream.flush():
-                yield direction, piece
+            yield from self._dated(direction, stream.flush(), time)
 
 
 def _distance(start: int, end: int) -> int:

@@ -83,6 +83,15 @@ class HalfStream:
         self._release(found)
         return found
 
+    @property
+    def holds(self) -> int:
+        """Segments that wait behind a hole."""
+        return len(self._held)
+
+    def leap(self) -> list[Piece]:
+        """Give up the first hole: what was held behind it, up to the next one."""
+        return self._leap() if self._held else []
+
     def flush(self) -> list[Piece]:
         """No more comes: what is held behind holes, each piece with what is missing in front of it."""
         found: list[Piece] = []

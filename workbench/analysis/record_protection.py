@@ -63,6 +63,10 @@ class Aead:
         self._sequence += opened is not None
         return opened
 
+    def skip(self, record: Record, most: int) -> bool:
+        """Behind a hole: find the record's number among the next `most`; True: `open` will open it."""
+        return _skip(self, record, most)
+
     def open_at(self, sequence: int, header: bytes, sealed: bytes) -> bytes | None:
         """The same for a record with this number; in DTLS the number begins with the epoch (RFC 6347 §4.1.2.1).
 
@@ -103,6 +107,10 @@ class Cbc:
         self._sequence += opened is not None
         return opened
 
+    def skip(self, record: Record, most: int) -> bool:
+        """See `Aead`."""
+        return _skip(self, record, most)
+
     def open_at(self, sequence: int, header: bytes, sealed: bytes) -> bytes | None:
         """The same for a record with this number; see `Aead`."""
         from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -129,6 +137,15 @@ class Cbc:
     def _mac(self, sequence: int, header: bytes, octets: bytes) -> bytes:
         head = sequence.to_bytes(8) + header[:3] + len(octets).to_bytes(2)
         return hmac.digest(self._mac_key, head + octets, self._hash)
+
+
+def _skip(protection: Aead | Cbc, record: Record, most: int) -> bool:
+    first = protection._sequence
+    for number in range(first, first + most):
+        if protection.open_at(number, record.header, record.fragment) is not None:
+            protection._sequence = number
+            return True
+    return False
 
 
 def cipher_of(shape: Shape, key: bytes) -> Any:

@@ -24,11 +24,14 @@ from workbench.protocols.tls.messages import (
     ServerHello,
     extension,
 )
-from workbench.protocols.tls.registry import VERSIONS, ContentType, ExtensionType, suite_name
+from workbench.protocols.tls.registry import VERSIONS, ContentType, ExtensionType, HandshakeType, suite_name
 from workbench.protocols.tls.wire import Record, Records
 
 TLS_1_2 = 0x0303
 TLS_1_3 = 0x0304
+_SHORTEST, _MOST_SKIPPED = 22, 512
+"""Octets of the shortest protected record, and how many of them behind a hole are looked for."""
+_BEHIND = "behind a hole in the capture: encrypted, or the rest of a message"
 
 Content = Handshake | AlertMessage | ChangeCipherSpec
 
@@ -137,12 +140,20 @@ class TlsObserver:
         """Take the next octets of a direction (0 or 1); return the records that they complete, oldest first."""
         return [self._read(direction, record) for record in self._sides[direction].records.receive_data(data)]
 
+    def resume(self, direction: int, start: int, missing: int) -> None:
+        """Behind a hole of `missing` octets (0: not known) a record begins at `start`; the next data begins there."""
+        side = self._sides[direction]
+        side.records, side.messages, side.holed = Records(start), wire.Messages(), True
+        side.skips = min(missing // _SHORTEST + 1, _MOST_SKIPPED)
+
     def _read(self, direction: int, record: Record) -> RecordRead:
         side = self._sides[direction]
         if not self._is_protected(side, record):
             return self._content(direction, record, record.type, record.fragment)
         # Early data comes before the ServerHello says which version it is.
         modern = self.version == TLS_1_3 or (self.version is None and bool(side.epochs))
+        if side.skips:
+            side.skip(record, modern)
         if modern:
             opened = self._open_modern(direction, record)
         else:
@@ -153,7 +164,8 @@ class TlsObserver:
         if opened is None:
             self.undecrypted += 1
             known = side.protection is not None or bool(side.epochs)
-            problem = "does not decrypt with the key log" if known else "no key for it"
+            problem = "no key for it" if not known else "does not decrypt with the key log" if not side.holed else (
+                "behind a hole in the capture, its number is not known")
             return RecordRead(direction, record.start, record.end, record.type, None, record.version, None,
                               protected=True, problem=problem, begun=record.start)
         self.decrypted += 1
@@ -189,6 +201,8 @@ class TlsObserver:
             match kind:
                 case ContentType.HANDSHAKE:
                     held = side.messages.pending
+                    if side.holed and not held and not protected and not _is_handshake(octets):
+                        raise MalformedMessageError(_BEHIND, clause="RFC 8446 §4", offset=0)
                     if held:
                         begun = side.begun
                     found = side.messages.receive_data(octets)
@@ -204,6 +218,10 @@ class TlsObserver:
                     if self.version != TLS_1_3:
                         self._seal(direction)
         except MalformedMessageError as error:
+            if side.holed and not protected:
+                self.undecrypted += 1
+                return RecordRead(direction, record.start, record.end, record.type, None, record.version, None,
+                                  protected=True, problem=_BEHIND, begun=record.start)
             problem = str(error)
         return RecordRead(direction, record.start, record.end, record.type, kind, record.version, octets, messages,
                           begun, continued, protected, padding, problem)
@@ -299,6 +317,11 @@ def _is_in_clear(record: Record) -> bool:
             and int.from_bytes(octets[1:4]) == len(octets) - 4)
 
 
+def _is_handshake(octets: bytes) -> bool:
+    """Begins like a handshake message in the clear."""
+    return len(octets) >= 4 and octets[0] in HandshakeType.__members__.values() and octets[1] == 0
+
+
 class _Side:
     """What a probe holds of one direction."""
 
@@ -309,6 +332,19 @@ class _Side:
         self.sealed = False
         self.protection: Aead | Cbc | None = None
         self.epochs: list[_Epoch] = []
+        self.holed = False      # the capture lacks octets of it
+        self.skips = 0          # how many records it may lack, where their number has to be found again
+
+    def skip(self, record: Record, modern: bool) -> None:
+        """Find out which number the first record behind a hole has, and under which keys."""
+        most, self.skips = self.skips, 0
+        if not modern:
+            if self.protection is not None:
+                self.protection.skip(record, most)
+            return
+        for epoch in self.epochs:
+            if epoch.protection.skip(record, most):
+                return
 
     def next_epoch(self, name: str) -> None:
         """Later records use the keys of this name."""

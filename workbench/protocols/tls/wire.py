@@ -10,7 +10,7 @@ from workbench.errors import MalformedMessageError
 from workbench.protocols.tls import grammar
 from workbench.protocols.tls.cursor import Cursor
 from workbench.protocols.tls.messages import AlertMessage, ChangeCipherSpec, Handshake
-from workbench.protocols.tls.registry import ContentType
+from workbench.protocols.tls.registry import ContentType, HandshakeType
 
 HEADER_OCTETS = 5
 """Octets of a TLS record header."""
@@ -46,12 +46,16 @@ class Record(msgspec.Struct, frozen=True):
 
 
 class Records:
-    """Cuts one direction of a stream into records. Holds at most one record that is not whole."""
+    """Cuts one direction of a stream into records. Holds at most one record that is not whole.
 
-    def __init__(self) -> None:
+    Args:
+        start: where in the stream the first octets stand.
+    """
+
+    def __init__(self, start: int = 0) -> None:
         self.error: MalformedMessageError | None = None
         self._buffer = bytearray()
-        self._offset = 0
+        self._offset = start
 
     @property
     def held(self) -> int:
@@ -137,6 +141,23 @@ def looks_like_tls(octets: bytes) -> bool:
         kind, version, size = _HEADER.unpack_from(octets)
         return _check_header(kind, version, size, 0) is None
     return len(octets) < 2 or octets[1] == 3
+
+
+def begins_with_records(octets: bytes) -> bool:
+    """Whether octets out of the middle of a stream begin where a record does.
+
+    Stricter than `looks_like_tls`: each header leads to the next one or to the end of the octets, and the first
+    record is whole or is the only one.
+    """
+    at = 0
+    while len(octets) - at >= HEADER_OCTETS:
+        kind, version, size = _HEADER.unpack_from(octets, at)
+        if _check_header(kind, version, size, 0) is not None or version > 0x0304 or not size:
+            return False
+        at += HEADER_OCTETS + size
+    if at > len(octets) > HEADER_OCTETS:
+        return octets[0] != ContentType.HANDSHAKE or octets[HEADER_OCTETS] in HandshakeType.__members__.values()
+    return at > 0 and (at >= len(octets) or 20 <= octets[at] <= 24)
 
 
 def decode_handshake(octets: bytes, version: int | None = None, suite: int | None = None) -> Handshake:
