@@ -12,12 +12,16 @@ from browsing import Seen, chromium, serious
 from hostile.hostile_files import workbench
 from report_captures import CLEAN, FAX, FLOORS, TRANSLATED, WEAKENED, big, broken
 
-from workbench import analyze
+from workbench import analyze, scenarios
 from workbench.views import report_html
 
 CAPTURES: dict[str, Callable[[Path], Path]] = {
     "clean": lambda folder: CLEAN, "weakened": lambda folder: WEAKENED, "fax": lambda folder: FAX,
     "floors": lambda folder: FLOORS, "translated": lambda folder: TRANSLATED, "broken": broken, "big": big,
+}
+RUNS: dict[str, Callable[[], Any]] = {
+    "a run": lambda: scenarios.get("tcp-aware-a-active").run(seed=1),
+    "a weakened run": lambda: scenarios.get("e2ae-fingerprint-mismatch").run(weakened="the gateway checks nothing"),
 }
 OFTEN = [("clean", "light"), ("weakened", "dark"), ("broken", "light")]
 HEADINGS = ("Blind spots", "Is there media?", "Findings", "Sessions", "Roles", "Messages")
@@ -37,7 +41,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
     def of(name: str) -> str:
         if name not in made:
             made[name] = folder / f"{name}.html"
-            made[name].write_text(report_html([analyze(CAPTURES[name](folder))]), encoding="utf-8")
+            shown = RUNS[name]() if name in RUNS else analyze(CAPTURES[name](folder))
+            made[name].write_text(report_html([shown]), encoding="utf-8")
         return made[name].as_uri()
 
     return of
@@ -46,9 +51,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
 @pytest.mark.filterwarnings("ignore")  # of the browser's driver, not ours
 @pytest.mark.parametrize(("name", "scheme"), [
     *OFTEN, *(pytest.param(*one, marks=pytest.mark.long)
-              for one in itertools.product(CAPTURES, ("light", "dark")) if one not in OFTEN)])
+              for one in itertools.product((*CAPTURES, *RUNS), ("light", "dark")) if one not in OFTEN)])
 def test_axe_finds_nothing_serious(browser: Any, address: Callable[[str], str], name: str, scheme: str) -> None:
-    """WCAG 2 A and AA and axe's best practices on the report of a capture: no serious and no critical violation."""
+    """WCAG 2 A and AA and axe's best practices on the page of a capture or run: nothing serious, nothing critical."""
     seen = Seen(browser, address(name), bypass_csp=True, color_scheme=scheme, viewport={"width": 1400, "height": 900})
     assert serious(seen.page) == [] and seen.happened == []
     seen.close()
