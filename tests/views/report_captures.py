@@ -54,3 +54,16 @@ def big(folder: Path, messages: int = 6000) -> Path:
                       f"CSeq: {number} OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n").encode()
             writer.packet(wire, number * 1_000_000, packets.encode_udp(a, b, octets))
     return path
+
+
+def lossy(folder: Path, path: Path = TRANSLATED, every: int = 9) -> Path:
+    """A call of which the capture lacks one frame in so many."""
+    made = folder / "lossy.pcapng"
+    with Writer(made) as writer:
+        wires: dict[str, int] = {}
+        for packet in _frames(path):
+            if packet.wire not in wires:
+                wires[packet.wire] = writer.interface(packet.wire, packet.link)
+            if packet.number % every:
+                writer.packet(wires[packet.wire], packet.time_ns, packet.octets)
+    return made

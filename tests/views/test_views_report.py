@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from browsing import Seen, chromium
-from report_captures import CLEAN, FAX, FLOORS, TRANSLATED, WEAKENED, big
+from report_captures import CLEAN, FAX, FLOORS, TRANSLATED, WEAKENED, big, lossy
 
 from workbench import analyze
 from workbench.analysis.report import Report
@@ -185,10 +185,10 @@ def test_a_whole_report_is_no_excerpt() -> None:
     assert excerpt(report) == (report, excerpts.Left()) and excerpts.Left().said == ""
 
 
-@pytest.mark.parametrize("path", [CLEAN, FAX, TRANSLATED], ids=["clean", "fax", "translated"])
-def test_messages_are_found_by_frame(path: Path) -> None:
+@pytest.mark.parametrize("path", [CLEAN, FAX, TRANSLATED, None], ids=["clean", "fax", "translated", "lossy"])
+def test_messages_are_found_by_frame(path: Path | None, tmp_path: Path) -> None:
     """Each frame that completes a message leads to all messages that it completes."""
-    report = analyze(path)
+    report = analyze(path or lossy(tmp_path))
     for message in report.messages:
         assert message in list(messages_at(report, message.frames[-1]))
         assert any(message.frames[0] in one.frames for one in messages_at(report, message.frames[0]))
