@@ -19,7 +19,7 @@ def _find(report: Report) -> Iterator[Evidence]:
     began = _first_words(report)
     for order in report.signalling.orders:
         there = began.get(order.draft.destination, 0.0) <= order.drafts[-1].time
-        if order.reply is None and there and end - order.draft.time >= _PATIENCE:
+        if order.reply is None and not order.pending and there and end - order.draft.time >= _PATIENCE:
             frames = tuple(frame for draft in order.drafts for frame in draft.frames)
             again = len(order.drafts) - 1
             repeated = f", repeated {again} time{'s' * (again != 1)}" if again else ""
@@ -38,4 +38,4 @@ def _first_words(report: Report) -> dict[Endpoint, float]:
 
 rule = Rule("order-unanswered", "H.248.1 §8.2, Annex D.1", "error", "Every H.248 request is answered", _find,
             next="Whether the request arrives at all (ICMP, another route, a port that nobody listens on), and whether "
-                 "the receiver answers from another address. After a Pending, what the receiver waits for.")
+                 "the receiver answers from another address.")

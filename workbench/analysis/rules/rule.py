@@ -10,6 +10,7 @@ import msgspec
 from workbench.protocols.sdp import transport_of
 
 if TYPE_CHECKING:
+    from workbench.analysis.drafts import Draft
     from workbench.analysis.report import Report
     from workbench.analysis.sessions import Call
     from workbench.analysis.signalling import Described
@@ -64,3 +65,24 @@ def core_descriptions(call: Call) -> list[Described]:
     cores = {one.endpoint for context in call.contexts for termination in context.terminations.values()
              if termination.side == "core" for one in termination.locals if one.endpoint is not None}
     return [one for dialog in call.dialogs for one in dialog.described if one.endpoint in cores]
+
+
+def last_time(report: Report) -> float:
+    """Time of the last frame of the capture."""
+    return report.end
+
+
+def live_since(call: Call, end: float, patience: float) -> Draft | None:
+    """What made the last dialog of a call an answered one, if all of them are, and nothing ends it for a while."""
+    answers = [dialog.accepted for dialog in call.dialogs]
+    found = [one for one in answers if one is not None]
+    if not found or len(found) != len(answers):
+        return None
+    last = max(found, key=_time)
+    over = [dialog.over for dialog in call.dialogs]
+    until = min((one.time for one in over if one is not None), default=end)
+    return last if until - last.time >= patience else None
+
+
+def _time(draft: Draft) -> float:
+    return draft.time

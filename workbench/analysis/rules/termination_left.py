@@ -1,0 +1,50 @@
+"""The call is over, and its terminations are still there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from workbench.analysis.rules.rule import Evidence, Rule
+
+if TYPE_CHECKING:
+    from workbench.analysis.drafts import Draft
+    from workbench.analysis.report import Report
+    from workbench.analysis.sessions import Call
+
+_PATIENCE = 5.0
+
+
+def _find(report: Report) -> Iterator[Evidence]:
+    for call in report.calls:
+        last = over(call)
+        if last is None or report.end - last.time < _PATIENCE:
+            continue
+        for context in call.contexts:
+            if context.since > last.time or context.emptied is not None:
+                continue
+            left = [one for one in context.terminations.values() if one.subtracted is None and one.added is not None]
+            if left and len(left) == len(context.terminations):
+                frames = tuple(frame for one in left if one.added is not None for frame in one.added.frames)
+                yield Evidence((*frames, *last.frames), (
+                    f"the call ends at {last.time:.3f} s ({last.summary}), and until the end of the capture "
+                    f"{report.end - last.time:.1f} s later nobody subtracts {', '.join(one.name for one in left[:8])} "
+                    f"from context {context.number}: ports and resources of "
+                    f"{report.names(context.gateway.host)} stay taken"))
+
+
+def over(call: Call) -> Draft | None:
+    """The message after which no dialog of a call is left; None while one is, or where none was seen."""
+    ends = [dialog.over for dialog in call.dialogs]
+    found = [one for one in ends if one is not None]
+    return max(found, key=_time) if found and len(found) == len(ends) else None
+
+
+def _time(draft: Draft) -> float:
+    return draft.time
+
+
+rule = Rule("termination-left", "TS 23.334 §6.2.1, §8.5, H.248.1 §7.2.4", "error",
+            "The terminations of a call are subtracted when it is over", _find,
+            next="Whether the controller sent a Subtract that was refused or never answered, and whether it holds "
+                 "another dialog of this call for alive. Over a day such terminations end in error 432 or 510.")
