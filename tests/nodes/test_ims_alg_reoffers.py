@@ -96,6 +96,25 @@ def test_another_address_is_configured():
         (Kind.MODIFY, "access", Endpoint(UE.host, 5600), "passive")]
 
 
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_description_that_changes_on_the_way_has_a_higher_version(swapped):
+    """RFC 3264 §8: what a leg is told counts, not what came from the other leg; the same words keep their version."""
+    stage, ue, peer = running(stream=BFCP)
+    one, other = (peer, ue) if swapped else (ue, peer)
+    words = (said(one, stage, "actpass", more=EXISTING, **BFCP), said(other, stage, "active", more=EXISTING, **BFCP))
+    versions, ports = [], []
+    for _ in range(2):
+        renegotiate(stage, one, other, *words)
+        told = (one.answer(), other.offer())
+        versions.append([int(described.origin.version) for described, _ in told])
+        ports.append([media.port for _, media in told])
+    assert versions[0] == versions[1] and ports[0] == ports[1]
+    renegotiate(stage, one, other, *(text.replace("existing", "new") for text in words))
+    told = (one.answer(), other.offer())
+    assert [int(described.origin.version) for described, _ in told] == [version + 1 for version in versions[1]]
+    assert all(media.port != before for (_, media), before in zip(told, ports[1], strict=True))
+
+
 NEWS = {"MSRP": ({"path": ANOTHER}, {}), "BFCP": ({"more": NEW, **BFCP}, {"more": NEW, **BFCP}),
         "BFCP, not said": (BFCP, BFCP)}
 

@@ -13,7 +13,6 @@ from workbench.lab.scenario import Scenario
 
 ALL = scenarios.all()
 IDS = [scenario.id for scenario in ALL]
-BEARERS = [scenario for scenario in ALL if scenario.id.startswith(("tcp-", "msrp-", "e2ae-msrp"))]
 
 
 def broken(scenario: Scenario, path: Path, weakened: str | None = None, **knobs: str) -> set[str]:
@@ -41,7 +40,7 @@ def test_controls_name_rules_that_there_are():
     assert named <= known
 
 
-@pytest.mark.parametrize("scenario", BEARERS, ids=lambda one: one.id)
+@pytest.mark.parametrize("scenario", ALL, ids=IDS)
 def test_a_case_breaks_no_rule_but_those_that_it_shows(scenario: Scenario, tmp_path: Path):
     """Whatever knob is turned, the capture breaks what the case is about, and nothing else."""
     for chosen in settings_of(scenario):

@@ -129,7 +129,7 @@ class Signalling:
         kinds = [command.kind for action in request.actions for command in action.commands]
         upwards = bool(kinds) and all(kind in _FROM_GATEWAY for kind in kinds)
         gateway, controller = (source, destination) if upwards else (destination, source)
-        order = Order(draft, request, gateway, controller, known)
+        order = Order(draft, request, gateway, controller, known, by_controller=not upwards)
         self.orders.append(order)
         self._open[key] = order
         for action in request.actions:
@@ -197,28 +197,7 @@ class Signalling:
     def _described(self, context: ContextSeen, command: h248.Command | h248.CommandReply, draft: Draft,
                    names: tuple[str, ...] | None = None) -> None:
         for name in names if names is not None else command.terminations:
-            if "$" in name or "*" in name or name == h248.ROOT:
+            if "$" in name or name == h248.ROOT:
                 continue
-            termination = context.terminations.get(name)
-            if termination is None:
-                if len(context.terminations) > 1000:
-                    return
-                termination = context.terminations[name] = TerminationSeen(name, context)
-            for descriptor in command.descriptors:
-                if isinstance(descriptor, h248.Events):
-                    termination.watched.append((draft, descriptor))
-                elif isinstance(descriptor, h248.ObservedEvents):
-                    termination.observed += [(draft, event) for event in descriptor.events[:64]]
-                    if isinstance(command, h248.Command):
-                        termination.notified.append((draft, descriptor))
-                if not isinstance(descriptor, h248.Media):
-                    continue
-                for stream in descriptor.streams:
-                    termination.streams.setdefault(stream.id, draft)
-                    if stream.local_control is not None:
-                        termination.controlled(stream.id, stream.local_control, draft)
-                    for place, role, given in ((termination.locals, "Local", stream.local),
-                                               (termination.remotes, "Remote", stream.remote)):
-                        place += [Described(draft, description, media, index, role, stream.id)
-                                  for description in given or ()
-                                  for index, media in enumerate(description.media[:16])]
+            for termination in context.named(name):
+                termination.take(command, draft)

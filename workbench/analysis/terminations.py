@@ -8,6 +8,8 @@ from workbench.net.values import Endpoint
 from workbench.protocols.h248 import message as h248
 from workbench.protocols.h248.transactions.segmentation import Collector
 
+_MOST_TERMINATIONS = 1000
+
 
 class TerminationSeen:
     """An ephemeral termination as its controller and gateway describe it."""
@@ -25,6 +27,27 @@ class TerminationSeen:
         self.modes: list[tuple[Draft, int, h248.Mode]] = []     # as ordered: of which stream
         self.streams: dict[int, Draft] = {}     # StreamIDs, and the message that named each first
         self.subtracted: float | None = None
+
+    def take(self, command: h248.Command | h248.CommandReply, draft: Draft) -> None:
+        """Take what a command orders of it, or a reply reports."""
+        for descriptor in command.descriptors:
+            if isinstance(descriptor, h248.Events):
+                self.watched.append((draft, descriptor))
+            elif isinstance(descriptor, h248.ObservedEvents):
+                self.observed += [(draft, event) for event in descriptor.events[:64]]
+                if isinstance(command, h248.Command):
+                    self.notified.append((draft, descriptor))
+            elif isinstance(descriptor, h248.Media):
+                for stream in descriptor.streams:
+                    self._stream(stream, draft)
+
+    def _stream(self, stream: h248.StreamDescriptor, draft: Draft) -> None:
+        self.streams.setdefault(stream.id, draft)
+        if stream.local_control is not None:
+            self.controlled(stream.id, stream.local_control, draft)
+        for place, role, given in ((self.locals, "Local", stream.local), (self.remotes, "Remote", stream.remote)):
+            place += [Described(draft, description, media, index, role, stream.id)
+                      for description in given or () for index, media in enumerate(description.media[:16])]
 
     def controlled(self, stream: int, control: h248.LocalControl, draft: Draft) -> None:
         """Take what LocalControl says of one of its streams."""
@@ -77,6 +100,18 @@ class ContextSeen:
         self.drafts: list[Draft] = []
         self.terminations: dict[str, TerminationSeen] = {}
 
+    def named(self, name: str) -> list[TerminationSeen]:
+        """The terminations that a command is for: one, which may be new here, or all that a wildcard stands for."""
+        if "*" in name:
+            before, _, after = name.partition("*")
+            return [one for key, one in self.terminations.items() if key.startswith(before) and key.endswith(after)]
+        termination = self.terminations.get(name)
+        if termination is None:
+            if len(self.terminations) > _MOST_TERMINATIONS:
+                return []
+            termination = self.terminations[name] = TerminationSeen(name, self)
+        return [termination]
+
     def changed(self, given: h248.CommandReply, draft: Draft) -> None:
         """Take a command that was carried out: which terminations are in the context now."""
         if given.kind is h248.Kind.ADD:
@@ -96,8 +131,9 @@ class Order:
     """A transaction request and what became of it."""
 
     def __init__(self, draft: Draft, request: h248.Request, gateway: Endpoint, controller: Endpoint,
-                 former: Order | None = None) -> None:
+                 former: Order | None = None, *, by_controller: bool = True) -> None:
         self.draft = draft
+        self.by_controller = by_controller      # the gateway is to carry it out; others are Notify and ServiceChange
         self.former = former            # another request that had the same id
         self.request = request
         self.gateway = gateway
@@ -109,3 +145,11 @@ class Order:
         self.repeats = 0        # how often the request came again
         self.contexts: list[ContextSeen] | None = None     # None: not known yet; empty: the null context
         self.segments: Collector | None = None      # of a reply that comes in several
+
+    @property
+    def carried_out(self) -> bool:
+        """There is a reply, and no error anywhere in it."""
+        reply = self.reply
+        return reply is not None and reply.error is None and not any(
+            action.error is not None or any(command.error is not None for command in action.commands)
+            for action in reply.actions)

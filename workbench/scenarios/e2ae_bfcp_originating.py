@@ -113,7 +113,7 @@ scenario = Scenario(
                  {A: {"tls_role": "setup", "offers": "actpass"}, SERVER: {"answers": "active"}},
                  (floors.OFFERER_GREETS, GRANTED, PASSED, TOLD), rules=("bfcp-tls-client",)),
         Weakened("the chair hears of no request", {floors.CHAIR: {"connects": False}}, (GRANTED, PASSED, TOLD),
-                 rules=("floor-undecided",)),
+                 rules=("connection-never-comes", "floor-undecided", "media-unseen")),
         Weakened("the floor control server asks no chair", {SERVER: {"conference": floors.CHAIRLESS}}, (DECIDED,),
                  rules=("bfcp-refused",)),
     ),

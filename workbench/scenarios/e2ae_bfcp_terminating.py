@@ -122,7 +122,7 @@ scenario = Scenario(
                   **floors.everybody("answers", "active")},
                  (floors.OFFERER_GREETS, ESTABLISHED, GRANTED, TOLD), rules=("bfcp-tls-client",)),
         Weakened("the chair hears of no request", {floors.CHAIR: {"listens": False}}, (GRANTED, PASSED, TOLD),
-                 rules=("floor-undecided",)),
+                 rules=("connection-refused", "floor-undecided")),
         Weakened("the floor control server asks no chair", {SERVER: {"conference": floors.CHAIRLESS}}, (DECIDED,),
                  rules=("bfcp-refused",)),
     ),

@@ -75,7 +75,7 @@ scenario = Scenario(
         Weakened("UE B connects when the gateway has heard of it", {UE: {"connects_after": 5.0}}, (EARLY,),
                  no_rule="a UE may take its time; the case is about one that does not"),
         Weakened("UE B presents another certificate", {UE: {"presents": "another"}}, (CHECKED, ARRIVES, CONFIRMED),
-                 rules=("fingerprint-mismatch", "tls-alert")),
+                 rules=("fingerprint-mismatch", "sip-refused", "tls-alert")),
         Weakened("a gateway that checks nothing meets another certificate",
                  {"IMS-AGW": {"verifies": False}, UE: {"presents": "another"}}, (CHECKED,),
                  rules=("fingerprint-mismatch", "mismatch-accepted")),

@@ -99,8 +99,9 @@ scenario = Scenario(
                 "unagreed": (
                     Eventually(UNAGREED, seen.offer(ACCESS.wire, attribute="3ge2ae", value="requested")),
                     *_TURNED_DOWN)},
-            shows={"none": ("no-certificate", "tls-alert"), "bare": ("answer-drops-security",),
-                   "downgrade": ("answer-drops-security",), "unagreed": ("e2ae-not-agreed",)}),
+            shows={"none": ("no-certificate", "tls-alert"), "bare": ("answer-drops-security", "sip-refused"),
+                   "downgrade": ("answer-drops-security", "sip-refused"),
+                   "unagreed": ("e2ae-not-agreed", "sip-refused")}),
         "side": Knob(
             "side", "whether UE A calls (originating) or is called (terminating)",
             {"originating": {}, "terminating": {}}, default="originating",

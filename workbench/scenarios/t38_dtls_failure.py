@@ -98,6 +98,9 @@ scenario = Scenario(
             does={
                 "beside": (at(20.0, A, SpeakClear(fax.CLEAR_PACKET)), at(40.0, PEER, HangUp())),
                 "early": (at(40.0, PEER, HangUp()),)},
+            shows={"none": ("no-certificate", "tls-alert"), "silence": ("handshake-unfinished",),
+                   "stalls": ("handshake-unfinished",), "clear": ("clear-on-dtls-leg",),
+                   "beside": ("clear-on-dtls-leg",), "early": ()},
             seen_as={"early": "t38-dtls-terminating"}),
         "dtls_client": Knob(
             "dtls_client", "who is to begin: UE A (ue), or the gateway (gateway)",
@@ -134,7 +137,7 @@ scenario = Scenario(
                  "should be"),
         Weakened("the gateway waits for ever", {"IMS-AGW": {"tls_guard": 86_400.0}},
                  (REPORTED, BYE, ENDED, fax.RELEASED), drops=(PATIENT,), knobs={"fault": "silence"},
-                 rules=("handshake-not-given-up",)),
+                 rules=("handshake-not-given-up", "media-unseen")),
         Weakened("the gateway gives up after a second", {"IMS-AGW": {"tls_guard": 1.0}}, (PATIENT,),
                  knobs={"fault": "silence"}, rules=("handshake-given-up-early",)),
         Weakened("UE A begins DTLS after all", {A: {"faults": Faults()}},

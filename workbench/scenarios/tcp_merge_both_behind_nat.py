@@ -102,7 +102,7 @@ scenario = Scenario(
         Weakened("UE B's gateway translates sequence numbers", {"IMS-AGW B": {"merge": "translation"}}, (MERGED,),
                  no_rule="how two connections are joined is the gateway's own business"),
         Weakened("UE B never connects", {B: {"connects": False}}, (ARRIVES, CONFIRMED),
-                 rules=("connection-never-comes", "payload-before-both-up")),
+                 rules=("connection-never-comes", "media-unseen", "payload-before-both-up")),
     ),
     provisional="whether merge mode means two connections or translated sequence numbers",
 )

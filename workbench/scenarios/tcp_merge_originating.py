@@ -88,7 +88,7 @@ scenario = Scenario(
         Weakened("the gateway translates sequence numbers", {"IMS-AGW": {"merge": "translation"}}, (MERGED,),
                  no_rule="how two connections are joined is the gateway's own business"),
         Weakened("UE B never connects", {B: {"connects": False}}, (ARRIVES, CONFIRMED),
-                 rules=("connection-never-comes", "payload-before-both-up")),
+                 rules=("connection-never-comes", "media-unseen", "payload-before-both-up")),
         Weakened("UE A does not leave it open", {A: {"offers": "active"}, B: {"answers": "passive"}},
                  (OFFERED, MODIFIED, TOLD, BOTH, NOT_TRIGGERED, MERGED),
                  no_rule="an offer may say active, and nothing is to be merged then (RFC 4145 §4.1)"),

@@ -72,7 +72,7 @@ scenario = Scenario(
         "fault": Knob(
             "fault", "what goes wrong: nothing, or UE A never connects (F4)",
             {"none": {}, "never": {A: {"connects": False}}}, default="none",
-            shows={"never": ("connection-never-comes", "payload-before-both-up")},
+            shows={"never": ("connection-never-comes", "media-unseen", "payload-before-both-up")},
             drops={"never": (BOTH, FIRST_A, FIRST_B, MERGED, TRANSLATED, LATCHED, ARRIVES, RETURNS, CONFIRMED,
                              ONE_ONLY)},
             adds={"never": (
@@ -118,7 +118,7 @@ scenario = Scenario(
         Weakened("the gateway translates sequence numbers", {"IMS-AGW": {"merge": "translation"}}, (MERGED,),
                  drops=_EARLY, no_rule="how two connections are joined is the gateway's own business"),
         Weakened("UE A never connects", {A: {"connects": False}}, (RETURNS, CONFIRMED),
-                 rules=("connection-never-comes", "payload-before-both-up")),
+                 rules=("connection-never-comes", "media-unseen", "payload-before-both-up")),
     ),
     provisional="whether merge mode means two connections or translated sequence numbers, and its guard time",
 )

@@ -95,7 +95,8 @@ scenario = Scenario(
                  no_rule="it is merge mode, as TS 23.334 §5.16.2.3 has it for a UE behind a NAT"),
         Weakened("the gateway rewrites MSRP", {"IMS-ALG": {"tcp": "aware", "msrp": "aware"}},
                  (TOLD, RELAY, SEGMENTS, TURNS, ARRIVES, RETURNS), rules=("cema-made-aware",)),
-        Weakened("UE B can be TCP client only", {B: {"insists": "active"}}, (CONFIRMED,), rules=("setup-answer",)),
+        Weakened("UE B can be TCP client only", {B: {"insists": "active"}}, (CONFIRMED,),
+                 rules=("setup-answer", "sip-refused")),
     ),
     provisional="that no role at all is given (TS 23.334 §5.16.1 was not readable)",
 )

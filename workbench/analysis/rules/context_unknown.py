@@ -9,16 +9,21 @@ from workbench.analysis.rules.rule import Evidence, Rule
 
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
+    from workbench.analysis.terminations import ContextSeen
 
 # What was under way when the last termination went away is nobody's fault.
 _CROSSING = 1.0
 
 
 def _find(report: Report) -> Iterator[Evidence]:
+    alive: set[ContextSeen] = set()
     for order in report.signalling.orders:
         for context in order.contexts or ():
             gone = context.emptied
-            if gone is None or order.draft.time - gone.time < _CROSSING:
+            if gone is None or context in alive or order.draft.time - gone.time < _CROSSING:
+                continue
+            if order.by_controller and order.carried_out:
+                alive.add(context)      # the gateway knows better: the Add of another context of that number is missing
                 continue
             sender = report.names(order.draft.source.host)
             yield Evidence((*gone.frames, *order.draft.frames), (

@@ -17,17 +17,18 @@ _BACK = (h248.Method.DISCONNECTED, h248.Method.FAILOVER)
 
 
 def _find(report: Report) -> Iterator[Evidence]:
-    contexts: dict[str, list[ContextSeen]] = {}
-    for context in report.signalling.contexts:
-        contexts.setdefault(context.gateway.host, []).append(context)
+    coming: dict[str, list[ContextSeen]] = {}
+    for context in sorted(report.signalling.contexts, key=_since, reverse=True):
+        coming.setdefault(context.gateway.host, []).append(context)
     for order in report.signalling.orders:
         services = _on_root(order)
-        if services is None or order.draft.source.host != order.gateway.host:
+        if services is None or order.by_controller:
             continue
-        alive = [one for one in contexts.get(order.gateway.host, ()) if one.since < order.draft.time
-                 and (one.emptied is None or one.emptied.time > order.draft.time)]
         gateway, reason = report.names(order.gateway.host), services.reason or "no reason given"
-        if services.method in _LOST and alive:
+        if services.method in _LOST:
+            alive = list(_alive(coming.get(order.gateway.host, []), order.draft.time))
+            if not alive:
+                continue
             numbers = ", ".join(str(one.number) for one in alive[:8]) + ", ..." * (len(alive) > 8)
             yield Evidence(order.draft.frames, (
                 f"{gateway} sends {services.method} ({reason}) while {len(alive)} of its contexts are there "
@@ -36,6 +37,18 @@ def _find(report: Report) -> Iterator[Evidence]:
             yield Evidence(order.draft.frames, (
                 f"{gateway} sends {services.method} ({reason}): it had lost its controller. Orders and Notify "
                 "commands of that time never arrived"))
+
+
+def _alive(coming: list[ContextSeen], time: float) -> Iterator[ContextSeen]:
+    """Contexts that are there at that time; each is looked at once, since what is lost does not come back."""
+    while coming and coming[-1].since < time:
+        context = coming.pop()
+        if context.emptied is None or context.emptied.time > time:
+            yield context
+
+
+def _since(context: ContextSeen) -> float:
+    return context.since
 
 
 def _on_root(order: Order) -> h248.Services | None:

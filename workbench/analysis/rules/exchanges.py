@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from workbench.analysis.rules.offers import hop
+
 if TYPE_CHECKING:
     from workbench.analysis.dialogs import Described, DialogSeen
 
@@ -25,11 +27,11 @@ def exchanges(dialog: DialogSeen) -> Iterator[tuple[Sent, Sent]]:
     """Each offer with its first answer on its own hop: whoever hands SIP on may keep the Call-ID and change the SDP."""
     offers: dict[frozenset[str], Sent] = {}
     for sent in descriptions(dialog):
-        hop = frozenset((sent[0].draft.source.host, sent[0].draft.destination.host))
+        way = hop(sent[0])
         if sent[0].role == "offer":
-            offers[hop] = sent
-        elif hop in offers and offers[hop][0].draft.source.host == sent[0].draft.destination.host:
-            yield offers.pop(hop), sent
+            offers[way] = sent
+        elif way in offers and offers[way][0].draft.source.host == sent[0].draft.destination.host:
+            yield offers.pop(way), sent
 
 
 def _draft(one: Described) -> int:

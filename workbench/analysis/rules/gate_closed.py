@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from workbench.analysis.rules.rule import Evidence, Rule, live_since
+from workbench.analysis.rules.rule import Evidence, Rule, up_between
 from workbench.protocols.h248 import message as h248
 from workbench.protocols.sdp import Direction
 
@@ -21,8 +21,11 @@ _OPEN = (h248.Mode.SEND_RECEIVE, h248.Mode.LOOP_BACK)
 
 def _find(report: Report) -> Iterator[Evidence]:
     for call in report.calls:
-        up = live_since(call, report.end, _PATIENCE)
-        if up is None or not call.contexts or not _both_ways(call, up.time + _PATIENCE):
+        answered = up_between(call, report.end)
+        if answered is None or not call.contexts:
+            continue
+        up, until = answered
+        if until - up.time < _PATIENCE or not _both_ways(call, up.time + _PATIENCE):
             continue
         for context in call.contexts:
             for termination in context.terminations.values():

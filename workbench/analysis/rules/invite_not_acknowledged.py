@@ -22,6 +22,9 @@ def _find(report: Report) -> Iterator[Evidence]:
             # ACK for a 2xx goes end to end, on whatever way; for the others it belongs to the hop.
             if one.accepted and one.number in dialog.acknowledged:
                 continue
+            # Who has got an ACK that is not in the capture does not repeat the response.
+            if len(one.finals) == 1 and (one.accepted or final.connection is None):
+                continue
             sender = report.names(one.request.source.host)
             yield Evidence((*one.request.frames, *(frame for draft in one.finals for frame in draft.frames)), (
                 f"{report.names(final.source.host)} answers INVITE with {final.value.status} {final.value.reason}, and "

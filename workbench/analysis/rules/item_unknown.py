@@ -17,7 +17,7 @@ _PLACES = ("LocalControl", "TerminationState")
 
 
 def _find(report: Report) -> Iterator[Evidence]:
-    for one in used(report):
+    for one in report.once(used):
         why = _wrong(one)
         if why:
             sender = report.names(one.draft.source.host)
@@ -34,7 +34,8 @@ def _wrong(one: Used) -> str:
         if not any(known.kind is one.kind for known in package.items):
             return ""
         return f"package {package.name} has no such {one.kind} (error {_ERRORS[one.kind]})"
-    if item.descriptor in _PLACES and one.where in _PLACES and item.descriptor != one.where:
+    place = item.descriptor.partition(" ")[0]       # TerminationState of ROOT
+    if place in _PLACES and one.where in _PLACES and place != one.where:
         return f"it belongs into {item.descriptor} (error 455)"
     return ""
 

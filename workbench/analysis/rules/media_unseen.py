@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from workbench.analysis.rules.rule import Evidence, Rule, live_since
+from workbench.analysis.rules.rule import Evidence, Rule, up_between
 
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
     from workbench.analysis.sessions import Call
+    from workbench.analysis.terminations import TerminationSeen
     from workbench.analysis.values import Leg
 
 _PATIENCE = 10.0
@@ -20,15 +21,28 @@ def _find(report: Report) -> Iterator[Evidence]:
     if not any(call.spans or call.flows for call in report.calls):
         return
     for call in report.calls:
-        up = live_since(call, report.end, _PATIENCE)
-        if up is None or _held(call):
+        answered = up_between(call, report.end)
+        if answered is None or _held(call):
             continue
-        silent = [leg for leg, span, _ in call.legs if span is None and not leg.frames]
+        up, until = answered
+        silent = [leg for leg, span, end in call.legs
+                  if span is None and not leg.frames and _long_enough(end, up.time, until)]
         moving = [leg for leg, span, _ in call.legs if span is not None or leg.frames]
-        if call.legs and silent:
-            yield Evidence(up.frames, f"{call.session.id} is up at {up.time:.3f} s, and {_told(silent, moving)}")
-        elif not call.legs and not call.spans and not call.flows and any(one.described for one in call.dialogs):
-            yield Evidence(up.frames, f"{call.session.id} is up at {up.time:.3f} s, and nothing of its media is seen")
+        told = f"{call.session.id} is up at {up.time:.3f} s, and"
+        if silent:
+            yield Evidence(up.frames, f"{told} {_told(silent, moving)}")
+        elif not call.legs and not call.spans and not call.flows and _long_enough(None, up.time, until):
+            yield Evidence(up.frames, f"{told} nothing of its media is seen")
+
+
+def _long_enough(termination: TerminationSeen | None, since: float, until: float) -> bool:
+    """The call was up for a while with this leg in place; one that was taken back or comes later is left alone."""
+    if termination is not None:
+        if termination.added is None:
+            return False
+        since = max(since, termination.added.time)
+        until = min(until, termination.subtracted if termination.subtracted is not None else until)
+    return until - since >= _PATIENCE
 
 
 def _told(silent: list[Leg], moving: list[Leg]) -> str:
@@ -40,7 +54,7 @@ def _told(silent: list[Leg], moving: list[Leg]) -> str:
 
 
 def _held(call: Call) -> bool:
-    """Every stream was refused or withdrawn in the end, or is only held."""
+    """Nothing was described, or a stream was refused or withdrawn in the end."""
     last = [dialog.described[-1] for dialog in call.dialogs if dialog.described]
     return not last or any(one.media.rejected for one in last)
 

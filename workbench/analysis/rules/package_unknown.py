@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def _find(report: Report) -> Iterator[Evidence]:
     told: set[str] = set()
-    for one in used(report):
+    for one in report.once(used):
         package = one.name.partition("/")[0].casefold()
         if package not in told and registry().package(package) is None:
             told.add(package)

@@ -23,8 +23,8 @@ def _find(report: Report) -> Iterator[Evidence]:
         if since is None or draft.time - since < _WARM_UP:
             continue
         sender, receiver = (report.names(end.host) for end in (draft.source, draft.destination))
-        yield Evidence(draft.frames, f"{sender} answers transaction {reply.id}, and {receiver} has sent no request of "
-                       "that id from that address: the reply helps nobody, and what it should answer stays open")
+        yield Evidence(draft.frames, f"{sender} answers transaction {reply.id}, and no request of {receiver} with "
+                       "that id is in the capture: the reply helps nobody, and what it should answer stays open")
 
 
 rule = Rule("reply-unasked", "H.248.1 §8.2.2", "warning", "A reply has the id of a request", _find,

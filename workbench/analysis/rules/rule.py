@@ -67,22 +67,20 @@ def core_descriptions(call: Call) -> list[Described]:
     return [one for dialog in call.dialogs for one in dialog.described if one.endpoint in cores]
 
 
-def last_time(report: Report) -> float:
-    """Time of the last frame of the capture."""
-    return report.end
+def up_between(call: Call, end: float) -> tuple[Draft, float] | None:
+    """What made the last dialog of a call an answered one, and until when none was ended; None: not all are answered.
 
-
-def live_since(call: Call, end: float, patience: float) -> Draft | None:
-    """What made the last dialog of a call an answered one, if all of them are, and nothing ends it for a while."""
+    Args:
+        end: of the capture.
+    """
     answers = [dialog.accepted for dialog in call.dialogs]
     found = [one for one in answers if one is not None]
     if not found or len(found) != len(answers):
         return None
-    last = max(found, key=_time)
     over = [dialog.over for dialog in call.dialogs]
-    until = min((one.time for one in over if one is not None), default=end)
-    return last if until - last.time >= patience else None
+    return max(found, key=draft_time), min((one.time for one in over if one is not None), default=end)
 
 
-def _time(draft: Draft) -> float:
+def draft_time(draft: Draft) -> float:
+    """When a message was complete; to sort by."""
     return draft.time

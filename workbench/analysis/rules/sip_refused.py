@@ -36,27 +36,52 @@ _CAUSES = {
 
 
 def _find(report: Report) -> Iterator[Evidence]:
+    for transactions in _groups(report):
+        for one in _first(sorted((one for one in transactions if _is_refused(one)), key=_asked)):
+            yield _told(report, one)
+
+
+def _groups(report: Report) -> Iterator[list[Transaction]]:
+    """The transactions of each call, and of each dialog that belongs to none."""
+    known: set[str] = set()
+    for call in report.calls:
+        known.update(dialog.call_id for dialog in call.dialogs)
+        yield [one for dialog in call.dialogs for one in dialog.transactions]
     for dialog in report.signalling.dialogs.values():
-        refused = [one for one in dialog.transactions if _status(one) >= 400 and _status(one) not in _USUAL]
-        # Whoever refuses first is where to look; others on the way only pass it on.
-        for number, method in dict.fromkeys((one.number, one.method) for one in refused):
-            first = min((one for one in refused if (one.number, one.method) == (number, method)), key=_when)
-            final = first.final
-            assert final is not None
-            status = final.value.status
-            warning = final.value.headers.get("Warning") or final.value.headers.get("Reason") or ""
-            yield Evidence((*first.request.frames, *final.frames), (
-                f"{report.names(final.source.host)} refuses {method} of {report.names(first.request.source.host)} with "
-                f"{status} {REASONS.get(status, final.value.reason)}"
-                + (f" ({warning[:200]})" if warning else "") + (f": {_CAUSES[status]}" if status in _CAUSES else "")))
+        if dialog.call_id not in known:
+            yield dialog.transactions
 
 
-def _status(one: Transaction) -> int:
+def _first(refused: list[Transaction]) -> Iterator[Transaction]:
+    """Who refuses first is where to look: without those that only hand on what they were answered in between."""
+    for place, one in enumerate(refused):
+        # In order of the requests: what was asked onwards comes next.
+        onwards = refused[place + 1] if place + 1 < len(refused) else None
+        if onwards is None or onwards.method != one.method or _answered(onwards) > _answered(one):
+            yield one
+
+
+def _told(report: Report, one: Transaction) -> Evidence:
     final = one.final
-    return final.value.status if final is not None else 0
+    status = final.value.status if final is not None else 0
+    frames = final.frames if final is not None else ()
+    headers = final.value.headers if final is not None else one.request.value.headers
+    warning = headers.get("Warning") or headers.get("Reason") or ""
+    return Evidence((*one.request.frames, *frames), (
+        f"{report.names(one.request.destination.host)} refuses {one.method} of "
+        f"{report.names(one.request.source.host)} with {status} {REASONS.get(status, '')}".rstrip()
+        + (f" ({warning[:200]})" if warning else "") + (f": {_CAUSES[status]}" if status in _CAUSES else "")))
 
 
-def _when(one: Transaction) -> float:
+def _is_refused(one: Transaction) -> bool:
+    return one.final is not None and one.final.value.status >= 400 and one.final.value.status not in _USUAL
+
+
+def _asked(one: Transaction) -> float:
+    return one.request.time
+
+
+def _answered(one: Transaction) -> float:
     return one.final.time if one.final is not None else 0.0
 
 

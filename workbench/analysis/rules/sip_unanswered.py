@@ -27,9 +27,12 @@ def _find(report: Report) -> Iterator[Evidence]:
         for one in dialog.transactions:
             if one.finals or one.provisional or report.end - one.request.time < _PATIENCE:
                 continue
+            # Over UDP, who repeats nothing has an answer that is not in the capture.
+            if len(one.requests) == 1 and one.request.connection is None:
+                continue
             sender, receiver = (report.names(end.host) for end in (one.request.source, one.request.destination))
             again = len(one.requests) - 1
-            told = f", repeated {again} time{'s' * (again != 1)}" if again else ", never repeated"
+            told = f", repeated {again} time{'s' * (again != 1)}" if again else ""
             yield Evidence(tuple(frame for draft in one.requests for frame in draft.frames), (
                 f"{sender} sends {one.request.summary} to {receiver}{told}; no response comes: "
                 f"{_CONSEQUENCE.get(one.method, 'the sender gives up after 32 s')}"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from workbench.analysis.rules.rule import Evidence, Rule
+from workbench.analysis.rules.rule import Evidence, Rule, draft_time
 
 if TYPE_CHECKING:
     from workbench.analysis.drafts import Draft
@@ -37,11 +37,7 @@ def over(call: Call) -> Draft | None:
     """The message after which no dialog of a call is left; None while one is, or where none was seen."""
     ends = [dialog.over for dialog in call.dialogs]
     found = [one for one in ends if one is not None]
-    return max(found, key=_time) if found and len(found) == len(ends) else None
-
-
-def _time(draft: Draft) -> float:
-    return draft.time
+    return max(found, key=draft_time) if found and len(found) == len(ends) else None
 
 
 rule = Rule("termination-left", "TS 23.334 §6.2.1, §8.5, H.248.1 §7.2.4", "error",

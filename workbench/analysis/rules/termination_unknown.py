@@ -17,11 +17,14 @@ _MOVES = (h248.Kind.ADD, h248.Kind.MOVE)
 
 
 def _find(report: Report) -> Iterator[Evidence]:
+    partly = _partly_seen(report)
     for order in report.signalling.orders:
+        if order.by_controller and order.carried_out:
+            continue    # the gateway knows better: what put the termination there is not in the capture
         for action in order.request.actions:
             context = next((one for one in order.contexts or () if one.number == action.context), None)
             # Only of a context that was seen from its beginning, and is still there, it is known what is in it.
-            if context is None or context.created is None:
+            if context is None or context.created is None or context in partly:
                 continue
             if context.emptied is not None and context.emptied.time < order.draft.time:
                 continue
@@ -32,6 +35,12 @@ def _find(report: Report) -> Iterator[Evidence]:
                         yield Evidence((*context.created.frames, *order.draft.frames), (
                             f"{report.names(order.draft.source.host)} sends {command.kind} {name} for context "
                             f"{context.number}, and {why} (errors 430, 435)"))
+
+
+def _partly_seen(report: Report) -> set[ContextSeen]:
+    """Contexts with an Add or Move whose reply is not in the capture."""
+    return {context for order in report.signalling.orders if order.reply is None for context in order.contexts or ()
+            if any(command.kind in _MOVES for action in order.request.actions for command in action.commands)}
 
 
 def _missing(context: ContextSeen, name: str, order: Order) -> str:

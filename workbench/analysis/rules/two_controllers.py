@@ -16,15 +16,18 @@ if TYPE_CHECKING:
 
 def _find(report: Report) -> Iterator[Evidence]:
     spans: dict[str, dict[str, tuple[Order, Order]]] = defaultdict(dict)
+    known: dict[str, str] = {}
     for order in report.signalling.orders:
         # Whose orders on contexts the gateway carries out is its controller.
-        if order.draft.destination.host != order.gateway.host or not order.contexts:
+        if not order.by_controller or not order.contexts:
             continue
         if order.reply is None or order.reply.error is not None:
             continue
         of = spans[f"{order.gateway}"]
+        # One controller may have several addresses, and several forms of its message identifier.
         mid = order.draft.value.mid
-        of[mid] = (of[mid][0] if mid in of else order, order)
+        who = known.setdefault(order.controller.host, known.setdefault(mid, mid))
+        of[who] = (of[who][0] if who in of else order, order)
     for gateway, held in spans.items():
         ordered = sorted(held.items(), key=_begun)
         for (first, (_, last)), (second, (begun, _)) in pairwise(ordered):

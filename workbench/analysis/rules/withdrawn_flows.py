@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from workbench.analysis.rules.exchanges import exchanges
+from workbench.analysis.rules.offers import hop
 from workbench.analysis.rules.rule import Evidence, Rule
 
 if TYPE_CHECKING:
@@ -31,16 +32,18 @@ def _find(report: Report) -> Iterator[Evidence]:
 
 def _withdrawn(dialog: DialogSeen) -> Iterator[tuple[Draft, list[Endpoint]]]:
     """Answers that end streams which had ends before on that hop."""
+    given = {one.endpoint: one.draft.time for one in dialog.described if not one.media.rejected}
     ends: dict[tuple[frozenset[str], int], list[Endpoint]] = {}
     for offer, answer in exchanges(dialog):
-        hop = frozenset((offer[0].draft.source.host, offer[0].draft.destination.host))
+        way = hop(offer[0])
         for one, other in zip(offer, answer, strict=False):
             if other.media.rejected:
-                before = ends.pop((hop, one.index), None)
+                # Another line or a later description may have this address and port: a fax in place of sound, say.
+                before = [end for end in ends.pop((way, one.index), []) if given[end] < offer[0].draft.time]
                 if before:
                     yield answer[0].draft, before
             else:
-                ends[hop, one.index] = [end.endpoint for end in (one, other) if end.endpoint is not None]
+                ends[way, one.index] = [end.endpoint for end in (one, other) if end.endpoint is not None]
 
 
 def _later(call: Call, ends: list[Endpoint], time: float) -> tuple[float, tuple[int, ...]]:

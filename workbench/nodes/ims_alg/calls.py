@@ -51,12 +51,14 @@ class Leg(msgspec.Struct, eq=False):
 
     Args:
         owes_ack: the peer's 2xx still waits for our ACK.
+        told: the description that was sent on it last; None before.
     """
 
     side: str
     target: sip.Address
     dialog: sip.Dialog | None = None
     owes_ack: bool = False
+    told: sdp.SessionDescription | None = None
 
 
 class Said(msgspec.Struct, frozen=True):

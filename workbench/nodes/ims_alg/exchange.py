@@ -117,7 +117,7 @@ class Establishment:
         """The offer goes on; its answer, as far as it can be used at all."""
         offer = self._sent_on(far, self._offer, self._forwarded(), is_offer=True)
         response = yield from asked(
-            self._edge, self._call, self._answerer, self._invite, self._key, self._tag, sdp.encode(offer),
+            self._edge, self._call, self._answerer, self._invite, self._key, self._tag, offer,
             f"{self._steps.offer}: {_offer(self.anchor, far)} {self._steps.clause}", self._uri)
         answer = judging.said(response.body, beside=True)
         forwarded = offer.effective(offer.media[0])
@@ -196,14 +196,14 @@ class Establishment:
 
     def _answer(self, description: sdp.SessionDescription, why: str) -> Steps:
         yield from answered(
-            self._edge, self._call, self._invite, self._key, self._tag, sdp.encode(description), why)
+            self._edge, self._call, self._invite, self._key, self._tag, description, why)
 
 
 # SIP's part, which other exchanges have as well
 
 def asked(
-    edge: Edge, call: Call, answerer: Leg, invite: sip.Request, key: str, tag: str, body: bytes, why: str,
-    uri: str | None = None,
+    edge: Edge, call: Call, answerer: Leg, invite: sip.Request, key: str, tag: str,
+    description: sdp.SessionDescription, why: str, uri: str | None = None,
 ) -> Generator[Command | Await, Any, sip.Response]:
     """Hand an offer on and wait for its 2xx; provisional answers go back.
 
@@ -213,7 +213,7 @@ def asked(
     exchange, offerer = call.exchange, call.other(answerer)
     assert exchange is not None
     _check(call)
-    request, onward = yield from edge.sip.invite(answerer, invite, body, why, uri)
+    request, onward = yield from edge.sip.invite(answerer, invite, _told(answerer, description), why, uri)
     while True:
         response = yield Await((("sip", onward), ("exchange", exchange.key)))
         if exchange.withdrawn is not None:
@@ -234,18 +234,25 @@ def asked(
 
 
 def answered(
-    edge: Edge, call: Call, invite: sip.Request, key: str, tag: str, body: bytes, why: str,
+    edge: Edge, call: Call, invite: sip.Request, key: str, tag: str, description: sdp.SessionDescription, why: str,
 ) -> Steps:
     """The answer goes back to the offerer. Raises Rejected: the offer was withdrawn meanwhile."""
     _check(call)
     exchange = call.exchange
     assert exchange is not None
     offerer = exchange.offerer
+    body = _told(offerer, description)
     accepted = sip.response(invite, 200, "OK", tag, contact=edge.sip.contact(offerer.side), body=body)
     if offerer.dialog is None:
         edge.calls.begin(call, offerer, sip.Dialog.of_callee(invite, accepted))
     exchange.answered = True
     yield from edge.sip.reply(offerer.side, key, accepted, why)
+
+
+def _told(leg: Leg, description: sdp.SessionDescription) -> bytes:
+    """The description as it goes out on a leg."""
+    leg.told = rewriting.versioned(leg.told, description)
+    return sdp.encode(leg.told)
 
 
 def acknowledged(edge: Edge, call: Call, key: str) -> Generator[Command | Await, Any, bool]:

@@ -128,7 +128,7 @@ def _kept(
         anchor.tls_id = associations.new_tls_id(edge)
     forwarded = _sent_on(edge, anchor, far, offer, is_offer=True)
     response = yield from asked(
-        edge, call, answerer, invite, key, "", sdp.encode(forwarded), f"re-offer of the same connection {_CLAUSE}")
+        edge, call, answerer, invite, key, "", forwarded, f"re-offer of the same connection {_CLAUSE}")
     answer = judging.said(response.body, beside=True)
     if answer.media.rejected:
         call.anchor = None
@@ -148,7 +148,7 @@ def _kept(
             anchor.answerer = far.side
             yield from edge.iq.start_tls_again(
                 anchor, anchor.ends[ACCESS], "Establish TLS session, as if a re-offer said anew who begins")
-    accepted = sdp.encode(_sent_on(edge, anchor, near, answer, is_offer=False))
+    accepted = _sent_on(edge, anchor, near, answer, is_offer=False)
     yield from answered(edge, call, invite, key, "", accepted, f"answer to the re-offer {_CLAUSE}")
 
 
@@ -261,9 +261,9 @@ def _sent_on(edge: Edge, anchor: Anchor, end: End, said: Said, *, is_offer: bool
     return rewriting.sent_on(anchor, end, said, setup, is_offer=is_offer, strips=edge.settings.strips)
 
 
-def _removed(edge: Edge, call: Call, leg: Leg, said: Said) -> bytes:
+def _removed(edge: Edge, call: Call, leg: Leg, said: Said) -> sdp.SessionDescription:
     host = edge.sip.locals[leg.side].host
-    return sdp.encode(rewriting.removed(call.treatment, leg.side, said, host, strips=edge.settings.strips))
+    return rewriting.removed(call.treatment, leg.side, said, host, strips=edge.settings.strips)
 
 
 def dialog_after(leg: Leg, request: sip.Request) -> PeerError | None:

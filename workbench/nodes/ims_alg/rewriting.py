@@ -54,6 +54,23 @@ def anchored(described: sdp.SessionDescription, media: sdp.Media, local: Endpoin
     return described
 
 
+def versioned(former: sdp.SessionDescription | None, described: sdp.SessionDescription) -> sdp.SessionDescription:
+    """The description with the version in o= that follows on what its receiver was told before (RFC 3264 §8).
+
+    The peer of the other leg counts what it changes itself. What is changed here comes on top: an address of the
+    gateway, its fingerprint.
+    """
+    before, origin = (None, None) if former is None else (former.origin, described.origin)
+    if former is None or before is None or origin is None or not before.version.isdecimal():
+        return described
+    if msgspec.structs.replace(origin, version=before.version) != before:
+        return described            # of another end: a session of its own
+    same = described.with_origin(before)
+    if same == former:
+        return former
+    return described.with_origin(msgspec.structs.replace(before, version=str(int(before.version) + 1)))
+
+
 def removed(treatment: Treatment, side: str, said: Said, host: str, *, strips: bool) -> sdp.SessionDescription:
     """The description of a stream that is taken out or refused: port 0, and no address of the other side.
 
