@@ -56,7 +56,7 @@ def test_a_relayed_syn_towards_a_nat_is_found(tmp_path: Path):
 def test_an_illegal_answer_is_found_though_the_call_never_came_to_media(tmp_path: Path):
     """UE B insists on being active; the three dialogs are one call by their a=path."""
     report = two_edges(tmp_path, ue_b={"insists": "active"})
-    assert [finding.rule for finding in report.findings] == ["setup-answer"]
+    assert [finding.rule for finding in report.findings] == ["setup-answer", "sip-refused"]
     assert len(call_of(report).dialogs) == 3
 
 
