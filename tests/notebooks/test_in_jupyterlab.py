@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import programs
 import pytest
+from hostile.hostile_files import STORED
+from hostile.hostile_words import hostile_words
+
+from workbench import analyze
+from workbench.views import mermaid_text
 
 PAGES = Path(__file__).parents[2] / "notebooks"
 PATIENCE_MS = 90_000
@@ -151,3 +159,48 @@ def test_a_fax_page_fills_as_the_slider_moves(jupyterlab: str, browser: Any) -> 
     told.filter(has_not_text="row 692 of").wait_for()
     assert arriving.locator(".open").evaluate("e => parseFloat(e.style.height)") > 20
     nothing_went_wrong(page, complaints)
+
+
+HOSTILE_CELLS = (
+    "from workbench import analyze\nfrom workbench.views import widgets\nreport = analyze('hostile-words.pcapng')",
+    *(f"widgets.{view}(report)" for view in ("ladder", "stepper", "roles", "overview", "timeline", "sequences")),
+    "report", "report.frames().head(200)", "print(report)", "report.nodes",
+)
+
+
+def write_page(path: Path, text: str, cells: Sequence[str]) -> None:
+    """A notebook of a text and of cells with code."""
+    book = {"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": {
+        "name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}}, "cells": [
+            {"cell_type": "markdown", "id": "text", "metadata": {}, "source": text},
+            *({"cell_type": "code", "id": f"code{at}", "metadata": {}, "source": source, "outputs": [],
+               "execution_count": None} for at, source in enumerate(cells))]}
+    path.write_text(json.dumps(book), encoding="utf-8")
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore")
+def test_hostile_text_is_drawn_and_not_obeyed(jupyterlab: str, browser: Any, tmp_path: Path) -> None:
+    """Of a capture whose every text is hostile Mermaid draws each arrow, and in notebooks nothing runs or leads away.
+
+    JupyterLab itself makes a link of an address in plain text; it leads where it says.
+    """
+    capture = hostile_words(tmp_path / "pages", STORED, ("markup", "address", "diagram", "colours"))
+    diagram = mermaid_text(analyze(capture), most=200)
+    write_page(tmp_path / "pages" / "hostile.ipynb", f"```mermaid\n{diagram}```\n", HOSTILE_CELLS)
+    page, complaints = open_page(browser, jupyterlab, "hostile")
+    page.on("dialog", lambda dialog: (complaints.append("dialog"), dialog.dismiss()))
+    page.on("request", lambda request: complaints.append(request.url) if ":9/" in request.url else None)
+    drawn = page.locator(".jp-RenderedMermaid img").first
+    drawn.wait_for(state="attached")
+    head, _, body = (drawn.get_attribute("src") or "").partition(",")
+    svg = base64.b64decode(body).decode() if head.endswith("base64") else unquote(body)
+    assert svg.count('class="messageText"') == diagram.count(">>n") == 200
+    assert not re.search(r"<(script|a|img|iframe)\b|<[^>]*javascript:", svg)
+    page.locator(".wb-widget .picture .wb-m").nth(3).click()
+    page.locator(".wb-widget .stage .detail h4").first.wait_for()
+    nothing_went_wrong(page, complaints)
+    assert page.locator("a[href^='javascript'], iframe[srcdoc], form[action*=':9/'], img[src*=':9/']").count() == 0
+    links = page.evaluate("[...document.querySelectorAll(\"a[href*=':9']\")].map(a => "
+                          "[a.closest('.jp-RenderedText pre') !== null, a.getAttribute('href') === a.textContent])")
+    assert all(one == [True, True] for one in links), links
