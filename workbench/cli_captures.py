@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from workbench.cli_cluster import Cluster, Workers, analyze_many, are_many
 from workbench.cli_exports import Mermaid, Parquet, write_mermaid, write_parquet
 from workbench.cli_witness import Witness, beside, hear, need_witness, print_opinion
 from workbench.cli_words import (
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
     from workbench.analysis.report import Report
 
-Captures = Annotated[list[Path], typer.Argument(help="pcapng or pcap files.", show_default=False)]
+Captures = Annotated[list[Path], typer.Argument(help="pcapng or pcap files, or folders of them.", show_default=False)]
 
 
 def analyze(
@@ -51,6 +52,8 @@ def analyze(
     parquet: Parquet = None,
     merge: Annotated[bool, typer.Option("--merge", help="Read all captures as one, by time: one report.")] = False,
     witness: Witness = None,
+    cluster: Cluster = None,
+    workers: Workers = None,
 ) -> None:
     """Read captures: who talked to whom, in which sessions and roles, and which rules they break.
 
@@ -58,6 +61,10 @@ def analyze(
     """
     know(packages)
     need_witness(witness)
+    if are_many(captures, cluster, workers):
+        given = {"--html": html, "--mermaid": mermaid, "--merge": merge, "--witness": witness, "--packages": packages}
+        analyze_many(captures, cluster=cluster, workers=workers, keylog=keylog, tables=parquet, json=json,
+                     alone=[name for name, value in given.items() if value])
     reports: list[Report] = []
     with progress(len(captures), quiet=json) as advance:
         if merge:

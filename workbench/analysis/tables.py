@@ -116,12 +116,13 @@ TABLES: tuple[Table, ...] = (
 )
 
 
-def write_tables(report: Report, folder: str | os.PathLike[str]) -> list[Path]:
+def write_tables(report: Report, folder: str | os.PathLike[str], *, name: str = "") -> list[Path]:
     """Write a report's tables below a folder, which many captures may share.
 
     Args:
         report: what `workbench.analyze` gives.
         folder: made if it is not there; each table is a folder in it.
+        name: what the column `capture` says; the file name unless given. Captures of one data set need different names.
 
     Returns:
         The files written.
@@ -129,7 +130,7 @@ def write_tables(report: Report, folder: str | os.PathLike[str]) -> list[Path]:
     Raises:
         CaptureError: a file can't be written.
     """
-    name, key = Path(report.capture).name, file_key(report.capture)
+    name, key = name or Path(report.capture).name, file_key(report.capture)
     written: list[Path] = []
     try:
         for table in TABLES:
