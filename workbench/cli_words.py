@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from workbench.lab.visible import in_json, on_one_line, visible
+from workbench.lab.visible import cut, in_json, on_one_line, visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,6 +61,7 @@ def frames(numbers: Sequence[int]) -> str:
     return f"  (frame{'s' if len(numbers) > 1 else ''} {few})"
 
 
+_MOST_LETTERS = 4000     # of one line; JSON and tables hold all
 _COLOUR = {"pass": "32", "fail": "1;31", "inconclusive": "33"}
 
 
@@ -73,8 +74,8 @@ def say(line: str, verdict: str = "") -> None:
 
 
 def say_line(line: str, verdict: str = "") -> None:
-    """The same of text that a capture has a part in: one line, whatever that part is."""
-    say(on_one_line(line), verdict)
+    """The same of text that a capture has a part in: one line of a bounded length, whatever that part is."""
+    say(cut(on_one_line(line), _MOST_LETTERS), verdict)
 
 
 def wrong(said: str, option: str) -> typer.BadParameter:

@@ -128,6 +128,8 @@ def test_nothing_passes_for_a_line_of_ours(capsys: pytest.CaptureFixture[str]) -
     complain("d\ne")
     shown = capsys.readouterr()
     assert shown.out == "a\\nfail: b\\r\\n\\u2028c\n" and shown.err == "workbench: d\\ne\n"
+    say_line("x" * 10_000)
+    assert capsys.readouterr().out == "x" * 4000 + "... (6000 more)\n"
     assert wrong("x\n\x1b", "--y").message == "x\\n\\x1b"
 
 
