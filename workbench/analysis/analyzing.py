@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from workbench.analysis.dissect import Dissector
@@ -18,26 +20,61 @@ from workbench.errors import CaptureError
 # Frames are kept in memory up to this many octets, so that `Report.frame` need not read the file again.
 _MOST_FRAME_OCTETS = 32 * 2**20
 _MOST_KEYLOG_OCTETS = 64 * 2**20
+# From this size on a file is read by columns: loading what that needs takes as long as reading some thousand frames.
+_COLUMNS_FROM_OCTETS = 4 * 2**20
+
+Watch = Callable[[int], None]
 
 
 def analyze(path: str | os.PathLike[str], keylog: str | os.PathLike[str] | None = None, *,
-            watch: Callable[[int], None] | None = None) -> Report:
+            watch: Watch | None = None, columns: bool | None = None) -> Report:
     """Read a capture and say what it shows.
 
     Args:
         path: a pcapng or pcap file.
         keylog: a TLS key log file, used beside the secrets in the capture.
         watch: called now and then with the number of frames read so far.
+        columns: whether to read by columns, which pays for large files; None: as the size says. The report is the same.
 
     Raises:
         CaptureError: the file can't be read, or is no capture. One that breaks off is read up to there, and
             `Report.notes` says so.
     """
-    capture = os.fspath(path)
-    given, secrets = scan(capture)
-    keys = KeyLog.parse(secrets)
-    if keylog is not None:
-        keys = keys | _keylog(keylog)
+    keys = KeyLog() if keylog is None else _keylog(keylog)
+    with _no_collection():
+        report = _by_columns(os.fspath(path), keys, watch) if _is_large(path, columns) else None
+        if report is None:
+            report = _by_frames(os.fspath(path), keys, watch)
+        report.findings = check(report)
+        report.scenario = match(report)
+    return report
+
+
+def _is_large(path: str | os.PathLike[str], columns: bool | None) -> bool:
+    if columns is not None:
+        return columns
+    try:
+        return os.stat(path).st_size >= _COLUMNS_FROM_OCTETS
+    except OSError:
+        return False
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Hardly anything that is made here goes again before the end: looking for cycles would take an eighth of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _by_frames(capture: str, given: KeyLog, watch: Watch | None) -> Report:
+    """Frame by frame."""
+    names, secrets = scan(capture)
+    keys = KeyLog.parse(secrets) | given
     dissector = Dissector(keys)
     frames: dict[int, Packet] | None = {}
     held = 0
@@ -52,16 +89,34 @@ def analyze(path: str | os.PathLike[str], keylog: str | os.PathLike[str] | None 
             if watch is not None and packet.number % 10_000 == 0:
                 watch(packet.number)
     dissector.finish()
-    report = Report(capture, dissector, given, reader.packets, [*reader.notes, *dissector.notes], frames, keys)
+    report = Report(capture, dissector, names, reader.packets, [*reader.notes, *dissector.notes], frames, keys)
     if not reader.packets:
         report.notes.append(f"{reader.label}: no packets")
-    report.findings = check(report)
-    report.scenario = match(report)
+    return report
+
+
+def _by_columns(capture: str, given: KeyLog, watch: Watch | None) -> Report | None:
+    """What comes in great numbers by columns; None: the file has to be read frame by frame."""
+    from workbench.analysis.columns.engine import Engine, OneByOneError
+
+    with Reader(capture) as reader:
+        try:
+            engine = Engine(reader)
+        except OneByOneError:
+            return None
+        if not len(engine):
+            return None
+        keys = KeyLog.parse(reader.secrets) | given
+        dissector = Dissector(keys)
+        engine.dissect(dissector, watch)
+    notes = [*reader.notes, *dissector.notes]
+    report = Report(capture, dissector, reader.names, reader.packets, notes, engine, keys)
+    engine.settle()
     return report
 
 
 def analyze_merged(captures: Sequence[str | os.PathLike[str]], keylog: str | os.PathLike[str] | None = None, *,
-                   watch: Callable[[int], None] | None = None) -> Report:
+                   watch: Watch | None = None) -> Report:
     """Read several captures as one, by time. `Report.origin` tells where each frame is from. Raises as `analyze`."""
     merged = Merged(captures)
     report = analyze(merged.path, keylog, watch=watch)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from workbench.analysis import summaries
 from workbench.analysis.carried_bfcp import Bfcp, begins_with_bfcp
-from workbench.analysis.carriers import Base, Layer, Unknown
+from workbench.analysis.carriers import Base, Bulk, Layer, Unknown
 from workbench.analysis.drafts import Content, counted
 from workbench.analysis.flows import Connection
 from workbench.analysis.reassembly import Places
@@ -76,6 +77,13 @@ class Recogniser(Base):
         waiting, self._waiting = self._waiting, []
         for part in waiting:
             self._layer_of(*part[:2]).feed(*part)
+
+    def bulk(self) -> Bulk | None:
+        """The connection's layer, if it may pass over messages now."""
+        layer = self._layer
+        if not all(self._begun) or self._answers is not None or self.protected:
+            return None
+        return layer if isinstance(layer, _Tls | _Msrp) and layer.is_between else None
 
     def _layer_of(self, direction: int, octets: bytes) -> Layer:
         """That of the connection; but what is in the clear may be answered in TLS, with an alert."""
@@ -300,6 +308,8 @@ class _Stun(Base):
 class _Msrp(Base):
     """MSRP in a stream."""
 
+    protocol = "MSRP"
+
     def __init__(self, dissector: Dissector, content: Content, protected: bool) -> None:
         super().__init__(dissector, content, protected)
         self._readers = [msrp_wire.Reader(), msrp_wire.Reader()]
@@ -347,6 +357,23 @@ class _Msrp(Base):
                 told = summaries.of_msrp(framed.message)
             self.tell("MSRP", direction, places, time, told, framed.octets, value, error)
 
+    @property
+    def is_between(self) -> bool:
+        """Nothing unfinished is held."""
+        return not any(self._syncing) and not any(one.held or one.broken for one in self._readers)
+
+    def passed(self, direction: int, octets: int, messages: int, tail: Sequence[tuple[bytes, int]]) -> None:
+        """See `Bulk`."""
+        self._end[direction] += octets
+        self._base[direction] = self._end[direction]
+        reader = self._readers[direction] = msrp_wire.Reader()
+        for part, frame in tail:
+            start = self._end[direction]
+            self._end[direction] = start + len(part)
+            self._places[direction].add(start, start + len(part), (frame,))
+            found = reader.receive_data(part)
+            assert not found
+
     def finish(self) -> None:
         """See `Layer`."""
         for direction, reader in enumerate(self._readers):
@@ -358,11 +385,20 @@ class _Msrp(Base):
                 self._readers[direction] = msrp_wire.Reader()
 
 
+def unreadable(kind: int, size: int, problem: str) -> str:
+    """`Application Data (64 octets, not readable: no key)`; `size`: of the record with its header."""
+    name = _CONTENT_NAMES.get(kind, f"content type {kind}")
+    why = "no key" if problem == "no key for it" else problem
+    return f"{name} ({counted(size - RECORD_OCTETS)}, not readable: {why})"
+
+
 _CONTENT_NAMES = {20: "ChangeCipherSpec", 21: "Alert", 22: "Handshake", 23: "Application Data", 24: "Heartbeat"}
 
 
 class _Tls(Base):
     """TLS in a stream, and what is inside where the key log opens it."""
+
+    protocol = "TLS"
 
     def __init__(self, dissector: Dissector, content: Content) -> None:
         super().__init__(dissector, content, False)
@@ -402,6 +438,22 @@ class _Tls(Base):
             self._lost[direction] = True
             self.tell("TLS", direction, frames, time, NO_RECORD, octets, error=str(error))
 
+    @property
+    def is_between(self) -> bool:
+        """Nothing unfinished is held, and application data can't be read."""
+        return not any(self._lost) and not any(self._syncing) and self.observer.is_opaque
+
+    def passed(self, direction: int, octets: int, messages: int, tail: Sequence[tuple[bytes, int]]) -> None:
+        """See `Bulk`."""
+        self._end[direction] += octets
+        self.observer.passed(direction, octets, messages)
+        for part, frame in tail:
+            start = self._end[direction]
+            self._end[direction] = start + len(part)
+            self._places[direction].add(start, start + len(part), (frame,))
+            found = self.observer.feed(direction, part)
+            assert not found
+
     def finish(self) -> None:
         """See `Layer`."""
         self._inner.finish()
@@ -411,10 +463,8 @@ class _Tls(Base):
         first = self._places[direction].frames(min(record.begun, record.start), record.end)
         own = self._places[direction].frames(record.start, record.end)
         if record.plaintext is None:
-            kind = _CONTENT_NAMES.get(record.outer_type, f"content type {record.outer_type}")
-            why = "no key" if record.problem == "no key for it" else record.problem
-            size = counted(record.end - record.start - 5)
-            self.tell("TLS", direction, own, time, f"{kind} ({size}, not readable: {why})", b"").protected = True
+            told = unreadable(record.outer_type, record.end - record.start, record.problem)
+            self.tell("TLS", direction, own, time, told, b"").protected = True
             self.dissector.ledger.unread(own, "TLS records", record.problem or "not readable",
                                          record.end - record.start - RECORD_OCTETS)
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from workbench.analysis.drafts import Content, Draft, counted
@@ -18,6 +19,20 @@ class Layer(Protocol):
 
     def finish(self) -> None:
         """Nothing more comes."""
+
+
+class Bulk(Protocol):
+    """A layer of which whole messages may be read elsewhere, as long as it holds nothing unfinished."""
+
+    protocol: str
+
+    def passed(self, direction: int, octets: int, messages: int, tail: Sequence[tuple[bytes, int]]) -> None:
+        """Go on behind so many octets, which were whole messages.
+
+        Args:
+            direction, octets, messages: what was read.
+            tail: octets behind them that begin another message and do not end it, with the frame of each part.
+        """
 
 
 class Base:

@@ -5,9 +5,10 @@ A message is a `Draft` here; the report makes a `values.Message` of it when node
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter, OrderedDict
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbench.analysis import drafts, summaries
 from workbench.analysis.announced import Announced
@@ -55,9 +56,13 @@ from workbench.protocols.h248.recognise import looks_like_h248
 from workbench.protocols.h248.transport import SCTP_PAYLOAD_PROTOCOL
 from workbench.protocols.tls.datagrams import is_of_running, looks_like_dtls, split
 
+if TYPE_CHECKING:
+    from workbench.analysis.table import Drafts
+
 __all__ = ["MOST_MESSAGES", "TWIN_COMMENT", "Content", "Dissector", "Draft"]
 
 MOST_MESSAGES = 1_000_000
+AT_THE_END = 2**32 - 1
 MOST_KEPT_OCTETS = 192 * 2**20
 TWIN_COMMENT = "decrypted twin: TLS is taken off this connection"
 _MOST_REPEATS = 4096
@@ -96,10 +101,18 @@ class Dissector:
 
     Args:
         keylog: secrets of TLS connections.
+
+    Attributes:
+        completed: the frame that completed each of `drafts`; `AT_THE_END` where the end of the capture did.
+        held: `drafts` and messages that were read elsewhere; None: there are no others.
+        touched: the connection that the last frame was of, and its reader.
     """
 
     def __init__(self, keylog: KeyLog) -> None:
         self.drafts: list[Draft] = []
+        self.completed = array("I")
+        self.held: Drafts | None = None
+        self.touched: tuple[Content, Recogniser] | None = None
         self.contents: list[Content] = []
         self.notes: list[str] = []
         self.ledger = Ledger()
@@ -109,7 +122,7 @@ class Dissector:
         self.first_ns: int | None = None
         self.last_time = 0.0
         self._associations = Associations()
-        self._live: OrderedDict[tuple[str, Endpoint, Endpoint], tuple[Content, Layer]] = OrderedDict()
+        self._live: OrderedDict[tuple[str, Endpoint, Endpoint], tuple[Content, Recogniser]] = OrderedDict()
         self.dtls: list[DtlsFlow] = []
         self._dtls_flows: OrderedDict[tuple[str, Endpoint, Endpoint], DtlsFlow] = OrderedDict()
         self._dtls_at: OrderedDict[tuple[str, Endpoint], DtlsFlow] = OrderedDict()
@@ -123,6 +136,7 @@ class Dissector:
         self._twin_frames = 0
         self._segments = 0
         self._out_of_order = False
+        self._now = 0
         self._broken: Counter[str] = Counter()
         self._first_broken: dict[str, tuple[int, str]] = {}
 
@@ -130,6 +144,7 @@ class Dissector:
         """Take the next frame of the capture. Raises nothing for what is in it."""
         if self.first_ns is None:
             self.first_ns = packet.time_ns
+        self._now, self.touched = packet.number, None
         time = (packet.time_ns - self.first_ns) / 1e9
         self.last_time = max(self.last_time, time)
         if packet.comment and len(self._comments) < MOST_MESSAGES:
@@ -203,10 +218,12 @@ class Dissector:
 
     def finish(self) -> None:
         """The capture is over."""
+        self._now = AT_THE_END
         while self._live:
             self._end(*self._live.popitem(last=False)[1])
         if self._out_of_order:      # what lay behind a hole was read later than it came
-            self.drafts.sort(key=lambda draft: draft.frames[-1] if draft.frames else 0)
+            self.drafts.sort(key=_last_frame)
+            self.completed = array("I", map(_last_frame, self.drafts))
         self.ledger.messages(self.drafts)
         for what, count in self._broken.items():
             number, why = self._first_broken[what]
@@ -243,6 +260,7 @@ class Dissector:
         draft.comment = self._comments.get(frames[0], "") if frames else ""
         if len(self.drafts) < MOST_MESSAGES:
             self.drafts.append(draft)
+            self.completed.append(self._now)
         else:
             self.left_out += 1
             self.ledger.unread(frames, "later messages", f"{MOST_MESSAGES} are kept at most", 0)
@@ -439,6 +457,7 @@ class Dissector:
                 self._end(*self._live.popitem(last=False)[1])
         content, layer = live
         self._segments += 1
+        self.touched = live
         happened = content.connection.take(segment, frames[-1], time)
         if happened.again < len(segment.payload):
             self.ledger.waits(frames[-1], "TCP", _NO_MESSAGE, len(segment.payload))
@@ -457,6 +476,20 @@ class Dissector:
             mark = "RST, connection refused" if content.connection.refused else happened.mark
             self._mark(content.connection, happened.direction, mark, happened.repeated, frames, time)
 
+    def is_live(self, content: Content) -> bool:
+        """The connection may still go on."""
+        a, b = sorted(content.connection.sides)
+        live = self._live.get((content.connection.wire, a, b))
+        return live is not None and live[0] is content
+
+    def passed(self, segments: int) -> None:
+        """So many segments were read elsewhere."""
+        self._segments += segments
+
+    def segment_codes(self) -> tuple[int, int]:
+        """The states of frames with octets that wait to be read, and of those that acknowledge only."""
+        return self.ledger.waits_code("TCP", _NO_MESSAGE), self.ledger.plain_code("TCP acknowledgments")
+
     def _mark(self, connection: Connection, direction: int, mark: str, repeated: bool, frames: tuple[int, ...],
               time: float) -> None:
         sides = connection.sides
@@ -468,6 +501,10 @@ class Dissector:
             _give(layer, direction, piece, time)
             self._out_of_order = True
         layer.finish()
+
+
+def _last_frame(draft: Draft) -> int:
+    return draft.frames[-1] if draft.frames else 0
 
 
 def _give(layer: Layer, direction: int, piece: Piece, time: float) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from workbench.analysis.associations import Association
@@ -11,6 +13,9 @@ from workbench.net.values import Endpoint
 
 MOST_CONTENT_OCTETS = 8 * 2**20
 _OCTETS = ("octet", "octets")
+
+Piece = tuple[int, int, bytes]
+Later = Callable[[int], Iterable[Piece]]
 
 
 class Draft:
@@ -49,15 +54,21 @@ def counted(number: int) -> str:
 
 
 class Content:
-    """What one TCP connection carried: application octets of both directions (decrypted where TLS protected them)."""
+    """What one TCP connection carried: application octets of both directions (decrypted where TLS protected them).
 
-    __slots__ = ("_kept", "connection", "cut", "observer", "pieces")
+    Attributes:
+        cut: there were more than `MOST_CONTENT_OCTETS`.
+        session: of the messages that are made when they are asked for.
+    """
+
+    __slots__ = ("_kept", "_pieces", "connection", "cut", "observer", "session")
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.observer: TlsObserver | None = None
-        self.pieces: list[tuple[int, int, bytes]] = []    # direction, frame that completed it, octets
         self.cut = False
+        self.session: str | None = None
+        self._pieces: list[Piece | tuple[Later, int]] = []
         self._kept = 0
 
     def add(self, direction: int, frame: int, octets: bytes) -> None:
@@ -66,8 +77,36 @@ class Content:
             self.cut = True
             return
         self._kept += len(octets)
-        self.pieces.append((direction, frame, octets))
+        self._pieces.append((direction, frame, octets))
+
+    def add_later(self, sizes: Sequence[int], pieces: Later) -> None:
+        """Keep pieces of these sizes, which `pieces` reads when they are asked for."""
+        count = 0
+        for size in sizes:
+            self.cut = self.cut or self._kept + size > MOST_CONTENT_OCTETS
+            if self.cut:
+                break
+            self._kept += size
+            count += 1
+        self._pieces.append((pieces, count))
+
+    @property
+    def pieces(self) -> list[Piece]:
+        """Direction, frame that completed it, and octets of each piece, in order."""
+        return list(self._each())
+
+    def _each(self) -> Iterator[Piece]:
+        for one in self._pieces:
+            if len(one) == 2:
+                yield from one[0](one[1])
+            else:
+                yield one
 
     def payload(self, direction: int) -> bytes:
         """All application octets of a direction, in order."""
-        return b"".join(octets for towards, _, octets in self.pieces if towards == direction)
+        return b"".join(octets for towards, _, octets in self._each() if towards == direction)
+
+    def begins(self, direction: int, size: int) -> bytes:
+        """The first so many application octets of a direction; fewer where there are no more."""
+        parts = (octets for towards, _, octets in self._each() if towards == direction)
+        return b"".join(islice(parts, size))[:size]

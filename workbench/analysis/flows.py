@@ -247,6 +247,31 @@ class Connection:
     def _dated(self, direction: int, pieces: Iterable[Piece], time: float) -> list[tuple[int, Piece, float]]:
         return [(direction, piece, self._late[direction].pop(piece.frame, time)) for piece in pieces]
 
+    @property
+    def is_running(self) -> bool:
+        """Both sides have said something, and neither has said that it ends: more changes nothing but its streams."""
+        return (None not in self.first_frame_of and self._fins == [None, None] and not self.reset
+                and (self.established is not None or not self._answered)
+                and not any(stream.holds for stream in self.streams))
+
+    def passed(self, frames: Iterable[int], time: float, segments: bytes,
+               acknowledged: tuple[int | None, int | None]) -> None:
+        """Segments without SYN, FIN or RST were read elsewhere.
+
+        Args:
+            frames: of them.
+            time: of the last one.
+            segments: the first ones, five numbers of 32 bits each, as `take` keeps them.
+            acknowledged: the last acknowledgment from each direction; None where there was none.
+        """
+        self.frames.extend(frames)
+        self.seen[1] = time
+        for direction, number in enumerate(acknowledged):
+            if number is not None:
+                self._acknowledged[1 - direction] = number
+        if self._segments is not None and len(self._segments) < 5 * MOST_SEGMENTS:
+            self._segments.frombytes(segments[: (5 * MOST_SEGMENTS - len(self._segments)) * self._segments.itemsize])
+
     def close(self, time: float) -> Iterator[tuple[int, Piece, float]]:
         """The capture is over, at `time`: what is held behind holes, as in `Happened.late`."""
         for direction, stream in enumerate(self.streams):

@@ -46,6 +46,9 @@ def make_sessions(calls: list[Call], signalling: Signalling, drafts: list[Draft]
         sessions.append(session)
         for draft in _drafts(call, by_connection):
             draft.session = session.id
+        for span in call.spans:
+            for content in span.contents:
+                content.session = session.id
     marks: dict[int, list[Draft]] = {}
     for draft in drafts:
         if draft.session is None and draft.protocol in ("TCP", "SCTP", "TLS"):

@@ -14,6 +14,7 @@ import msgspec
 
 MOST_HELD_OCTETS = 4 * 2**20
 MOST_HELD_SEGMENTS = 4096
+_RECENT = 2048
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -91,6 +92,14 @@ class HalfStream:
     def leap(self) -> list[Piece]:
         """Give up the first hole: what was held behind it, up to the next one."""
         return self._leap() if self._held else []
+    def follows(self, sequence: int) -> bool:
+        """A segment with this sequence number would bring just what comes next, and nothing is held behind a hole."""
+        return not self._held and self._anchor is not None and self.offset(sequence) == self.next
+
+    def passed(self, octets: bytes, last: int) -> None:
+        """These octets have come in order, and were read elsewhere; the last segment of them brought `last`."""
+        self.next += len(octets)
+        self._recent = octets[-last:] if last >= _RECENT else (self._recent + octets[-_RECENT:])[-_RECENT:]
 
     def flush(self) -> list[Piece]:
         """No more comes: what is held behind holes, each piece with what is missing in front of it."""
@@ -129,7 +138,7 @@ class HalfStream:
             return False
         found.append(Piece(self.next, octets, frame, missing))
         self.next += len(octets)
-        self._recent = octets if len(octets) >= 2048 else (self._recent + octets)[-2048:]
+        self._recent = octets if len(octets) >= _RECENT else (self._recent + octets)[-_RECENT:]
         return True
 
     def _compare(self, old: int, octets: bytes, frame: int) -> None:

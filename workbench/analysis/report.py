@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 
@@ -33,6 +33,14 @@ if TYPE_CHECKING:
     import polars
 
 _T = TypeVar("_T")
+
+
+class Frames(Protocol):
+    """Frames by number."""
+
+    def __contains__(self, number: int) -> bool: ...
+
+    def __getitem__(self, number: int) -> Packet: ...
 
 
 class FrameView(msgspec.Struct, frozen=True):
@@ -81,7 +89,7 @@ class Report:
     """
 
     def __init__(self, capture: str, dissector: Dissector, given: dict[str, str], packets: int,
-                 notes: Iterable[str], frames: dict[int, Packet] | None, keylog: KeyLog) -> None:
+                 notes: Iterable[str], frames: Frames | None, keylog: KeyLog) -> None:
         self.capture = capture
         self.merged: Merged | None = None
         self.keylog = keylog
@@ -106,7 +114,7 @@ class Report:
         self.bindings = Bindings(spans, dissector.drafts, self.names)
         self.nats: tuple[NatBehaviour, ...] = behaviours(self.bindings, spans)
         self.sessions: tuple[Session, ...] = with_bindings(made, self.calls, self.bindings)
-        self.messages: Table = Table(Held(dissector.drafts), self.names)
+        self.messages: Table = Table(dissector.held or Held(dissector.drafts), self.names)
         self._spans = {id(leg): span for call in self.calls for leg, span, _ in call.legs}
         self.end = dissector.last_time
         self._frames = frames

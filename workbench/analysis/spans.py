@@ -125,7 +125,7 @@ class _Group:
 
 def _middle(content: Content) -> list[object]:
     """What tells a connection whose beginning is not in the capture: numbers and octets of what is seen first."""
-    start = content.payload(0)[:64], content.payload(1)[:64]
+    start = content.begins(0, 64), content.begins(1, 64)
     if min(map(len, start)) < 16:
         return []
     sent = sorted(zip((stream.sequence(0) for stream in content.connection.streams), start, strict=True))

@@ -136,6 +136,18 @@ class TlsObserver:
         """Why a direction can't be cut into records any more, with its offset; None while it can."""
         return self._sides[direction].records.error
 
+    @property
+    def is_opaque(self) -> bool:
+        """Both directions stand between two records, and nobody here can read the application data that may follow."""
+        known = self.version is not None or self.undecrypted > 0
+        return known and all(side.records.held == 0 and side.records.error is None and side.protection is None
+                             and not side.epochs and not side.skips for side in self._sides)
+
+    def passed(self, direction: int, octets: int, records: int) -> None:
+        """So many octets, which were application data records that can't be read, were seen elsewhere."""
+        self._sides[direction].records.skip(octets)
+        self.undecrypted += records
+
     def feed(self, direction: int, data: bytes) -> list[RecordRead]:
         """Take the next octets of a direction (0 or 1); return the records that they complete, oldest first."""
         return [self._read(direction, record) for record in self._sides[direction].records.receive_data(data)]

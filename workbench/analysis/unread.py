@@ -32,6 +32,8 @@ class Ledger:
         sizes: octets that wait to become part of a message, by frame number.
     """
 
+    MESSAGE = _MESSAGE
+
     def __init__(self) -> None:
         self.states = bytearray(1)
         self.sizes = array("I", [0])
@@ -50,11 +52,32 @@ class Ledger:
 
     def unread(self, frames: Iterable[int], what: str, reason: str, octets: int) -> None:
         """So many octets of these frames were not read."""
-        code = self._code(_UNREAD, what, reason)
-        self._octets[code] = self._octets.get(code, 0) + octets
+        code = self.unread_code(what, reason, octets)
         for frame in frames:
             if frame >= len(self.states) or not self._is(self.states[frame], _UNREAD):
                 self._set(frame, code)
+
+    def reserve(self, packets: int) -> None:
+        """There are so many frames."""
+        self._set(packets, _UNTOLD)
+
+    def plain_code(self, what: str) -> int:
+        """The state of a frame as `plain` sets it."""
+        return self._code(_PLAIN, what, "")
+
+    def waits_code(self, what: str, reason: str) -> int:
+        """The state of a frame as `waits` sets it."""
+        return self._code(_WAITS, what, reason)
+
+    def unread_code(self, what: str, reason: str, octets: int) -> int:
+        """The state of frames as `unread` sets it; the octets are counted."""
+        code = self._code(_UNREAD, what, reason)
+        self._octets[code] = self._octets.get(code, 0) + octets
+        return code
+
+    def unread_codes(self) -> list[int]:
+        """All states of frames of which something was not read."""
+        return [code for code, (how, *_) in enumerate(self._kinds, _FIRST) if how == _UNREAD]
 
     def messages(self, drafts: Iterable[Draft]) -> None:
         """Frames of messages; of those that nobody knows or that do not decode, as frames that were not read."""

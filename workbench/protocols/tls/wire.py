@@ -67,6 +67,10 @@ class Records:
         """Where in the stream the next record starts."""
         return self._offset
 
+    def skip(self, octets: int) -> None:
+        """So many octets, which were whole records, were read elsewhere. Only between two records."""
+        self._offset += octets
+
     def receive_data(self, data: bytes) -> list[Record]:
         """Take octets in any portions; return the records that they complete, oldest first.
 

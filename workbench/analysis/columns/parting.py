@@ -1,0 +1,117 @@
+"""Where the messages of a stream end, for what comes in great numbers: TLS records that nobody can read, MSRP.
+
+Only what is beyond doubt is taken: at the first octet of anything else these stop, and the readers of `carried` go on.
+
+Source: RFC 8446 §5.1; RFC 4975 §9.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from functools import lru_cache
+
+from workbench.errors import PeerError
+from workbench.protocols.msrp import messages as msrp
+from workbench.protocols.msrp import uri
+from workbench.protocols.msrp import wire as msrp_wire
+from workbench.protocols.tls.registry import ContentType
+from workbench.protocols.tls.wire import FRAGMENT_OCTETS
+
+_RECORD = struct.Struct("!BHH")
+_PATH = rb"msrps?://[!-~]+(?: msrps?://[!-~]+)*"
+_HEAD = re.compile(
+    rb"MSRP (" + msrp_wire.IDENT.encode() + rb") (?:([A-Z]+)|([0-9]{3})(?: ([ -~]*))?)\r\n"
+    rb"To-Path: (" + _PATH + rb")\r\nFrom-Path: (" + _PATH + rb")\r\n"
+    rb"((?:[A-Za-z][A-Za-z-]*: [ -~]*\r\n)*)")
+_MOST_HEAD = msrp_wire.LINE_OCTETS
+_MOST_HEADERS = 100
+_MOST_BODY = 1 << 20
+_LAST_TYPE = re.compile(rb"content-type: [ -~]*\r\n", re.IGNORECASE)
+_ENDS = tuple(flag + b"\r\n" for flag in msrp_wire.FLAGS)
+
+
+def records(octets: bytes) -> list[int]:
+    """Where application data records end that follow one another from the first octet on."""
+    ends: list[int] = []
+    unpack, size, at = _RECORD.unpack_from, len(octets), 0
+    while at + 5 <= size:
+        kind, version, length = unpack(octets, at)
+        at += 5 + length
+        if kind != ContentType.APPLICATION_DATA or version >> 8 != 3 or length > FRAGMENT_OCTETS or at > size:
+            break
+        ends.append(at)
+    return ends
+
+
+def messages(octets: bytes) -> list[int]:
+    """Where MSRP messages end that follow one another from the first octet on."""
+    ends: list[int] = []
+    at, size = 0, len(octets)
+    while at < size:
+        at = _end(octets, at)
+        if at < 0:
+            break
+        ends.append(at)
+    return ends
+
+
+def _end(octets: bytes, at: int) -> int:
+    """Where the message that begins here ends; -1: it is not all here, or not as messages mostly are."""
+    head = _HEAD.match(octets, at)
+    if head is None:
+        return -1
+    behind = head.end()
+    if behind - at > _MOST_HEAD or not (_is_path(head[5]) and _is_path(head[6])):
+        return -1
+    headers = head[7]
+    if len(headers) > _MOST_HEADERS and headers.count(b"\n") > _MOST_HEADERS:
+        return -1
+    mark = msrp_wire.HYPHENS + head[1]
+    if octets.startswith(mark, behind):
+        end = behind + len(mark)
+        flags = _ENDS if head[2] else _ENDS[:1]
+        return end + 3 if octets[end : end + 3] in flags else -1
+    if head[2] is None or octets[behind : behind + 2] != b"\r\n" or not _typed(headers):
+        return -1
+    end = octets.find(b"\r\n" + mark, behind)
+    if end < 0 or end - behind - 2 > _MOST_BODY:
+        return -1
+    end += 2 + len(mark)
+    return end + 3 if octets[end : end + 3] in _ENDS else -1
+
+
+def _typed(headers: bytes) -> bool:
+    """A body needs Content-Type, as the last header."""
+    last = headers.rfind(b"\n", 0, -1) + 1
+    return _LAST_TYPE.fullmatch(headers, last) is not None
+
+
+@lru_cache(maxsize=4096)
+def _path(octets: bytes) -> uri.Path:
+    try:
+        return uri.decode_path(octets.decode("ascii"))
+    except PeerError:
+        return ()
+
+
+def _is_path(octets: bytes) -> bool:
+    return bool(_path(octets))
+
+
+def message(octets: bytes) -> msrp.Message:
+    """The message whose end `messages` has found."""
+    head = _HEAD.match(octets)
+    assert head is not None
+    headers = tuple(msrp.Header(*line.split(": ", 1)) for line in head[7].decode("ascii").split("\r\n")[:-1])
+    headers = tuple(msrp.Header(one.name, one.value.lstrip(" ")) for one in headers)
+    transaction, to_path, from_path = head[1].decode("ascii"), _path(head[5]), _path(head[6])
+    if head[3]:
+        comment = (head[4] or b"").decode("ascii")
+        return msrp.Response(transaction, int(head[3]), comment, to_path, from_path, headers)
+    body: bytes | None = None
+    tail = len(msrp_wire.HYPHENS) + len(transaction) + 3
+    if len(octets) - head.end() > tail:
+        body = octets[head.end() + 2 : max(len(octets) - tail - 2, head.end() + 2)]
+    flag = msrp.Flag(octets[-3:-2].decode("ascii"))
+    return msrp.Request(transaction, head[2].decode("ascii"), to_path, from_path, headers, body, flag)

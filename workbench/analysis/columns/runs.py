@@ -1,0 +1,185 @@
+"""Runs: many messages of one connection that are told apart by columns, and made one by one when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from workbench.analysis import summaries
+from workbench.analysis.carried import unreadable
+from workbench.analysis.columns import parting
+from workbench.analysis.drafts import Content, Draft
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Numbers = NDArray[np.int64]
+
+NO_KEY = "no key for it"
+
+
+class Source(Protocol):
+    """The octets of the capture file."""
+
+    def read(self, at: int, size: int) -> bytes:
+        """So many octets from here on; fewer where the file has none any more."""
+
+
+class Way:
+    """One direction of a run.
+
+    Attributes:
+        starts: where each of its segments begins, counted from the first octet of the run; and where the last ends.
+        at: where in the file each segment's octets are.
+        rows: of each segment in the capture.
+        ends: where each message ends.
+    """
+
+    def __init__(self, starts: Numbers, at: Numbers, rows: Numbers, ends: Numbers) -> None:
+        self.starts, self.at, self.rows, self.ends = starts, at, rows, ends
+        begins = np.concatenate([[0], ends[:-1]]) if len(ends) else ends
+        self.first = np.searchsorted(starts, begins, "right") - 1
+        self.last = np.searchsorted(starts, ends, "left") - 1
+
+    @property
+    def completing(self) -> Numbers:
+        """The row of the capture that completes each message."""
+        return self.rows[self.last]
+
+    def frames(self, number: int) -> tuple[int, ...]:
+        """The frames of a message."""
+        found: list[int] = (self.rows[self.first[number] : self.last[number] + 1] + 1).tolist()
+        return tuple(found)
+
+    def size(self, number: int) -> int:
+        """Octets of a message."""
+        return int(self.ends[number]) - self.begin(number)
+
+    def begin(self, number: int) -> int:
+        """Where a message begins."""
+        return int(self.ends[number - 1]) if number else 0
+
+    def octets(self, source: Source, begin: int, end: int) -> bytes:
+        """The octets from here to there."""
+        first, last = (int(np.searchsorted(self.starts, begin, "right")) - 1,
+                       int(np.searchsorted(self.starts, end, "left")))
+        parts = []
+        for one in range(first, last):
+            start, behind = max(begin, int(self.starts[one])), min(end, int(self.starts[one + 1]))
+            parts.append(source.read(int(self.at[one]) + start - int(self.starts[one]), behind - start))
+        return b"".join(parts)
+
+
+class Run:
+    """A part of a connection, with all its messages.
+
+    Args:
+        content: of the connection.
+        source: the capture file.
+        protocol: `TLS` (records that nobody can read) or `MSRP`.
+        ways: both directions.
+    """
+
+    def __init__(self, content: Content, source: Source, protocol: str, ways: tuple[Way, Way]) -> None:
+        self.content, self.protocol, self.ways = content, protocol, ways
+        self._source = source
+
+    def draft(self, direction: int, number: int, time: float) -> Draft:
+        """One of its messages."""
+        way, connection = self.ways[direction], self.content.connection
+        octets, value = b"", None
+        if self.protocol == "TLS":
+            told = unreadable(23, way.size(number), NO_KEY)
+        else:
+            octets = way.octets(self._source, way.begin(number), int(way.ends[number]))
+            value = parting.message(octets)
+            told = summaries.of_msrp(value)
+        draft = Draft(self.protocol, way.frames(number), time, connection.wire, connection.sides[direction],
+                      connection.sides[1 - direction], told)
+        draft.value, draft.octets, draft.protected = value, octets, self.protocol == "TLS"
+        draft.connection, draft.direction, draft.session = connection, direction, self.content.session
+        return draft
+
+    def pieces(self, count: int) -> Iterator[tuple[int, int, bytes]]:
+        """Direction, frame and octets of the first so many segments, in order of the capture."""
+        segments: list[tuple[int, int, int, int]] = []
+        for direction, way in enumerate(self.ways):
+            sizes = np.diff(way.starts).tolist()
+            segments += zip(way.rows.tolist(), [direction] * len(sizes), way.at.tolist(), sizes, strict=True)
+        for row, direction, at, size in sorted(segments)[:count]:
+            yield direction, row + 1, self._source.read(at, size)
+
+
+class Merged:
+    """Drafts that are there and messages of runs, in order of completion: see `table.Drafts`.
+
+    Args:
+        drafts: those that are there.
+        frames: the frame that completed each of them.
+        runs: in any order.
+        times: seconds since the first frame, by row of the capture.
+    """
+
+    def __init__(self, drafts: list[Draft], frames: Any, runs: list[Run], times: NDArray[np.float64]) -> None:
+        self._drafts, self._runs, self._times = drafts, runs, times
+        ways = [(number, direction, way) for number, run in enumerate(runs) for direction, way in enumerate(run.ways)]
+        counts = [len(way.ends) for *_, way in ways]
+        self._run = np.repeat(np.array([number for number, *_ in ways], np.int32), counts)
+        self._direction = np.repeat(np.array([direction for _, direction, _ in ways], np.int8), counts)
+        self._number = _joined([np.arange(count) for count in counts])
+        self._row = _joined([way.completing for *_, way in ways])
+        # Where octets that a run has left begin a message that never ends, the run's own messages come first.
+        frame = np.concatenate([2 * np.frombuffer(frames, np.uint32).astype(np.int64) + 1, 2 * (self._row + 1)])
+        self._what = np.argsort(frame, kind="stable")
+        self._tell()
+
+    def _tell(self) -> None:
+        """Find each draft's protocol and connection."""
+        names: dict[str, int] = {}
+        protocols = [names.setdefault(draft.protocol, len(names)) for draft in self._drafts]
+        connections = [-1 if draft.connection is None else draft.connection.number for draft in self._drafts]
+        opaque = [draft.protected and draft.value is None and draft.protocol == "TLS" for draft in self._drafts]
+        of_run = np.array([names.setdefault(run.protocol, len(names)) for run in self._runs], np.int16)
+        on = np.array([run.content.connection.number for run in self._runs], np.int32)
+        hidden = np.array([run.protocol == "TLS" for run in self._runs], np.bool_)
+        self._names = names
+        self._protocol = np.concatenate([np.array(protocols, np.int16), of_run[self._run]])[self._what]
+        connection = np.concatenate([np.array(connections, np.int32), on[self._run]])[self._what]
+        self._readable = ~np.concatenate([np.array(opaque, np.bool_), hidden[self._run]])[self._what]
+        self._by_connection = np.argsort(connection, kind="stable")
+        self._connections = connection[self._by_connection]
+
+    def __len__(self) -> int:
+        return len(self._what)
+
+    def draft(self, place: int) -> Draft:
+        """See `Drafts`."""
+        what = int(self._what[place])
+        if what < len(self._drafts):
+            return self._drafts[what]
+        what -= len(self._drafts)
+        run = self._runs[self._run[what]]
+        return run.draft(int(self._direction[what]), int(self._number[what]), float(self._times[self._row[what]]))
+
+    def of_protocols(self, protocols: Any, *, readable: bool = False) -> list[int]:
+        """See `Drafts`."""
+        return self._fitting(np.arange(len(self._what)), protocols, readable)
+
+    def of_connection(self, number: int, protocols: Any = (), *, readable: bool = False) -> list[int]:
+        """See `Drafts`."""
+        first, behind = np.searchsorted(self._connections, [number, number + 1])
+        return self._fitting(self._by_connection[first:behind], protocols or self._names, readable)
+
+    def _fitting(self, places: Numbers, protocols: Any, readable: bool) -> list[int]:
+        wanted = np.zeros(len(self._names) + 1, np.bool_)
+        wanted[[self._names.get(one, -1) for one in protocols]] = True
+        wanted[-1] = False
+        fits = wanted[self._protocol[places]]
+        found: list[int] = places[fits & self._readable[places] if readable else fits].tolist()
+        return found
+
+
+def _joined(parts: list[Numbers]) -> Numbers:
+    return np.concatenate(parts) if parts else np.zeros(0, np.int64)
