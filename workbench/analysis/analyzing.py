@@ -44,9 +44,7 @@ def analyze(path: str | os.PathLike[str], keylog: str | os.PathLike[str] | None 
     with _no_collection():
         report = _by_columns(os.fspath(path), keys, watch) if _is_large(path, columns) else None
         if report is None:
-            report = _by_frames(os.fspath(path), keys, watch)
-        report.findings = check(report)
-        report.scenario = match(report)
+            report = _judged(_by_frames(os.fspath(path), keys, watch))
     return report
 
 
@@ -61,7 +59,7 @@ def _is_large(path: str | os.PathLike[str], columns: bool | None) -> bool:
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Hardly anything that is made here goes again before the end: looking for cycles would take an eighth of the time."""
+    """Hardly anything made here goes again before the end: looking for cycles would take an eighth of the time."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -110,8 +108,15 @@ def _by_columns(capture: str, given: KeyLog, watch: Watch | None) -> Report | No
         dissector = Dissector(keys)
         engine.dissect(dissector, watch)
     notes = [*reader.notes, *dissector.notes]
-    report = Report(capture, dissector, reader.names, reader.packets, notes, engine, keys)
+    report = _judged(Report(capture, dissector, reader.names, reader.packets, notes, engine, keys))
     engine.settle()
+    return report
+
+
+def _judged(report: Report) -> Report:
+    """With what it breaks and which scenario it is."""
+    report.findings = check(report)
+    report.scenario = match(report)
     return report
 
 

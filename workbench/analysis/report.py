@@ -182,6 +182,14 @@ class Report:
         return [one for one in self.messages if frames.issuperset(one.frames)
                 and (not protocols or one.protocol in protocols)] if frames else []
 
+    def outline(self, leg: Leg) -> Sequence[Message]:
+        """The messages of a leg; of each direction's MSRP, and of its TLS records that nobody can read, the first few.
+
+        For questions that those many answer as soon as there are some.
+        """
+        content = self.content(leg)
+        return self.on(leg) if content is None else self.messages.outline(content.connection.number)
+
     def secured(self, leg: Leg) -> Sequence[Message]:
         """What TLS or DTLS says on a leg, without the records that nobody can read."""
         return self.on(leg, "TLS", "DTLS", readable=True)

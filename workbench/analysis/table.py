@@ -6,6 +6,7 @@ are given by place, by connection and by protocol without looking at the others.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, overload
 
@@ -13,6 +14,8 @@ from workbench.analysis.drafts import Draft
 from workbench.analysis.values import Message, Place
 from workbench.net.values import Endpoint
 
+FEW = 16
+"""How many messages there are in the outline of a connection, of each direction's that are many and alike."""
 _MOST_HELD = 20_000
 
 
@@ -29,6 +32,9 @@ class Drafts(Protocol):
 
     def of_connection(self, number: int, protocols: Sequence[str] = (), *, readable: bool = False) -> Sequence[int]:
         """The places of a connection's drafts, ascending; see `Report.on`."""
+
+    def outline(self, number: int) -> Sequence[int]:
+        """The places of a connection's drafts, of bulk the first `FEW` of each direction; see `Report.outline`."""
 
 
 class Held:
@@ -61,6 +67,20 @@ class Held:
         if not protocols and not readable:
             return found
         return [place for place in found if fits(self._drafts[place], protocols, readable=readable)]
+
+
+    def outline(self, number: int) -> Sequence[int]:
+        """See `Drafts`."""
+        counts: Counter[tuple[str, int]] = Counter()
+        found: list[int] = []
+        for place in self._on.get(number, ()):
+            draft = self._drafts[place]
+            if draft.protocol == "MSRP" or not fits(draft, (), readable=True):
+                counts[draft.protocol, draft.direction] += 1
+                if counts[draft.protocol, draft.direction] > FEW:
+                    continue
+            found.append(place)
+        return found
 
 
 def fits(draft: Draft, protocols: Sequence[str], *, readable: bool) -> bool:
@@ -97,6 +117,10 @@ class Table(Sequence[Message]):
     def of_connection(self, number: int, *protocols: str, readable: bool = False) -> Table:
         """All messages of the TCP connection with this number; see `Report.on`."""
         return self.among(self._drafts.of_connection(number, protocols, readable=readable))
+
+    def outline(self, number: int) -> Table:
+        """The messages of the TCP connection with this number, of many alike a few; see `Report.outline`."""
+        return self.among(self._drafts.outline(number))
 
     def __len__(self) -> int:
         return len(self._places)

@@ -8,6 +8,7 @@ before the first segment that is unlike the others; so what the report says is t
 from __future__ import annotations
 
 import mmap
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -43,6 +44,7 @@ class File:
 
     def __init__(self, path: Path) -> None:
         self._file: BinaryIO = path.open("rb")
+        weakref.finalize(self, self._file.close)
         self.map: mmap.mmap | None = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
 
     def read(self, at: int, size: int) -> bytes:
@@ -91,7 +93,7 @@ class Engine:
     def __init__(self, reader: Reader) -> None:
         assert reader.path is not None
         self._file = File(reader.path)
-        octets = np.frombuffer(self._file.map, np.uint8)
+        octets = np.frombuffer(self._file.map or b"", np.uint8)
         self._index = index(reader, octets)
         self._heads = headers(octets, self._index)
         del octets
@@ -145,6 +147,11 @@ class Engine:
         """Keep only what a report asks for."""
         self._file.settle()
         del self._heads, self._streams, self._done
+
+    @property
+    def runs(self) -> int:
+        """How many parts of connections were read by columns."""
+        return len(self._runs)
 
     def _open_rows(self) -> Iterator[int]:
         """The rows that nobody has taken yet."""

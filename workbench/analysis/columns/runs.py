@@ -11,6 +11,7 @@ from workbench.analysis import summaries
 from workbench.analysis.carried import unreadable
 from workbench.analysis.columns import parting
 from workbench.analysis.drafts import Content, Draft
+from workbench.analysis.table import FEW
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -146,6 +147,8 @@ class Merged:
         hidden = np.array([run.protocol == "TLS" for run in self._runs], np.bool_)
         self._names = names
         self._protocol = np.concatenate([np.array(protocols, np.int16), of_run[self._run]])[self._what]
+        directions = np.array([draft.direction for draft in self._drafts], np.int8)
+        self._directions = np.concatenate([directions, self._direction])[self._what]
         connection = np.concatenate([np.array(connections, np.int32), on[self._run]])[self._what]
         self._readable = ~np.concatenate([np.array(opaque, np.bool_), hidden[self._run]])[self._what]
         self._by_connection = np.argsort(connection, kind="stable")
@@ -160,7 +163,7 @@ class Merged:
         if what < len(self._drafts):
             return self._drafts[what]
         what -= len(self._drafts)
-        run = self._runs[self._run[what]]
+        run = self._runs[int(self._run[what])]
         return run.draft(int(self._direction[what]), int(self._number[what]), float(self._times[self._row[what]]))
 
     def of_protocols(self, protocols: Any, *, readable: bool = False) -> list[int]:
@@ -171,6 +174,18 @@ class Merged:
         """See `Drafts`."""
         first, behind = np.searchsorted(self._connections, [number, number + 1])
         return self._fitting(self._by_connection[first:behind], protocols or self._names, readable)
+
+    def outline(self, number: int) -> list[int]:
+        """See `Drafts`."""
+        first, behind = np.searchsorted(self._connections, [number, number + 1])
+        places = self._by_connection[first:behind]
+        alike = ~self._readable[places] | (self._protocol[places] == self._names.get("MSRP", -1))
+        kind = np.where(alike, self._protocol[places] * 2 + self._directions[places], -1)
+        kept = ~alike
+        for one in np.unique(kind[alike]):
+            kept[np.flatnonzero(kind == one)[:FEW]] = True
+        found: list[int] = places[kept].tolist()
+        return found
 
     def _fitting(self, places: Numbers, protocols: Any, readable: bool) -> list[int]:
         wanted = np.zeros(len(self._names) + 1, np.bool_)

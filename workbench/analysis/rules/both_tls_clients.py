@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from workbench.analysis.rules.rule import Evidence, Rule
-from workbench.analysis.rules.secured import said
+from workbench.analysis.rules.secured import MOST
 
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
@@ -17,7 +17,7 @@ def _find(report: Report) -> Iterator[Evidence]:
     for session in report.sessions:
         for leg in session.legs:
             hellos: dict[Place, Message] = {}
-            for message in said(report, leg) if leg.tls_client else ():
+            for message in report.secured(leg)[:MOST] if leg.tls_client else ():
                 if message.summary.startswith("ServerHello"):
                     break
                 if message.protocol in ("TLS", "DTLS") and message.summary.startswith("ClientHello"):

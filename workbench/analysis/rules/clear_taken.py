@@ -30,8 +30,8 @@ def _find(report: Report) -> Iterator[Evidence]:
 
 
 def _held(report: Report, call: Call, leg: Leg, names: set[str]) -> Iterator[Evidence]:
-    came = [one for one in islice(report.on(leg), _MOST_SEEN)
-            if one.protocol in _CARRIED and one.source.node not in names and len(one.octets) >= _FEWEST_OCTETS]
+    came = [one for one in islice(report.on(leg, *_CARRIED), _MOST_SEEN)
+            if one.source.node not in names and len(one.octets) >= _FEWEST_OCTETS]
     inside = {one.octets for one in came if one.protected}
     clear: dict[bytes, Message] = {}
     for one in came:

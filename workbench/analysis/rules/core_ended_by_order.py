@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from workbench.analysis.rules.rule import Evidence, Rule
-from workbench.analysis.rules.secured import gateways, said
+from workbench.analysis.rules.secured import gateways
 
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
@@ -36,7 +36,7 @@ def _find(report: Report) -> Iterator[Evidence]:
 
 def _end(report: Report, leg: Leg, names: set[str], *, mine: bool) -> Message | None:
     """The first FIN or RST of the gateway's side, or of the other."""
-    return next((one for one in reversed(said(report, leg)) if one.protocol == "TCP" and not one.repeated
+    return next((one for one in reversed(report.on(leg, "TCP")) if not one.repeated
                  and one.summary.startswith(("FIN", "RST")) and (one.source.node in names) == mine), None)
 
 

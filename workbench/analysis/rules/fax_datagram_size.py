@@ -25,9 +25,9 @@ def _find(report: Report) -> Iterator[Evidence]:
         taken = _taken(call)
         for leg, _, _ in call.legs:
             held: dict[tuple[str, int], list[Message]] = {}
-            for message in report.on(leg):
+            for message in report.on(leg, "UDPTL"):
                 most = taken.get(Endpoint(message.destination.address, message.destination.port))
-                if message.protocol == "UDPTL" and most is not None and len(message.octets) > most:
+                if most is not None and len(message.octets) > most:
                     held.setdefault((message.source.node, most), []).append(message)
             for (sender, most), found in held.items():
                 largest = max(len(one.octets) for one in found)

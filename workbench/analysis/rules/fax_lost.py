@@ -20,8 +20,8 @@ def _find(report: Report) -> Iterator[Evidence]:
     for session in report.sessions:
         for leg in session.legs:
             held: dict[str, list[Message]] = {}
-            for message in report.on(leg):
-                if message.protocol == "UDPTL" and _LOST.search(message.summary):
+            for message in report.on(leg, "UDPTL"):
+                if _LOST.search(message.summary):
                     held.setdefault(message.source.node, []).append(message)
             for sender, found in held.items():
                 yield _told(leg, sender, found)

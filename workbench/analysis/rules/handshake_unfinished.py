@@ -27,7 +27,7 @@ def _find(report: Report) -> Iterator[Evidence]:
         for leg, span, termination in call.legs:
             if not is_tls(leg.transport) and not is_tls(leg.bearer):
                 continue
-            seen = report.on(leg)
+            seen = report.outline(leg)
             said = [one for one in seen if one.protocol in _HANDSHAKE]
             if _is_up(said) or any(one.summary.startswith("Alert fatal") for one in said):
                 continue    # fatal alerts are told by `tls-alert`

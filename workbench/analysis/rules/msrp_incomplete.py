@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from workbench.analysis.rules.msrp_said import LegSaid, said
+from workbench.analysis.rules.msrp_said import Asked, LegSaid, said
 from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.analysis.values import Message
 from workbench.protocols.msrp import messages as msrp
@@ -23,36 +23,36 @@ def _find(report: Report) -> Iterator[Evidence]:
     for call in report.calls:
         told: set[str] = set()
         for leg in said(report, call):
-            for number, evidence in _of_leg(leg) if leg.whole else ():
+            for number, evidence in _of_leg(report, leg) if leg.whole else ():
                 if number not in told:      # the next leg only hands it on
                     told.add(number)
                     yield evidence
 
 
-def _of_leg(leg: LegSaid) -> Iterator[tuple[str, Evidence]]:
+def _of_leg(report: Report, leg: LegSaid) -> Iterator[tuple[str, Evidence]]:
     held: dict[tuple[str, str], list[_Chunk]] = {}
     for one in leg.asked:
-        chunk, number = _chunk(one.value), one.value.get("Message-ID") or ""
-        if one.value.method != "SEND" or chunk is None or not number:
+        chunk, number = _chunk(one), one.message_id
+        if one.method != "SEND" or chunk is None or not number:
             continue
-        key = (one.message.source.address, number)
+        key = (one.sender, number)
         held.setdefault(key, []).append(chunk[0])
-        if one.value.flag is msrp.Flag.MORE:
+        if one.flag is msrp.Flag.MORE:
             continue
         chunks = held.pop(key)
         end = chunk[1] if chunk[1] is not None else chunk[0][1] - 1
         hole = _hole(chunks, end)
-        if one.value.flag is msrp.Flag.COMPLETE and hole is not None:
-            yield number, _told(leg, one.message, number, hole, end)
+        if one.flag is msrp.Flag.COMPLETE and hole is not None:
+            yield number, _told(leg, report.messages[one.index], number, hole, end)
 
 
-def _chunk(value: msrp.Request) -> tuple[_Chunk, int | None] | None:
+def _chunk(one: Asked) -> tuple[_Chunk, int | None] | None:
     """What a SEND carries, and the total where it says one."""
-    match = _RANGE.fullmatch(value.get("Byte-Range") or "")
+    match = _RANGE.fullmatch(one.byte_range)
     if match is None:
         return None
     start, end, total = match.groups()
-    behind = int(end) + 1 if end != "*" else int(start) + len(value.body or b"")
+    behind = int(end) + 1 if end != "*" else int(start) + one.octets
     return (int(start), behind), int(total) if total != "*" else None
 
 

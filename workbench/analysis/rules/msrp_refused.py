@@ -42,24 +42,25 @@ def _find(report: Report) -> Iterator[Evidence]:
         for status, held in refused.items():
             held.sort(key=_answered)
             first, span = held[0]
-            if status == _NO_SESSION and not _is_given_out(call, first, span):
+            if status == _NO_SESSION and not _is_given_out(report, call, first, span):
                 continue    # a path that nobody gave out is another rule's
-            response = first.response.frames if first.response is not None else ()
-            count = len({one.value.transaction for one, _ in held})
-            yield Evidence((*first.message.frames[-1:], *response), (
-                f"{first.message.destination.node} refuses {first.value.method} {first.value.transaction} of "
-                f"{first.message.source.node} with {status}: {_MEANINGS.get(status, 'see the comment of the response')}"
+            request = report.messages[first.index]
+            response = report.messages[first.response].frames if first.response is not None else ()
+            count = len({one.transaction for one, _ in held})
+            yield Evidence((*request.frames[-1:], *response), (
+                f"{request.destination.node} refuses {first.method} {first.transaction} of "
+                f"{request.source.node} with {status}: {_MEANINGS.get(status, 'see the comment of the response')}"
                 f"{f'; {count} requests of the call are refused so' if count > 1 else ''}"))
 
 
 def _answered(item: tuple[Asked, Span]) -> int:
     one, _ = item
-    return one.response.frames[-1] if one.response is not None else 0
+    return one.response or 0
 
 
-def _is_given_out(call: Call, one: Asked, span: Span) -> bool:
+def _is_given_out(report: Report, call: Call, one: Asked, span: Span) -> bool:
     """To-Path is one that SDP gave out on this leg."""
-    uri = one.value.to_path[0]
+    uri = report.messages[one.index].value.to_path[0]
     return any(equal(uri, given) for said in said_on(call, span.termination, span) for described in said[
         -_MOST_DESCRIBED:] for given in _path(described.media.attribute("path") or ""))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
+from sys import intern
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -25,18 +26,32 @@ MOST_MESSAGES = 2000
 _MOST_LEGS = 64
 
 
-class Asked(msgspec.Struct):
-    """A request on a leg, and its response there, if any."""
+class Asked(msgspec.Struct, gc=False):
+    """A request on a leg, and its response there, if any: what rules ask of each, since there may be very many.
 
-    message: Message
-    value: msrp.Request
-    response: Message | None = None
+    Args:
+        index: of the request among the messages of the report.
+        time: when it came.
+        sender: address.
+        transaction, method, message_id, byte_range, flag: what it says; empty for a header that it has not.
+        octets: of its body.
+        wants: a response, whatever becomes of it (Failure-Report).
+        status: of the response; 0 without one.
+        response: its index; None without one.
+    """
 
-    @property
-    def status(self) -> int:
-        """Of the response; 0 without one."""
-        value = self.response.value if self.response is not None else None
-        return value.status if isinstance(value, msrp.Response) else 0
+    index: int
+    time: float
+    sender: str
+    transaction: str
+    method: str
+    message_id: str
+    byte_range: str
+    flag: msrp.Flag
+    octets: int
+    wants: bool
+    status: int = 0
+    response: int | None = None
 
 
 class LegSaid(msgspec.Struct):
@@ -82,16 +97,23 @@ def _leg(report: Report, leg: Leg, span: Span) -> LegSaid:
         count, last = count + 1, message.time
         value = message.value
         if isinstance(value, msrp.Request) and not message.error:
-            asked = Asked(message, value)
+            asked = _asked(message, value)
             found.append(asked)
             open_.setdefault((value.transaction, message.source.address), asked)
         elif isinstance(value, msrp.Response):
             asked_ = open_.get((value.transaction, message.destination.address))
             if asked_ is not None and asked_.response is None:
-                asked_.response = message
+                asked_.response, asked_.status = message.index, value.status
     whole = all(stream.initial is not None and not stream.missing for stream in connection.streams)
     until = last if count == MOST_MESSAGES else report.end
     return LegSaid(leg, span, found, whole, min(until, connection.closed or until))
+
+
+def _asked(message: Message, value: msrp.Request) -> Asked:
+    wants = (value.get("Failure-Report") or "yes").strip().casefold() == "yes"
+    return Asked(message.index, message.time, message.source.address, value.transaction, value.method,
+                 intern(value.get("Message-ID") or ""), value.get("Byte-Range") or "", value.flag,
+                 len(value.body or b""), wants)
 
 
 def _msrp(report: Report, leg: Leg) -> Iterator[Message]:

@@ -20,7 +20,7 @@ def _find(report: Report) -> Iterator[Evidence]:
 
 
 def _cuts(report: Report, leg: Leg) -> Iterator[Evidence]:
-    seen = report.on(leg)
+    seen = report.on(leg, "TCP", "TLS", "DTLS", readable=True)
     if any(m.summary.startswith("Alert fatal") for m in seen):
         return
     told: set[str] = set()

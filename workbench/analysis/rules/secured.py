@@ -19,8 +19,8 @@ _HANDSHAKE = ("TLS", "DTLS")
 
 
 def said(report: Report, leg: Leg) -> list[Message]:
-    """The first messages of a leg."""
-    return list(islice(report.on(leg), MOST))
+    """The first messages of a leg; of many that are alike a few."""
+    return list(islice(report.outline(leg), MOST))
 
 
 def is_up(messages: list[Message]) -> bool:
