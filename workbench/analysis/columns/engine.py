@@ -283,7 +283,8 @@ class _Taking:
         some = rows[:MOST_SEGMENTS]
         marks = self._directions[: len(some)] << 8 | heads.flags[some]
         table = np.stack([some + 1, marks, heads.sequence[some], heads.acknowledgment[some], heads.octets[some]], 1)
-        self._content.connection.passed((rows + 1).tolist(), time, table.astype(np.uint32).tobytes(), (self._acknowledged(0), self._acknowledged(1)))
+        self._content.connection.passed((rows + 1).tolist(), time, table.astype(np.uint32).tobytes(),
+                                        (self._acknowledged(0), self._acknowledged(1)))
         for direction, octets in enumerate(self._octets):
             if octets:
                 last = int(self.run.ways[direction].starts[-2])
