@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +12,7 @@ import typer
 
 from workbench.cli_cluster import Cluster, Workers, analyze_many, are_many
 from workbench.cli_exports import Mermaid, Parquet, write_mermaid, write_parquet
+from workbench.cli_follow import Follow, Seconds, followed
 from workbench.cli_witness import Witness, beside, hear, need_witness, print_opinion
 from workbench.cli_words import (
     BROKEN,
@@ -54,6 +56,8 @@ def analyze(
     witness: Witness = None,
     cluster: Cluster = None,
     workers: Workers = None,
+    follow: Follow = False,
+    seconds: Seconds = None,
 ) -> None:
     """Read captures: who talked to whom, in which sessions and roles, and which rules they break.
 
@@ -65,17 +69,12 @@ def analyze(
         given = {"--html": html, "--mermaid": mermaid, "--merge": merge, "--witness": witness, "--packages": packages}
         analyze_many(captures, cluster=cluster, workers=workers, keylog=keylog, tables=parquet, json=json,
                      alone=[name for name, value in given.items() if value])
-    reports: list[Report] = []
-    with progress(len(captures), quiet=json) as advance:
-        if merge:
-            reports.append(_merged(captures, keylog))
-        for capture in captures if not merge else ():
-            advance(capture.name)
-            reports.append(_analyze(capture, keylog, partial(_count, advance, capture.name)))
-    opinions = hear(witness, reports, keylog)
-    if html is not None:
-        write_html(html, reports)
-    written = [*write_mermaid(mermaid, reports), *write_parquet(parquet, reports)]
+    with followed(captures, keylog, seconds, quiet=json) if follow else nullcontext(captures) as whole:
+        reports = _reports(whole, keylog, merge=merge, quiet=json)
+        opinions = hear(witness, reports, keylog)
+        if html is not None:
+            write_html(html, reports)
+        written = [*write_mermaid(mermaid, reports), *write_parquet(parquet, reports)]
     if json:
         documents = beside([plain(report.to_json()) for report in reports], opinions)
         print_json(documents[0] if len(documents) == 1 else documents)
@@ -131,6 +130,18 @@ def show(
         say(shown)
     for note in report.notes:
         complain(note)
+
+
+def _reports(captures: list[Path], keylog: Path | None, *, merge: bool, quiet: bool) -> list[Report]:
+    """A report of each capture, or one of all. Raises CaptureError."""
+    reports: list[Report] = []
+    with progress(len(captures), quiet=quiet) as advance:
+        if merge:
+            return [_merged(captures, keylog)]
+        for capture in captures:
+            advance(capture.name)
+            reports.append(_analyze(capture, keylog, partial(_count, advance, capture.name)))
+    return reports
 
 
 def _merged(captures: list[Path], keylog: Path | None) -> Report:

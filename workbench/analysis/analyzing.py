@@ -40,7 +40,7 @@ def analyze(path: str | os.PathLike[str], keylog: str | os.PathLike[str] | None 
         CaptureError: the file can't be read, or is no capture. One that breaks off is read up to there, and
             `Report.notes` says so.
     """
-    keys = KeyLog() if keylog is None else _keylog(keylog)
+    keys = KeyLog() if keylog is None else read_keylog(keylog)
     with _no_collection():
         report = _by_columns(os.fspath(path), keys, watch) if _is_large(path, columns) else None
         if report is None:
@@ -130,7 +130,8 @@ def analyze_merged(captures: Sequence[str | os.PathLike[str]], keylog: str | os.
     return report
 
 
-def _keylog(path: str | os.PathLike[str]) -> KeyLog:
+def read_keylog(path: str | os.PathLike[str]) -> KeyLog:
+    """A TLS key log file. Raises CaptureError."""
     try:
         with Path(path).open("rb") as file:
             octets = file.read(_MOST_KEYLOG_OCTETS + 1)

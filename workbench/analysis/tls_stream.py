@@ -88,6 +88,10 @@ class KeyLog:
                 found[match[1], bytes.fromhex(match[2])] = bytes.fromhex(match[3])
         return cls(found)
 
+    def learn(self, text: str) -> None:
+        """Take more secrets, for connections that are read already too."""
+        self._secrets |= self.parse(text)._secrets
+
     def secret(self, label: str, client_random: bytes) -> bytes | None:
         """The secret of this label for the connection with this client random."""
         return self._secrets.get((label, client_random))
