@@ -37,14 +37,20 @@ class Comparison:
     Args:
         most: disagreements, and known differences, that are kept; more are counted.
         inside: what is compared was protected.
+        apart: each message stands by itself: known differences that are due to what is around it explain nothing here.
+
+    Attributes:
+        again: messages whose values were not compared: they have to be, apart.
     """
 
-    def __init__(self, most: int, *, inside: bool = False) -> None:
+    def __init__(self, most: int, *, inside: bool = False, apart: bool = False) -> None:
         self.found: list[Disagreement] = []
         self.known: list[Disagreement] = []
         self.left_out = self.known_left_out = 0
         self._most = most
         self._inside = inside
+        self._apart = apart
+        self.again: list[Message] = []
         self._counts: Counter[tuple[str, str, str]] = Counter()
 
     def frame(self, reads: Sequence[Read], row: Row | None, protocols: Iterable[str], frame: int) -> None:
@@ -64,23 +70,43 @@ class Comparison:
     def _protocol(self, protocol: str, own: list[Message], row: Row | None, frame: int) -> None:
         pairs = [(field, said_by_us(field, own), said_by_them(field, row)) for field in OF[protocol]]
         counting = [(ours, theirs) for field, ours, theirs in pairs if field.counts]
-        if counting:
-            here, there = (sum(len(pair[side]) for pair in counting) for side in (0, 1))
-            if here != there:
-                # One line says it, in place of one for each field.
-                self._differ(protocol, MESSAGES, (str(here),), (str(there),), own, row, frame)
-                return
-            self._counts[protocol, MESSAGES, "agreed"] += here
+        here, there = (sum(len(pair[side]) for pair in counting) for side in (0, 1))
+        if here != there:
+            # One line says it, in place of one for each field.
+            self._differ(protocol, MESSAGES, (str(here),), (str(there),), own, row, frame)
+            return
+        if self._is_told_once(protocol, pairs, own, row, frame):
+            return
+        self._counts[protocol, MESSAGES, "agreed"] += here
         for field, ours, theirs in pairs:
             if ours == theirs:
                 self._counts[protocol, field.name, "agreed"] += len(ours)
             else:
-                self._differ(protocol, field.name, tuple(ours), tuple(theirs), own, row, frame)
+                self._differ(protocol, field.name, ours, theirs, own, row, frame)
 
-    def _differ(self, protocol: str, field: str, ours: tuple[str, ...], theirs: tuple[str, ...],
+    def _is_told_once(self, protocol: str, pairs: Sequence[tuple[Field, list[str], list[str]]],
+                      own: list[Message], row: Row | None, frame: int) -> bool:
+        """A known difference of messages that are compared `again`, apart: nothing of them counts here."""
+        if self._apart:
+            return False
+        for field, ours, theirs in pairs:
+            if ours != theirs:
+                told = self._told(protocol, field.name, ours, theirs, frame)
+                known = reason_of(told, own, row)
+                if known is not None and known.again:
+                    self.tell(told, known)
+                    self.again += [one for one in own if one.value is not None]
+                    return True
+        return False
+
+    def _differ(self, protocol: str, field: str, ours: Sequence[str], theirs: Sequence[str],
                 own: Sequence[Message], row: Row | None, frame: int) -> None:
-        told = Disagreement(frame, protocol, field, ours, theirs, inside=self._inside)
-        self.tell(told, reason_of(told, own, row))
+        told = self._told(protocol, field, ours, theirs, frame)
+        known = reason_of(told, own, row)
+        self.tell(told, None if known is not None and known.again and self._apart else known)
+
+    def _told(self, protocol: str, field: str, ours: Sequence[str], theirs: Sequence[str], frame: int) -> Disagreement:
+        return Disagreement(frame, protocol, field, tuple(ours), tuple(theirs), inside=self._inside)
 
     def tell(self, told: Disagreement, known: Known | None) -> None:
         """Count a difference, and keep it with its reason as long as there is room."""

@@ -30,6 +30,7 @@ class Known(msgspec.Struct, frozen=True):
         fields: their fields; empty for all of this protocol.
         reason: why they differ, and who is right.
         holds: whether this one disagreement is of that kind.
+        again: it is due to what is around the message, which is given to Wireshark once more, apart, and compared.
     """
 
     id: str
@@ -37,6 +38,7 @@ class Known(msgspec.Struct, frozen=True):
     fields: tuple[str, ...]
     reason: str
     holds: Callable[[Disagreement, Sequence[Message], Row | None], bool]
+    again: bool = False
 
 
 def _page_breaks_off(told: Disagreement, messages: Sequence[Message], row: Row | None) -> bool:
@@ -65,7 +67,7 @@ _END_LINE = re.compile(rb"(?m)^-------")
 IN_PIECES = Known(
     "msrp-in-pieces", "MSRP", ("messages",),
     "Wireshark does not put MSRP together: it reads what begins a segment and ends in it. Such a message is given to "
-    "it once more in a segment of its own, and compared there", lambda told, messages, row: False)
+    "it once more in a segment of its own, and compared there", lambda told, messages, row: False, again=True)
 """Found while reading (`second_opinion`), not by a look at the values."""
 
 KNOWN: tuple[Known, ...] = (
@@ -75,7 +77,9 @@ KNOWN: tuple[Known, ...] = (
           "with its own transaction id is (RFC 4975 §7.1)", _looks_like_an_end_line),
     Known("t38-page-breaks-off", "UDPTL", ("indicator", "data type", "error recovery"),
           "Wireshark puts T.30 frames together without looking at sequence numbers of UDPTL; where the end of a frame "
-          "comes again, or a frame is not whole, it leaves the rest of the packet unread", _page_breaks_off),
+          "comes again, or a frame is not whole, it leaves the rest of the packet unread. Such a packet is given to it "
+          "once more in a flow of its own, behind the beginning of a frame, and compared there", _page_breaks_off,
+          again=True),
     Known("bfcp-version-2", "BFCP", (),
           "Wireshark 4.0 looks for version 1 of BFCP, the one over TCP; over UDP it is version 2 (RFC 8855 §5.1)",
           _version_2),

@@ -36,14 +36,17 @@ def arguments(report: Report, *, keylog: str | None = None) -> list[str]:
     if report.messages_of("BFCP"):
         words += ["--enable-heuristic", "bfcp_tcp", "--enable-heuristic", "bfcp_udp"]
     wanted = dict(_ALWAYS)
-    if any(report.fax_version(message) == 0 for message in islice(report.messages_of("UDPTL"), 1000)):
-        # T38FaxVersion 0 is written another way than what its corrigendum has made of it.
-        wanted["t38.use_pre_corrigendum_asn1_specification"] = "TRUE"
+    words += fax(any(report.fax_version(message) == 0 for message in islice(report.messages_of("UDPTL"), 1000)))
     if keylog is not None:
         wanted["tls.keylog_file"] = keylog
     for name, value in wanted.items():
         words += ["-o", f"{name}:{value}"]
     return words
+
+
+def fax(old: bool) -> list[str]:
+    """T38FaxVersion 0 (`old`) is written another way than what its corrigendum has made of it."""
+    return ["-o", f"t38.use_pre_corrigendum_asn1_specification:{'TRUE' if old else 'FALSE'}"]
 
 
 def flows(report: Report) -> Counter[Flow]:

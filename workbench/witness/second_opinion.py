@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from workbench.analysis.dissect import TWIN_COMMENT
 from workbench.analysis.values import Message
 from workbench.witness import preferences, tshark
-from workbench.witness.apart import ports_of, write_apart
+from workbench.witness.apart import FAX_PORT, ports_of, write_apart, write_fax_apart
 from workbench.witness.comparing import Comparison, Read, merged, protocol_of, said_by_them
 from workbench.witness.fields import FIELDS, OF, PROTOCOLS
 from workbench.witness.known import IN_PIECES
@@ -57,6 +57,7 @@ class _Witness:
         self._seconds = seconds
         self._clear = Comparison(most)
         self._inside = Comparison(most, inside=True)
+        self._apart = Comparison(most, apart=True)
         self._hidden: list[Message] = []    # protected: read in the twin
         self._pieces: list[Message] = []    # MSRP that segments cut: read in segments of their own
         self._notes: list[str] = []
@@ -65,15 +66,17 @@ class _Witness:
         known = tshark.known_fields()
         asked = {name for field in FIELDS for name in field.theirs}
         if asked - known:
-            self._notes.append(f"{tshark.version()} does not know {', '.join(sorted(asked - known))}")
+            self._notes.append(f"fields that {tshark.version()} does not know: {', '.join(sorted(asked - known))}")
         self._asked = sorted(asked & known)
         self._compare_clear(self._report.capture if capture is None else capture, keylog)
         self._compare_inside()
         self._compare_pieces()
-        clear, inside = self._clear, self._inside
+        self._compare_fax()
+        parts = (self._clear, self._inside, self._apart)
         return Opinion(
-            tshark.version(), clear.tallies(inside), (*clear.found, *inside.found), (*clear.known, *inside.known),
-            clear.left_out + inside.left_out, clear.known_left_out + inside.known_left_out, tuple(self._notes))
+            tshark.version(), self._clear.tallies(self._inside, self._apart),
+            tuple(told for one in parts for told in one.found), tuple(told for one in parts for told in one.known),
+            sum(one.left_out for one in parts), sum(one.known_left_out for one in parts), tuple(self._notes))
 
     def _rows(self, report: Report, capture: str | os.PathLike[str], keylog: str | None) -> Iterator[Row]:
         return tshark.rows(capture, self._asked, shown=_SHOWN, seconds=self._seconds,
@@ -110,17 +113,38 @@ class _Witness:
             path = Path(folder) / "apart.pcapng"
             apart, too_long = write_apart(self._pieces, path)
             if too_long:
-                self._notes.append(f"{too_long} messages of MSRP fit in no segment, and so were not compared")
+                self._notes.append(f"{too_long} messages of MSRP that fit in no segment")
             reads = [Read(place, one.frames[-1], one) for place, one in enumerate(apart, 1)]
             words = [word for port in ports_of(apart) for word in ("-d", f"tcp.port=={port},msrp")]
-            rows = tshark.rows(path, self._asked, shown="msrp", seconds=self._seconds, arguments=words)
-            for own, row in merged(reads, rows):
-                self._inside.frame(own, row, ("MSRP",), own[0].frame if own else 0)
+            self._compare_apart("MSRP", reads, tshark.rows(path, self._asked, shown="msrp", seconds=self._seconds,
+                                                           arguments=words))
+
+    def _compare_fax(self) -> None:
+        """UDPTL packets that tshark left in the middle, each in a flow of its own."""
+        found = [*self._clear.again, *self._inside.again]
+        for old in (True, False):
+            packets = [one for one in found if (self._report.fax_version(one) == 0) is old]
+            if not packets:
+                continue
+            with tempfile.TemporaryDirectory(prefix="workbench-witness-") as folder:
+                path = Path(folder) / "apart.pcapng"
+                apart, left_out = write_fax_apart(packets, path)
+                if left_out:
+                    self._notes.append(f"{left_out} packets of UDPTL that Wireshark left in the middle")
+                reads = [Read(2 * place, one.frames[-1], one) for place, one in enumerate(apart, 1)]
+                words = ["-d", f"udp.port=={FAX_PORT},t38", *preferences.fax(old)]
+                self._compare_apart("UDPTL", reads, (
+                    row for row in tshark.rows(path, self._asked, seconds=self._seconds, arguments=words)
+                    if row.frame % 2 == 0))
+
+    def _compare_apart(self, protocol: str, reads: Sequence[Read], rows: Iterator[Row]) -> None:
+        for own, row in merged(reads, rows):
+            self._apart.frame(own, row, (protocol,), own[0].frame if own else 0)
 
     def _messages(self, report: Report) -> Iterator[Message]:
         found = report.messages_of(*_READ)
         if len(found) > MOST_MESSAGES:
-            self._notes.append(f"the first {MOST_MESSAGES} of {len(found)} messages are compared")
+            self._notes.append(f"messages behind the first {MOST_MESSAGES} of {len(found)}")
         return (one for one in islice(found, MOST_MESSAGES) if one.frames)
 
     def _compare_inside(self) -> None:
@@ -157,7 +181,7 @@ class _Witness:
             else:
                 lost += 1
         if lost:
-            self._notes.append(f"{lost} protected messages are not in the decrypted twin, and so were not compared")
+            self._notes.append(f"{lost} protected messages that are not in the decrypted twin")
         return sorted(reads, key=lambda one: one.at)
 
 
