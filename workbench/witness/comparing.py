@@ -71,39 +71,31 @@ class Comparison:
         pairs = [(field, said_by_us(field, own), said_by_them(field, row)) for field in OF[protocol]]
         counting = [(ours, theirs) for field, ours, theirs in pairs if field.counts]
         here, there = (sum(len(pair[side]) for pair in counting) for side in (0, 1))
+        differing = [(field.name, ours, theirs) for field, ours, theirs in pairs if ours != theirs]
         if here != there:
             # One line says it, in place of one for each field.
-            self._differ(protocol, MESSAGES, (str(here),), (str(there),), own, row, frame)
+            differing = [(MESSAGES, [str(here)], [str(there)])]
+        told = [self._told(protocol, *one, frame) for one in differing]
+        known = [reason_of(one, own, row) for one in told]
+        if not self._apart and self._is_told_once(told, known, own):
             return
-        if self._is_told_once(protocol, pairs, own, row, frame):
+        for one, reason in zip(told, known, strict=True):
+            self.tell(one, None if reason is not None and reason.again is not None else reason)
+        if here != there:
             return
         self._counts[protocol, MESSAGES, "agreed"] += here
         for field, ours, theirs in pairs:
             if ours == theirs:
                 self._counts[protocol, field.name, "agreed"] += len(ours)
-            else:
-                self._differ(protocol, field.name, ours, theirs, own, row, frame)
 
-    def _is_told_once(self, protocol: str, pairs: Sequence[tuple[Field, list[str], list[str]]],
-                      own: list[Message], row: Row | None, frame: int) -> bool:
+    def _is_told_once(self, told: Sequence[Disagreement], known: Sequence[Known | None], own: list[Message]) -> bool:
         """A known difference of messages that are compared `again`, apart: nothing of them counts here."""
-        if self._apart:
-            return False
-        for field, ours, theirs in pairs:
-            if ours != theirs:
-                told = self._told(protocol, field.name, ours, theirs, frame)
-                known = reason_of(told, own, row)
-                if known is not None and known.again:
-                    self.tell(told, known)
-                    self.again += [one for one in own if one.value is not None]
-                    return True
+        for one, reason in zip(told, known, strict=True):
+            if reason is not None and reason.again is not None:
+                self.tell(one, reason)
+                self.again += [reason.again(message) for message in own if message.value is not None]
+                return True
         return False
-
-    def _differ(self, protocol: str, field: str, ours: Sequence[str], theirs: Sequence[str],
-                own: Sequence[Message], row: Row | None, frame: int) -> None:
-        told = self._told(protocol, field, ours, theirs, frame)
-        known = reason_of(told, own, row)
-        self.tell(told, None if known is not None and known.again and self._apart else known)
 
     def _told(self, protocol: str, field: str, ours: Sequence[str], theirs: Sequence[str], frame: int) -> Disagreement:
         return Disagreement(frame, protocol, field, tuple(ours), tuple(theirs), inside=self._inside)

@@ -12,8 +12,6 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from workbench.analysis.values import Message
-from workbench.protocols.bfcp.messages import UNRELIABLE
-from workbench.protocols.bfcp.messages import Message as BfcpMessage
 from workbench.protocols.msrp import messages as msrp
 from workbench.protocols.t38 import ifp
 from workbench.protocols.t38.messages import FieldType, UdptlPacket
@@ -30,7 +28,8 @@ class Known(msgspec.Struct, frozen=True):
         fields: their fields; empty for all of this protocol.
         reason: why they differ, and who is right.
         holds: whether this one disagreement is of that kind.
-        again: it is due to what is around the message, which is given to Wireshark once more, apart, and compared.
+        again: gives the message as Wireshark reads it: by itself, or without what it stumbles over. Its values are
+            compared there; None where they are not compared at all.
     """
 
     id: str
@@ -38,7 +37,7 @@ class Known(msgspec.Struct, frozen=True):
     fields: tuple[str, ...]
     reason: str
     holds: Callable[[Disagreement, Sequence[Message], Row | None], bool]
-    again: bool = False
+    again: Callable[[Message], Message] | None = None
 
 
 def _page_breaks_off(told: Disagreement, messages: Sequence[Message], row: Row | None) -> bool:
@@ -53,36 +52,42 @@ def _page_breaks_off(told: Disagreement, messages: Sequence[Message], row: Row |
     return False
 
 
-def _version_2(told: Disagreement, messages: Sequence[Message], row: Row | None) -> bool:
-    return told.theirs in ((), ("0",)) and bool(messages) and all(
-        isinstance(one.value, BfcpMessage) and one.value.version == UNRELIABLE for one in messages)
-
-
 def _looks_like_an_end_line(told: Disagreement, messages: Sequence[Message], row: Row | None) -> bool:
     return any(_END_LINE.search(one.value.body or b"") for one in messages if isinstance(one.value, msrp.Request))
+
+
+def _as_it_is(message: Message) -> Message:
+    return message
+
+
+def _without_hyphens(message: Message) -> Message:
+    """The same octets, but for lines of the body that begin like an end-line."""
+    body = message.value.body if isinstance(message.value, msrp.Request) else None
+    if not body:
+        return message
+    head, _, behind = message.octets.partition(body)
+    return msgspec.structs.replace(message, octets=head + _END_LINE.sub(b"=======", body) + behind)
 
 
 _END_LINE = re.compile(rb"(?m)^-------")
 
 IN_PIECES = Known(
     "msrp-in-pieces", "MSRP", ("messages",),
-    "Wireshark does not put MSRP together: it reads what begins a segment and ends in it. Such a message is given to "
-    "it once more in a segment of its own, and compared there", lambda told, messages, row: False, again=True)
+    "Wireshark does not find a message of MSRP that begins behind another in a segment and goes on in the next one. "
+    "Such a message is given to it once more in a segment of its own, and compared there", lambda told, messages, row: False, _as_it_is)
 """Found while reading (`second_opinion`), not by a look at the values."""
 
 KNOWN: tuple[Known, ...] = (
     IN_PIECES,
     Known("msrp-end-line-in-body", "MSRP", (),
           "Wireshark takes a line of a body that begins with seven hyphens for the end of the message; only the one "
-          "with its own transaction id is (RFC 4975 §7.1)", _looks_like_an_end_line),
+          "with its own transaction id is (RFC 4975 §7.1). Such a message is given to it once more with other hyphens, "
+          "and compared there", _looks_like_an_end_line, _without_hyphens),
     Known("t38-page-breaks-off", "UDPTL", ("indicator", "data type", "error recovery"),
           "Wireshark puts T.30 frames together without looking at sequence numbers of UDPTL; where the end of a frame "
           "comes again, or a frame is not whole, it leaves the rest of the packet unread. Such a packet is given to it "
-          "once more in a flow of its own, behind the beginning of a frame, and compared there", _page_breaks_off,
-          again=True),
-    Known("bfcp-version-2", "BFCP", (),
-          "Wireshark 4.0 looks for version 1 of BFCP, the one over TCP; over UDP it is version 2 (RFC 8855 §5.1)",
-          _version_2),
+          "once more in a flow of its own, behind the beginning of a frame, and compared there",
+          _page_breaks_off, _as_it_is),
 )
 
 

@@ -106,12 +106,13 @@ class _Witness:
         return [one for one in own if one not in pieces]
 
     def _compare_pieces(self) -> None:
-        """Messages of MSRP that came in pieces, each in a segment of its own."""
-        if not self._pieces:
+        """Messages of MSRP that came in pieces, or that Wireshark ends too early, each in a segment of its own."""
+        messages = [*self._pieces, *(one for one in self._again() if one.protocol == "MSRP")]
+        if not messages:
             return
         with tempfile.TemporaryDirectory(prefix="workbench-witness-") as folder:
             path = Path(folder) / "apart.pcapng"
-            apart, too_long = write_apart(self._pieces, path)
+            apart, too_long = write_apart(messages, path)
             if too_long:
                 self._notes.append(f"{too_long} messages of MSRP that fit in no segment")
             reads = [Read(place, one.frames[-1], one) for place, one in enumerate(apart, 1)]
@@ -121,9 +122,9 @@ class _Witness:
 
     def _compare_fax(self) -> None:
         """UDPTL packets that tshark left in the middle, each in a flow of its own."""
-        found = [*self._clear.again, *self._inside.again]
         for old in (True, False):
-            packets = [one for one in found if (self._report.fax_version(one) == 0) is old]
+            packets = [one for one in self._again()
+                       if one.protocol == "UDPTL" and (self._report.fax_version(one) == 0) is old]
             if not packets:
                 continue
             with tempfile.TemporaryDirectory(prefix="workbench-witness-") as folder:
@@ -136,6 +137,9 @@ class _Witness:
                 self._compare_apart("UDPTL", reads, (
                     row for row in tshark.rows(path, self._asked, seconds=self._seconds, arguments=words)
                     if row.frame % 2 == 0))
+
+    def _again(self) -> list[Message]:
+        return [*self._clear.again, *self._inside.again]
 
     def _compare_apart(self, protocol: str, reads: Sequence[Read], rows: Iterator[Row]) -> None:
         for own, row in merged(reads, rows):

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,6 +23,8 @@ MISSING = ("the second opinion needs the program tshark, and there is none on th
 MOST_LINE_OCTETS = 16 * 2**20
 """The longest line that is read of tshark: one frame with the fields that were asked for."""
 MOST_SECONDS = 1800.0
+MOST_PACKETS = 10_000
+"""Packets whose details are given at once."""
 _MOST_COMPLAINTS = 4096
 # What tshark says on standard error whatever it reads.
 _IDLE_TALK = ("Running as user", "This could be dangerous")
@@ -99,6 +102,41 @@ def rows(capture: str | os.PathLike[str], fields: Sequence[str], *, arguments: S
                 yield _row(decoder, line, written)
 
 
+def details(capture: str | os.PathLike[str], frames: Sequence[int], *, arguments: Sequence[str] = (), shown: str = "",
+            most: int = MOST_PACKETS, seconds: float = MOST_SECONDS) -> Iterator[bytes]:
+    """All that tshark says of some frames, as PDML: one `<packet>` element each. Raises as `rows`.
+
+    Args:
+        capture: path of the file.
+        frames: their numbers; none for all.
+        arguments: more words of its command line, as `preferences.arguments` gives them.
+        shown: a display filter beside that.
+        most: packets that are given at most.
+        seconds: it is ended after this time.
+    """
+    words = [program(), "-n", "-r", os.fspath(Path(capture)), *arguments, "-T", "pdml"]
+    numbers = " ".join(str(int(frame)) for frame in frames)
+    conditions = [f"frame.number in {{{numbers.replace(' ', ', ')}}}"] * bool(numbers) + [f"({shown})"] * bool(shown)
+    if conditions:
+        words += ["-Y", " && ".join(conditions)]
+    if frames:
+        words += ["-c", str(max(frames))]     # nothing behind the last one is read
+    with _started(words, seconds) as output:
+        yield from islice(_elements(output), most)
+
+
+def _elements(output: IO[bytes]) -> Iterator[bytes]:
+    packet = bytearray()
+    for line in _lines(output):
+        if packet or line.startswith(b"<packet>"):
+            packet += line
+        if len(packet) > MOST_LINE_OCTETS:
+            raise CaptureError(f"tshark says more than {MOST_LINE_OCTETS} octets of one frame")
+        if line.startswith(b"</packet>"):
+            yield bytes(packet)
+            packet.clear()
+
+
 class _Packet(msgspec.Struct):
     layers: dict[str, list[Any]]
 
@@ -131,19 +169,19 @@ def _started(words: Sequence[str], seconds: float) -> Iterator[IO[bytes]]:
             timer = threading.Timer(seconds, _end, (process, late))
             timer.daemon = True
             timer.start()
-            read = False
+            whole = False
             try:
                 yield process.stdout
-                read = True
+                whole = not process.stdout.read(1)
             finally:
                 timer.cancel()
-                if not read:
+                if not whole:
                     process.kill()
                 status = process.wait()
         if late.is_set():
             raise WorkbenchError(f"tshark was ended after {seconds:.0f} s; give it a part of the capture "
                                  "(editcap -r), or more time")
-        if status != 0:
+        if whole and status != 0:
             complaints.seek(0)
             said = _sense(complaints.read(_MOST_COMPLAINTS).decode("utf-8", "replace"))
             raise CaptureError(f"tshark does not read the capture: {said or f'exit status {status}'}")
