@@ -38,10 +38,11 @@ def test_a_sound_capture_breaks_no_rule(capture: Path):
 
 
 def test_rules_say_where_they_stand():
-    """Ids are unique; each rule has a clause, a severity, and a title that is a sentence."""
+    """Ids are unique; each rule has a clause, a severity, a title that is a sentence, and what to check next."""
     assert len({rule.id for rule in RULES}) == len(RULES)
     for rule in RULES:
         assert rule.clause and rule.severity in ("error", "warning", "note") and rule.title[0].isupper()
+        assert len(rule.next) > 40 and rule.next.endswith("."), rule.id
 
 
 @pytest.mark.parametrize(("variant", "rules"), [

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from capturing import sip, udp
-from crafted_calls import PEER, UE, Crafted, found
+from capturing import Talk, sip, udp
+from crafted_calls import ACCESS, CORE, PEER, UE, Crafted, found
+from crafted_signalling import down, stream, up
 
 from workbench.net.packets import ACK, RST, SYN
 from workbench.net.values import Endpoint
+from workbench.protocols.h248.packages import registry
 
 WORDS = b"MSRP a1b2 SEND\r\n"
 
@@ -95,3 +97,53 @@ def test_a_gateway_that_does_not_wait(tmp_path: Path, first: float, broken: bool
     call = agreed()
     call.add(call.talk("access").opens(at=1.0), call.talk("core", by_gateway=True, isn=(5, 6)).opens(at=first))
     assert bool(found(call.report(tmp_path), "outgoing-before-incoming")) == broken
+
+
+CHANGE = registry().wire_name("tcp-change")
+FAILED = f"{CHANGE} {{ {registry().wire_name('tcp-change-type')} = {registry().wire_name('tcp-failed')} }}"
+
+
+def configured(call: Crafted) -> Crafted:
+    """Both terminations know their peer, and other calls of the gateway have connections on both sides."""
+    for number, (side, end) in enumerate((("access", UE), ("core", PEER)), 90):
+        told = f"Modify = ip/1/{side}/1 {{ Media {{ {stream(remote=f'{end.host} {end.port}')} }} }}"
+        call.frames += [down(0.5, f"Transaction = {number} {{ Context = 7 {{ {told} }} }}"),
+                        up(0.51, f"Reply = {number} {{ Context = 7 {{ Modify = ip/1/{side}/1 }} }}")]
+    other = Endpoint("203.0.113.77", 7000)
+    return call.add(Talk(other, Endpoint(ACCESS.host, 41000), "Access").opens(at=0.6),
+                    Talk(Endpoint(CORE.host, 41002), other, "Core").opens(at=0.7))
+
+
+@pytest.mark.parametrize(("watch", "told", "comes", "until", "broken"), [
+    (CHANGE, False, False, 90.0, True), (CHANGE, False, False, 40.0, False), (CHANGE, True, False, 90.0, False),
+    (CHANGE, False, True, 90.0, False), ("", False, False, 90.0, False)])
+def test_a_gateway_that_never_gives_up(tmp_path: Path, watch: str, told: bool, comes: bool, until: float,
+                                       broken: bool):
+    """A minute without the connection, and no report although one was asked for; not where any of that is otherwise."""
+    call = configured(Crafted(watch=watch))
+    if told:
+        call.notifies(30.0, "access", FAILED)
+    if comes:
+        call.add(call.talk("access").opens(at=1.0))
+        call.add(call.talk("core", by_gateway=True, isn=(5, 6)).opens(at=1.1))
+    findings = found(call.until(until).report(tmp_path), "gateway-waits")
+    assert len(findings) == broken
+    if broken:
+        assert "IMS-AGW waits at ip/1/access/1 for a connection for 9" in findings[0].explanation
+        assert findings[0].provisional and findings[0].next
+
+
+@pytest.mark.parametrize(("role", "opens", "closes", "until", "broken"), [
+    ("active", False, False, 20.0, True), ("active", True, False, 20.0, False), ("active", False, True, 20.0, False),
+    ("active", False, False, 8.0, False), ("passive", False, False, 20.0, False)])
+def test_a_gateway_that_opens_nothing(tmp_path: Path, role: str, opens: bool, closes: bool, until: float, broken: bool):
+    """UE A is connected, and no SYN leaves towards Peer B; not where one does, UE A goes, or Peer B has to open."""
+    call = configured(Crafted(core=role))
+    access = call.talk("access").opens(at=1.0)
+    call.add(access.closes() if closes else access)
+    if opens:
+        call.add(call.talk("core", by_gateway=True, isn=(5, 6)).put(0, SYN, at=1.1))
+    findings = found(call.until(until).report(tmp_path), "gateway-waits")
+    assert len(findings) == broken
+    if broken:
+        assert f"is TCP-active at ip/1/core/1 and knows its peer's address ({PEER})" in findings[0].explanation

@@ -39,4 +39,6 @@ def _wrong(offer: Described, answer: Described) -> str:
 
 
 rule = Rule("answer-drops-security", "RFC 3264 §6, RFC 8122 §5, RFC 7345 §4.3, TS 23.334 §6.2.10.3", "error",
-            "An answer keeps the transport of a secured stream, and brings a fingerprint", _find, provisional=True)
+            "An answer keeps the transport of a secured stream, and brings a fingerprint", _find, provisional=True,
+            next="Whether the side that answered is registered for media plane security at all, and what its offers "
+                 "look like when it calls. Then see that the other side ended the attempt and no media flowed.")

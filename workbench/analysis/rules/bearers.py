@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # A call has a handful of connections; what is made to look like one with thousands is not looked at to the end.
 _MOST_SPANS = 128
+# How long a peer may take after the gateway knows of it, where no report says that it was too long.
+_PATIENCE = 10.0
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -120,3 +122,13 @@ def up_in(one: Attempt | None) -> int | None:
     if one is None or not one.answered:
         return None
     return next((frame for frame, flags in one.connection.marks() if flags & ACK and not flags & (SYN | RST)), None)
+
+
+def is_watched(report: Report, end: TerminationSeen, since: float) -> bool:
+    """Other connections of this side of the gateway are in the capture, and there was time enough for this one."""
+    until = min(report.end, end.subtracted if end.subtracted is not None else report.end)
+    return end.local is not None and end.local.host in report.once(_hosts) and until - since >= _PATIENCE
+
+
+def _hosts(report: Report) -> set[str]:
+    return {side.host for content in report.contents for side in content.connection.sides}

@@ -49,4 +49,6 @@ def _listed(numbers: set[int]) -> str:
 
 
 rule = Rule("bfcp-ids", "RFC 8855 §9, RFC 8856 §5.2, §5.3", "error",
-            "BFCP messages name the conference and the user that a=confid and a=userid told", _find)
+            "BFCP messages name the conference and the user that a=confid and a=userid told", _find,
+            next="a=confid, a=userid and a=floorid in the last answer to this participant, and whether a B2BUA passed "
+                 "on those of another participant.")

@@ -52,6 +52,6 @@ _WHY = {
 }
 _OTHER = "its text may tell why"
 
-rule = Rule("bfcp-refused", "RFC 8855 §5.2.6, §13.8", "warning", "No BFCP request is answered with Error", _find,
+rule = Rule("bfcp-refused", "RFC 8855 §5.2.6", "warning", "No BFCP request is answered with Error", _find,
             next="What SDP told of conference, user and floors (a=confid, a=userid, a=floorid), and who is chair "
             "of the floor in the server's own configuration: BFCP itself never says who is.")

@@ -60,4 +60,6 @@ def _offer_before(described: list[Described], opened: float) -> Described | None
 
 
 rule = Rule("bfcp-tls-client", "RFC 8856 §8, TS 23.334 §6.2.10.3.2", "error",
-            "The offerer's side is TLS client of a BFCP leg, whoever opens TCP", _find, provisional=True)
+            "The offerer's side is TLS client of a BFCP leg, whoever opens TCP", _find, provisional=True,
+            next="Which of the two took a=setup for the TLS role: for BFCP it says who opens TCP only. In a later "
+                 "offer, who was TLS client before: an exchange that keeps the connection changes no role.")

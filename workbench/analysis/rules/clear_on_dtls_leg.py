@@ -48,4 +48,6 @@ def _what(found: list[Message]) -> str:
 
 
 rule = Rule("clear-on-dtls-leg", "RFC 7345 §3, §5.2.2, TS 23.334 §6.2.10.4", "error",
-            "A leg agreed as DTLS carries nothing but DTLS and STUN", _find)
+            "A leg agreed as DTLS carries nothing but DTLS and STUN", _find,
+            next="Whether DTLS was up at that time, and from which address these datagrams come: a stranger's, or the "
+                 "UE's own. Then look for the same payload on the other leg.")

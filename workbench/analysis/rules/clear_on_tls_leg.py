@@ -31,4 +31,6 @@ def _find(report: Report) -> Iterator[Evidence]:
 
 
 rule = Rule("clear-on-tls-leg", "TS 23.334 §6.2.10.3", "error",
-            "A leg agreed as TLS carries nothing in the clear", _find, provisional=True)
+            "A leg agreed as TLS carries nothing in the clear", _find, provisional=True,
+            next="Whether that side believes the stream to be in the clear: the transport in the last offer and "
+                 "answer as it read them. Then whether the gateway dropped it, or anything of it is on the other leg.")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from workbench.analysis.legs import said_on
-from workbench.analysis.rules.bearers import Attempt, attempts
+from workbench.analysis.rules.bearers import Attempt, attempts, is_watched
 from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.analysis.rules.watching import failure
 from workbench.analysis.signalling import TerminationSeen
@@ -15,12 +15,7 @@ if TYPE_CHECKING:
     from workbench.analysis.report import Report
     from workbench.analysis.sessions import Call
 
-# How long the peer may take after the gateway knows of it, where no report says that it was too long.
-_PATIENCE = 10.0
-
-
 def _find(report: Report) -> Iterator[Evidence]:
-    seen = {side.host for content in report.contents for side in content.connection.sides}
     for call in report.calls:
         held = list(attempts(call))
         for context in call.contexts:
@@ -29,7 +24,7 @@ def _find(report: Report) -> Iterator[Evidence]:
                 if remote is None or end.setup_at(report.end) != "passive" or _came(end, held):
                     continue
                 reported = failure(end)
-                if reported is None and not _is_watched(report, end, remote.draft.time, seen):
+                if reported is None and not is_watched(report, end, remote.draft.time):
                     continue
                 told = (f"and the gateway gives up and reports it at {reported.time:.3f} s" if reported is not None
                         else "until the call or the capture is over")
@@ -41,12 +36,6 @@ def _find(report: Report) -> Iterator[Evidence]:
 
 def _came(end: TerminationSeen, held: list[Attempt]) -> bool:
     return any(one.termination is end for one in held)
-
-
-def _is_watched(report: Report, end: TerminationSeen, since: float, seen: set[str]) -> bool:
-    """Other connections of this side of the gateway are in the capture, and there was time enough."""
-    until = min(report.end, end.subtracted if end.subtracted is not None else report.end)
-    return end.local is not None and end.local.host in seen and until - since >= _PATIENCE
 
 
 def _peer(report: Report, call: Call, end: TerminationSeen) -> str:

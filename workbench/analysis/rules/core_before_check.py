@@ -32,4 +32,6 @@ def _find(report: Report) -> Iterator[Evidence]:
 
 
 rule = Rule("core-before-check", "TS 23.334 §6.2.10.3", "error",
-            "Nothing of the UE is forwarded before its certificate is checked", _find, provisional=True)
+            "Nothing of the UE is forwarded before its certificate is checked", _find, provisional=True,
+            next="Whether the gateway checks certificates at all (its fingerprint in Remote), and what was sent on to "
+                 "the core before the check: that has to be looked at as coming from anybody.")

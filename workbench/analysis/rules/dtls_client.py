@@ -58,4 +58,6 @@ def _time(one: Described) -> float:
 
 
 rule = Rule("dtls-client", "RFC 7345 §4.1, RFC 8842 §5, TS 23.334 §6.2.10.4", "error",
-            "The end that a=setup makes active is DTLS client", _find)
+            "The end that a=setup makes active is DTLS client", _find,
+            next="The a=setup values of offer and answer on this leg as each end read them, and the a=setup that the "
+                 "gateway was given in Local and Remote.")

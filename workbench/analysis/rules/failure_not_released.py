@@ -54,4 +54,6 @@ def _released(call: Call, termination: TerminationSeen, failed: Draft) -> bool:
 
 
 rule = Rule("failure-not-released", "TS 23.334 §6.2.10.3, §6.2.10.4", "error",
-            "A stream whose TLS or DTLS has failed is released", _find, provisional=True)
+            "A stream whose TLS or DTLS has failed is released", _find, provisional=True,
+            next="What the controller did with the Notify (its reply, an error), and whether its BYE or Subtract was "
+                 "sent and refused. Until then the stream has to be looked at as dead.")

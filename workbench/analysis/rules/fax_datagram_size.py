@@ -52,4 +52,6 @@ def _taken(call: Call) -> dict[Endpoint, int]:
 
 
 rule = Rule("fax-datagram-size", "T.38 annex D", "warning", "No UDPTL packet is larger than its receiver takes", _find,
-            provisional=True)
+            provisional=True,
+            next="a=T38FaxMaxDatagram in the description of the receiver, and how much redundancy the sender puts on "
+                 "top: fewer former packets make each one smaller. Look for IP fragments of these packets, too.")

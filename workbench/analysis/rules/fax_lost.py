@@ -35,4 +35,6 @@ def _told(leg: Leg, sender: str, found: list[Message]) -> Evidence:
         "this one loses them"))
 
 
-rule = Rule("fax-packets-lost", "T.38 §9", "warning", "What UDPTL loses is made good", _find)
+rule = Rule("fax-packets-lost", "T.38 §9", "warning", "What UDPTL loses is made good", _find,
+            next="On which side of gateway and NAT the packets are still there; then redundancy and FEC as "
+                 "a=T38FaxUdpEC agreed on them: more of it helps against single losses, not against gaps in the path.")

@@ -49,4 +49,6 @@ def _is_fax(one: Described) -> bool:
 
 
 rule = Rule("fax-sdp", "RFC 7345 §4.1, RFC 8842 §5, T.38 annex D", "error",
-            "Offers and answers of T.38 have the attributes that belong to them, and no others", _find)
+            "Offers and answers of T.38 have the attributes that belong to them, and no others", _find,
+            next="Compare the description with the one on the other leg: which node added, dropped or passed on the "
+                 "attribute. Then see what the receiver made of it: 488, another answer, or no fax.")

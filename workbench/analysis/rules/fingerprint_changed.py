@@ -46,4 +46,7 @@ def _of(one: Described) -> tuple[object, ...] | None:
 
 
 rule = Rule("fingerprint-changed", "RFC 8122 §7, TS 33.328 §4.1.2.3", "warning",
-            "A fingerprint reaches the other end as its owner wrote it", _find)
+            "A fingerprint reaches the other end as its owner wrote it", _find,
+            next="Which node sits between the two messages, and whether ending TLS there was agreed "
+                 "(a=3ge2ae:applied). If nobody knows that node, treat what was said in this session as read by "
+                 "others.")

@@ -23,4 +23,7 @@ def _find(report: Report) -> Iterator[Evidence]:
 
 
 rule = Rule("fingerprint-mismatch", "RFC 8122 §6.2, TS 23.334 §6.2.10.3", "error",
-            "The certificate presented is the one whose fingerprint was announced", _find, provisional=True)
+            "The certificate presented is the one whose fingerprint was announced", _find, provisional=True,
+            next="Compare a=fingerprint as the UE wrote it with what each node on the way passed on. If it arrived "
+                 "unchanged, ask which certificate the UE has installed, and look for another node that answers in "
+                 "its place.")

@@ -34,5 +34,6 @@ def _find(report: Report) -> Iterator[Evidence]:
 
 
 rule = Rule("floor-two-holders", "RFC 8855 §13.1.2, RFC 4376 §3", "note", "A floor has one holder", _find,
+            provisional=True,
             next="How many may hold this floor in the server's configuration, and whether the release of the first "
             "holder came to the server.")

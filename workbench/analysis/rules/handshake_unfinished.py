@@ -84,4 +84,6 @@ def _silent(call: Call, leg: Leg, span: Span | None, termination: TerminationSee
 
 
 rule = Rule("handshake-unfinished", "RFC 8446 §2, RFC 6347 §4.2, RFC 7345 §4.4", "error",
-            "Where TLS or DTLS is agreed a handshake is begun and finished", _find)
+            "Where TLS or DTLS is agreed a handshake is begun and finished", _find,
+            next="Follow the last flight to the other end: is it on the wire behind the NAT or gateway too? Then its "
+                 "size against the path's, and what Local, Remote and the stream mode allow at that time.")

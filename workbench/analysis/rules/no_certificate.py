@@ -51,4 +51,6 @@ def _after(said: list[Message]) -> str:
 
 
 rule = Rule("no-certificate", "RFC 8122 §5, §6.2, RFC 7345 §4.1, TS 23.334 §6.2.10.3", "error",
-            "Both ends of a leg with fingerprints in SDP present a certificate", _find, provisional=True)
+            "Both ends of a leg with fingerprints in SDP present a certificate", _find, provisional=True,
+            next="What the CertificateRequest asked for (signature algorithms, authorities), and whether the client "
+                 "has a certificate of that kind at all; on the gateway, whether asking for one is switched on.")

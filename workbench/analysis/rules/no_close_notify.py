@@ -45,4 +45,6 @@ def _cuts(report: Report, leg: Leg) -> Iterator[Evidence]:
 
 
 rule = Rule("no-close-notify", "RFC 8446 §6.1, RFC 5246 §7.2.1", "warning",
-            "Each side sends close_notify before it ends TCP", _find)
+            "Each side sends close_notify before it ends TCP", _find,
+            next="Who ended TCP first, and why: BYE, an order to the gateway, a timer, or a NAT that has forgotten "
+                 "its binding. What the sender had still in its buffer is lost.")

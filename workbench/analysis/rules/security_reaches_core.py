@@ -27,4 +27,6 @@ def _find(report: Report) -> Iterator[Evidence]:
 
 
 rule = Rule("security-reaches-core", "TS 24.229 §7.5.2, TS 23.334 §6.2.10.3", "error",
-            "Security attributes of the access side never reach the core", _find, provisional=True)
+            "Security attributes of the access side never reach the core", _find, provisional=True,
+            next="The INVITE as it left the UE beside what the IMS-ALG sent on, attribute by attribute; and whether "
+                 "the stream was to be e2ae (a=3ge2ae) or end to end, where the attributes belong to the far end.")

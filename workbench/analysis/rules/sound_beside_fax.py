@@ -49,7 +49,7 @@ def _application(one: Described) -> str | None:
     return None if transport is None else transport.application
 
 
-rule = Rule("sound-beside-fax", "RFC 3264 §8.3.3, T.38 annex D", "warning",
+rule = Rule("sound-beside-fax", "RFC 3264 §8.3, T.38 annex D", "warning",
             "A side that has switched to T.38 sends no more sound", _find,
             next="Whether that side has got the answer (ACK), and whether its tone detector or its media gateway was "
             "told of the switch.")

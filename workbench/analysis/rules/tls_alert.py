@@ -39,4 +39,6 @@ def _find(report: Report) -> Iterator[Evidence]:
                 "this connection"))
 
 
-rule = Rule("tls-alert", "RFC 8446 §6.2, RFC 5246 §7.2.2", "warning", "TLS ends without a fatal alert", _find)
+rule = Rule("tls-alert", "RFC 8446 §6.2, RFC 5246 §7.2.2", "warning", "TLS ends without a fatal alert", _find,
+            next="The message right before the alert, of the side that gets it: a certificate, a key share, or "
+                 "something that is no TLS. Then whether the gateway reported the failure, and the call was released.")

@@ -53,4 +53,6 @@ def _told(termination: TerminationSeen, since: float) -> bool:
 
 
 rule = Rule("tls-failure-not-reported", "TS 23.334 §6.2.10.3", "error",
-            "A TLS session that can't be established is reported where that was asked for", _find, provisional=True)
+            "A TLS session that can't be established is reported where that was asked for", _find, provisional=True,
+            next="The last Events descriptor of the termination before the failure, and whether a Notify was sent and "
+                 "got lost on the way: look for its transaction without reply.")

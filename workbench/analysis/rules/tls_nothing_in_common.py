@@ -57,4 +57,6 @@ def _objection(summary: str, hello: tls.ClientHello) -> str:
 
 
 rule = Rule("tls-nothing-in-common", "RFC 8446 §4.1.1, RFC 5246 §7.4.1.3", "error",
-            "Both ends of a TLS leg have a version and a cipher suite in common", _find)
+            "Both ends of a TLS leg have a version and a cipher suite in common", _find,
+            next="Versions, cipher suites and signature algorithms that each end is configured for; and the key type "
+                 "of its certificate, which rules out suites on its own.")
