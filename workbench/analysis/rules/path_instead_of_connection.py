@@ -93,7 +93,7 @@ def _never_came(report: Report, one: Described, place: Endpoint) -> Evidence:
 
 
 _NEXT = ("Look for a=msrp-cema in its SDP; without it the gateway's own URI has to be in a=path "
-         "(application-aware, or sessmatch), or the offerer has to fall back")
+         "(application-aware, or sessmatch), or the offerer has to fall back.")
 
 rule = Rule("path-instead-of-connection", "RFC 6714 §4, TS 23.334 §5.19.2", "error",
             "An endpoint that gets a gateway's address in c= and m= connects there", _find, next=_NEXT)
