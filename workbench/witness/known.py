@@ -74,7 +74,8 @@ _END_LINE = re.compile(rb"(?m)^-------")
 IN_PIECES = Known(
     "msrp-in-pieces", "MSRP", ("messages",),
     "Wireshark does not find a message of MSRP that begins behind another in a segment and goes on in the next one. "
-    "Such a message is given to it once more in a segment of its own, and compared there", lambda told, messages, row: False, _as_it_is)
+    "Such a message is given to it once more in a segment of its own, and compared there",
+    lambda told, messages, row: False, _as_it_is)
 """Found while reading (`second_opinion`), not by a look at the values."""
 
 KNOWN: tuple[Known, ...] = (

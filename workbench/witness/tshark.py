@@ -74,7 +74,7 @@ def _known_fields(path: str) -> frozenset[str]:
 
 
 def rows(capture: str | os.PathLike[str], fields: Sequence[str], *, arguments: Sequence[str] = (),
-         shown: str = "", seconds: float = MOST_SECONDS) -> Iterator[Row]:
+         shown: str = "", last: int = 0, seconds: float = MOST_SECONDS) -> Iterator[Row]:
     """What tshark reads in a capture, frame by frame as it reads it.
 
     Args:
@@ -82,6 +82,7 @@ def rows(capture: str | os.PathLike[str], fields: Sequence[str], *, arguments: S
         fields: names of the fields that are asked for; fields that this tshark does not know end it.
         arguments: more words of its command line, as `preferences.arguments` gives them.
         shown: a display filter; frames that it does not admit are left out.
+        last: nothing behind this frame is read; 0 for all.
         seconds: it is ended after this time.
 
     Raises:
@@ -94,6 +95,8 @@ def rows(capture: str | os.PathLike[str], fields: Sequence[str], *, arguments: S
         words += ["-e", name]
     if shown:
         words += ["-Y", shown]
+    if last:
+        words += ["-c", str(last)]
     decoder = msgspec.json.Decoder(_Packet)
     written = {name.replace(".", "_"): name for name in fields}
     with _started(words, seconds) as output:
