@@ -80,7 +80,8 @@ def _session_cells(report: Report, session: Session, linked: Callable[[Sequence[
     return (escape(session.id), escape(session.kind), escape(session.security or "-"),
             "-" if session.context is None else str(session.context),
             f"<code>{escape(ids)}</code>{f' and {more} more' if more > 0 else ''}" if ids else "-",
-            _frames_said(session.frames, linked), f"{len(broken)} ({errors} errors)" if errors else str(len(broken)))
+            _frames_said(session.frames, linked),
+            f"{len(broken)} ({errors} error{'s' * (errors != 1)})" if errors else str(len(broken)))
 
 
 def _leg_cells(session: Session, leg: Leg, linked: Callable[[Sequence[int]], str]) -> tuple[str, ...]:
