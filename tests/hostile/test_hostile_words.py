@@ -75,7 +75,7 @@ def test_text_views_do_not_steer_a_terminal(report: Report, name: str) -> None:
 
 
 def test_the_command_line_does_not_steer_a_terminal(tmp_path: Path, capture: Path, report: Report) -> None:
-    """`analyze`, `show`, `query`, wrong usage, and a capture whose own name is hostile and no UTF-8."""
+    """`analyze`, `--follow`, `show`, `query`, wrong usage, and a capture whose own name is hostile and no UTF-8."""
     odd = tmp_path / "a\x1b[31m\u202e[bold]\n b\udcff.pcapng"
     shutil.copy(capture, odd)
     said = {
@@ -84,8 +84,9 @@ def test_the_command_line_does_not_steer_a_terminal(tmp_path: Path, capture: Pat
         "node": workbench(tmp_path, "show", odd, "--between", "nobody"),
         "query": workbench(tmp_path, "query", tmp_path / "tables", "SELECT * FROM messages"),
         "json": workbench(tmp_path, "analyze", odd, "--json"),
+        "follow": workbench(tmp_path, "analyze", odd, "--follow", "--for", "0"),
     }
-    assert [one.status for one in said.values()] == [1, 0, 2, 0, 1]
+    assert [one.status for one in said.values()] == [1, 0, 2, 0, 1, 1]
     for name, one in said.items():
         assert STEERING.search(one.out + one.err) is None, name
         assert MARK in one.out + one.err
