@@ -47,6 +47,7 @@ def _same(path: Path) -> int:
     for number in range(len(wanted.contents)):
         for asked in ({}, {"readable": True}):
             assert got.messages.of_connection(number, **asked) == wanted.messages.of_connection(number, **asked)
+        assert [*got.messages.chunks(number)] == [*wanted.messages.chunks(number)]
         assert got.messages.outline(number) == wanted.messages.outline(number)
     for protocol in ("MSRP", "TLS", "TCP", "unknown"):
         assert got.messages_of(protocol, readable=True) == wanted.messages_of(protocol, readable=True)

@@ -131,17 +131,18 @@ class Connection:
 
     def segments(self) -> list[Segment]:
         """The first `MOST_SEGMENTS` segments; none where an initial sequence number is not known."""
+        return list(self.each_segment())
+
+    def each_segment(self) -> Iterator[Segment]:
+        """The same one by one."""
         held, first = self._segments or (), [stream.initial for stream in self.streams]
-        found: list[Segment] = []
-        for at in range(0, len(held), 5):
-            frame, marks, sequence, acknowledged, size = held[at : at + 5]
+        if None in first and any(first[marks >> 8] is None or marks & ACK for marks in held[1::5]):
+            return
+        bases = [(number or 0) + 1 for number in first]
+        for frame, marks, sequence, acknowledged, size in zip(*(held[at::5] for at in range(5)), strict=True):
             direction, flags = marks >> 8, marks & 0xFF
-            mine, theirs = first[direction], first[1 - direction]
-            if mine is None or (theirs is None and flags & ACK):
-                return []
-            found.append(Segment(frame, direction, flags, _distance(mine + 1, sequence), size,
-                                 _distance((theirs or 0) + 1, acknowledged) if flags & ACK else None))
-        return found
+            yield Segment(frame, direction, flags, _distance(bases[direction], sequence), size,
+                          _distance(bases[1 - direction], acknowledged) if flags & ACK else None)
 
     def marks(self) -> list[tuple[int, int]]:
         """Frame and flags of the first `MOST_SEGMENTS` segments."""
@@ -280,8 +281,7 @@ class Connection:
 
 def _distance(start: int, end: int) -> int:
     """From one sequence number to another, on the shorter way around (RFC 9293 §3.4)."""
-    distance = (end - start) & 0xFFFFFFFF
-    return distance - (1 << 32) if distance >= 1 << 31 else distance
+    return ((end - start + 0x80000000) & 0xFFFFFFFF) - 0x80000000
 
 
 class Frame(Protocol):

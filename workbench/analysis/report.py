@@ -6,13 +6,14 @@ block or a key log file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 
 from workbench.analysis.bindings import Bindings, behaviours
+from workbench.analysis.chunks import Chunk
 from workbench.analysis.dissect import Content, Dissector
 from workbench.analysis.flows import Connection
 from workbench.analysis.legs import make_sessions, with_bindings
@@ -181,6 +182,11 @@ class Report:
         frames = set(leg.frames)
         return [one for one in self.messages if frames.issuperset(one.frames)
                 and (not protocols or one.protocol in protocols)] if frames else []
+
+    def chunks(self, leg: Leg) -> Iterator[Chunk]:
+        """What a leg carries of MSRP: what rules ask of each message, without the message itself, in order."""
+        content = self.content(leg)
+        return iter(()) if content is None else self.messages.chunks(content.connection.number)
 
     def outline(self, leg: Leg) -> Sequence[Message]:
         """The messages of a leg; of each direction's MSRP, and of its TLS records that nobody can read, the first few.

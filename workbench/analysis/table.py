@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, overload
 
+from workbench.analysis.chunks import Chunk, chunk_of
 from workbench.analysis.drafts import Draft
 from workbench.analysis.values import Message, Place
 from workbench.net.values import Endpoint
@@ -35,6 +36,9 @@ class Drafts(Protocol):
 
     def outline(self, number: int) -> Sequence[int]:
         """The places of a connection's drafts, of bulk the first `FEW` of each direction; see `Report.outline`."""
+
+    def chunks(self, number: int) -> Iterator[Chunk]:
+        """What a connection carries of MSRP; see `Report.chunks`."""
 
 
 class Held:
@@ -68,6 +72,11 @@ class Held:
             return found
         return [place for place in found if fits(self._drafts[place], protocols, readable=readable)]
 
+
+    def chunks(self, number: int) -> Iterator[Chunk]:
+        """See `Drafts`."""
+        made = (chunk_of(place, self._drafts[place]) for place in self.of_connection(number, ("MSRP",)))
+        return (one for one in made if one is not None)
 
     def outline(self, number: int) -> Sequence[int]:
         """See `Drafts`."""
@@ -121,6 +130,10 @@ class Table(Sequence[Message]):
     def outline(self, number: int) -> Table:
         """The messages of the TCP connection with this number, of many alike a few; see `Report.outline`."""
         return self.among(self._drafts.outline(number))
+
+    def chunks(self, number: int) -> Iterator[Chunk]:
+        """What the TCP connection with this number carries of MSRP; see `Report.chunks`."""
+        return self._drafts.chunks(number)
 
     def __len__(self) -> int:
         return len(self._places)

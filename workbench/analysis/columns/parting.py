@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Iterator
 from functools import lru_cache
 
 from workbench.errors import PeerError
@@ -28,6 +29,8 @@ _MOST_HEAD = msrp_wire.LINE_OCTETS
 _MOST_HEADERS = 100
 _MOST_BODY = 1 << 20
 _LAST_TYPE = re.compile(rb"content-type: [ -~]*\r\n", re.IGNORECASE)
+_METHODS: dict[bytes | None, str] = {b"SEND": "SEND", b"REPORT": "REPORT"}
+_FLAGS = {flag[0]: msrp.Flag(flag.decode()) for flag in msrp_wire.FLAGS}
 _ENDS = tuple(flag + b"\r\n" for flag in msrp_wire.FLAGS)
 
 
@@ -97,6 +100,31 @@ def _path(octets: bytes) -> uri.Path:
 
 def _is_path(octets: bytes) -> bool:
     return bool(_path(octets))
+
+
+def chunks(octets: bytes, ends: list[int]) -> Iterator[tuple[str, str, int, uri.Path, bytes, msrp.Flag, int]]:
+    """Of each message that `messages` has found: transaction, method, status, To-Path, headers, flag, body's octets."""
+    at = 0
+    for end in ends:
+        head = _HEAD.match(octets, at)
+        assert head is not None
+        transaction, method, status, _, to_path, _, headers = head.groups()
+        tail = len(msrp_wire.HYPHENS) + len(transaction) + 3
+        size = max(0, end - tail - 4 - head.end())
+        yield (transaction.decode("ascii"), _METHODS.get(method) or (method or b"").decode("ascii"), int(status or 0),
+               _path(to_path), headers, _FLAGS[octets[end - 3]], size)
+        at = end
+
+
+def field(headers: bytes, pattern: re.Pattern[bytes]) -> str:
+    """The value of the first header with this name; empty without one."""
+    found = pattern.search(headers)
+    return "" if found is None else found[1].decode("ascii")
+
+
+def named(name: str) -> re.Pattern[bytes]:
+    """Finds a header in what `chunks` gives."""
+    return re.compile(rb"(?:\A|\n)" + name.encode() + rb": +([ -~]*)\r", re.IGNORECASE)
 
 
 def message(octets: bytes) -> msrp.Message:

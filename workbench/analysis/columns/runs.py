@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from sys import intern
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from workbench.analysis import summaries
 from workbench.analysis.carried import unreadable
+from workbench.analysis.chunks import Chunk, chunk_of
 from workbench.analysis.columns import parting
 from workbench.analysis.drafts import Content, Draft
 from workbench.analysis.table import FEW
+from workbench.protocols.msrp.messages import Flag
+from workbench.protocols.msrp.uri import Path
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,6 +23,9 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.int64]
 
 NO_KEY = "no key for it"
+_ID, _RANGE, _FAILURE = map(parting.named, ("Message-ID", "Byte-Range", "Failure-Report"))
+
+_Said = tuple[str, str, int, Path, bytes, Flag, int]
 
 
 class Source(Protocol):
@@ -103,6 +110,12 @@ class Run:
         draft.connection, draft.direction, draft.session = connection, direction, self.content.session
         return draft
 
+    def chunks(self, direction: int) -> list[_Said]:
+        """What each MSRP message of a direction says."""
+        way = self.ways[direction]
+        ends = way.ends.tolist()
+        return list(parting.chunks(way.octets(self._source, 0, ends[-1]), ends)) if ends else []
+
     def pieces(self, count: int) -> Iterator[tuple[int, int, bytes]]:
         """Direction, frame and octets of the first so many segments, in order of the capture."""
         segments: list[tuple[int, int, int, int]] = []
@@ -175,6 +188,24 @@ class Merged:
         first, behind = np.searchsorted(self._connections, [number, number + 1])
         return self._fitting(self._by_connection[first:behind], protocols or self._names, readable)
 
+    def chunks(self, number: int) -> Iterator[Chunk]:
+        """See `Drafts`."""
+        known = -1
+        said: list[Iterator[_Said]] = []
+        for place in self.of_connection(number, ("MSRP",)):
+            what = int(self._what[place])
+            if what < len(self._drafts):
+                one = chunk_of(place, self._drafts[what])
+                if one is not None:
+                    yield one
+                continue
+            what -= len(self._drafts)
+            if self._run[what] != known:
+                known = int(self._run[what])
+                said = [iter(self._runs[known].chunks(direction)) for direction in (0, 1)]
+            direction = int(self._direction[what])
+            yield _chunk(place, float(self._times[self._row[what]]), direction, next(said[direction]))
+
     def outline(self, number: int) -> list[int]:
         """See `Drafts`."""
         first, behind = np.searchsorted(self._connections, [number, number + 1])
@@ -194,6 +225,14 @@ class Merged:
         fits = wanted[self._protocol[places]]
         found: list[int] = places[fits & self._readable[places] if readable else fits].tolist()
         return found
+
+
+def _chunk(place: int, time: float, direction: int, said: _Said) -> Chunk:
+    transaction, method, status, to_path, headers, flag, octets = said
+    if status:
+        return Chunk(place, time, direction, transaction, "", status, to_path)
+    return Chunk(place, time, direction, transaction, method, 0, to_path, intern(parting.field(headers, _ID)),
+                 parting.field(headers, _RANGE), parting.field(headers, _FAILURE), flag, octets)
 
 
 def _joined(parts: list[Numbers]) -> Numbers:

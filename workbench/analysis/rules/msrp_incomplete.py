@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from workbench.analysis.rules.msrp_said import Asked, LegSaid, said
+from workbench.analysis.chunks import Chunk
+from workbench.analysis.rules.msrp_said import LegSaid, said
 from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.analysis.values import Message
 from workbench.protocols.msrp import messages as msrp
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 _RANGE = re.compile(r"\s*(\d{1,15})-(\d{1,15}|\*)/(\d{1,15}|\*)\s*")
 
-_Chunk = tuple[int, int]        # the first octet, counted from 1, and the one behind the last
+_Range = tuple[int, int]        # the first octet, counted from 1, and the one behind the last
 
 
 def _find(report: Report) -> Iterator[Evidence]:
@@ -30,12 +31,12 @@ def _find(report: Report) -> Iterator[Evidence]:
 
 
 def _of_leg(report: Report, leg: LegSaid) -> Iterator[tuple[str, Evidence]]:
-    held: dict[tuple[str, str], list[_Chunk]] = {}
-    for one in leg.asked:
+    held: dict[tuple[int, str], list[_Range]] = {}
+    for one in (asked.chunk for asked in leg.asked):
         chunk, number = _chunk(one), one.message_id
         if one.method != "SEND" or chunk is None or not number:
             continue
-        key = (one.sender, number)
+        key = (one.direction, number)
         held.setdefault(key, []).append(chunk[0])
         if one.flag is msrp.Flag.MORE:
             continue
@@ -46,7 +47,7 @@ def _of_leg(report: Report, leg: LegSaid) -> Iterator[tuple[str, Evidence]]:
             yield number, _told(leg, report.messages[one.index], number, hole, end)
 
 
-def _chunk(one: Asked) -> tuple[_Chunk, int | None] | None:
+def _chunk(one: Chunk) -> tuple[_Range, int | None] | None:
     """What a SEND carries, and the total where it says one."""
     match = _RANGE.fullmatch(one.byte_range)
     if match is None:
@@ -56,7 +57,7 @@ def _chunk(one: Asked) -> tuple[_Chunk, int | None] | None:
     return (int(start), behind), int(total) if total != "*" else None
 
 
-def _hole(chunks: list[_Chunk], end: int) -> _Chunk | None:
+def _hole(chunks: list[_Range], end: int) -> _Range | None:
     """The first octets up to `end` that no chunk carries; chunks may overlap and come in any order."""
     reached = 1
     for start, behind in sorted(chunks):
@@ -66,7 +67,7 @@ def _hole(chunks: list[_Chunk], end: int) -> _Chunk | None:
     return (reached, end) if reached <= end else None
 
 
-def _told(leg: LegSaid, message: Message, number: str, hole: _Chunk, end: int) -> Evidence:
+def _told(leg: LegSaid, message: Message, number: str, hole: _Range, end: int) -> Evidence:
     short = number if len(number) <= 40 else number[:39] + "…"
     return Evidence(message.frames[-1:], (
         f"{message.source.node} marks message {short} as complete ({end} octets) on the {leg.leg.name} leg, and octets "

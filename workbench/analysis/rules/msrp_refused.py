@@ -42,13 +42,13 @@ def _find(report: Report) -> Iterator[Evidence]:
         for status, held in refused.items():
             held.sort(key=_answered)
             first, span = held[0]
-            if status == _NO_SESSION and not _is_given_out(report, call, first, span):
+            if status == _NO_SESSION and not _is_given_out(call, first, span):
                 continue    # a path that nobody gave out is another rule's
-            request = report.messages[first.index]
+            request = report.messages[first.chunk.index]
             response = report.messages[first.response].frames if first.response is not None else ()
-            count = len({one.transaction for one, _ in held})
+            count = len({one.chunk.transaction for one, _ in held})
             yield Evidence((*request.frames[-1:], *response), (
-                f"{request.destination.node} refuses {first.method} {first.transaction} of "
+                f"{request.destination.node} refuses {first.chunk.method} {first.chunk.transaction} of "
                 f"{request.source.node} with {status}: {_MEANINGS.get(status, 'see the comment of the response')}"
                 f"{f'; {count} requests of the call are refused so' if count > 1 else ''}"))
 
@@ -58,9 +58,9 @@ def _answered(item: tuple[Asked, Span]) -> int:
     return one.response or 0
 
 
-def _is_given_out(report: Report, call: Call, one: Asked, span: Span) -> bool:
+def _is_given_out(call: Call, one: Asked, span: Span) -> bool:
     """To-Path is one that SDP gave out on this leg."""
-    uri = report.messages[one.index].value.to_path[0]
+    uri = one.chunk.to_path[0]
     return any(equal(uri, given) for said in said_on(call, span.termination, span) for described in said[
         -_MOST_DESCRIBED:] for given in _path(described.media.attribute("path") or ""))
 

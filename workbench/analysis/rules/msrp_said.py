@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import islice
-from sys import intern
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from workbench.analysis.chunks import Chunk
 from workbench.analysis.spans import Span
-from workbench.analysis.values import Leg, Message
+from workbench.analysis.values import Leg
 from workbench.errors import PeerError
 from workbench.net.values import Endpoint
-from workbench.protocols.msrp import messages as msrp
 from workbench.protocols.msrp.uri import decode_path
 
 if TYPE_CHECKING:
@@ -27,29 +25,14 @@ _MOST_LEGS = 64
 
 
 class Asked(msgspec.Struct, gc=False):
-    """A request on a leg, and its response there, if any: what rules ask of each, since there may be very many.
+    """A request on a leg, and its response there, if any.
 
     Args:
-        index: of the request among the messages of the report.
-        time: when it came.
-        sender: address.
-        transaction, method, message_id, byte_range, flag: what it says; empty for a header that it has not.
-        octets: of its body.
-        wants: a response, whatever becomes of it (Failure-Report).
         status: of the response; 0 without one.
-        response: its index; None without one.
+        response: its index among the messages of the report; None without one.
     """
 
-    index: int
-    time: float
-    sender: str
-    transaction: str
-    method: str
-    message_id: str
-    byte_range: str
-    flag: msrp.Flag
-    octets: int
-    wants: bool
+    chunk: Chunk
     status: int = 0
     response: int | None = None
 
@@ -91,33 +74,21 @@ def _carries_msrp(span: Span) -> bool:
 def _leg(report: Report, leg: Leg, span: Span) -> LegSaid:
     connection = span.content().connection
     found: list[Asked] = []
-    open_: dict[tuple[str, str], Asked] = {}
+    open_: dict[tuple[str, int], Asked] = {}
     count, last = 0, 0.0
-    for message in islice(_msrp(report, leg), MOST_MESSAGES):
-        count, last = count + 1, message.time
-        value = message.value
-        if isinstance(value, msrp.Request) and not message.error:
-            asked = _asked(message, value)
+    for chunk in islice(report.chunks(leg), MOST_MESSAGES):
+        count, last = count + 1, chunk.time
+        if chunk.method:
+            asked = Asked(chunk)
             found.append(asked)
-            open_.setdefault((value.transaction, message.source.address), asked)
-        elif isinstance(value, msrp.Response):
-            asked_ = open_.get((value.transaction, message.destination.address))
-            if asked_ is not None and asked_.response is None:
-                asked_.response, asked_.status = message.index, value.status
+            open_.setdefault((chunk.transaction, chunk.direction), asked)
+            continue
+        answered = open_.get((chunk.transaction, 1 - chunk.direction))
+        if answered is not None and answered.response is None:
+            answered.response, answered.status = chunk.index, chunk.status
     whole = all(stream.initial is not None and not stream.missing for stream in connection.streams)
     until = last if count == MOST_MESSAGES else report.end
     return LegSaid(leg, span, found, whole, min(until, connection.closed or until))
-
-
-def _asked(message: Message, value: msrp.Request) -> Asked:
-    wants = (value.get("Failure-Report") or "yes").strip().casefold() == "yes"
-    return Asked(message.index, message.time, message.source.address, value.transaction, value.method,
-                 intern(value.get("Message-ID") or ""), value.get("Byte-Range") or "", value.flag,
-                 len(value.body or b""), wants)
-
-
-def _msrp(report: Report, leg: Leg) -> Iterator[Message]:
-    return (message for message in report.on(leg, "MSRP") if not message.repeated)
 
 
 def path_place(one: Described) -> Endpoint | None:

@@ -18,12 +18,14 @@ _PATIENCE = 30.0
 def _find(report: Report) -> Iterator[Evidence]:
     for call in report.calls:
         for leg in said(report, call):
-            lost = [one for one in leg.asked if leg.whole and one.response is None and one.method == "SEND"
-                    and one.wants and leg.until - one.time >= _PATIENCE]
+            lost = [one for one in leg.asked if leg.whole and one.response is None and one.chunk.method == "SEND"
+                    and (one.chunk.failure_report or "yes").strip().casefold() == "yes"
+                    and leg.until - one.chunk.time >= _PATIENCE]
             if lost:
-                first = report.messages[lost[0].index]
+                first = report.messages[lost[0].chunk.index]
                 more = f", and {len(lost) - 1} more of this leg" if len(lost) > 1 else ""
-                yield Evidence(tuple(frame for one in lost[:4] for frame in report.messages[one.index].frames[-1:]), (
+                shown = [report.messages[one.chunk.index] for one in lost[:4]]
+                yield Evidence(tuple(frame for one in shown for frame in one.frames[-1:]), (
                     f"{first.source.node} sends {first.summary} on the {leg.leg.name} leg at {first.time:.3f} s{more}: "
                     f"{first.destination.node} answers neither with 200 nor with an error. After {_PATIENCE:.0f} s the "
                     "sender takes the message for lost"))

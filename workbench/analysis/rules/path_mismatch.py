@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from workbench.analysis.chunks import Chunk
 from workbench.analysis.legs import said_on
 from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.analysis.signalling import Described
-from workbench.analysis.values import Leg, Message
+from workbench.analysis.values import Leg
 from workbench.errors import PeerError
-from workbench.protocols.msrp import messages as msrp
 from workbench.protocols.msrp.uri import Matching, Path, Uri, decode_path, equal
 
 if TYPE_CHECKING:
@@ -28,18 +28,27 @@ class _Given(msgspec.Struct):
 
     described: list[tuple[Described, Path]]
     known: dict[tuple[int, Uri], bool] = {}
+    last: Uri | None = None
+    count: int = 0
 
     def until(self, time: float) -> list[tuple[Described, Path]]:
         """What had been given out by then."""
-        return [one for one in self.described if one[0].draft.time <= time]
+        described = self.described
+        if not described or described[-1][0].draft.time <= time:
+            return described
+        return [one for one in described if one[0].draft.time <= time]
 
     def names(self, uri: Uri, given: list[tuple[Described, Path]]) -> bool:
         """The URI is one of them, in all its parts."""
+        if self.last is uri and self.count == len(given):
+            return True     # a file goes on and on to one path
         key = (len(given), uri)
         if key not in self.known:
             if len(self.known) > _MOST_KNOWN:
                 self.known.clear()
             self.known[key] = any(equal(uri, one) for _, path in given for one in path)
+        if self.known[key]:
+            self.last, self.count = uri, len(given)
         return self.known[key]
 
 
@@ -47,17 +56,15 @@ class _Asked(msgspec.Struct):
     """A request that names none of the paths that were given out to its sender, and what became of it."""
 
     leg: Leg
-    message: Message
-    value: msrp.Request
+    chunk: Chunk
     to_gateway: bool
     given: list[tuple[Described, Path]]
-    response: Message | None = None
+    response: Chunk | None = None
 
     @property
     def status(self) -> int:
         """Of the response; 0 without one."""
-        value = self.response.value if self.response is not None else None
-        return value.status if isinstance(value, msrp.Response) else 0
+        return 0 if self.response is None else self.response.status
 
 
 def _find(report: Report) -> Iterator[Evidence]:
@@ -65,10 +72,10 @@ def _find(report: Report) -> Iterator[Evidence]:
         found: dict[str, tuple[bool, Evidence]] = {}
         told: set[str] = set()
         for asked in _requests(report, call):
-            evidence = _judged(asked)
+            evidence = _judged(report, asked)
             # A request that is handed on fails on every leg: it is told where the last one said so.
-            if evidence is not None and (asked.value.transaction not in found or not asked.to_gateway):
-                found[asked.value.transaction] = (asked.to_gateway, evidence)
+            if evidence is not None and (asked.chunk.transaction not in found or not asked.to_gateway):
+                found[asked.chunk.transaction] = (asked.to_gateway, evidence)
         for _, evidence in found.values():
             if evidence.explanation not in told:
                 told.add(evidence.explanation)
@@ -83,36 +90,37 @@ def _requests(report: Report, call: Call) -> Iterator[_Asked]:
         ours, theirs = (_Given([(one, path) for one in said[-_MOST_DESCRIBED:] if (path := _path(one))], {})
                         for said in said_on(call, termination, span))
         held: dict[str, _Asked] = {}
-        for message in report.on(leg, "MSRP"):
-            value = message.value
-            if isinstance(value, msrp.Request) and not message.error:
-                to_gateway = (message.destination.address, message.destination.port) == (local.host, local.port)
+        sides = span.content().connection.sides
+        for chunk in report.chunks(leg):
+            if chunk.method:
+                to_gateway = sides[1 - chunk.direction] == local
                 side = ours if to_gateway else theirs
-                given = side.until(message.time)
-                if given and not side.names(value.to_path[0], given) and len(held) < _MOST_ASKED:
-                    held.setdefault(value.transaction, _Asked(leg, message, value, to_gateway, given))
-            elif isinstance(value, msrp.Response) and value.transaction in held:
-                asked = held[value.transaction]
-                asked.response = asked.response or message
+                given = side.until(chunk.time)
+                if given and not side.names(chunk.to_path[0], given) and len(held) < _MOST_ASKED:
+                    held.setdefault(chunk.transaction, _Asked(leg, chunk, to_gateway, given))
+            elif chunk.transaction in held:
+                asked = held[chunk.transaction]
+                asked.response = asked.response or chunk
         yield from held.values()
 
 
-def _judged(asked: _Asked) -> Evidence | None:
-    first, given = asked.value.to_path[0], asked.given
+def _judged(report: Report, asked: _Asked) -> Evidence | None:
+    first, given = asked.chunk.to_path[0], asked.given
     similar = any(equal(first, uri, Matching.SESSION_ID) for _, path in given for uri in path)
     refused = asked.status == _NO_SESSION
     # Whoever compares session-ids alone takes the one with another authority, and says so by its 200.
     if not refused and (similar or asked.status):
         return None
-    frames = (*given[-1][0].draft.frames, *asked.message.frames,
-              *(asked.response.frames if asked.response is not None else ()))
-    end = asked.message.destination.node
+    message = report.messages[asked.chunk.index]
+    frames = (*given[-1][0].draft.frames, *message.frames,
+              *(report.messages[asked.response.index].frames if asked.response is not None else ()))
+    end = message.destination.node
     answered = f"{end} answers {_NO_SESSION}" if refused else "nobody answers it"
     why = ("only the session-id is the same: somebody changed host or port in a=path and not in MSRP, and the receiver "
            "compares all of the URI. One of both sides does sessmatch, the other RFC 4975" if similar else
            "this is not its session")
     return Evidence(frames, (
-        f"{asked.value.method} on the {asked.leg.name} leg has To-Path {_short(first)}; the a=path given out there is "
+        f"{asked.chunk.method} on the {asked.leg.name} leg has To-Path {_short(first)}; the a=path given out there is "
         f"{_short(given[-1][1][0])}: {why}; {answered}"))
 
 

@@ -23,7 +23,7 @@ def _find(report: Report) -> Iterator[Evidence]:
             if other is not None and other.by_peer:
                 continue    # merging: what comes early is kept until the second connection is there
             up = up_in(other)
-            early = next((segment for segment in one.connection.segments() if segment.direction == one.ours
+            early = next((segment for segment in one.connection.each_segment() if segment.direction == one.ours
                           and (segment.acknowledged or 0) > 0 and not segment.flags & RST), None)
             if early is None or (up is not None and early.frame > up):
                 continue

@@ -244,6 +244,12 @@ def host_port(text: str) -> tuple[str, int | None]:
 def pieces(text: str, separator: str) -> Iterator[tuple[int, int]]:
     """Where the parts of a list lie: cut at `separator`, but not inside quotes or angle brackets."""
     start = at = 0
+    if '"' not in text and "<" not in text:
+        while (at := text.find(separator, start)) >= 0:
+            yield start, at
+            start = at + 1
+        yield start, len(text)
+        return
     quoted = bracketed = False
     while at < len(text):
         letter = text[at]

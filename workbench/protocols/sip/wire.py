@@ -172,7 +172,7 @@ def _line(octets: bytes, at: int, most: int, *, folds: bool = False) -> tuple[st
 def _check(headers: Headers, places: dict[str, int], method: str | None, start: int) -> None:
     """The headers that every message has, and that they can be read (RFC 3261 §8.1.1)."""
     for name in _NEEDED:
-        if name not in headers:
+        if name.lower() not in places:
             raise MalformedMessageError(f"no {name}", clause="RFC 3261 §8.1.1", offset=start)
     reading = ""
     try:
