@@ -36,6 +36,8 @@ OPEN = {"mode": "SendReceive"}
 ALONE = (termination("access/$", stream("$ $"), stream("$ $", number=2)), "")
 BOTH = (ALONE[0], termination("core/$", stream("$ $"), stream("$ $", number=2)))
 CHOSEN = (termination("access/1", stream("198.51.100.1 40000")), termination("core/1", stream("192.0.2.129 40002")))
+MANY = (CHOSEN[0], ", ".join([CHOSEN[1], *(termination(f"core/{number}", stream(f"192.0.2.129 {number}"))
+                                          for number in range(2, 10))]))
 NOT_CHOSEN = ("Add = ip/1/access/1", CHOSEN[1])
 GONE_ON = 20.0
 
@@ -134,6 +136,10 @@ KEPT: list[tuple[str, str, list[Frame], float]] = [
     ("event-unasked", "armed on all", [
         *reserved(), down(2.0, "Transaction = 2 { Context = 7 { Modify = * { Events = 8 { nt/netfail } } } }"),
         up(2.1, "Reply = 2 { Context = 7 { Modify = ip/1/access/1, Modify = ip/1/core/1 } }"),
+        *notified(3.0, "nt/netfail", 8, name="core/1")], GONE_ON),
+    ("event-unasked", "armed on very many", [
+        *reserved(MANY, MANY),
+        down(2.0, "Transaction = 2 { Context = 7 { Modify = * { Events = 8 { nt/netfail } } } }"),
         *notified(3.0, "nt/netfail", 8, name="core/1")], GONE_ON),
     ("service-change-refused", "accepted", [registers(1.0), registered(1.1)], GONE_ON),
     ("control-lost", "nothing was there", [registers(1.0), registered(1.1), *reserved(at=2.0)], GONE_ON),

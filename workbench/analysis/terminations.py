@@ -9,6 +9,8 @@ from workbench.protocols.h248 import message as h248
 from workbench.protocols.h248.transactions.segmentation import Collector
 
 _MOST_TERMINATIONS = 1000
+# A wildcard stands for the few terminations of a context. For so many more its order is not kept with each of them.
+_MOST_BY_WILDCARD = 8
 
 
 class TerminationSeen:
@@ -99,10 +101,15 @@ class ContextSeen:
         self.emptied: Draft | None = None       # the reply that took the last termination out
         self.drafts: list[Draft] = []
         self.terminations: dict[str, TerminationSeen] = {}
+        self.whole = True       # every order is kept with the terminations that it is for
+        self._left = 0          # terminations that nobody has subtracted
 
     def named(self, name: str) -> list[TerminationSeen]:
         """The terminations that a command is for: one, which may be new here, or all that a wildcard stands for."""
         if "*" in name:
+            if len(self.terminations) > _MOST_BY_WILDCARD:
+                self.whole = False
+                return []
             before, _, after = name.partition("*")
             return [one for key, one in self.terminations.items() if key.startswith(before) and key.endswith(after)]
         termination = self.terminations.get(name)
@@ -110,21 +117,28 @@ class ContextSeen:
             if len(self.terminations) > _MOST_TERMINATIONS:
                 return []
             termination = self.terminations[name] = TerminationSeen(name, self)
+            self._left += 1
         return [termination]
 
     def changed(self, given: h248.CommandReply, draft: Draft) -> None:
         """Take a command that was carried out: which terminations are in the context now."""
         if given.kind is h248.Kind.ADD:
-            for name in given.terminations:
-                if name in self.terminations:
-                    self.terminations[name].added, self.terminations[name].subtracted = draft, None
+            for termination in self._listed(given.terminations):
+                self._left += termination.subtracted is not None
+                termination.added, termination.subtracted = draft, None
             self.emptied = None
         if given.kind is h248.Kind.SUBTRACT:
-            for name, termination in self.terminations.items():
-                if name in given.terminations or "*" in given.terminations:
-                    termination.subtracted = draft.time
-            if all(termination.subtracted is not None for termination in self.terminations.values()):
+            for termination in self._listed(given.terminations):
+                self._left -= termination.subtracted is None
+                termination.subtracted = draft.time
+            if not self._left:
                 self.emptied = draft
+
+    def _listed(self, names: tuple[str, ...]) -> list[TerminationSeen]:
+        """The terminations of these names, as far as they are known; with `*` all of them."""
+        if "*" in names:
+            return list(self.terminations.values())
+        return [self.terminations[name] for name in names if name in self.terminations]
 
 
 class Order:

@@ -17,15 +17,16 @@ def _find(report: Report) -> Iterator[Evidence]:
     for context in report.signalling.contexts:
         gone = [one.subtracted for one in context.terminations.values() if one.subtracted is not None]
         left = [one for one in context.terminations.values() if one.subtracted is None and one.added is not None]
-        if len(left) != 1 or not gone or report.end - max(gone) < _PATIENCE:
+        if len(left) != 1 or not gone:
             continue
-        (alone,) = left
-        if alone.added is None or alone.added.time > max(gone):
-            continue    # another end of the call is still to come
-        frames = next((draft.frames for draft in context.drafts if draft.time == max(gone)), ())
+        (alone,), last = left, max(gone)
+        # One that came later waits for another end of the call.
+        if report.end - last < _PATIENCE or alone.added is None or alone.added.time > last:
+            continue
+        frames = next((draft.frames for draft in context.drafts if draft.time == last), ())
         yield Evidence((*alone.added.frames, *frames), (
             f"in context {context.number} of {report.names(context.gateway.host)} {alone.name} is left alone from "
-            f"{max(gone):.3f} s to the end of the capture: it is connected with nothing, and its port stays taken"))
+            f"{last:.3f} s to the end of the capture: it is connected with nothing, and its port stays taken"))
 
 
 rule = Rule("context-one-left", "H.248.1 §6.1, TS 23.334 §8.5", "warning",

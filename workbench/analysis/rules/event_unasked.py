@@ -9,6 +9,7 @@ from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.protocols.h248 import message as h248
 
 if TYPE_CHECKING:
+    from workbench.analysis.drafts import Draft
     from workbench.analysis.report import Report
     from workbench.analysis.terminations import TerminationSeen
 
@@ -18,32 +19,47 @@ _FREE = ("g/sc",)
 
 def _find(report: Report) -> Iterator[Evidence]:
     for context in report.signalling.contexts:
-        for termination in context.terminations.values() if context.created is not None else ():
-            for draft, observed in termination.notified if termination.added is not None else ():
-                why = _unasked(termination, observed, draft.time)
-                if why:
-                    asked = tuple(frame for one, _ in termination.watched if one.time <= draft.time
-                                  for frame in one.frames)
-                    yield Evidence((*asked[-4:], *draft.frames), (
-                        f"{report.names(context.gateway.host)} notifies "
-                        f"{', '.join(one.name for one in observed.events[:4])} of {termination.name} with RequestID "
-                        f"{observed.request_id}; {why}"))
+        # Only of a context and a termination that were seen from their beginning it is known what was asked for.
+        if context.created is None or not context.whole:
+            continue
+        for termination in context.terminations.values():
+            if termination.added is None or not termination.notified:
+                continue
+            for draft, observed, asked, why in _unasked(termination):
+                yield Evidence((*asked, *draft.frames), (
+                    f"{report.names(context.gateway.host)} notifies "
+                    f"{', '.join(one.name for one in observed.events[:4])} of {termination.name} with RequestID "
+                    f"{observed.request_id}; {why}"))
 
 
-def _unasked(termination: TerminationSeen, observed: h248.ObservedEvents, time: float) -> str:
-    asked = [events for draft, events in termination.watched if draft.time <= time]
-    asked += [inner for events in asked for inner in _embedded(events)]
-    if not asked:
+def _unasked(termination: TerminationSeen) -> Iterator[tuple[Draft, h248.ObservedEvents, tuple[int, ...], str]]:
+    """Each Notify that nothing before it has asked for, the frames of what was asked for last, and what is wrong."""
+    armed: dict[int | None, set[str]] = {}
+    frames: tuple[int, ...] = ()
+    watched = iter(termination.watched)
+    coming = next(watched, None)
+    for draft, observed in termination.notified:
+        while coming is not None and coming[0].time <= draft.time:
+            for events in (coming[1], *_embedded(coming[1])):
+                armed.setdefault(events.request_id, set()).update(one.name.casefold() for one in events.events)
+            frames = (*frames, *coming[0].frames)[-4:]
+            coming = next(watched, None)
+        why = _wrong(armed, observed)
+        if why:
+            yield draft, observed, frames, why
+
+
+def _wrong(armed: dict[int | None, set[str]], observed: h248.ObservedEvents) -> str:
+    if not armed:
         return "no Events descriptor was ever given to this termination"
-    same = [events for events in asked if events.request_id in (observed.request_id, h248.ALL)]
-    if not same:
-        known = sorted({str(events.request_id) for events in asked if events.request_id is not None})
+    if observed.request_id not in armed and h248.ALL not in armed:
+        known = sorted(str(one) for one in armed if one is not None)
         return f"the Events descriptors of this termination have {', '.join(known[:8]) or 'none'}"
-    names = [one.name.casefold() for events in same for one in events.events]
+    names = armed.get(observed.request_id, set()) | armed.get(h248.ALL, set())
     for event in observed.events:
         name = event.name.casefold()
-        if name not in _FREE and not any(one in (name, f"{name.partition('/')[0]}/*", "*/*") for one in names):
-            return f"that descriptor asks for {', '.join(sorted(set(names))[:8]) or 'nothing'}"
+        if name not in _FREE and not names & {name, f"{name.partition('/')[0]}/*", "*/*"}:
+            return f"that descriptor asks for {', '.join(sorted(names)[:8]) or 'nothing'}"
     return ""
 
 

@@ -27,7 +27,7 @@ def _find(report: Report) -> Iterator[Evidence]:
         up, until = answered
         if until - up.time < _PATIENCE or not _both_ways(call, up.time + _PATIENCE):
             continue
-        for context in call.contexts:
+        for context in (one for one in call.contexts if one.whole):
             for termination in context.terminations.values():
                 for stream, (draft, mode) in _modes(termination, up.time + _PATIENCE).items():
                     if mode in _OPEN:

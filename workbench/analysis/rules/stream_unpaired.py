@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -22,13 +23,14 @@ def _find(report: Report) -> Iterator[Evidence]:
         until = min((one.subtracted for one in there if one.subtracted is not None), default=report.end)
         if until - since < _PATIENCE:
             continue
+        counted = Counter(stream for one in there for stream in one.streams)
         for one in there:
-            others = {stream for other in there if other is not one for stream in other.streams}
             for stream, draft in one.streams.items():
-                if stream not in others:
+                if counted[stream] == 1:
+                    others = sorted(number for number in counted if number not in one.streams or counted[number] > 1)
                     yield Evidence(draft.frames, (
                         f"stream {stream} is on {one.name} only; the other terminations of context {context.number} "
-                        f"have {', '.join(str(number) for number in sorted(others)[:8])}. Streams of equal numbers are "
+                        f"have {', '.join(str(number) for number in others[:8])}. Streams of equal numbers are "
                         "connected with each other, so this one is connected with nothing"))
 
 

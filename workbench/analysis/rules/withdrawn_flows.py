@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from workbench.analysis.rules.exchanges import exchanges
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
     from workbench.net.values import Endpoint
 
 _PATIENCE = 5.0
+_MOST_OF_A_DIALOG = 64
 
 
 def _find(report: Report) -> Iterator[Evidence]:
     for call in report.calls:
         for dialog in call.dialogs:
-            for draft, ends in _withdrawn(dialog):
+            for draft, ends in islice(_withdrawn(dialog), _MOST_OF_A_DIALOG):
                 last, frames = _later(call, ends, draft.time)
                 if last - draft.time >= _PATIENCE:
                     yield Evidence((*draft.frames, *frames), (
