@@ -42,7 +42,7 @@ def broken(folder: Path) -> Path:
     return path
 
 
-def big(folder: Path, messages: int = 6000) -> Path:
+def big(folder: Path, messages: int = 2600) -> Path:
     """Very many datagrams of SIP between two hosts."""
     path = folder / "big.pcapng"
     a, b = Endpoint("203.0.113.10", 5060), Endpoint("198.51.100.5", 5060)

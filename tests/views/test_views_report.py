@@ -163,7 +163,7 @@ def test_a_big_capture_is_told_in_part(crowd: Report) -> None:
     """2,000 messages are shown and the others counted; the page stays under 12 MB."""
     markup = report_html([crowd])
     assert markup.count('role="listitem"') == 2000 == markup.count("<article")
-    assert "4,000 messages (4,000 SIP)" in markup
+    assert "600 messages (600 SIP)" in markup
     assert len(markup) < 12_000_000
     assert "Not explained field by field: there are too many messages." in markup
 
@@ -195,7 +195,7 @@ def test_messages_are_found_by_frame(path: Path | None, tmp_path: Path) -> None:
 
 
 def test_an_excerpt_does_not_walk_all_messages(crowd: Report, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of 6,000 messages no more are made than the 2,000 shown and those that a search by halves looks at."""
+    """Of 2,600 messages no more are made than the 100 shown and those that a search by halves looks at."""
     fresh, asked = analyze(crowd.capture), set[int]()
     table = type(fresh.messages)
     made = table._message
@@ -205,8 +205,9 @@ def test_an_excerpt_does_not_walk_all_messages(crowd: Report, monkeypatch: pytes
         return made(self, place)
 
     monkeypatch.setattr(table, "_message", count)
-    report_html([fresh])
-    assert 2000 <= len(asked) < 2300
+    shown, left = excerpt(fresh, most=100)
+    assert len(list(shown.messages)) == 100 and left.messages == {"SIP": 2500}
+    assert 100 <= len(asked) < 200
 
 
 
