@@ -14,6 +14,8 @@ import msgspec
 
 from workbench.analysis.bindings import Bindings, behaviours
 from workbench.analysis.chunks import Chunk
+from workbench.analysis.context_values import ContextHistory
+from workbench.analysis.contexts import histories
 from workbench.analysis.dissect import Content, Dissector
 from workbench.analysis.flows import Connection
 from workbench.analysis.legs import make_sessions, with_bindings
@@ -125,6 +127,11 @@ class Report:
         self._told: dict[object, Any] = {}
 
     # --- asking
+
+    @property
+    def contexts(self) -> tuple[ContextHistory, ...]:
+        """H.248 contexts with their states over time, in order of their beginning."""
+        return self.once(histories)
 
     def once(self, tell: Callable[[Report], _T]) -> _T:
         """What a function says of this report, asked once."""
@@ -306,6 +313,7 @@ class Report:
                  "bindings": [msgspec.to_builtins(one) for one in session.bindings]}
                 for session in self.sessions
             ],
+            "contexts": [msgspec.to_builtins(one) for one in self.contexts],
             "messages": [
                 {"frame": message.frames[-1] if message.frames else 0, "time": message.time,
                  "protocol": message.protocol, "source": message.source.node,
