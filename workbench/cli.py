@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from workbench import __version__, cli_captures, cli_exports, cli_nodes
+from workbench import __version__, cli_captures, cli_compare, cli_exports, cli_nodes
 from workbench.cli_words import (
     BROKEN,
     HELD,
@@ -26,6 +26,7 @@ from workbench.cli_words import (
     say,
     write_html,
 )
+from workbench.cli_words import settings as settings_of
 from workbench.errors import ScenarioError, WorkbenchError
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def run(
     if every == bool(ids):
         raise typer.BadParameter("name scenarios, or --all; `workbench list` shows them")
     chosen = scenarios.all() if every else [scenarios.get(id) for id in dict.fromkeys(ids or ())]
-    knobs = _settings("--set", "KNOB", settings or ())
+    knobs = settings_of("--set", "KNOB", settings or ())
     wires = _impairments(impair or ())
     for scenario in chosen:
         scenario.settings(knobs)  # an impossible wish ends here, before anything has run
@@ -215,7 +216,7 @@ def lab(context: typer.Context) -> None:
     os.execv(sys.executable, command)
 
 
-for _command in (cli_captures.analyze, cli_captures.show, cli_exports.query):
+for _command in (cli_captures.analyze, cli_captures.show, cli_compare.compare, cli_exports.query):
     app.command()(_command)
 
 for _node in (cli_nodes.agw, cli_nodes.alg, cli_nodes.ue, cli_nodes.nat):
@@ -256,23 +257,11 @@ def doctor(
     raise typer.Exit(HELD if all(check.here for check in checks if check.required) else BROKEN)
 
 
-def _settings(option: str, what: str, settings: Sequence[str]) -> dict[str, str]:
-    """`WHAT=VALUE` words of an option as a mapping. Raises ScenarioError."""
-    given: dict[str, str] = {}
-    for setting in settings:
-        name, equals, value = setting.partition("=")
-        if not equals or not name:
-            raise ScenarioError(f"{option} {setting}: write {what}=VALUE")
-        if given.setdefault(name, value) != value:
-            raise ScenarioError(f"{option} {name} is given twice, as {given[name]} and as {value}")
-    return given
-
-
 def _impairments(settings: Sequence[str]) -> dict[str, float]:
     """What `--impair` asks of every wire. Raises ScenarioError."""
     limits = {"loss": 0.9, "reorder": 1.0, "duplicate": 1.0, "jitter": 10.0}
     wanted: dict[str, float] = {}
-    for name, value in _settings("--impair", "QUALITY", settings).items():
+    for name, value in settings_of("--impair", "QUALITY", settings).items():
         if name not in limits:
             raise ScenarioError(f"--impair {name}: a wire has {', '.join(limits)}")
         try:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from workbench.cli_cluster import Cluster, Workers, analyze_many, are_many
+from workbench.cli_compare import Against, With, beside, document, print_beside
 from workbench.cli_exports import Mermaid, Parquet, write_mermaid, write_parquet
 from workbench.cli_follow import Follow, Seconds, followed
 from workbench.cli_joined import print_contexts
-from workbench.cli_witness import Witness, beside, hear, need_witness, print_opinion
+from workbench.cli_witness import Witness, hear, need_witness, print_opinion, with_opinions
 from workbench.cli_words import (
     BROKEN,
     HELD,
@@ -59,6 +60,8 @@ def analyze(
     workers: Workers = None,
     follow: Follow = False,
     seconds: Seconds = None,
+    against: Against = None,
+    knobs: With = None,
 ) -> None:
     """Read captures: who talked to whom, in which sessions and roles, and which rules they break.
 
@@ -67,23 +70,29 @@ def analyze(
     know(packages)
     need_witness(witness)
     if are_many(captures, cluster, workers):
-        given = {"--html": html, "--mermaid": mermaid, "--merge": merge, "--witness": witness, "--packages": packages}
+        given = {"--html": html, "--mermaid": mermaid, "--merge": merge, "--witness": witness, "--packages": packages,
+                 "--against": against}
         analyze_many(captures, cluster=cluster, workers=workers, keylog=keylog, tables=parquet, json=json,
                      alone=[name for name, value in given.items() if value])
     with followed(captures, keylog, seconds, quiet=json) if follow else nullcontext(captures) as whole:
         reports = _reports(whole, keylog, merge=merge, quiet=json)
         opinions = hear(witness, reports, keylog)
+        comparisons = beside(reports, against, knobs)
         if html is not None:
             write_html(html, reports)
         written = [*write_mermaid(mermaid, reports), *write_parquet(parquet, reports)]
     if json:
-        documents = beside([plain(report.to_json()) for report in reports], opinions)
+        documents = with_opinions([plain(report.to_json()) for report in reports], opinions)
+        for at, comparison in enumerate(comparisons):
+            documents[at]["against"] = document(comparison, everything=False)
         print_json(documents[0] if len(documents) == 1 else documents)
     else:
         for at, report in enumerate(reports):
             _print_report(report)
             if opinions:
                 print_opinion(opinions[at])
+            if comparisons:
+                print_beside(comparisons[at])
         if html is not None:
             written.insert(0, f"report: {html}")
         for line in written:

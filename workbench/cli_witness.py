@@ -42,7 +42,7 @@ def hear(witness: str | None, reports: Sequence[Report], keylog: Path | None) ->
     return [second_opinion.second_opinion(report, keylog=keylog) for report in reports]
 
 
-def beside(documents: Sequence[dict[str, Any]], opinions: Sequence[Opinion]) -> list[dict[str, Any]]:
+def with_opinions(documents: Sequence[dict[str, Any]], opinions: Sequence[Opinion]) -> list[dict[str, Any]]:
     """The JSON of each report, with the opinion on it as `witness` where there is one."""
     if not opinions:
         return list(documents)

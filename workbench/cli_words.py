@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from workbench.errors import ScenarioError
 from workbench.lab.visible import cut, in_json, on_one_line, visible
 
 if TYPE_CHECKING:
@@ -51,6 +52,18 @@ def write_html(path: Path, shown: Sequence[Run] | Sequence[Report]) -> None:
 
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(views.report_html(shown), encoding="utf-8")
+
+
+def settings(option: str, what: str, settings: Sequence[str]) -> dict[str, str]:
+    """`WHAT=VALUE` words of an option as a mapping. Raises ScenarioError."""
+    given: dict[str, str] = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals or not name:
+            raise ScenarioError(f"{option} {setting}: write {what}=VALUE")
+        if given.setdefault(name, value) != value:
+            raise ScenarioError(f"{option} {name} is given twice, as {given[name]} and as {value}")
+    return given
 
 
 def frames(numbers: Sequence[int]) -> str:
