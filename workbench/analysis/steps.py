@@ -141,7 +141,7 @@ def _messages(report: Report) -> Iterator[Message]:
 
 
 def _add(steps: list[Step], message: Message, names: Names) -> None:
-    bulk = _BULK.match(message.summary) is not None and not message.error
+    bulk = message.protocol not in _SIGNALLING and not message.error and _BULK.match(message.summary) is not None
     told = _bulk_kind(message) if bulk else names.plain(_summary(message))
     if bulk and steps and steps[-1].told == told:
         steps[-1] = msgspec.structs.replace(steps[-1], count=steps[-1].count + 1)
