@@ -46,6 +46,16 @@ def unescaped(*columns: Words) -> list[str]:
     return [{"wildcard any": "$", "wildcard all": "*"}.get(word.lower(), word) for word in written(*columns)]
 
 
+def modes(*columns: Words) -> list[str]:
+    """Long words for stream modes, as H.248 has them; Wireshark gives them as they are written, long or short."""
+    return [_MODES.get(word.lower(), word) for word in written(*columns)]
+
+
+_MODES = {word.lower(): long for long, short in (
+    ("SendOnly", "SO"), ("ReceiveOnly", "RC"), ("SendReceive", "SR"), ("Inactive", "IN"), ("Loopback", "LB"),
+) for word in (long, short)}
+
+
 def completed(*columns: Words) -> list[str]:
     """Types of the DTLS handshake messages that a fragment completes: type, offset, size of the fragment, length."""
     return [_number(kind) for kind, offset, size, length in zip(*columns, strict=False)
@@ -131,7 +141,7 @@ FIELDS: tuple[Field, ...] = (
     Field("H.248", "command", ("megaco.command",), ours.kinds),
     Field("H.248", "termination id", ("megaco.termid",), ours.terminations, unescaped),
     Field("H.248", "stream id", ("megaco.streamid",), ours.streams, number),
-    Field("H.248", "mode", ("megaco.mode",), ours.modes),
+    Field("H.248", "mode", ("megaco.mode",), ours.modes, modes),
     Field("H.248", "error code", ("megaco.error_code",), ours.error_codes, number),
     Field(BINARY, "version", ("h248.version",), _told("version"), number, counts=True),
     Field(BINARY, "transaction id", ("h248.transactionId",), ours.transactions, number),
