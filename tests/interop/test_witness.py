@@ -15,7 +15,7 @@ import pytest
 import typer
 from programs import need
 
-from workbench import scenarios
+from workbench import analyze, scenarios
 from workbench.analysis.report import Report
 from workbench.analysis.values import Message
 from workbench.cli_captures import analyze as command
@@ -27,6 +27,7 @@ from workbench.witness.values import Disagreement, Opinion, Tally
 # Each protocol in clear, inside TLS and inside DTLS; the other scenarios take minutes.
 SHORT = ("tcp-stateless-relay", "msrp-aware-plain", "e2ae-msrp-originating", "e2ae-bfcp-renegotiation",
          "t38-dtls-originating")
+CAPTURES = Path(__file__).parents[2] / "captures"
 COMPARED = ("SIP", "H.248", "TLS", "DTLS", "MSRP", "BFCP", "UDPTL", "RTP", "TCP")
 
 
@@ -50,6 +51,15 @@ def test_no_scenario_is_read_otherwise(id: str, tmp_path: Path) -> None:
     assert numbers["SIP"] > 5 and numbers["H.248"] > 5
     assert {one.known for one in opinion.known} <= {"msrp-in-pieces", "t38-page-breaks-off"}
     assert all(one.reason for one in opinion.known)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("capture", sorted(CAPTURES.glob("*.pcapng")), ids=lambda path: path.stem)
+def test_no_stored_capture_is_read_otherwise(capture: Path) -> None:
+    """Those of broken calls too: no disagreement but known ones."""
+    need("tshark")
+    opinion = second_opinion.second_opinion(analyze(capture))
+    assert opinion.disagreements == () and opinion.notes == ()
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from workbench.analysis.values import Message
 from workbench.net.values import Endpoint
 from workbench.protocols.t38 import ifp, udptl
 from workbench.protocols.t38.messages import Field, FieldType, IfpPacket, UdptlPacket
+from workbench.protocols.tls.messages import ChangeCipherSpec
 from workbench.witness.known import KNOWN
 from workbench.witness.second_opinion import second_opinion
 from workbench.witness.values import Disagreement
@@ -60,12 +61,18 @@ def _another_id(value: Any) -> Any:
         msgspec.structs.replace(one, value="other") if one.name == "Message-ID" else one for one in value.headers))
 
 
-CASES: dict[str, tuple[Callable[[], list[Any]], str, str, Callable[[Any], Any]]] = {
+CAPTURES = Path(__file__).parents[2] / "captures"
+CASES: dict[str, tuple[Callable[[], Any], str, str, Callable[[Any], Any]]] = {
     "msrp-end-line-in-body": (end_line_in_body, "MSRP", "Message-ID", _another_id),
     "msrp-in-pieces": (in_pieces, "MSRP", "Message-ID", _another_id),
+    "tls-keys-forgotten": (lambda: CAPTURES / "e2ae-bfcp-renegotiation-role-clash.pcapng", "TLS", "", lambda one: one),
+    "tls-alert-to-clear-text": (lambda: CAPTURES / "e2ae-handshake-timeout-clear.pcapng", "TLS", "alert",
+                                lambda value: msgspec.structs.replace(value, description=40)),
     "t38-page-breaks-off": (end_of_no_frame, "UDPTL", "indicator", lambda value: msgspec.structs.replace(
         value, secondary=(*value.secondary[:-1], ifp.encode(IfpPacket(indicator=5), 0)))),
 }
+# The reason says that Wireshark has nothing to compare with.
+NOT_COMPARED = ("tls-keys-forgotten",)
 each = pytest.mark.parametrize("id", list(CASES))
 
 
@@ -86,7 +93,8 @@ class Misread:
 
 def read(id: str, tmp_path: Path) -> Report:
     need("tshark")
-    return analyze(write(tmp_path / f"{id}.pcapng", CASES[id][0]()))
+    made = CASES[id][0]()
+    return analyze(made if isinstance(made, Path) else write(tmp_path / f"{id}.pcapng", made))
 
 
 def test_every_known_difference_has_a_case() -> None:
@@ -102,10 +110,11 @@ def test_it_is_told_with_its_reason_and_all_values_agree(id: str, tmp_path: Path
     assert opinion.disagreements == () and opinion.notes == ()
     assert {one.known for one in opinion.known} == {id} and all(one.reason for one in opinion.known)
     protocol = CASES[id][1]
-    assert opinion.agreed(protocol) == len(report.messages_of(protocol)) > 0
+    seen = [one for one in report.messages_of(protocol) if not isinstance(one.value, ChangeCipherSpec)]
+    assert opinion.agreed(protocol) == len(seen) - (id in NOT_COMPARED) > 0
 
 
-@each
+@pytest.mark.parametrize("id", [one for one in CASES if one not in NOT_COMPARED])
 def test_a_wrong_value_in_such_a_message_is_found(id: str, tmp_path: Path) -> None:
     """The known difference does not hide that a value of ours is wrong."""
     _, protocol, field, change = CASES[id]

@@ -15,6 +15,7 @@ from workbench.analysis.values import Message
 from workbench.protocols.msrp import messages as msrp
 from workbench.protocols.t38 import ifp
 from workbench.protocols.t38.messages import FieldType, UdptlPacket
+from workbench.protocols.tls.messages import AlertMessage
 from workbench.witness.tshark import Row
 from workbench.witness.values import Disagreement
 
@@ -52,6 +53,20 @@ def _page_breaks_off(told: Disagreement, messages: Sequence[Message], row: Row |
     return False
 
 
+def _keys_forgotten(told: Disagreement, messages: Sequence[Message], row: Row | None) -> bool:
+    return told.theirs == ("0",) and bool(messages) and all(one.protected for one in messages)
+
+
+def _alert_to_no_tls(told: Disagreement, messages: Sequence[Message], row: Row | None) -> bool:
+    return told.theirs == ("0",) and (row is None or "tls" not in row.layers) and bool(messages) and all(
+        isinstance(one.value, AlertMessage) and not one.protected for one in messages)
+
+
+def _as_record(message: Message) -> Message:
+    """An alert in a record of TLS 1.2, as it stands in its segment (RFC 8446 §5.1)."""
+    return msgspec.structs.replace(message, octets=b"\x15\x03\x03" + len(message.octets).to_bytes(2) + message.octets)
+
+
 def _looks_like_an_end_line(told: Disagreement, messages: Sequence[Message], row: Row | None) -> bool:
     return any(_END_LINE.search(one.value.body or b"") for one in messages if isinstance(one.value, msrp.Request))
 
@@ -84,6 +99,15 @@ KNOWN: tuple[Known, ...] = (
           "Wireshark takes a line of a body that begins with seven hyphens for the end of the message; only the one "
           "with its own transaction id is (RFC 4975 §7.1). Such a message is given to it once more with other hyphens, "
           "and compared there", _looks_like_an_end_line, _without_hyphens),
+    Known("tls-keys-forgotten", "TLS", ("messages",),
+          "Wireshark drops the keys of a connection when another ClientHello comes in it, and shows what is still sent "
+          "with them as application data. The key log decrypts it, and its authentication tag is right; the values are "
+          "not compared", _keys_forgotten),
+    Known("tls-alert-to-clear-text", "TLS", ("messages",),
+          "Wireshark reads a connection with one dissector; where one side speaks BFCP in the clear and the other "
+          "answers with an alert of TLS, it does not see the alert. It is given to it once more by itself, and compared "
+          "there",
+          _alert_to_no_tls, _as_record),
     Known("t38-page-breaks-off", "UDPTL", ("indicator", "data type", "error recovery"),
           "Wireshark puts T.30 frames together without looking at sequence numbers of UDPTL; where the end of a frame "
           "comes again, or a frame is not whole, it leaves the rest of the packet unread. Such a packet is given to it "

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from workbench.analysis.dissect import TWIN_COMMENT
 from workbench.analysis.values import Message
+from workbench.errors import WorkbenchError
 from workbench.witness import preferences, tshark
 from workbench.witness.apart import FAX_PORT, ports_of, write_apart, write_fax_apart
 from workbench.witness.comparing import Comparison, Read, merged, protocol_of, said_by_them
@@ -49,6 +50,15 @@ def second_opinion(report: Report, capture: str | os.PathLike[str] | None = None
         CaptureError: tshark does not read the file.
     """
     return _Witness(report, most, seconds).hear(capture, None if keylog is None else os.fspath(keylog))
+
+
+def hear(report: Report, capture: str | os.PathLike[str] | None = None) -> Opinion:
+    """As `second_opinion`, for pages that run without tshark too: then `Opinion.missing` says how to get it."""
+    try:
+        tshark.program()
+    except WorkbenchError as error:
+        return Opinion("", (), missing=str(error))
+    return second_opinion(report, capture)
 
 
 class _Witness:
@@ -106,19 +116,20 @@ class _Witness:
         return [one for one in own if one not in pieces]
 
     def _compare_pieces(self) -> None:
-        """Messages of MSRP that came in pieces, or that Wireshark ends too early, each in a segment of its own."""
-        messages = [*self._pieces, *(one for one in self._again() if one.protocol == "MSRP")]
-        if not messages:
-            return
-        with tempfile.TemporaryDirectory(prefix="workbench-witness-") as folder:
-            path = Path(folder) / "apart.pcapng"
-            apart, too_long = write_apart(messages, path)
-            if too_long:
-                self._notes.append(f"{too_long} messages of MSRP that fit in no segment")
-            reads = [Read(place, one.frames[-1], one) for place, one in enumerate(apart, 1)]
-            words = [word for port in ports_of(apart) for word in ("-d", f"tcp.port=={port},msrp")]
-            self._compare_apart("MSRP", reads, tshark.rows(path, self._asked, shown="msrp", seconds=self._seconds,
-                                                           arguments=words))
+        """What Wireshark stumbles over in a stream, each message in a segment of its own."""
+        for protocol, dissector in (("MSRP", "msrp"), ("TLS", "tls")):
+            messages = [one for one in (*self._pieces, *self._again()) if one.protocol == protocol]
+            if not messages:
+                continue
+            with tempfile.TemporaryDirectory(prefix="workbench-witness-") as folder:
+                path = Path(folder) / "apart.pcapng"
+                apart, too_long = write_apart(messages, path)
+                if too_long:
+                    self._notes.append(f"{too_long} messages of {protocol} that fit in no segment")
+                reads = [Read(place, one.frames[-1], one) for place, one in enumerate(apart, 1)]
+                words = [word for port in ports_of(apart) for word in ("-d", f"tcp.port=={port},{dissector}")]
+                self._compare_apart(protocol, reads, tshark.rows(path, self._asked, shown=dissector,
+                                                                 seconds=self._seconds, arguments=words))
 
     def _compare_fax(self) -> None:
         """UDPTL packets that tshark left in the middle, each in a flow of its own."""

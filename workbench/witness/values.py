@@ -76,6 +76,7 @@ class Opinion(msgspec.Struct, frozen=True):
         disagreements: nobody has explained them yet; the first ones of them, `left_out` more were found.
         known: those with a reason; the first ones too, `known_left_out` more were found.
         notes: what could not be compared, and why.
+        missing: why there is no other witness; empty where there is one.
     """
 
     witness: str
@@ -85,6 +86,20 @@ class Opinion(msgspec.Struct, frozen=True):
     left_out: int = 0
     known_left_out: int = 0
     notes: tuple[str, ...] = ()
+    missing: str = ""
+
+    def __str__(self) -> str:
+        from workbench.witness.words import opinion_text
+
+        return opinion_text(self)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        from workbench.witness.words import opinion_html
+
+        return opinion_html(self)
 
     @property
     def agrees(self) -> bool:
