@@ -121,6 +121,7 @@ PANELS = [
     ("07-a-floor-passes-under-tls", "who holds the floor over time", "ChairAction 3", "A chair decides"),
     ("09-how-a-tls-session-ends", "how connections end", "30", "31.050"),
     ("10-an-attacker-with-a-wrong-certificate", "the way of each message", "left alone", "No message of MSRP"),
+    ("12-two-witnesses", "fields compared", "SIP in frame 2", "SIP From tag"),
 ]
 
 

@@ -37,6 +37,14 @@ def test_a_page_runs_without_error_or_warning(page: Path, tmp_path: Path, monkey
             assert output.output_type != "error", f"cell {cell.id}: {output.get('evalue')}"
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_two_witnesses_runs_without_the_other_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no tshark is, page 12 says so, shows our side, and its asserts hold."""
+    (page,) = (one for one in PAGES if one.stem == "12-two-witnesses")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    test_a_page_runs_without_error_or_warning(page, tmp_path, monkeypatch)
+
+
 @each_page
 def test_a_page_has_the_shape_of_all_pages(page: Path) -> None:
     """Goal, run, look, explain, change, check, two exercises, sources: in this order."""

@@ -51,9 +51,9 @@ def protocols(packet: bytes) -> tuple[list[list[Theirs]], list[str]]:
     """The fields of each protocol in a `<packet>` of PDML, and what Wireshark's experts remark. Raises CaptureError."""
     try:
         tree = ElementTree.fromstring(_NO_XML.sub("", packet.decode("utf-8", "replace")))
-    except ElementTree.ParseError as error:
+        found = [list(_walk(one)) for one in tree.iter("proto") if one.get("name") not in ("geninfo", "frame")]
+    except (ElementTree.ParseError, ValueError) as error:
         raise CaptureError(f"tshark's answer can't be read: {error}") from None
-    found = [list(_walk(one)) for one in tree.iter("proto") if one.get("name") not in ("geninfo", "frame")]
     return [one[:_MOST_FIELDS] for one in found if one], list(dict.fromkeys(_remarks(tree)))
 
 

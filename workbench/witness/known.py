@@ -105,8 +105,8 @@ KNOWN: tuple[Known, ...] = (
           "not compared", _keys_forgotten),
     Known("tls-alert-to-clear-text", "TLS", ("messages",),
           "Wireshark reads a connection with one dissector; where one side speaks BFCP in the clear and the other "
-          "answers with an alert of TLS, it does not see the alert. It is given to it once more by itself, and compared "
-          "there",
+          "answers with an alert of TLS, it does not see the alert. It is given to it once more by itself, and "
+          "compared there",
           _alert_to_no_tls, _as_record),
     Known("t38-page-breaks-off", "UDPTL", ("indicator", "data type", "error recovery"),
           "Wireshark puts T.30 frames together without looking at sequence numbers of UDPTL; where the end of a frame "

@@ -63,8 +63,8 @@ class Summary(msgspec.Struct, frozen=True):
 
     @property
     def compared(self) -> int:
-        """Fields that were compared."""
-        return self.agreed + self.known + self.differing
+        """Fields that were compared; what differs for a known reason is none, or was compared apart."""
+        return self.agreed + self.differing
 
 
 class Opinion(msgspec.Struct, frozen=True):

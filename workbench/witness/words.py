@@ -21,12 +21,15 @@ def opinion_lines(opinion: Opinion) -> Iterator[Line]:
     if opinion.missing:
         yield opinion.missing, False
         return
-    disagreements, known = len(opinion.disagreements) + opinion.left_out, len(opinion.known) + opinion.known_left_out
+    disagreements = len(opinion.disagreements) + opinion.left_out
+    explained = len(opinion.known) + opinion.known_left_out
     yield (f"second opinion of {opinion.witness}: {_count(disagreements, 'disagreement')}, "
-           f"{_count(known, 'known difference')}"), disagreements > 0
+           f"{_count(explained, 'known difference')}"), disagreements > 0
     for one in opinion.summaries():
         both = f"{_count(one.messages, 'message')} on both sides; " if one.messages else ""
-        yield (f"  {one.protocol}: {both}{_count(one.compared, 'field')} compared, {one.agreed} agree"), one.differing > 0
+        known = f", {_count(one.known, 'known difference')}" if one.known else ""
+        yield f"  {one.protocol}: {both}{_count(one.compared, 'field')} compared, {one.agreed} agree{known}", (
+            one.differing > 0)
     for told in opinion.disagreements[:_MOST_SHOWN]:
         yield f"  {_disagreement(told)}", True
     if disagreements > _MOST_SHOWN:
