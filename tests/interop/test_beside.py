@@ -117,7 +117,8 @@ def test_a_message_in_two_segments(tmp_path: Path) -> None:
     need("tshark")
     body = b"x" * 100
     head = (f"MSRP dkei38sd SEND\r\nTo-Path: msrp://{B.host}:{B.port}/b;tcp\r\n"
-            f"From-Path: msrp://{A.host}:{A.port}/a;tcp\r\nMessage-ID: m1\r\nByte-Range: 1-100/100\r\nContent-Type: text/plain\r\n\r\n").encode()
+            f"From-Path: msrp://{A.host}:{A.port}/a;tcp\r\nMessage-ID: m1\r\nByte-Range: 1-100/100\r\n"
+            "Content-Type: text/plain\r\n\r\n").encode()
     octets = head + body + b"\r\n-------dkei38sd$\r\n"
     talk = Talk().opens().says(0, octets[:150]).says(0, octets[150:]).closes()
     report = analyze(write(tmp_path / "two.pcapng", talk.frames))
