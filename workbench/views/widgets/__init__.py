@@ -27,6 +27,7 @@ from workbench.views.steps import step_text, steps
 from workbench.views.widgets.grid import grid_class
 from workbench.views.widgets.live import classes
 from workbench.views.widgets.media import arrivals, arriving, conversation, download, flights, pages, received
+from workbench.views.widgets.own import OwnCapture, own_capture
 from workbench.views.widgets.panels import Choice, ChoicePanel, EncodingsPanel, Exercise, KnobPanel
 from workbench.views.widgets.pictures import (
     Drawn,
@@ -38,9 +39,9 @@ from workbench.views.widgets.pictures import (
     widgets_here,
 )
 
-__all__ = ["Drawn", "Picture", "arrivals", "arriving", "bearers", "beside", "choices", "conversation", "download",
-           "encodings", "endings", "exercise", "flights", "floors", "heat_map", "journeys", "knobs",
-           "ladder", "octets", "overview", "pages", "paths", "received", "roles", "sequences", "stepper",
+__all__ = ["Drawn", "OwnCapture", "Picture", "arrivals", "arriving", "bearers", "beside", "choices", "conversation",
+           "download", "encodings", "endings", "exercise", "flights", "floors", "heat_map", "journeys", "knobs",
+           "ladder", "octets", "overview", "own_capture", "pages", "paths", "received", "roles", "sequences", "stepper",
            "timeline", "verdicts"]
 
 # JupyterLab makes pictures as narrow as the page. A ladder shrinks to three quarters at most, and is scrolled then.
