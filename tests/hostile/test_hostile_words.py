@@ -15,10 +15,12 @@ from hostile.hostile_files import STORED, workbench
 from hostile.hostile_words import MARK, WORDS, hostile_words, long_headers
 
 from workbench import analyze, views
+from workbench.analysis.aligning import compare
 from workbench.analysis.explain import explain_frame
 from workbench.analysis.report import Report
 from workbench.lab.visible import in_json, on_one_line, visible
 from workbench.views import widgets
+from workbench.views.comparing import comparison_text
 from workbench.views.palette import plain
 
 # All that may steer a terminal, turn text around, break a line or hide: everything but a line end of ours.
@@ -36,6 +38,7 @@ TEXTS: dict[str, Callable[[Report], object]] = {
     "steps": lambda report: "\n".join(map(views.step_text, views.steps(report)[::20])),
     "octets": lambda report: "\n".join(views.octets_text(explain_frame(report, number), meanings=False)
                                        for number in range(1, report.packets + 1, 3)),
+    "comparison": lambda report: comparison_text(compare(report, analyze(STORED)), everything=True),
     "report": repr, "messages": lambda report: repr(report.messages),
     **{f"widget of {name}": lambda report, name=name: repr(getattr(widgets, name)(report))
        for name in ("roles", "bearers", "sequences", "paths", "floors", "journeys", "overview")},
@@ -75,7 +78,7 @@ def test_text_views_do_not_steer_a_terminal(report: Report, name: str) -> None:
 
 
 def test_the_command_line_does_not_steer_a_terminal(tmp_path: Path, capture: Path, report: Report) -> None:
-    """`analyze`, `--follow`, `show`, `query`, wrong usage, and a capture whose own name is hostile and no UTF-8."""
+    """Each command, and wrong usage, with a capture whose own name is hostile and no UTF-8."""
     odd = tmp_path / "a\x1b[31m\u202e[bold]\n b\udcff.pcapng"
     shutil.copy(capture, odd)
     said = {
@@ -84,9 +87,10 @@ def test_the_command_line_does_not_steer_a_terminal(tmp_path: Path, capture: Pat
         "node": workbench(tmp_path, "show", odd, "--between", "nobody"),
         "query": workbench(tmp_path, "query", tmp_path / "tables", "SELECT * FROM messages"),
         "json": workbench(tmp_path, "analyze", odd, "--json"),
+        "compare": workbench(tmp_path, "compare", odd, STORED, "--all"),
         "follow": workbench(tmp_path, "analyze", odd, "--follow", "--for", "0"),
     }
-    assert [one.status for one in said.values()] == [1, 0, 2, 0, 1, 1]
+    assert [one.status for one in said.values()] == [1, 0, 2, 0, 1, 1, 1]
     for name, one in said.items():
         assert STEERING.search(one.out + one.err) is None, name
         assert MARK in one.out + one.err

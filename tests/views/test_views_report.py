@@ -244,3 +244,21 @@ def test_a_page_holds_a_bounded_number_of_captures(monkeypatch: pytest.MonkeyPat
     markup = report_html([analyze(WEAKENED)] * 5)
     assert markup.count('<section class="scenario"') == 2
     assert "3 more captures are left out here: a page holds 2." in markup
+
+
+def test_contexts_are_told_over_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table for each H.248 context: every change with its frame, and what is in the context from then on."""
+    from html import unescape
+
+    from workbench.views import html_sessions
+
+    report = analyze(TRANSLATED)
+    markup = unescape(report_html([report]))
+    assert len(report.contexts) > 0
+    for context in report.contexts:
+        assert f"Context {context.number} of {context.gateway}, ordered by {context.controller}: from " in markup
+        for state in context.states:
+            assert state.change[:500] in markup
+            assert all(str(one)[:500] in markup for one in state.terminations)
+    monkeypatch.setattr(html_sessions, "_MOST_STATES", 1)
+    assert f"{len(report.contexts[0].states) - 1} more changes are left out here." in report_html([report])

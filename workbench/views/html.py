@@ -114,7 +114,7 @@ def _section(number: int, one: Any, explainer: Explainer) -> str:
         findings_html(report.findings, linked),
         _match(report) if verdicts is None else "",
         sessions_html(shown, left.sessions, linked),
-        contexts_html(report),
+        contexts_html(report, linked),
         media_html(shown),
         messages_html(number, report, shown, rows, left, explainer, _name(one)),
         "</section>"))

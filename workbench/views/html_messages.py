@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from workbench.analysis.explain import explain_message
 from workbench.analysis.explain.fields import Field
 from workbench.views.excerpt import Left
+from workbench.views.html_sessions import cut
 from workbench.views.ladder import Row, ladder_lanes, ladder_text
 from workbench.views.ladder_picture import MOST_ROWS, draw, head_html
 from workbench.views.octets import octets_html
@@ -114,15 +115,15 @@ def _panel(number: int, report: Report, row: Row, explainer: Explainer, place: i
     marks = "".join((
         '<span class="badge good">encrypted on the wire, decrypted with the key log</span>' * row.protected,
         '<span class="badge unsure">sent again</span>' * row.repeated,
-        f'<span class="badge fail">{escape(_cut(row.error))}</span>' * bool(row.error)))
-    comment = f'<p class="comment">{escape(_cut(row.comment))}</p>' if row.comment else ""
+        f'<span class="badge fail">{escape(cut(row.error, _MOST_TITLE))}</span>' * bool(row.error)))
+    comment = f'<p class="comment">{escape(cut(row.comment, _MOST_TITLE))}</p>' if row.comment else ""
     if row.repeated:
         body = '<p class="quiet">The same octets as before; explained at the first copy.</p>'
     else:
         body = explainer.fields(report, message, place, evidence=evidence)
     return (f'<article class="panel" id="s{number}m{row.message}" tabindex="-1">'
-            f'<h4><span class="tag">{escape(row.protocol)}</span> {escape(_cut(row.summary))}</h4>'
-            f'<p class="quiet">{escape(_cut(" · ".join(facts)))}</p>{marks}{comment}{body}</article>')
+            f'<h4><span class="tag">{escape(row.protocol)}</span> {escape(cut(row.summary, _MOST_TITLE))}</h4>'
+            f'<p class="quiet">{escape(cut(" · ".join(facts), _MOST_TITLE))}</p>{marks}{comment}{body}</article>')
 
 
 def _raw(message: Message, why: str) -> str:
@@ -142,7 +143,3 @@ def _raw(message: Message, why: str) -> str:
 def _lines(text: str) -> str:
     """Text of many lines, escaped line by line."""
     return "\n".join(map(escape, text.replace("\r\n", "\n").split("\n")))
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _MOST_TITLE else f"{text[:_MOST_TITLE]}… ({len(text) - _MOST_TITLE:,} more letters)"

@@ -10,6 +10,7 @@ from workbench.views.palette import escape
 from workbench.views.roles import roles_html
 
 if TYPE_CHECKING:
+    from workbench.analysis.context_values import ContextHistory, ContextState
     from workbench.analysis.report import Report
     from workbench.analysis.values import Leg, Session
 
@@ -17,7 +18,10 @@ _MOST_NODES = 100
 _MOST_LEGS = 100
 _MOST_ROLES = 12        # legs that a table with a column for each can hold
 _MOST_CALL_IDS = 4
-_MOST_SHOWN = 200
+_MOST_CONTEXTS = 40
+_MOST_STATES = 60
+_MOST_TERMINATIONS = 12
+_MOST_LETTERS = 600
 
 
 def table_html(caption: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -32,6 +36,11 @@ def table_html(caption: str, columns: Sequence[str], rows: Iterable[Sequence[str
 def left_html(count: int, what: str) -> str:
     """How many are left out; nothing where none are."""
     return f'<p class="quiet">{count:,} more {escape(what)} are left out here.</p>' if count > 0 else ""
+
+
+def cut(text: str, most: int) -> str:
+    """The beginning of a long text, and how much more there is."""
+    return text if len(text) <= most else f"{text[:most]}… ({len(text) - most:,} more letters)"
 
 
 def nodes_html(report: Report) -> str:
@@ -119,13 +128,29 @@ def _roles_html(report: Report, legs: int) -> str:
     return f'<div class="facts">{"".join(parts)}</div>'
 
 
-def contexts_html(report: Report) -> str:
-    """H.248 contexts over time; nothing where none is known."""
-    found = [(one, state) for one in getattr(report, "contexts", ()) for state in one.states]
-    if not found:
+def contexts_html(report: Report, linked: Callable[[Sequence[int]], str]) -> str:
+    """H.248 contexts over time, a table each; nothing where none is known."""
+    shown = report.contexts[:_MOST_CONTEXTS]
+    if not shown:
         return ""
-    rows = [(escape(f"{one.gateway} {one.number}"), f"{state.time:.6f}", escape(state.frame), escape(state.change),
-             escape(", ".join(map(str, state.terminations)))) for one, state in found[:_MOST_SHOWN]]
-    return ("<h3>Contexts over time</h3>"
-            + table_html("Contexts", ("gateway, context", "seconds", "frame", "change", "terminations"), rows)
-            + left_html(len(found) - _MOST_SHOWN, "changes"))
+    return (f"<h3>H.248 contexts over time</h3>{''.join(_context_html(one, linked) for one in shown)}"
+            f"{left_html(len(report.contexts) - len(shown), 'contexts')}")
+
+
+def _context_html(one: ContextHistory, linked: Callable[[Sequence[int]], str]) -> str:
+    until = "still there at the end" if one.until is None else f"until {one.until:.3f} s"
+    since = f"from {one.since:.3f} s" if one.begun else "older than the capture"
+    rows = [(f"{state.time:.3f}", linked((state.frame,)), escape(cut(state.change, _MOST_LETTERS)),
+             _terminations(state)) for state in one.states[:_MOST_STATES]]
+    return (table_html(f"Context {one.number} of {one.gateway}, ordered by {one.controller}: {since}, {until}",
+                       ("seconds", "frame", "change", "terminations from then on"), rows)
+            + left_html(one.left_out + len(one.states) - len(rows), "changes"))
+
+
+def _terminations(state: ContextState) -> str:
+    """A line for each termination, and the topology where it is set."""
+    told = [*map(str, state.terminations[:_MOST_TERMINATIONS]), *state.topology[:_MOST_TERMINATIONS]]
+    more = len(state.terminations) + len(state.topology) - len(told)
+    if more > 0:
+        told.append(f"and {more:,} more")
+    return "<br>".join(escape(cut(line, _MOST_LETTERS)) for line in told) or "none"

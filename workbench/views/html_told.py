@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from workbench.views.excerpt import completed_by
-from workbench.views.html_sessions import left_html, table_html
+from workbench.views.html_sessions import cut, left_html, table_html
 from workbench.views.palette import escape
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def blind_spots_html(report: Report) -> str:
                        ("what", "why", "frames", "octets", "first frame"),
                        [(escape(one.what), escape(one.reason), str(one.frames), str(one.octets), str(one.first))
                         for one in report.unread[:_MOST]]) if report.unread else ""
-    notes = "".join(f"<li>{escape(note[:_MOST_LETTERS])}</li>" for note in report.notes[:_MOST])
+    notes = "".join(f"<li>{escape(cut(note, _MOST_LETTERS))}</li>" for note in report.notes[:_MOST])
     return (f"<h3>Blind spots</h3>{table}{left_html(len(report.unread) - _MOST, 'kinds')}"
             f"{f'<ul>{notes}</ul>' if notes else ''}{left_html(len(report.notes) - _MOST, 'notes')}")
 
@@ -86,7 +86,7 @@ def findings_html(findings: Sequence[Finding], linked: Callable[[Sequence[int]],
     items = "".join(
         f'<li><span class="badge {"fail" if one.severity == "error" else "unsure"}">{escape(one.severity)}</span>'
         f" <b>{escape(one.title)}</b> <cite>{escape(one.clause)}</cite>"
-        f"{' <em>provisional</em>' if one.provisional else ''}<br>{escape(one.explanation[:_MOST_LETTERS])} "
+        f"{' <em>provisional</em>' if one.provisional else ''}<br>{escape(cut(one.explanation, _MOST_LETTERS))} "
         f"{_evidence(one, linked)}{f'<br>Check next: {escape(one.next)}' if one.next else ''}</li>"
         for one in findings[:_MOST])
     counts = _counts_html(findings) if len(findings) > _MOST else ""
