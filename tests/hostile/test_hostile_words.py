@@ -22,6 +22,7 @@ from workbench.lab.visible import in_json, on_one_line, visible
 from workbench.views import widgets
 from workbench.views.comparing import comparison_text
 from workbench.views.palette import plain
+from workbench.views.widgets import own
 
 # All that may steer a terminal, turn text around, break a line or hide: everything but a line end of ours.
 STEERING = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
@@ -39,7 +40,7 @@ TEXTS: dict[str, Callable[[Report], object]] = {
     "octets": lambda report: "\n".join(views.octets_text(explain_frame(report, number), meanings=False)
                                        for number in range(1, report.packets + 1, 3)),
     "comparison": lambda report: comparison_text(compare(report, analyze(STORED)), everything=True),
-    "report": repr, "messages": lambda report: repr(report.messages),
+    "own capture": own.told, "report": repr, "messages": lambda report: repr(report.messages),
     **{f"widget of {name}": lambda report, name=name: repr(getattr(widgets, name)(report))
        for name in ("roles", "bearers", "sequences", "paths", "floors", "journeys", "overview")},
 }

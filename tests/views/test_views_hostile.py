@@ -14,6 +14,7 @@ from hostile.hostile_words import MARK, WORDS, hostile_words
 from workbench import analyze, views
 from workbench.analysis.report import Report
 from workbench.views import widgets
+from workbench.views.widgets import own
 
 # Everything that our pages are made of. A link leads to a place on its own page.
 OURS = {
@@ -81,6 +82,7 @@ def test_pictures_of_notebooks_run_nothing(browser: Any, report: Report, tmp_pat
              views.bearers_html(report), views.paths_html(report), views.sequences_html(report),
              views.journeys_html(report), views.floors_html(report), views.beside_html({"a": report, MARK: report}),
              views.endings_html({WORDS["markup"].decode(): report}), widgets.overview(report)._repr_html_(),
+             own.told(report)._repr_html_(),
              *(views.state_html(step) for step in views.steps(report)[::50]),
              *(detail_html(report, index) for index in range(0, len(report.messages), 5))]
     path = tmp_path / "views.html"
