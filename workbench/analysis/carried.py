@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from workbench.analysis import summaries
 from workbench.analysis.carried_bfcp import Bfcp, begins_with_bfcp
+from workbench.analysis.carried_msrp import Msrp
+from workbench.analysis.carried_sip import Sip
 from workbench.analysis.carriers import Base, Bulk, Layer, Unknown
 from workbench.analysis.drafts import Content, counted
 from workbench.analysis.flows import Connection
@@ -18,8 +20,6 @@ from workbench.protocols.bfcp.wire import looks_like_bfcp
 from workbench.protocols.h248 import tpkt
 from workbench.protocols.h248.recognise import TELLING_OCTETS, looks_like_h248
 from workbench.protocols.h248.transport import BINARY_PORT, TEXT_PORT
-from workbench.protocols.msrp import messages as msrp
-from workbench.protocols.msrp import wire as msrp_wire
 from workbench.protocols.tls import messages as tls
 from workbench.protocols.tls.wire import HEADER_OCTETS as RECORD_OCTETS
 from workbench.protocols.tls.wire import begins_with_records, looks_like_tls
@@ -32,8 +32,6 @@ _RECOGNISED_IN = 8
 NO_RECORD = "not a TLS record"
 """How a message is told that should be TLS and is none."""
 _TPKT_RECOGNISED_IN = tpkt.HEADER_OCTETS + TELLING_OCTETS
-_MOST_STREAM_MESSAGE = 65_535
-_LENGTH = re.compile(rb"\n(?:content-length|l)[ \t]*:[ \t]*([0-9]{1,7})", re.IGNORECASE)
 
 
 class Recogniser(Base):
@@ -83,7 +81,7 @@ class Recogniser(Base):
         layer = self._layer
         if not all(self._begun) or self._answers is not None or self.protected:
             return None
-        return layer if isinstance(layer, _Tls | _Msrp) and layer.is_between else None
+        return layer if isinstance(layer, _Tls | Msrp) and layer.is_between else None
 
     def _layer_of(self, direction: int, octets: bytes) -> Layer:
         """That of the connection; but what is in the clear may be answered in TLS, with an alert."""
@@ -106,12 +104,12 @@ class Recogniser(Base):
         if (begins_with_records if later else looks_like_tls)(start) and not self.protected:
             name, layer = "TLS", _Tls(self.dissector, self.content)
         elif start.startswith(b"MSRP "):
-            name, layer = "MSRP", _Msrp(*shared)
+            name, layer = "MSRP", Msrp(*shared)
         elif begins_with_bfcp(start) if later else looks_like_bfcp(start) or (
                 start[0] >> 5 == 1 and self.dissector.announced.bfcp_at(connection.sides)):
             name, layer = "BFCP", Bfcp(*shared)
         elif sip.looks_like_sip(start.lstrip(b"\r\n")) or _SIP_START.match(start):
-            name, layer = "SIP", _Sip(*shared)
+            name, layer = "SIP", Sip(*shared)
         elif stun.looks_like_stun(start):
             name, layer = "STUN", _Stun(*shared)
         elif _is_control(start, connection):
@@ -134,86 +132,6 @@ def _is_control(start: bytes, connection: Connection) -> bool:
     if start[:2] == b"\x03\x00" and looks_like_h248(start[tpkt.HEADER_OCTETS:]):
         return True
     return looks_like_h248(start) or any(side.port in CONTROL_PORTS for side in connection.sides)
-
-
-def _cut_sip(buffer: bytearray) -> int:
-    """Octets of the first SIP message in a stream; 0: not all here; below 0: not SIP (RFC 3261 §18.3)."""
-    end = buffer.find(b"\r\n\r\n")
-    if end < 0:
-        return 0 if len(buffer) <= _MOST_STREAM_MESSAGE else -1
-    if not sip.looks_like_sip(bytes(buffer[:end])):
-        return -1
-    length = _LENGTH.search(bytes(buffer[: end + 2]))
-    size = end + 4 + (int(length[1]) if length is not None else 0)
-    if size > _MOST_STREAM_MESSAGE:
-        return -1
-    return size if len(buffer) >= size else 0
-
-
-_SIP_BEGINS = re.compile(rb"(?:\A|\r\n)(?:SIP/2\.0 [1-6][0-9]{2} |[A-Z]{1,32} [^\s]{1,2000} SIP/2\.0\r\n)")
-
-
-class _Sip(Base):
-    """SIP on a stream. Behind a hole, or where the framing is lost, reading goes on with the next start line."""
-
-    def __init__(self, dissector: Dissector, content: Content, protected: bool) -> None:
-        super().__init__(dissector, content, protected)
-        self._buffers = (bytearray(), bytearray())
-        self._places = (Places(), Places())
-        self._at = [0, 0]       # offset of the buffers' first octets
-        self._syncing = [False, False]
-        self._unknown = Unknown(dissector, content, protected)
-
-    def feed(self, direction: int, octets: bytes, frames: tuple[int, ...], time: float, missing: int) -> None:
-        """See `Layer`."""
-        if missing:
-            self._drop(direction, len(self._buffers[direction]))    # the ledger tells it: part of no whole message
-            self._at[direction] += missing
-            self._syncing[direction] = True
-        if self._syncing[direction]:
-            begin = _SIP_BEGINS.search(octets)
-            at = len(octets) if begin is None else begin.start() + 2 * (octets[begin.start()] == 13)
-            if at:
-                self._unknown.feed(direction, octets[:at], frames, time, missing)
-                self._at[direction] += at
-            octets = octets[at:]
-            if not octets:
-                return
-            self._syncing[direction] = False
-        buffer = self._buffers[direction]
-        end = self._at[direction] + len(buffer)
-        self._places[direction].add(end, end + len(octets), frames)
-        buffer += octets
-        self.content.add(direction, frames[-1], octets)
-        while buffer:
-            if buffer[0] in b"\r\n":
-                self._drop(direction, 1)       # keep-alives between messages (RFC 5626 §3.5.1)
-                continue
-            size = _cut_sip(buffer)
-            if size == 0:
-                return
-            if size < 0:
-                begin = _SIP_BEGINS.search(bytes(buffer), 1)
-                lost = len(buffer) if begin is None else begin.start() + 2 * (buffer[begin.start()] == 13)
-                self._syncing[direction] = begin is None
-                self.tell("unknown", direction, frames, time, f"TCP, {counted(lost)}", bytes(buffer[:lost]),
-                          error="SIP framing is lost")
-                self._drop(direction, lost)
-                continue
-            start = self._at[direction]
-            sides, connection = self.content.connection.sides, self.content.connection
-            draft = self.dissector.decoded(
-                "SIP", self._places[direction].frames(start, start + size), time, connection.wire,
-                sides[direction], sides[1 - direction], bytes(buffer[:size]))
-            self._place(draft, direction)
-            self._drop(direction, size)
-
-    def _drop(self, direction: int, size: int) -> None:
-        del self._buffers[direction][:size]
-        self._at[direction] += size
-
-    def finish(self) -> None:
-        """See `Layer`."""
 
 
 class _H248(Base):
@@ -303,86 +221,6 @@ class _Stun(Base):
             if inbox:
                 self._unknown.feed(direction, bytes(inbox), tuple(self._frames[direction]), self._time, 0)
                 inbox.clear()
-
-
-class _Msrp(Base):
-    """MSRP in a stream."""
-
-    protocol = "MSRP"
-
-    def __init__(self, dissector: Dissector, content: Content, protected: bool) -> None:
-        super().__init__(dissector, content, protected)
-        self._readers = [msrp_wire.Reader(), msrp_wire.Reader()]
-        self._base = [0, 0]     # where in the direction each reader began
-        self._end = [0, 0]
-        self._places = (Places(), Places())
-        self._syncing = [False, False]
-        self._time = 0.0
-        self._unknown = Unknown(dissector, content, protected)
-
-    def feed(self, direction: int, octets: bytes, frames: tuple[int, ...], time: float, missing: int) -> None:
-        """See `Layer`."""
-        self._time = time
-        if missing:
-            self._end[direction] += missing
-        if missing or self._readers[direction].broken or (
-                not self._end[direction] and octets[:5] != b"MSRP "[: len(octets)]):
-            self._readers[direction] = msrp_wire.Reader()
-            self._syncing[direction] = True
-        if self._syncing[direction]:
-            at = 0 if octets.startswith(b"MSRP ") else octets.find(b"\r\nMSRP ") + 2
-            if at == 1:
-                self._end[direction] += len(octets)
-                self._unknown.feed(direction, octets, frames, time, missing)
-                return
-            if at:
-                self._unknown.feed(direction, octets[:at], frames, time, missing)
-            self._end[direction] += at
-            octets = octets[at:]
-            self._base[direction] = self._end[direction]
-            self._syncing[direction] = False
-        reader = self._readers[direction]
-        start = self._end[direction]
-        self._end[direction] = start + len(octets)
-        self._places[direction].add(start, start + len(octets), frames)
-        self.content.add(direction, frames[-1], octets)
-        base = self._base[direction]
-        for framed in reader.receive_data(octets):
-            places = self._places[direction].frames(base + framed.start, base + framed.end)
-            error = "" if framed.error is None else str(framed.error)
-            value = None if isinstance(framed.message, msrp.Broken) else framed.message
-            if framed.message is None:
-                told = f"not MSRP, {counted(framed.end - framed.start)}"
-            else:
-                told = summaries.of_msrp(framed.message)
-            self.tell("MSRP", direction, places, time, told, framed.octets, value, error)
-
-    @property
-    def is_between(self) -> bool:
-        """Nothing unfinished is held."""
-        return not any(self._syncing) and not any(one.held or one.broken for one in self._readers)
-
-    def passed(self, direction: int, octets: int, messages: int, tail: Sequence[tuple[bytes, int]]) -> None:
-        """See `Bulk`."""
-        self._end[direction] += octets
-        self._base[direction] = self._end[direction]
-        reader = self._readers[direction] = msrp_wire.Reader()
-        for part, frame in tail:
-            start = self._end[direction]
-            self._end[direction] = start + len(part)
-            self._places[direction].add(start, start + len(part), (frame,))
-            found = reader.receive_data(part)
-            assert not found
-
-    def finish(self) -> None:
-        """See `Layer`."""
-        for direction, reader in enumerate(self._readers):
-            if reader.held:
-                end = self._end[direction]
-                frames = self._places[direction].frames(end - reader.held, end)
-                self.tell("MSRP", direction, frames, self._time, f"unfinished message, {counted(reader.held)}", b"",
-                          error="the connection ended inside a message")
-                self._readers[direction] = msrp_wire.Reader()
 
 
 def unreadable(kind: int, size: int, problem: str) -> str:
