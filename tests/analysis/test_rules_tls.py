@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from capturing import A, B, Packet, edited, udp
+from capturing import A, B, Packet, Talk, edited, udp, write
+from test_rules import offer_and_answer
 
 from workbench import scenarios
 from workbench.analysis.analyzing import analyze
@@ -100,3 +101,19 @@ def test_a_failure_that_nobody_was_told_of(tmp_path: Path, knobs: dict[str, str]
 
     (finding,) = found(analyze(edited(made.capture, tmp_path / "a.pcapng", silent)), "tls-failure-not-reported")
     assert "no Notify tells of it" in finding.explanation
+
+
+@pytest.mark.parametrize(("version", "suite", "words"), [
+    (b"\x03\x03", b"\x00\x05", "TLS_RSA_WITH_RC4_128_SHA"), (b"\x03\x01", b"", "TLS 1.0"), (b"\x03\x03", b"", "")])
+def test_a_weak_server_hello(tmp_path: Path, version: bytes, suite: bytes, words: str):
+    """The ServerHello of TLS 1.2 as it was sent keeps the rule; with RC4 or TLS 1.0 in it the leg is told."""
+    said = {message.summary.split()[0]: message.octets for message in run(tmp_path, "e2ae-msrp-originating",
+            tls="1.2").messages if message.summary.startswith(("ClientHello", "ServerHello"))}
+    hello = said["ServerHello"]
+    at = 38 + 1 + hello[38]                 # behind header, version, random and session id
+    weak = hello[:4] + version + hello[6:at] + (suite or hello[at : at + 2]) + hello[at + 2 :]
+    talk = Talk().opens(at=1.0)
+    for direction, octets in enumerate((said["ClientHello"], weak)):
+        talk.says(direction, b"\x16\x03\x03" + len(octets).to_bytes(2, "big") + octets)
+    told = found(analyze(write(tmp_path / "a.pcapng", offer_and_answer("active", "passive") + talk.frames)), "weak-tls")
+    assert [words in finding.explanation for finding in told] == [True] * bool(words)
