@@ -28,6 +28,7 @@ def compare(
     everything: Annotated[bool, typer.Option("--all", help="Show what is the same too.")] = False,
     keylog: KeyLog = None,
     json: Json = False,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the comparison as an HTML page.")] = None,
 ) -> None:
     """Hold two captures against each other, message by message: what changed, is missing or new.
 
@@ -42,10 +43,14 @@ def compare(
         if not report.packets:
             raise CaptureError("; ".join(report.notes))
     comparison = held(*reports)
+    if html is not None:
+        _write_html(html, comparison, everything=everything)
     if json:
         print_json(document(comparison, everything=everything))
     else:
         _print(comparison, everything=everything)
+        if html is not None:
+            say(f"page: {html}")
     raise typer.Exit(HELD if comparison.same else BROKEN)
 
 
@@ -68,6 +73,13 @@ def print_beside(comparison: Comparison) -> None:
     """The differences, under the report they belong to."""
     say("")
     _print(comparison, everything=False)
+
+
+def _write_html(path: Path, comparison: Comparison, *, everything: bool) -> None:
+    from workbench.views.comparing_html import comparison_html
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(comparison_html(comparison, everything=everything), encoding="utf-8")
 
 
 def _print(comparison: Comparison, *, everything: bool) -> None:

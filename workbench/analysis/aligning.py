@@ -6,12 +6,13 @@ what the nodes do.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from difflib import SequenceMatcher
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from workbench.analysis.common_order import ranges
 from workbench.analysis.steps import Step, Track, tracks
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 SAME, CHANGED, LEFT, RIGHT = "same", "changed", "only left", "only right"
 _MOST_CHANGES = 40
+_MOST_LINES = 2000
+_MOST_CANDIDATES = 20
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -99,14 +102,44 @@ def _partners(left: list[Track], right: list[Track]) -> list[tuple[Track | None,
             alone.append(track)
         else:
             found.append((track, other))
+    free = _Free(theirs.values())
     for track in alone:
-        other = max((one for one in theirs.values() if one.group == track.group), default=None,
-                    key=lambda one: _likeness(track, one))
+        other = max(free.near(track), default=None, key=lambda one: _likeness(track, one))
         if other is not None and _likeness(track, other)[0] > 0:
-            found.append((track, theirs.pop(other.key)))
+            free.take(other)
+            found.append((track, other))
         else:
             found.append((track, None))
-    return found + [(None, track) for track in theirs.values()]
+    return found + [(None, track) for track in theirs.values() if free.has(track)]
+
+
+class _Free:
+    """Tracks without a partner, by the nodes at their ends: of very many only the first ones are looked at."""
+
+    def __init__(self, tracks: Iterable[Track]) -> None:
+        self._by_end: dict[tuple[str, ...], dict[tuple[str, ...], Track]] = {}
+        for track in tracks:
+            for end in self._ends(track):
+                self._by_end.setdefault(end, {})[track.key] = track
+
+    def near(self, track: Track) -> list[Track]:
+        """Some that have an end in common with this one, those with both ends first."""
+        return [one for end in self._ends(track)
+                for one in islice(self._by_end.get(end, {}).values(), _MOST_CANDIDATES)]
+
+    def take(self, track: Track) -> None:
+        """It has a partner now."""
+        for end in self._ends(track):
+            del self._by_end[end][track.key]
+
+    def has(self, track: Track) -> bool:
+        """It has no partner yet."""
+        return track.key in self._by_end[self._ends(track)[0]]
+
+    @staticmethod
+    def _ends(track: Track) -> tuple[tuple[str, ...], ...]:
+        return ((track.group, track.source, track.destination), (track.group, track.source, "*"),
+                (track.group, "*", track.destination))
 
 
 def _likeness(one: Track, other: Track) -> tuple[int, int]:
@@ -129,9 +162,8 @@ def _pair(left: Track | None, right: Track | None) -> Pair:
 def align(left: Sequence[Step], right: Sequence[Step]) -> list[Row]:
     """Steps side by side: equal ones in the longest common order; between them those of one kind, as changed."""
     rows: list[Row] = []
-    matcher = SequenceMatcher(None, [step.key for step in left], [step.key for step in right], autojunk=False)
-    for tag, a, b, c, d in matcher.get_opcodes():
-        if tag == "equal":
+    for equal, a, b, c, d in ranges([step.key for step in left], [step.key for step in right]):
+        if equal:
             rows += [Row(SAME, *both) for both in zip(left[a:b], right[c:d], strict=True)]
         else:
             rows += _between(left[a:b], right[c:d])
@@ -140,9 +172,8 @@ def align(left: Sequence[Step], right: Sequence[Step]) -> list[Row]:
 
 def _between(left: Sequence[Step], right: Sequence[Step]) -> list[Row]:
     rows: list[Row] = []
-    matcher = SequenceMatcher(None, [step.kind for step in left], [step.kind for step in right], autojunk=False)
-    for tag, a, b, c, d in matcher.get_opcodes():
-        if tag == "equal":
+    for equal, a, b, c, d in ranges([step.kind for step in left], [step.kind for step in right]):
+        if equal:
             rows += [Row(CHANGED, one, other, _changes(one, other))
                      for one, other in zip(left[a:b], right[c:d], strict=True)]
         else:
@@ -152,15 +183,17 @@ def _between(left: Sequence[Step], right: Sequence[Step]) -> list[Row]:
 
 
 def _changes(left: Step, right: Step) -> tuple[str, ...]:
-    """Lines that differ once values of one run are taken off."""
+    """Lines that differ once values of one run are taken off; of a very long text only its first lines are read."""
     found: list[str] = []
     if left.told != right.told:
         found += [f"- {left.told}", f"+ {right.told}"]
-    matcher = SequenceMatcher(None, left.text, right.text, autojunk=False)
-    for tag, a, b, c, d in matcher.get_opcodes():
-        if tag != "equal":
-            found += [f"- {line.strip()}" for line in left.text[a:b]]
-            found += [f"+ {line.strip()}" for line in right.text[c:d]]
+    one, other = left.text[:_MOST_LINES], right.text[:_MOST_LINES]
+    for equal, a, b, c, d in ranges(one, other):
+        if not equal:
+            found += [f"- {line.strip()}" for line in one[a:b]]
+            found += [f"+ {line.strip()}" for line in other[c:d]]
+    if not found:
+        found = [f"… a difference behind line {_MOST_LINES}"]
     if len(found) > _MOST_CHANGES:
         found[_MOST_CHANGES:] = [f"… {len(found) - _MOST_CHANGES} more lines"]
     return tuple(found)
