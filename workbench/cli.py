@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from workbench import __version__, cli_captures, cli_compare, cli_exports, cli_nodes
+from workbench import __version__, cli_anonymize, cli_captures, cli_compare, cli_exports, cli_nodes
 from workbench.cli_words import (
     BROKEN,
     HELD,
@@ -216,7 +216,7 @@ def lab(context: typer.Context) -> None:
     os.execv(sys.executable, command)
 
 
-for _command in (cli_captures.analyze, cli_captures.show, cli_compare.compare, cli_exports.query):
+for _command in (cli_captures.analyze, cli_captures.show, cli_anonymize.anonymize, cli_compare.compare, cli_exports.query):
     app.command()(_command)
 
 for _node in (cli_nodes.agw, cli_nodes.alg, cli_nodes.ue, cli_nodes.nat):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from workbench.analysis.flows import Frame
 from workbench.anonymizing.frames import GRE, ICMP, ICMP6, SCTP, Layer
 from workbench.anonymizing.mapping import Mapping
 from workbench.errors import CaptureError
@@ -12,7 +11,6 @@ from workbench.net.packets import TCP, UDP
 from workbench.net.sctp import checksum_of
 from workbench.protocols.t38.t30 import turned
 
-__all__ = ["Frame", "Look", "right_again"]
 _FIELD = {TCP: 16, UDP: 6, ICMP: 2, ICMP6: 2}
 _LONG = 6
 
@@ -57,8 +55,8 @@ def right_again(layer: Layer, old: bytes, new: bytearray, change: int | None = N
         new[at : at + 2] = _moved(old[at : at + 2], change, udp=protocol == UDP)
     elif protocol == GRE and size >= 8 and old[layer.begin] & 0x80:
         at = layer.begin + 4
-        moved = _sum(bytes(new[layer.begin : layer.end])) - _sum(old[layer.begin : layer.end])
-        new[at : at + 2] = _moved(old[at : at + 2], moved)
+        change = _sum(bytes(new[layer.begin : layer.end])) - _sum(old[layer.begin : layer.end])
+        new[at : at + 2] = _moved(old[at : at + 2], change)
     elif protocol == SCTP and size >= 12:
         packet = old[layer.begin : layer.end]
         if checksum_of(packet) == packet[8:12]:

@@ -99,9 +99,8 @@ class Datagrams:
     def _handshake(self, flow: object, octets: bytes, place: int) -> bool:
         at = 0
         while at + 12 <= len(octets):
-            total, number = int.from_bytes(octets[at + 1 : at + 4], "big"), int.from_bytes(octets[at + 4 : at + 6], "big")
-            offset, size = (int.from_bytes(octets[at + 6 : at + 9], "big"),
-                            int.from_bytes(octets[at + 9 : at + 12], "big"))
+            total, number, offset, size = (int.from_bytes(octets[at + begin : at + end], "big")
+                                           for begin, end in ((1, 4), (4, 6), (6, 9), (9, 12)))
             if at + 12 + size > len(octets) or place < 0 or total > _MOST_HANDSHAKE or offset + size > total:
                 return False
             if size and not self.flights.add(flow, octets[at], number, total, offset, place + at + 12, size):

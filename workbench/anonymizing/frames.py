@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import msgspec
@@ -66,13 +67,13 @@ def hardware(link: int, octets: bytes, first: int, inner: list[Layer]) -> Iterat
         yield 12, 6
     if link == pcapng.ETHERNET and first >= 32 and octets[12:14] in (b"\x88\x47", b"\x88\x48"):
         yield from _bridged(octets, first, 18)
-    for outer, layer in zip(inner, inner[1:], strict=False):
+    for outer, layer in itertools.pairwise(inner):
         yield from _bridged(octets, layer.at, outer.begin)
 
 
 def _bridged(octets: bytes, at: int, least: int) -> Iterator[tuple[int, int]]:
     """Ethernet, with up to two tags, in front of an IP packet."""
-    for behind in (14, 18, 22):
+    for behind in (22, 18, 14):     # a tag tells where it begins; without one, two addresses stand there
         if at - behind >= least and octets[at - 2 : at] in (b"\x08\x00", b"\x86\xdd"):
             begin = at - behind
             if behind == 14 or octets[begin + 12 : begin + 14] in (b"\x81\x00", b"\x88\xa8"):

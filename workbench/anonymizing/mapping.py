@@ -112,7 +112,7 @@ class Mapping:
 
     def _within(self, label: str, old: int, choice: Sequence[int]) -> int:
         order = self._order(label, tuple(choice))
-        return order[old] if old in order else old
+        return order.get(old, old)
 
     def _make_order(self, label: str, choice: tuple[int, ...]) -> dict[int, int]:
         """One cycle through all of `choice` (Sattolo's shuffle): nothing keeps its place."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Callable
 
 from workbench.anonymizing.mapping import Mapping
 from workbench.anonymizing.words import METHODS, known
@@ -30,16 +31,18 @@ _PIECES = re.compile(r"""
   | (?P<high>[\x80-\xff]+)
 """, re.VERBOSE)
 _FEATURES = re.compile(r'"(?:auth|auth-int|auth,auth-int|)"', re.IGNORECASE)
+_URI = re.compile(r'"(?:sips?|tel|msrps?):', re.IGNORECASE)
 # Headers whose whole value is somebody's; compact forms as well (RFC 3261 §7.3.3).
-_WHOLE = frozenset("""call-id i subject s organization message-id p-charging-vector p-visited-network-id session-id
-    x-call-id in-reply-to replaces target-dialog join user-agent server geolocation identity identity-info
-    p-charging-function-addresses""".split())
-_AS_IT_IS = frozenset("date cseq content-length l max-forwards expires timestamp rseq rack byte-range".split())
+_WHOLE = frozenset((
+    "call-id", "i", "subject", "s", "organization", "message-id", "p-charging-vector", "p-visited-network-id",
+    "session-id", "x-call-id", "in-reply-to", "replaces", "target-dialog", "join", "user-agent", "server",
+    "geolocation", "identity", "identity-info", "p-charging-function-addresses"))
+_TIME = re.compile(r"\d{8}T\d{8}")     # H.248.1 annex B: TimeStamp
 _SDP_LINE = re.compile(r"^[a-z]=")
 _SDP_WHOLE = re.compile(r"a=(?:ice-ufrag|ice-pwd|tls-id|dtls-id|msid|label|cname|ssrc|identity|key-mgmt|crypto"
                         r"|file-selector|file-transfer-id|chatroom|T38VendorInfo):", re.IGNORECASE)
-_KEPT_IN_KEYS = re.compile(r"(?i)\b(?:AES|CM|F8|HMAC|SHA1|AEAD|GCM|NULL|mikey|inline|file|name|size|type|hash)\b"
-                           r"|(?i:AES_(?:CM_)?\d+_\w+|AEAD_AES_\w+|F8_128_\w+|mikey|inline|cname)")
+_KEPT_IN_KEYS = re.compile(
+    r"(?i:AES_(?:CM_)?\d+_\w+|AEAD_AES_\w+|F8_128_\w+|\b(?:mikey|inline|cname|name|size|type|hash)\b)")
 
 
 class Texts:
@@ -83,21 +86,19 @@ class Texts:
         for word in re.findall(rb"[A-Za-z0-9]{6,}", octets[:65536]):
             if word.lower().decode() not in self._known and len(set(word)) > 2:
                 self._map.note(word.decode())
-        return _CONTENT_TABLE(octets)
+        return octets.translate(_TABLE)
 
     # --- pieces
 
     def whole(self, text: str) -> str:
         """All letters and digits, addresses as addresses."""
-        return self._in(text, lambda word: self._map.token(word))
+        return self._in(text, self._map.token)
 
     def words(self, text: str, *, quoted: bool = True) -> str:
         """All that is no word of the protocol. `quoted`: what stands in quotes is somebody's, word or not."""
         return _PIECES.sub(lambda found: self._piece(found, quoted), text)
 
-    def _in(self, text: str, change: object) -> str:
-        assert callable(change)
-
+    def _in(self, text: str, change: Callable[[str], str]) -> str:
         def piece(found: re.Match[str]) -> str:
             if found["six"] or found["four"]:
                 return self._address(found[0]) or _WORD.sub(lambda one: change(one[0]), found[0])
@@ -121,6 +122,8 @@ class Texts:
         if found["quoted"]:
             if not quoted:
                 return f'"{self.words(text[1:-1])}"'
+            if _URI.match(text):
+                return f'"{self.words(text[1:-1])}"'
             return text if _FEATURES.fullmatch(text) else self.whole(text)
         if found["param"]:
             return found["param"] + self._value(found["value"])
@@ -141,7 +144,7 @@ class Texts:
         return _WORD.sub(lambda one: self._word(one[0]), text)
 
     def _word(self, text: str) -> str:
-        if text.isdigit() or text.lower() in self._known:
+        if text.isdigit() or text.lower() in self._known or _TIME.fullmatch(text):
             return text
         return self._map.token(text)
 
@@ -190,9 +193,8 @@ class Texts:
         if not colon or line[:1] in " \t":
             return self.words(line)
         lower = name.strip().lower()
-        if lower in _AS_IT_IS:
-            if lower == "date" or not re.search(r"[A-Za-z]{4}", value) or lower in ("cseq", "rack"):
-                return self._words_of(name) + colon + (value if lower == "date" else self.words(value))
+        if lower == "date":
+            return self._words_of(name) + colon + value
         if lower in _WHOLE:
             return self._words_of(name) + colon + self._labelled(value)
         return self._words_of(name) + colon + self.words(value)
@@ -252,10 +254,6 @@ def _content_table() -> bytes:
 
 
 _TABLE = _content_table()
-
-
-def _CONTENT_TABLE(octets: bytes) -> bytes:  # noqa: N802
-    return octets.translate(_TABLE)
 
 
 def _halves(octets: bytes) -> tuple[bytes, bytes, bytes]:

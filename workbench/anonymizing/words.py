@@ -65,8 +65,8 @@ termination restored taken out service media capability registered normal remova
 administratively congestion test true false est rel fail
 """
 _SHORT = re.compile(r"[A-Za-z0-9]+")
-METHODS = frozenset(
-    "INVITE ACK BYE CANCEL OPTIONS REGISTER PRACK SUBSCRIBE NOTIFY PUBLISH INFO REFER MESSAGE UPDATE".split())
+METHODS = frozenset(("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "SUBSCRIBE", "NOTIFY", "PUBLISH",
+                     "INFO", "REFER", "MESSAGE", "UPDATE"))
 
 
 @cache

@@ -109,7 +109,7 @@ class _Work:
             self._headers(memory)
             memory.flush()
         if self._map.full:
-            self._notes.append(f"over {MOST_VALUES} different values: the rest was replaced, but not looked for at the end")
+            self._notes.append(f"over {MOST_VALUES} different values: the rest was replaced, but not looked for")
         return Result(len(self._places), len(self._map.values) + len(self._map.addresses), self._zeros,
                       tuple(self._notes))
 
@@ -332,9 +332,7 @@ class _Work:
         quoted = Layer(at, inner, head, min(head + len(inner.payload), end))
         for place, size in quoted.addresses:
             new[place : place + size] = self._map.address(old[place : place + size])
-        if inner.version == 4:
-            kept = Layer(at, inner, head, head)     # the header alone: what it carries is not all there
-            right_again(kept, old, new)
+        right_again(quoted, old, new)
 
     # --- nothing may be seen
 
