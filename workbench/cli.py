@@ -216,7 +216,8 @@ def lab(context: typer.Context) -> None:
     os.execv(sys.executable, command)
 
 
-for _command in (cli_captures.analyze, cli_captures.show, cli_anonymize.anonymize, cli_compare.compare, cli_exports.query):
+for _command in (cli_captures.analyze, cli_captures.show, cli_compare.compare, cli_anonymize.anonymize,
+                 cli_exports.query):
     app.command()(_command)
 
 for _node in (cli_nodes.agw, cli_nodes.alg, cli_nodes.ue, cli_nodes.nat):
