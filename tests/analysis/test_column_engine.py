@@ -22,6 +22,14 @@ _HELLO = bytes.fromhex("16030100310100002d0303") + bytes(32) + bytes.fromhex("00
 _ANSWER = bytes.fromhex("160303002a020000260303") + bytes(range(32)) + bytes.fromhex("00c02b00")
 
 
+@pytest.fixture(autouse=True)
+def _short_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows of so few octets and packets that a small capture has many of them."""
+    monkeypatch.setattr("workbench.analysis.columns.index._WINDOW", 1 << 16)
+    monkeypatch.setattr("workbench.analysis.columns.headers._AT_ONCE", 100)
+    monkeypatch.setattr(engine, "_MOST_MAPPED", 1 << 16)
+
+
 def _runs(report: Report) -> int:
     return report._frames.runs if isinstance(report._frames, engine.Engine) else 0
 

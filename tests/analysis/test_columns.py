@@ -25,9 +25,10 @@ _TUNNELS = (4, 41, 47)
 
 @pytest.fixture(autouse=True)
 def _short_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs of so few octets that a small capture has many of them."""
+    """Runs of so few octets that a small capture has many of them, and many windows."""
     monkeypatch.setattr(ix.chase, "__defaults__", (512,))
     monkeypatch.setattr(ix, "_LOOKED_THROUGH", 400)
+    monkeypatch.setattr(ix, "_WINDOW", 5000)
 
 
 def _by_reader(data: bytes) -> tuple[list[Any], pcapng.Reader]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from workbench.analysis.columns import parting
-from workbench.analysis.columns.headers import headers
+from workbench.analysis.columns.headers import streams_only
 from workbench.analysis.columns.index import OneByOneError, index
 from workbench.analysis.columns.runs import NO_KEY, Merged, Run, Way
 from workbench.analysis.columns.streams import streams
@@ -36,6 +36,7 @@ _SHORTEST = 4
 _LEAST_OCTETS, _MOST_OCTETS = 1 << 17, 1 << 22
 _MOST_PASSED_OVER = 1024
 _WATCHED = 10_000
+_MOST_MAPPED = 1 << 25
 _PARTED: dict[str, Callable[[bytes], list[int]]] = {"TLS": parting.records, "MSRP": parting.messages}
 
 
@@ -45,14 +46,24 @@ class File:
     def __init__(self, path: Path) -> None:
         self._file: BinaryIO = path.open("rb")
         weakref.finalize(self, self._file.close)
+        self._read = 0
         self.map: mmap.mmap | None = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
 
     def read(self, at: int, size: int) -> bytes:
         """So many octets from here on."""
         if self.map is not None:
+            self._read += size
+            if self._read > _MOST_MAPPED:
+                self.release()
             return self.map[at : at + size]
         self._file.seek(at)
         return self._file.read(size)
+
+    def release(self) -> None:
+        """Let go of what was read: it comes back from the system's cache when it is asked for again."""
+        self._read = 0
+        if self.map is not None and hasattr(mmap, "MADV_DONTNEED"):
+            self.map.madvise(mmap.MADV_DONTNEED)
 
     def settle(self) -> None:
         """Dissecting is over."""
@@ -94,8 +105,8 @@ class Engine:
         assert reader.path is not None
         self._file = File(reader.path)
         octets = np.frombuffer(self._file.map or b"", np.uint8)
-        self._index = index(reader, octets)
-        self._heads = headers(octets, self._index)
+        self._index = index(reader, octets, self._file.release)
+        self._heads = streams_only(octets, self._index, self._file.release)
         del octets
         self._streams = streams(self._index, self._heads)
         reader.packets = len(self._index)

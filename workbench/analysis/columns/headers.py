@@ -15,18 +15,23 @@ import msgspec
 import numpy as np
 
 from workbench.analysis import links, pcapng
-from workbench.analysis.columns.index import rows
+from workbench.analysis.columns.index import Index, rows
 from workbench.net.packets import TCP, UDP
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
-    from workbench.analysis.columns.index import Index, Octets, Offsets
+    from workbench.analysis.columns.index import Octets, Offsets
 
     Flags = NDArray[np.bool_]
 
 _EXTENSIONS, _FRAGMENT, _AUTHENTICATION = (0, 43, 44, 51, 60), 44, 51
 _MOST_EXTENSIONS = 16
+_AT_ONCE = 100_000
+_KEPT = ("status", "source", "destination", "protocol", "source_port", "destination_port", "sequence",
+         "acknowledgment", "flags", "data", "octets", "tunnels")
 
 
 class Status(enum.IntEnum):
@@ -355,6 +360,30 @@ def headers(octets: Octets, index: Index) -> Headers:
     _tcp(octets, found)
     _udp(octets, found)
     return found
+
+
+def streams_only(octets: Octets, index: Index, seen: Callable[[], None]) -> Headers:
+    """As `headers`, of a large file: `version`, `at`, `size` and `window` are left out.
+
+    Args:
+        octets, index: of the file.
+        seen: called now and then: what was looked at so far need not be kept in memory.
+    """
+    numbers: dict[bytes, int] = {}
+    parts: list[list[NDArray[Any]]] = []
+    for first in range(0, max(len(index), 1), _AT_ONCE):
+        chosen = slice(first, first + _AT_ONCE)
+        part = Index(index.at[chosen], index.captured[chosen], index.length[chosen], index.time_ns[chosen],
+                     index.interface[chosen], index.interfaces, {})
+        found = headers(octets, part)
+        of = np.array([numbers.setdefault(one, len(numbers)) for one in found.addresses] or [0], np.int32)
+        found.source, found.destination = of[found.source], of[found.destination]
+        parts.append([getattr(found, name) for name in _KEPT])
+        seen()
+    kept = dict(zip(_KEPT, map(np.concatenate, zip(*parts, strict=True)), strict=True))
+    none = np.zeros(0, np.int64)
+    return Headers(**kept, version=none.astype(np.uint8), at=none, size=none.astype(np.int32),
+                   window=none.astype(np.uint16), addresses=list(numbers))
 
 
 def _addresses(key: NDArray[np.uint64], status: NDArray[np.uint8]) -> tuple[list[bytes], NDArray[np.int32]]:

@@ -19,7 +19,7 @@ import numpy as np
 from workbench.analysis import pcapng
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -29,10 +29,16 @@ if TYPE_CHECKING:
 # A run begins about every so many octets; a beginning is looked for in so many of them.
 _RUN = 1 << 19
 _LOOKED_THROUGH = 1 << 14
+# So much of a file is looked at before it may be let go of again.
+_WINDOW = 1 << 26
 _PACKETS = (pcapng.ENHANCED_PACKET, pcapng.PACKET)
 _TAKEN = (pcapng.SECTION, pcapng.INTERFACE, pcapng.NAMES, pcapng.SECRETS)
 _SECTION = pcapng.SECTION.to_bytes(4, "big")
 _PCAP_HEADER = 24
+
+
+def _nothing() -> None:
+    pass
 
 
 class Index(msgspec.Struct):
@@ -49,10 +55,10 @@ class Index(msgspec.Struct):
     """
 
     at: Offsets
-    captured: Offsets
-    length: Offsets
+    captured: NDArray[np.uint32]
+    length: NDArray[np.uint32]
     time_ns: Offsets
-    interface: Offsets
+    interface: NDArray[np.int32]
     interfaces: list[pcapng.Interface]
     comments: dict[int, str]
 
@@ -174,9 +180,9 @@ class Blocks:
         found: Offsets = self.words[np.minimum((at >> 2) + number, len(self.words) - 1)].astype(np.int64)
         return found
 
-    def fields(self, at: Offsets) -> NDArray[np.int64]:
+    def fields(self, at: Offsets) -> NDArray[np.uint32]:
         """Of packet blocks: interface, high and low half of the time stamp, captured, length; a row for each."""
-        found = np.stack([self.word(at, number) for number in range(2, 7)], axis=1)
+        found = np.stack([self.word(at, number).astype(np.uint32) for number in range(2, 7)], axis=1)
         old = self.word(at, 0) == pcapng.PACKET
         found[old, 0] = found[old, 0] & 0xFFFF if self._low else found[old, 0] >> 16
         return found
@@ -247,8 +253,13 @@ def rows(octets: Octets, at: Offsets, width: int) -> Octets:
     return found
 
 
-def index(reader: pcapng.Reader, octets: Octets) -> Index:
+def index(reader: pcapng.Reader, octets: Octets, seen: Callable[[], None] = _nothing) -> Index:
     """All packets of a file that `reader` has opened; its names, secrets and notes fill meanwhile.
+
+    Args:
+        reader: of the file.
+        octets: of the file.
+        seen: called now and then: what was looked at so far need not be kept in memory.
 
     Raises:
         OneByOneError: `reader` has to be iterated instead.
@@ -256,8 +267,8 @@ def index(reader: pcapng.Reader, octets: Octets) -> Index:
     if not reader.is_uniform:
         raise OneByOneError
     if reader.format == "pcap":
-        return _pcap(reader, octets)
-    parts = list(_sections(reader, octets))
+        return _pcap(reader, octets, seen)
+    parts = list(_sections(reader, octets, seen))
     interfaces = [interface for part in parts for interface in part.interfaces]
     comments: dict[int, str] = {}
     packets = known = 0
@@ -266,17 +277,25 @@ def index(reader: pcapng.Reader, octets: Octets) -> Index:
         part.interface += known
         packets, known = packets + len(part), known + len(part.interfaces)
     names = ("at", "captured", "length", "time_ns", "interface")
-    columns = {name: _joined([getattr(part, name) for part in parts]) for name in names}
+    columns: dict[str, Any] = {name: _joined([getattr(part, name) for part in parts]) for name in names}
     return Index(**columns, interfaces=interfaces, comments=comments)
 
 
-def _pcap(reader: pcapng.Reader, octets: Octets) -> Index:
+def _pcap(reader: pcapng.Reader, octets: Octets, seen: Callable[[], None]) -> Index:
     order, tick = reader.timing
     chain = Records(octets, order, 10**9 // tick)
-    at, stopped = chase(chain, _PCAP_HEADER, len(octets))
-    seconds, fraction, captured, length = chain.fields(at).T
+    windows, stopped = [], _PCAP_HEADER
+    fields = [np.zeros((0, 4), np.uint32)]
+    for at, behind in _windows(chain, _PCAP_HEADER, len(octets)):
+        windows.append(at)
+        fields.append(chain.fields(at).astype(np.uint32))
+        stopped = behind
+        seen()
+    at = _joined(windows)
+    seconds, fraction, captured, length = (column.copy() for column in np.concatenate(fields).T)
     _break(reader, stopped, len(at), len(octets))
-    return Index(at + 16, captured, length, seconds * 10**9 + fraction * tick, np.zeros(len(at), np.int64),
+    times = seconds.astype(np.int64) * 10**9 + fraction.astype(np.int64) * tick
+    return Index(at + 16, captured, length, times, np.zeros(len(at), np.int32),
                  list(reader.interfaces), {})
 
 
@@ -286,15 +305,30 @@ def _break(reader: pcapng.Reader, at: int, packets: int, end: int) -> None:
         raise OneByOneError
 
 
-def _sections(reader: pcapng.Reader, octets: Octets) -> Iterator[Index]:
+def _windows(chain: Chain, begin: int, end: int) -> Iterator[tuple[Offsets, int]]:
+    """The records in parts of the file that lie one behind the other, and the offset behind each part's."""
+    while begin < end:
+        limit = min(begin + _WINDOW, end)
+        at, behind = chase(chain, begin, limit)
+        yield at, behind
+        if behind < limit:
+            return
+        begin = behind
+
+
+def _sections(reader: pcapng.Reader, octets: Octets, seen: Callable[[], None]) -> Iterator[Index]:
     """The packets, in parts of one byte order each, as far as the file can be followed."""
     begin, end, packets = 0, len(octets), 0
     while begin < end:
         blocks = Blocks(octets, reader.timing[0])
-        at, stopped = chase(blocks, begin, end)
-        found = Found(blocks, at)
+        parts, stopped = [], begin
+        for at, behind in _windows(blocks, begin, end):
+            parts.append(Found(blocks, at))
+            stopped = behind
+            seen()
+        found = Found.joined(parts)
         whole = found.whole()
-        stopped = stopped if whole == len(at) else int(at[whole])
+        stopped = stopped if whole == len(found.at) else int(found.at[whole])
         part = _part(reader, found.first(whole))
         packets += len(part)
         yield part
@@ -321,6 +355,14 @@ class Found:
         self.octets, self.at = blocks.octets, at
         self.kind, self.total, self.fields = blocks.word(at, 0), blocks.word(at, 1), blocks.fields(at)
         self.packet = _one_of(self.kind, _PACKETS)
+
+    @classmethod
+    def joined(cls, parts: list[Found]) -> Found:
+        """The blocks of all parts."""
+        found = parts[0]
+        for name in ("at", "kind", "total", "fields", "packet") if len(parts) > 1 else ():
+            setattr(found, name, np.concatenate([getattr(part, name) for part in parts]))
+        return found
 
     def first(self, count: int) -> Found:
         """The blocks before the `count`th."""
@@ -378,8 +420,8 @@ def _part(reader: pcapng.Reader, found: Found) -> Index:
     first = _at_section(found.kind, np.cumsum(described))
     packet = found.packet
     at, total = found.at[packet], found.total[packet]
-    number, high, low, captured, length = found.fields[packet].T
-    interface = number + first[packet]
+    number, high, low, captured, length = (column.copy() for column in found.fields[packet].T)
+    interface = (number + first[packet]).astype(np.int32)
     stamp = high.astype(np.uint64) << np.uint64(32) | low.astype(np.uint64)
     return Index(at + 28, captured, length, _times(stamp, interface, interfaces), interface, interfaces,
                  _comments(reader, found.octets, at + 28 + captured + (-captured & 3), at + total - 4))

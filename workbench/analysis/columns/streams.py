@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from workbench.analysis.columns.index import Index
 
     Flags = NDArray[np.bool_]
-    Rows = NDArray[np.int64]
+    Rows = NDArray[Any]
 
 _MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9))
 
@@ -61,7 +61,9 @@ def streams(index: Index, heads: Headers) -> Streams:
     plain = (low != high) & _plain(index, heads, rows) & _in_order(heads, rows, stream, upward)
     place = np.full(len(index), -1, np.int64)
     place[rows] = np.arange(len(rows))
-    return Streams(rows, place, stream, _until(plain, begins), upward)
+    until = _until(plain, begins)
+    return Streams(rows.astype(np.int32), place.astype(np.int32), stream.astype(np.int32), until.astype(np.int32),
+                   upward)
 
 
 def _plain(index: Index, heads: Headers, rows: Rows) -> Flags:
