@@ -241,6 +241,8 @@ class Dissector:
         if self.kept > MOST_KEPT_OCTETS:
             self.notes.append(f"octets of later messages are not kept: over {MOST_KEPT_OCTETS} octets")
         for content in self.contents:
+            for stream in content.connection.streams:
+                stream.forget()
             missing = sum(stream.missing for stream in content.connection.streams)
             a, b = content.connection.sides
             if missing:

@@ -101,6 +101,10 @@ class HalfStream:
         self.next += len(octets)
         self._recent = octets[-last:] if last >= _RECENT else (self._recent + octets[-_RECENT:])[-_RECENT:]
 
+    def forget(self) -> None:
+        """Nothing more comes to be compared with what came."""
+        self._recent = b""
+
     def flush(self) -> list[Piece]:
         """No more comes: what is held behind holes, each piece with what is missing in front of it."""
         found: list[Piece] = []

@@ -113,8 +113,7 @@ class Engine:
         self._done = bytearray(len(self._index))
         self._runs: list[Run] = []
         self._tries: dict[int, _Tries] = {}
-        times = self._index.time_ns
-        self._times = (times - times[:1]) / 1e9
+        self._began = int(self._index.time_ns[0]) if len(self._index) else 0
         self._reached = 0.0
 
     def __len__(self) -> int:
@@ -129,6 +128,10 @@ class Engine:
         octets = self._file.read(int(known.at[row]), int(known.captured[row]))
         return Packet(number, int(known.time_ns[row]), wire.name, wire.link, octets, int(known.length[row]),
                       known.comments.get(row, ""))
+
+    def times(self, rows: Any) -> Any:
+        """Seconds since the first frame."""
+        return (self._index.time_ns[rows] - self._began) / 1e9
 
     def dissect(self, dissector: Dissector, watch: Callable[[int], None] | None) -> None:
         """Give the dissector all frames, and what was found in runs."""
@@ -151,7 +154,7 @@ class Engine:
             dissector.last_time = max(dissector.last_time, self._reached)
         dissector.finish()
         self._messages(dissector)
-        dissector.held = Merged(dissector.drafts, dissector.completed, self._runs, self._times)
+        dissector.held = Merged(dissector.drafts, dissector.completed, self._runs, self.times)
         self._tries.clear()
 
     def settle(self) -> None:
@@ -289,8 +292,8 @@ class _Taking:
 
     def _connection(self, dissector: Dissector) -> None:
         engine, rows, heads = self._engine, self._rows, self._engine._heads
-        time = float(engine._times[rows[-1]])
-        engine._reached = max(engine._reached, float(engine._times[rows].max()))
+        time = float(engine.times(rows[-1]))
+        engine._reached = max(engine._reached, float(engine.times(rows).max()))
         some = rows[:MOST_SEGMENTS]
         marks = self._directions[: len(some)] << 8 | heads.flags[some]
         table = np.stack([some + 1, marks, heads.sequence[some], heads.acknowledgment[some], heads.octets[some]], 1)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from sys import intern
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,10 +21,12 @@ from workbench.protocols.msrp.uri import Path
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Numbers = NDArray[np.int64]
+    Numbers = NDArray[Any]
 
 NO_KEY = "no key for it"
 _ID, _RANGE, _FAILURE = map(parting.named, ("Message-ID", "Byte-Range", "Failure-Report"))
+
+_USUAL = re.compile(rb"Message-ID: ([!-~]+)\r\nByte-Range: ([!-~]+)\r\n(?:Content-Type: [!-~]+\r\n)?")
 
 _Said = tuple[str, str, int, Path, bytes, Flag, int]
 
@@ -46,10 +49,10 @@ class Way:
     """
 
     def __init__(self, starts: Numbers, at: Numbers, rows: Numbers, ends: Numbers) -> None:
-        self.starts, self.at, self.rows, self.ends = starts, at, rows, ends
+        self.starts, self.at, self.rows, self.ends = starts.astype(np.int32), at, rows, ends.astype(np.int32)
         begins = np.concatenate([[0], ends[:-1]]) if len(ends) else ends
-        self.first = np.searchsorted(starts, begins, "right") - 1
-        self.last = np.searchsorted(starts, ends, "left") - 1
+        self.first = np.searchsorted(starts, begins, "right").astype(np.int32) - 1
+        self.last = np.searchsorted(starts, ends, "left").astype(np.int32) - 1
 
     @property
     def completing(self) -> Numbers:
@@ -73,11 +76,11 @@ class Way:
         """The octets from here to there."""
         first, last = (int(np.searchsorted(self.starts, begin, "right")) - 1,
                        int(np.searchsorted(self.starts, end, "left")))
-        parts = []
-        for one in range(first, last):
-            start, behind = max(begin, int(self.starts[one])), min(end, int(self.starts[one + 1]))
-            parts.append(source.read(int(self.at[one]) + start - int(self.starts[one]), behind - start))
-        return b"".join(parts)
+        starts, read = self.starts[first : last + 1].tolist(), source.read
+        parts = [read(at, behind - start) for at, start, behind in zip(
+            self.at[first:last].tolist(), starts, starts[1:], strict=False)]
+        lead = begin - starts[0] if starts else 0
+        return b"".join(parts)[lead : lead + end - begin]
 
 
 class Run:
@@ -133,20 +136,21 @@ class Merged:
         drafts: those that are there.
         frames: the frame that completed each of them.
         runs: in any order.
-        times: seconds since the first frame, by row of the capture.
+        times: gives seconds since the first frame, of rows of the capture.
     """
 
-    def __init__(self, drafts: list[Draft], frames: Any, runs: list[Run], times: NDArray[np.float64]) -> None:
-        self._drafts, self._runs, self._times = drafts, runs, times
+    def __init__(self, drafts: list[Draft], frames: Any, runs: list[Run], times: Callable[[Any], Any]) -> None:
+        self._drafts, self._runs, self.times = drafts, runs, times
         ways = [(number, direction, way) for number, run in enumerate(runs) for direction, way in enumerate(run.ways)]
         counts = [len(way.ends) for *_, way in ways]
         self._run = np.repeat(np.array([number for number, *_ in ways], np.int32), counts)
         self._direction = np.repeat(np.array([direction for _, direction, _ in ways], np.int8), counts)
-        self._number = _joined([np.arange(count) for count in counts])
-        self._row = _joined([way.completing for *_, way in ways])
+        self._number = _joined([np.arange(count) for count in counts]).astype(np.int32)
+        self._row = _joined([way.completing for *_, way in ways]).astype(np.int32)
         # Where octets that a run has left begin a message that never ends, the run's own messages come first.
-        frame = np.concatenate([2 * np.frombuffer(frames, np.uint32).astype(np.int64) + 1, 2 * (self._row + 1)])
-        self._what = np.argsort(frame, kind="stable")
+        completed = np.frombuffer(frames, np.uint32).astype(np.int64)
+        frame = np.concatenate([2 * completed + 1, 2 * (self._row.astype(np.int64) + 1)])
+        self._what = np.argsort(frame, kind="stable").astype(np.int32)
         self._tell()
 
     def _tell(self) -> None:
@@ -164,7 +168,7 @@ class Merged:
         self._directions = np.concatenate([directions, self._direction])[self._what]
         connection = np.concatenate([np.array(connections, np.int32), on[self._run]])[self._what]
         self._readable = ~np.concatenate([np.array(opaque, np.bool_), hidden[self._run]])[self._what]
-        self._by_connection = np.argsort(connection, kind="stable")
+        self._by_connection = np.argsort(connection, kind="stable").astype(np.int32)
         self._connections = connection[self._by_connection]
 
     def __len__(self) -> int:
@@ -177,7 +181,7 @@ class Merged:
             return self._drafts[what]
         what -= len(self._drafts)
         run = self._runs[int(self._run[what])]
-        return run.draft(int(self._direction[what]), int(self._number[what]), float(self._times[self._row[what]]))
+        return run.draft(int(self._direction[what]), int(self._number[what]), float(self.times(self._row[what])))
 
     def of_protocols(self, protocols: Any, *, readable: bool = False) -> list[int]:
         """See `Drafts`."""
@@ -190,21 +194,27 @@ class Merged:
 
     def chunks(self, number: int) -> Iterator[Chunk]:
         """See `Drafts`."""
+        places = np.array(self.of_connection(number, ("MSRP",)), np.int64)
+        what = self._what[places]
+        of_run = np.maximum(what - len(self._drafts), 0) if len(self._run) else np.zeros(0, np.int64)
+        runs, directions = self._run[of_run].tolist(), self._direction[of_run].tolist()
+        times = self.times(self._row[of_run]).tolist()
+        if not runs:
+            made = (chunk_of(place, self._drafts[one]) for place, one in zip(places.tolist(), what, strict=True))
+            yield from (one for one in made if one is not None)
+            return
         known = -1
         said: list[Iterator[_Said]] = []
-        for place in self.of_connection(number, ("MSRP",)):
-            what = int(self._what[place])
-            if what < len(self._drafts):
-                one = chunk_of(place, self._drafts[what])
-                if one is not None:
-                    yield one
+        for place, one, run, direction, time in zip(places.tolist(), what.tolist(), runs, directions, times,
+                                                    strict=True):
+            if one < len(self._drafts):
+                chunk = chunk_of(place, self._drafts[one])
+                if chunk is not None:
+                    yield chunk
                 continue
-            what -= len(self._drafts)
-            if self._run[what] != known:
-                known = int(self._run[what])
-                said = [iter(self._runs[known].chunks(direction)) for direction in (0, 1)]
-            direction = int(self._direction[what])
-            yield _chunk(place, float(self._times[self._row[what]]), direction, next(said[direction]))
+            if run != known:
+                known, said = run, [iter(self._runs[run].chunks(towards)) for towards in (0, 1)]
+            yield _chunk(place, time, direction, next(said[direction]))
 
     def outline(self, number: int) -> list[int]:
         """See `Drafts`."""
@@ -231,6 +241,10 @@ def _chunk(place: int, time: float, direction: int, said: _Said) -> Chunk:
     transaction, method, status, to_path, headers, flag, octets = said
     if status:
         return Chunk(place, time, direction, transaction, "", status, to_path)
+    usual = _USUAL.fullmatch(headers)
+    if usual is not None:
+        return Chunk(place, time, direction, transaction, method, 0, to_path, intern(usual[1].decode("ascii")),
+                     usual[2].decode("ascii"), "", flag, octets)
     return Chunk(place, time, direction, transaction, method, 0, to_path, intern(parting.field(headers, _ID)),
                  parting.field(headers, _RANGE), parting.field(headers, _FAILURE), flag, octets)
 
