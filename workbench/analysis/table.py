@@ -17,7 +17,7 @@ from workbench.net.values import Endpoint
 
 FEW = 16
 """How many messages there are in the outline of a connection, of each direction's that are many and alike."""
-_MOST_HELD = 20_000
+_MOST_HELD = 200_000
 
 
 class Drafts(Protocol):
@@ -27,6 +27,9 @@ class Drafts(Protocol):
 
     def draft(self, place: int) -> Draft:
         """The draft at a place, counted from 0."""
+
+    def holds(self, place: int) -> bool:
+        """The draft at a place is kept in memory whether anybody asks for it or not."""
 
     def of_protocols(self, protocols: Sequence[str], *, readable: bool = False) -> Sequence[int]:
         """The places of these protocols' drafts, ascending; see `Report.messages_of`."""
@@ -59,6 +62,10 @@ class Held:
     def draft(self, place: int) -> Draft:
         """See `Drafts`."""
         return self._drafts[place]
+
+    def holds(self, place: int) -> bool:
+        """See `Drafts`."""
+        return True
 
     def of_protocols(self, protocols: Sequence[str], *, readable: bool = False) -> Sequence[int]:
         """See `Drafts`."""
@@ -177,7 +184,7 @@ class Table(Sequence[Message]):
                 place, draft.frames, draft.time, draft.wire, draft.protocol, self._place(draft.source),
                 self._place(draft.destination), draft.summary, draft.session, draft.value, draft.octets,
                 draft.protected, draft.repeated, draft.error, draft.comment)
-            if len(self._made) < _MOST_HELD:
+            if len(self._made) < _MOST_HELD and self._drafts.holds(place):
                 self._made[place] = made
         return made
 

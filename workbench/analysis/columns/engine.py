@@ -36,7 +36,7 @@ _SHORTEST = 4
 _LEAST_OCTETS, _MOST_OCTETS = 1 << 17, 1 << 22
 _MOST_PASSED_OVER = 1024
 _WATCHED = 10_000
-_MOST_MAPPED = 1 << 25
+_MOST_MAPPED = 1 << 24
 _PARTED: dict[str, Callable[[bytes], list[int]]] = {"TLS": parting.records, "MSRP": parting.messages}
 
 
@@ -156,11 +156,11 @@ class Engine:
         self._messages(dissector)
         dissector.held = Merged(dissector.drafts, dissector.completed, self._runs, self.times)
         self._tries.clear()
+        del self._heads, self._streams, self._done
 
     def settle(self) -> None:
-        """Keep only what a report asks for."""
+        """The analysis is over: what is asked for from now on is read from the file."""
         self._file.settle()
-        del self._heads, self._streams, self._done
 
     @property
     def runs(self) -> int:

@@ -183,6 +183,10 @@ class Merged:
         run = self._runs[int(self._run[what])]
         return run.draft(int(self._direction[what]), int(self._number[what]), float(self.times(self._row[what])))
 
+    def holds(self, place: int) -> bool:
+        """See `Drafts`."""
+        return int(self._what[place]) < len(self._drafts)
+
     def of_protocols(self, protocols: Any, *, readable: bool = False) -> list[int]:
         """See `Drafts`."""
         return self._fitting(np.arange(len(self._what)), protocols, readable)
