@@ -14,7 +14,7 @@ from workbench.cli_cluster import Cluster, Workers, analyze_many, are_many
 from workbench.cli_compare import Against, With, beside, document, print_beside
 from workbench.cli_exports import Mermaid, Parquet, write_mermaid, write_parquet
 from workbench.cli_follow import Follow, Seconds, followed
-from workbench.cli_joined import print_contexts
+from workbench.cli_joined import print_contexts, print_joined
 from workbench.cli_witness import Witness, hear, need_witness, print_opinion, with_opinions
 from workbench.cli_words import (
     BROKEN,
@@ -207,6 +207,7 @@ def _print_report(report: Report) -> None:
         for one in session.bindings:
             say(f"    {one.nat}: {one.protocol} {one.inside} is {one.outside} towards {one.remote}"
                 f"{frames(one.frames)}")
+    print_joined(report)
     print_contexts(report)
     for shown in report.nats:
         say(f"  {shown.nat}: {shown.protocol} {shown.behaviour} is {shown.kind}{frames(shown.frames)}: {shown.why}")

@@ -90,9 +90,8 @@ class FaxDirection(msgspec.Struct, frozen=True):
 def fax_directions(report: Report, session: str | None = None) -> list[FaxDirection]:
     """Every direction of every fax of a report, in order of their beginning."""
     held: dict[tuple[object, ...], list[Message]] = {}
-    for message in report.messages:
-        if message.protocol == "UDPTL" and isinstance(message.value, UdptlPacket) and (
-                session is None or message.session == session):
+    for message in report.messages_of("UDPTL"):
+        if isinstance(message.value, UdptlPacket) and (session is None or message.session == session):
             held.setdefault(_direction_of(message), []).append(message)
     found = [_direction(messages) for messages in held.values()]
     return [_with_formats(one, found) for one in found]

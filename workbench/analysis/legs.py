@@ -188,7 +188,7 @@ def _legs(call: Call, by_connection: dict[int, list[Draft]],
     for context in call.contexts:
         for termination in context.terminations.values():
             if id(termination) not in shown and termination.locals:
-                shown |= {id(one) for one in _facing(call, termination)}
+                shown |= {id(one) for one in facing(call, termination)}
                 leg = _silent_leg(call, termination)
                 own = [flow for flow in call.flows if termination.local in flow.sides]
                 if own:
@@ -208,7 +208,7 @@ def _between_ends(call: Call, names: Names) -> Leg:
     return with_flows(leg, call.flows, None, None, said[1], said[0], names)
 
 
-def _facing(call: Call, termination: TerminationSeen) -> list[TerminationSeen]:
+def facing(call: Call, termination: TerminationSeen) -> list[TerminationSeen]:
     """Terminations of another gateway to which this one was told to send: the other end of the same leg."""
     remotes = {one.endpoint for one in termination.remotes if one.endpoint is not None}
     return [other for context in call.contexts if context.gateway != termination.context.gateway
@@ -231,7 +231,7 @@ def _name(call: Call, span: Span | None, termination: TerminationSeen | None) ->
         gateways = _gateways(call)
         if len(gateways) < 2:
             return side
-        across = len(span.terminations) > 1 if span is not None else bool(_facing(call, termination))
+        across = len(span.terminations) > 1 if span is not None else bool(facing(call, termination))
         letter = chr(ord("A") + gateways.index(termination.context.gateway.host) % 26)
         return side if side == "core" and across else f"{side} {letter}"
     if span is not None:

@@ -18,6 +18,8 @@ from workbench.analysis.context_values import ContextHistory
 from workbench.analysis.contexts import histories
 from workbench.analysis.dissect import Content, Dissector
 from workbench.analysis.flows import Connection
+from workbench.analysis.joined_values import Joined
+from workbench.analysis.joining import join
 from workbench.analysis.legs import make_sessions, with_bindings
 from workbench.analysis.merging import Merged, Origin
 from workbench.analysis.naming import Names
@@ -132,6 +134,11 @@ class Report:
     def contexts(self) -> tuple[ContextHistory, ...]:
         """H.248 contexts with their states over time, in order of their beginning."""
         return self.once(histories)
+
+    @property
+    def joined(self) -> tuple[Joined, ...]:
+        """Each call with its dialogs hop by hop, its legs with what owns and carries them, floors and fax pages."""
+        return self.once(join)
 
     def once(self, tell: Callable[[Report], _T]) -> _T:
         """What a function says of this report, asked once."""
@@ -314,6 +321,7 @@ class Report:
                 for session in self.sessions
             ],
             "contexts": [msgspec.to_builtins(one) for one in self.contexts],
+            "joined": [msgspec.to_builtins(one) for one in self.joined],
             "messages": [
                 {"frame": message.frames[-1] if message.frames else 0, "time": message.time,
                  "protocol": message.protocol, "source": message.source.node,
