@@ -102,7 +102,7 @@ def test_every_way_to_read_refuses_alike(tmp_path: Path, words: tuple[str, ...])
 
 def test_a_folder_a_missing_file_and_a_strange_name(tmp_path: Path) -> None:
     """Said in one line, with the system's reason; control characters of a name do not reach the terminal."""
-    assert "directory" in refused(workbench(tmp_path, "analyze", tmp_path)).lower()
+    assert "no capture in this folder" in refused(workbench(tmp_path, "analyze", tmp_path)).lower()
     assert "No such file" in refused(workbench(tmp_path, "analyze", tmp_path / "none.pcapng"))
     assert "No such file" in refused(workbench(tmp_path, "show", tmp_path / "none.pcapng"))
     said = workbench(tmp_path, "analyze", tmp_path / "a\x1b[31m\nb.pcapng")
