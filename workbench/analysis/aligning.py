@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from workbench.analysis.common_order import ranges
+from workbench.analysis.namesakes import namesakes
 from workbench.analysis.steps import Step, Track, tracks
 
 if TYPE_CHECKING:
@@ -92,8 +93,9 @@ def _when(row: Row) -> float:
 
 
 def _partners(left: list[Track], right: list[Track]) -> list[tuple[Track | None, Track | None]]:
-    """Tracks of the same name; what is left by the most kinds of steps in common, on the same group of protocols."""
-    theirs = {track.key: track for track in right}
+    """Tracks of one name in one session; what is left by the most kinds of steps in common, in the same protocols."""
+    sessions = namesakes(left, right)
+    theirs = {(sessions.get(track.session, f"{track.session} on the right"), *track.key[1:]): track for track in right}
     found: list[tuple[Track | None, Track | None]] = []
     alone: list[Track] = []
     for track in left:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _SIGNS = {SAME: "=", CHANGED: "~", "only left": "<", "only right": ">"}
 _LEAST_WIDTH = 60
+_MOST_TOLD = 300
 MOST_ROWS = 400
 """Rows of one track that are shown."""
 
@@ -50,13 +51,13 @@ def told(comparison: Comparison) -> str:
         return "no difference but values that each run has of its own"
     pair, row = first
     step = row.left or row.right
-    return (f"{agreed} of all steps agree; the first deviation: {plain(pair.name)}: {plain(step.told) if step else ''}"
-            f" ({row.kind}{_where(row)})")
+    return (f"{agreed} of all steps agree; the first deviation: {plain(pair.name)}: "
+            f"{_cut(plain(step.told), _MOST_TOLD) if step else ''} ({row.kind}{_where(row)})")
 
 
 def _where(row: Row) -> str:
-    places = [f"{side} frame {step.frame}" for side, step in (("left", row.left), ("right", row.right))
-              if step is not None and step.frame]
+    places = [f"{side} frame {step.frame}" + (f" at {step.time:.3f} s" if step.time else "")
+              for side, step in (("left", row.left), ("right", row.right)) if step is not None and step.frame]
     return ", " + ", ".join(places) if places else ""
 
 
