@@ -160,6 +160,17 @@ def test_a_missing_tshark_is_told_plainly(report: Report, tmp_path: Path) -> Non
     assert "apt-get install tshark" in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("cut", [1, 40, 700])
+def test_a_capture_that_breaks_off_is_compared_up_to_there(report: Report, tmp_path: Path, cut: int) -> None:
+    """What tshark says of the break is told; the frames before it are compared, and nothing is made up."""
+    path = tmp_path / "cut.pcapng"
+    octets = Path(report.capture).read_bytes()
+    path.write_bytes(octets[:len(octets) // 2 - cut])
+    whole, half = second_opinion.second_opinion(report), second_opinion.second_opinion(analyze(path))
+    assert half.disagreements == () and len(half.notes) == 1 and "cut short" in half.notes[0]
+    assert 5 < half.agreed("SIP") < whole.agreed("SIP")
+
+
 def test_a_file_that_is_no_capture_is_told(report: Report, tmp_path: Path) -> None:
     """What tshark complains about is passed on as our error."""
     path = tmp_path / "none.pcapng"

@@ -139,12 +139,16 @@ class _Both:
         self._remarks: list[str] = []
 
     def read(self, title: str, own: Sequence[Layer | Explained]) -> Beside:
-        packet = next(tshark.details(self._report.capture, [self._frame], arguments=self._words, seconds=_SECONDS), b"")
+        broken: list[str] = []      # what tshark says of a break matters only if the frame is behind it
+        packet = next(tshark.details(self._report.capture, [self._frame], arguments=self._words, seconds=_SECONDS,
+                                     broken=broken), b"")
         theirs, remarks = protocols(packet) if packet else ([], [])
         self._remarks += remarks
         ended = [one for one in self._report.frame(self._frame).messages if one.frames[-1:] == (self._frame,)]
         row = next(tshark.rows(self._report.capture, self._asked, shown=f"frame.number == {self._frame}",
-                               last=self._frame, arguments=self._words, seconds=_SECONDS), None)
+                               last=self._frame, arguments=self._words, seconds=_SECONDS, broken=broken), None)
+        if not packet:
+            self._remarks += [f"tshark does not show this frame: {one}" for one in broken[:1]]
         hidden = [one for one in ended if one.protected and one.protocol not in ("TLS", "DTLS")
                   and not self._said(one, row)]
         parts = []

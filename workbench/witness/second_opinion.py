@@ -88,20 +88,28 @@ class _Witness:
             tuple(told for one in parts for told in one.found), tuple(told for one in parts for told in one.known),
             sum(one.left_out for one in parts), sum(one.known_left_out for one in parts), tuple(self._notes))
 
-    def _rows(self, report: Report, capture: str | os.PathLike[str], keylog: str | None) -> Iterator[Row]:
-        return tshark.rows(capture, self._asked, shown=_SHOWN, seconds=self._seconds,
+    def _rows(self, report: Report, capture: str | os.PathLike[str], keylog: str | None,
+              broken: list[str] | None = None) -> Iterator[Row]:
+        return tshark.rows(capture, self._asked, shown=_SHOWN, seconds=self._seconds, broken=broken,
                            arguments=preferences.arguments(report, keylog=keylog))
 
     def _compare_clear(self, capture: str | os.PathLike[str], keylog: str | None) -> None:
         reads = [Read(one.frames[-1], one.frames[-1], one) for one in self._messages(self._report)]
         reads.sort(key=lambda one: one.at)
-        for own, row in merged(reads, self._rows(self._report, capture, keylog)):
+        broken: list[str] = []
+        behind = 0
+        for own, row in merged(reads, self._rows(self._report, capture, keylog, broken)):
+            if row is None and broken:
+                behind += len(own)      # the rows are at their end, and nobody knows how far it read
+                continue
             if row is not None and not {"icmp", "icmpv6"}.isdisjoint(row.layers):
                 continue    # it quotes a packet, which tshark reads once more
             hidden = [one for one in own if _is_inside(one.message) and not _has(row, protocol_of(one.message))]
             self._hidden += [one.message for one in hidden]
             shown = self._whole([one for one in own if one not in hidden], row)
             self._clear.frame(shown, row, PROTOCOLS, (row.frame if row is not None else own[0].frame))
+        if broken:
+            self._notes.append(f"tshark reads up to a break ({broken[0]}); {behind} messages behind it")
 
     def _whole(self, own: list[Read], row: Row | None) -> list[Read]:
         """Without the messages of MSRP that tshark does not put together; they are compared later, each by itself."""

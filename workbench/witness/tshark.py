@@ -26,7 +26,8 @@ MOST_SECONDS = 1800.0
 MOST_PACKETS = 10_000
 """Packets whose details are given at once."""
 _MOST_COMPLAINTS = 4096
-# What tshark says on standard error whatever it reads.
+# What tshark says of a file that it reads up to a place, and on standard error whatever it reads.
+_BREAKS = ("cut short", "damaged or corrupt")
 _IDLE_TALK = ("Running as user", "This could be dangerous")
 
 
@@ -74,7 +75,8 @@ def _known_fields(path: str) -> frozenset[str]:
 
 
 def rows(capture: str | os.PathLike[str], fields: Sequence[str], *, arguments: Sequence[str] = (),
-         shown: str = "", last: int = 0, seconds: float = MOST_SECONDS) -> Iterator[Row]:
+         shown: str = "", last: int = 0, seconds: float = MOST_SECONDS,
+         broken: list[str] | None = None) -> Iterator[Row]:
     """What tshark reads in a capture, frame by frame as it reads it.
 
     Args:
@@ -84,6 +86,7 @@ def rows(capture: str | os.PathLike[str], fields: Sequence[str], *, arguments: S
         shown: a display filter; frames that it does not admit are left out.
         last: nothing behind this frame is read; 0 for all.
         seconds: it is ended after this time.
+        broken: takes what it complains about where it reads a file only up to a break; else that is an error.
 
     Raises:
         WorkbenchError: there is no tshark, or it takes too long.
@@ -99,14 +102,15 @@ def rows(capture: str | os.PathLike[str], fields: Sequence[str], *, arguments: S
         words += ["-c", str(last)]
     decoder = msgspec.json.Decoder(_Packet)
     written = {name.replace(".", "_"): name for name in fields}
-    with _started(words, seconds) as output:
+    with _started(words, seconds, broken) as output:
         for line in _lines(output):
             if not line.startswith(b'{"index"') and line.strip():
                 yield _row(decoder, line, written)
 
 
 def details(capture: str | os.PathLike[str], frames: Sequence[int], *, arguments: Sequence[str] = (), shown: str = "",
-            most: int = MOST_PACKETS, seconds: float = MOST_SECONDS) -> Iterator[bytes]:
+            most: int = MOST_PACKETS, seconds: float = MOST_SECONDS,
+            broken: list[str] | None = None) -> Iterator[bytes]:
     """All that tshark says of some frames, as PDML: one `<packet>` element each. Raises as `rows`.
 
     Args:
@@ -116,6 +120,7 @@ def details(capture: str | os.PathLike[str], frames: Sequence[int], *, arguments
         shown: a display filter beside that.
         most: packets that are given at most.
         seconds: it is ended after this time.
+        broken: as for `rows`.
     """
     words = [program(), "-n", "-r", os.fspath(Path(capture)), *arguments, "-T", "pdml"]
     numbers = " ".join(str(int(frame)) for frame in frames)
@@ -124,7 +129,7 @@ def details(capture: str | os.PathLike[str], frames: Sequence[int], *, arguments
         words += ["-Y", " && ".join(conditions)]
     if frames:
         words += ["-c", str(max(frames))]     # nothing behind the last one is read
-    with _started(words, seconds) as output:
+    with _started(words, seconds, broken) as output:
         yield from islice(_elements(output), most)
 
 
@@ -163,7 +168,7 @@ def _lines(output: IO[bytes]) -> Iterator[bytes]:
 
 
 @contextmanager
-def _started(words: Sequence[str], seconds: float) -> Iterator[IO[bytes]]:
+def _started(words: Sequence[str], seconds: float, broken: list[str] | None = None) -> Iterator[IO[bytes]]:
     """tshark's standard output; it is ended when nobody reads on, and when its time is over."""
     with tempfile.TemporaryDirectory(prefix="workbench-witness-") as home, tempfile.TemporaryFile() as complaints:
         with _process(words, home, complaints) as process:
@@ -187,7 +192,9 @@ def _started(words: Sequence[str], seconds: float) -> Iterator[IO[bytes]]:
         if whole and status != 0:
             complaints.seek(0)
             said = _sense(complaints.read(_MOST_COMPLAINTS).decode("utf-8", "replace"))
-            raise CaptureError(f"tshark does not read the capture: {said or f'exit status {status}'}")
+            if broken is None or not any(word in said for word in _BREAKS):
+                raise CaptureError(f"tshark does not read the capture: {said or f'exit status {status}'}")
+            broken.append(said)
 
 
 def _process(words: Sequence[str], home: str, complaints: Any) -> subprocess.Popen[bytes]:
