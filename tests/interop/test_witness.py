@@ -13,6 +13,8 @@ from typing import Any
 import msgspec
 import pytest
 import typer
+from control_exchange import WAYS
+from control_exchange import capture as control
 from programs import need
 
 from workbench import analyze, scenarios
@@ -27,6 +29,7 @@ from workbench.witness.values import Disagreement, Opinion, Tally
 # Each protocol in clear, inside TLS and inside DTLS; the other scenarios take minutes.
 SHORT = ("tcp-stateless-relay", "msrp-aware-plain", "e2ae-msrp-originating", "e2ae-bfcp-renegotiation",
          "t38-dtls-originating")
+SHORT_WAYS = (("pretty", "tcp", (4444, 5555)), ("compact", "udp", (4444, 5555)), ("binary", "sctp", None))
 CAPTURES = Path(__file__).parents[2] / "captures"
 COMPARED = ("SIP", "H.248", "TLS", "DTLS", "MSRP", "BFCP", "UDPTL", "RTP", "TCP")
 
@@ -51,6 +54,22 @@ def test_no_scenario_is_read_otherwise(id: str, tmp_path: Path) -> None:
     assert numbers["SIP"] > 5 and numbers["H.248"] > 5
     assert {one.known for one in opinion.known} <= {"msrp-in-pieces", "t38-page-breaks-off"}
     assert all(one.reason for one in opinion.known)
+
+
+@pytest.mark.parametrize("way", [
+    pytest.param((coding, transport, ports), marks=[] if (coding, transport, ports) in SHORT_WAYS else pytest.mark.long)
+    for coding, transport in WAYS for ports in (None, (4444, 5555))], ids=str)
+def test_h248_is_read_alike_in_every_way(way: Any, tmp_path: Path) -> None:
+    """Text and BER, over UDP, TCP and SCTP, on ports that Wireshark knows and on others: every message, every field."""
+    need("tshark")
+    coding, transport, ports = way
+    report = analyze(control(tmp_path / "control.pcapng", coding, transport, ports=ports))
+    opinion = second_opinion.second_opinion(report)
+    assert opinion.disagreements == () and opinion.known == () and opinion.notes == ()
+    name = "H.248 (BER)" if coding == "binary" else "H.248"
+    assert opinion.agreed(name) == len(report.messages_of("H.248")) == 19
+    assert opinion.agreed(name, "transaction id") >= 19 and opinion.agreed(name, "error code") > 0
+    assert opinion.agreed(name if coding == "binary" else "SDP", "m=") > 3
 
 
 @pytest.mark.long

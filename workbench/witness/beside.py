@@ -23,8 +23,8 @@ from workbench.errors import WorkbenchError
 from workbench.witness import preferences, tshark
 from workbench.witness.aligned import Line, Theirs, align, moved, placed, protocols, stands_in
 from workbench.witness.apart import FAX_PORT, ports_of, write_apart, write_fax_apart
-from workbench.witness.comparing import protocol_of, said_by_them, said_by_us
-from workbench.witness.fields import BINARY, OF, PROTOCOLS
+from workbench.witness.comparing import SOURCES, left_out, protocol_of, said_by_them, said_by_us
+from workbench.witness.fields import OF, PROTOCOLS
 
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from workbench.witness.tshark import Row
 
 _SECONDS = 120.0
-_DISSECTOR = {"MSRP": "msrp", "SIP": "sip", "H.248": "tpkt"}
+_DISSECTOR = {"MSRP": "msrp", "SIP": "sip"}
 _HEADERS = {"UDPTL": 28}        # IP and UDP in front of a message that stands apart; else IP and TCP
 _TCP_HEADERS = 40
 
@@ -170,10 +170,11 @@ class _Both:
 
     def _values(self, messages: Sequence[Message], row: Row | None) -> list[Value]:
         found = []
+        out = left_out(messages, row)
         for protocol in PROTOCOLS:
-            sources = ("SIP", "H.248", BINARY) if protocol == "SDP" else (protocol,)
+            sources = SOURCES if protocol == "SDP" else (protocol,)
             own = [one for one in messages if protocol_of(one) in sources]
-            if protocol == "RTP" and not own:
+            if protocol == out or (protocol == "RTP" and not own):
                 continue
             for field in OF[protocol]:
                 ours, theirs = tuple(said_by_us(field, own)), tuple(said_by_them(field, row))

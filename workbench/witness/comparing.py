@@ -15,7 +15,7 @@ from workbench.witness.tshark import Row
 from workbench.witness.values import Disagreement, Tally
 
 MESSAGES = "messages"
-_SOURCES = ("SIP", "H.248", BINARY)     # what may have SDP inside
+SOURCES = ("SIP", "H.248")      # what has SDP as lines inside
 
 
 class Read(NamedTuple):
@@ -29,6 +29,12 @@ class Read(NamedTuple):
 def protocol_of(message: Message) -> str:
     """The rows of the table that a message is compared by: H.248 has other ones in BER."""
     return BINARY if message.protocol == "H.248" and message.octets[:1] == b"\x30" else message.protocol
+
+
+def left_out(messages: Iterable[Message], row: Row | None) -> str:
+    """SDP in BER is told by the rows of H.248 in BER, any other by those of SDP: the one that says nothing here."""
+    binary = (row is not None and "h248" in row.layers) or any(protocol_of(one) == BINARY for one in messages)
+    return "SDP" if binary else BINARY
 
 
 class Comparison:
@@ -62,8 +68,11 @@ class Comparison:
             protocols: those to compare; each may have messages on both sides, on one or on none.
             frame: its number in our capture.
         """
+        out = left_out([one.message for one in reads], row)
         for protocol in protocols:
-            own = [one.message for one in reads if protocol_of(one.message) in (_SOURCES if protocol == "SDP"
+            if protocol == out:
+                continue
+            own = [one.message for one in reads if protocol_of(one.message) in (SOURCES if protocol == "SDP"
                                                                                  else (protocol,))]
             self._protocol(protocol, own, row, frame)
 

@@ -36,6 +36,11 @@ def pairs(*columns: Words) -> list[str]:
     return ["/".join(map(_number, row)) for row in zip(*columns, strict=False)]
 
 
+def ordered(*columns: Words) -> list[str]:
+    """Numbers that come as one column for each kind, in rising order."""
+    return sorted(number(*columns), key=lambda word: (len(word), word))
+
+
 def halves(*columns: Words) -> list[str]:
     """MSRP's transaction id is in the start line and again in the end-line."""
     return written(*columns)[::2]
@@ -144,8 +149,12 @@ FIELDS: tuple[Field, ...] = (
     Field("H.248", "mode", ("megaco.mode",), ours.modes, modes),
     Field("H.248", "error code", ("megaco.error_code",), ours.error_codes, number),
     Field(BINARY, "version", ("h248.version",), _told("version"), number, counts=True),
-    Field(BINARY, "transaction id", ("h248.transactionId",), ours.transactions, number),
+    Field(BINARY, "transaction id", (*(f"h248.{name}.transactionId" for name in (
+        "transactionRequest", "transactionreply", "transactionpending", "segmentreply")), "h248.firstAck"),
+        lambda value: ordered(list(ours.transactions(value))), ordered),
     Field(BINARY, "context id", ("h248.contextId",), ours.contexts, number),
+    Field(BINARY, "m=", ("h248.annexc.sdp_m",), ours.sdp_media),
+    Field(BINARY, "c=", ("sdp.connection_info",), ours.sdp_lines("c")),     # it reads the other lines itself
     Field(BINARY, "error code", ("h248.errorCode",), ours.error_codes, number),
     *_handshake("TLS", "tls", (), number),
     *_handshake("DTLS", "dtls", _FRAGMENT, completed),

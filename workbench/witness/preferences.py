@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
+    from workbench.analysis.values import Message
 
 # tshark's dissector for what a connection, or a datagram, starts with.
-_OVER_TCP = {"TLS": "tls", "MSRP": "msrp", "SIP": "sip", "H.248": "tpkt"}
+_OVER_TCP = {"TLS": "tls", "MSRP": "msrp", "SIP": "sip"}
 _OVER_UDP = {"SIP": "sip", "RTP": "rtp"}
 _MOST_PORTS = 512
 _MOST_LOOKED_AT = 100_000
@@ -65,12 +66,22 @@ def flows(report: Report) -> Counter[Flow]:
     for fax in report.faxes:
         low, high = sorted(side.port for side in fax.sides)
         found["udp", low, high, "t38"] += 1 + len(fax.frames)
+    for message in islice(report.messages_of("H.248"), _MOST_LOOKED_AT):
+        low, high = sorted((message.source.port, message.destination.port))
+        if not message.protected:
+            # SCTP says by itself what it carries (payload protocol identifier 7).
+            found["tcp" if (low, high) in streams else "udp", low, high, h248(message)] += 1
     for protocol, dissector in _OVER_UDP.items():
         for message in islice(report.messages_of(protocol), _MOST_LOOKED_AT):
             low, high = sorted((message.source.port, message.destination.port))
             if (low, high) not in streams and not message.protected:
                 found["udp", low, high, dissector] += 1
     return found
+
+
+def h248(message: Message) -> str:
+    """Wireshark has one dissector for H.248 in text, and another for BER."""
+    return "h248" if message.octets[:1] == b"\x30" else "megaco"
 
 
 def ports(flows: Counter[Flow]) -> dict[tuple[str, int], str]:
