@@ -71,6 +71,25 @@ def test_keys_in_sdp_and_h248() -> None:
     assert b"topsecret" not in TEXTS.h248(b'Add = ip/1/access/$ { Media { Local { }, x/key = "topsecret" } }')
 
 
+def test_a_number_alone_may_be_somebodys() -> None:
+    """A number is replaced in a header that is not known, and a long one in a known header; what counts stays."""
+    octets = (b"OPTIONS sip:h SIP/2.0\r\nX-MSISDN: 491701234567\r\nContact: <sip:h>;expires=600000\r\n"
+              b"History-Info: 4917012345\r\nExpires: 4294967295\r\nCSeq: 2147483647 OPTIONS\r\n\r\n")
+    new = TEXTS.sip(octets)
+    assert len(new) == len(octets) and b"4917012345" not in new
+    for kept in (b"expires=600000", b"Expires: 4294967295", b"CSeq: 2147483647 OPTIONS"):
+        assert kept in new
+
+
+@given(st.text(st.characters(max_codepoint=255), max_size=60))
+def test_any_octets_keep_their_length(text: str) -> None:
+    """Whatever stands in a header, in an origin, in an attribute or in H.248, nothing is raised and nothing grows."""
+    for rewrite in (TEXTS.sip, TEXTS.sdp, TEXTS.h248):
+        for before in ("", "o=", "o=- 31501 ", "a=crypto:", "From: ", "Call-ID: "):
+            octets = f"{before}{text}".encode("latin-1")
+            assert len(rewrite(octets)) == len(octets)
+
+
 def test_a_fingerprint_is_right_where_it_was() -> None:
     """A certificate in clear has another digest, and the SDP that named the old one names the new one."""
     import hashlib

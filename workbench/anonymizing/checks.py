@@ -13,6 +13,8 @@ from workbench.protocols.t38.t30 import turned
 
 _FIELD = {TCP: 16, UDP: 6, ICMP: 2, ICMP6: 2}
 _LONG = 6
+_AROUND = 40
+_MAGIC = b"z9hG4bK"     # every branch begins so (RFC 3261 §8.1.1.7)
 
 
 def _sum(octets: bytes) -> int:
@@ -72,6 +74,7 @@ class Look:
     """
 
     def __init__(self, mapping: Mapping, words: frozenset[str]) -> None:
+        self._words = words
         self._starts: dict[bytes, list[tuple[bytes, str]]] = {}
         for value in mapping.values:
             if (value.isdigit() and len(value) < _LONG) or value.lower() in words:
@@ -107,12 +110,19 @@ class Look:
                 if new[at:end] == form == old[at:end] and self._counts(form, old, at, end):
                     raise CaptureError(f"{where}: {told} would still be visible; nothing is written")
 
-    @staticmethod
-    def _counts(form: bytes, old: bytes, at: int, end: int) -> bool:
-        """A short word inside a longer one is another word."""
-        if len(form) >= _LONG and not form.isdigit():
-            return True
+    def _counts(self, form: bytes, old: bytes, at: int, end: int) -> bool:
+        """A short word inside a longer one is another word, and a word of the protocol gives nobody away."""
         if not form.isalnum():
             return True
-        before, after = old[max(at - 1, 0) : at], old[end : end + 1]
-        return not before.isalnum() and not after.isalnum()
+        begin = at
+        while begin > 0 and at - begin < _AROUND and old[begin - 1 : begin].isalnum():
+            begin -= 1
+        stop = end
+        while stop < len(old) and stop - end < _AROUND and old[stop : stop + 1].isalnum():
+            stop += 1
+        if (begin, stop) == (at, end):
+            return True
+        around = old[begin:stop]
+        if around.startswith(_MAGIC) and end <= begin + len(_MAGIC):
+            return False
+        return len(form) >= _LONG and not form.isdigit() and around.decode("latin-1").lower() not in self._words

@@ -60,7 +60,7 @@ class Mapping:
         if _HEX_TOKEN.fullmatch(text):
             alphabets: list[str] = [_HEX] * len(text)
         else:
-            alphabets = [_DIGITS if one.isdigit() else _LOWER if one in _LOWER else one for one in lower]
+            alphabets = [_DIGITS if one in _DIGITS else _LOWER if one in _LOWER else one for one in lower]
         found = "".join(self._turned("text", list(lower), alphabets))
         return "".join(new.upper() if old in _UPPER else new for old, new in zip(text, found, strict=True))
 

@@ -27,6 +27,7 @@ _PIECES = re.compile(r"""
   | (?P<name>[^\s<>@"=,;:/(]+)@
   | (?P<six>(?<![0-9A-Za-z:.])(?=[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:)[0-9A-Fa-f:.]{2,45}(?![0-9A-Za-z:]))
   | (?P<four>(?<![0-9.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![0-9]|\.[0-9]))
+  | (?P<dotted>[0-9]+(?:\.[0-9]+){3,})
   | (?P<word>[A-Za-z0-9]+)
   | (?P<high>[\x80-\xff]+)
 """, re.VERBOSE)
@@ -38,6 +39,12 @@ _WHOLE = frozenset((
     "session-id", "x-call-id", "in-reply-to", "replaces", "target-dialog", "join", "user-agent", "server",
     "geolocation", "identity", "identity-info", "p-charging-function-addresses"))
 _TIME = re.compile(r"\d{8}T\d{8}")     # H.248.1 annex B: TimeStamp
+_SDP_NAME = re.compile(r"a=([^:\s]+)")
+# Numbers of seven digits in a header may be somebody's, but for those that count; over 32 bits nothing counts.
+_PHONE, _NO_NUMBER = 7, 11
+_NUMBERS = frozenset((
+    "cseq", "content-length", "l", "max-forwards", "expires", "timestamp", "rseq", "rack", "byte-range", "contact", "m",
+    "min-expires", "session-expires", "x", "min-se", "retry-after", "status"))
 _SDP_LINE = re.compile(r"^[a-z]=")
 _SDP_WHOLE = re.compile(r"a=(?:ice-ufrag|ice-pwd|tls-id|dtls-id|msid|label|cname|ssrc|identity|key-mgmt|crypto"
                         r"|file-selector|file-transfer-id|chatroom|T38VendorInfo):", re.IGNORECASE)
@@ -94,9 +101,15 @@ class Texts:
         """All letters and digits, addresses as addresses."""
         return self._in(text, self._map.token)
 
-    def words(self, text: str, *, quoted: bool = True) -> str:
-        """All that is no word of the protocol. `quoted`: what stands in quotes is somebody's, word or not."""
-        return _PIECES.sub(lambda found: self._piece(found, quoted), text)
+    def words(self, text: str, *, quoted: bool = True, longest: int = _NO_NUMBER) -> str:
+        """All that is no word of the protocol.
+
+        Args:
+            text: a line, or a part of one.
+            quoted: what stands in quotes is somebody's, word or not.
+            longest: numbers of so many digits are somebody's, too.
+        """
+        return _PIECES.sub(lambda found: self._piece(found, quoted, longest), text)
 
     def _in(self, text: str, change: Callable[[str], str]) -> str:
         def piece(found: re.Match[str]) -> str:
@@ -107,9 +120,8 @@ class Texts:
             return _WORD.sub(lambda one: change(one[0]), found[0])
         return _ADDRESSES.sub(piece, text)
 
-    def _piece(self, found: re.Match[str], quoted: bool) -> str:
+    def _piece(self, found: re.Match[str], quoted: bool, longest: int) -> str:
         text = found[0]
-        kind = found.lastgroup
         if found["print"]:
             return self._fingerprint(text)
         if found["path"]:
@@ -130,10 +142,12 @@ class Texts:
         if found["name"]:
             return self.whole(text)
         if found["six"] or found["four"]:
-            return self._address(text) or self._words_of(text)
+            return self._address(text) or self.whole(text)
         if found["high"]:
             return "x" * len(text)
-        return self._word(text) if kind == "word" else text
+        if found["dotted"] or (text.isdigit() and len(text) >= longest):
+            return self.whole(text)
+        return self._word(text)
 
     def _value(self, text: str) -> str:
         if text.startswith("z9hG4bK"):
@@ -195,9 +209,10 @@ class Texts:
         lower = name.strip().lower()
         if lower == "date":
             return self._words_of(name) + colon + value
-        if lower in _WHOLE:
+        if lower in _WHOLE or any(word not in self._known for word in _WORD.findall(lower)):
             return self._words_of(name) + colon + self._labelled(value)
-        return self._words_of(name) + colon + self.words(value)
+        longest = _NO_NUMBER if lower in _NUMBERS else _PHONE
+        return self._words_of(name) + colon + self.words(value, longest=longest)
 
     def _labelled(self, value: str) -> str:
         """Names of parameters stay where they are words; all else goes."""
@@ -227,7 +242,10 @@ class Texts:
                 made += self._long(line[at : kept.start()]) + kept[0]
                 at = kept.end()
             return made + self._long(line[at:])
-        return self.words(line, quoted=True)
+        named = _SDP_NAME.match(line)
+        if named and any(word not in self._known for word in _WORD.findall(named[1].lower())):
+            return line[:2] + self.whole(line[2:])
+        return self.words(line)
 
     def _long(self, text: str) -> str:
         """Keys and names, but no counters of one or two digits."""
@@ -239,12 +257,13 @@ class Texts:
         if len(parts) < 4:
             return "o=" + self.whole(line[2:])
         new = [self.whole(parts[0]), self.whole(parts[1]), parts[2]]
-        if parts[1].isdigit() and parts[2].isdigit() and len(parts[1]) > 3:
+        if all(part.isascii() and part.isdigit() for part in parts[1:3]) and len(parts[1]) > 3:
             moved = str((int(new[1]) + int(parts[2]) - int(parts[1])) % 10 ** len(parts[2])).rjust(len(parts[2]), "0")
             new[2] = moved if abs(int(parts[2]) - int(parts[1])) < 1000 else self.whole(parts[2])
         return "o=" + " ".join([*new, *(self.words(part) for part in parts[3:])])
 
 
+# The pieces from IPv6 addresses on: in what goes as a whole, only addresses are told from the rest.
 _ADDRESSES = re.compile(_PIECES.pattern[_PIECES.pattern.index("(?P<six>"):], re.VERBOSE)
 
 
