@@ -14,6 +14,7 @@ from workbench.protocols.t38.t30 import turned
 _FIELD = {TCP: 16, UDP: 6, ICMP: 2, ICMP6: 2}
 _LONG = 6
 _AROUND = 40
+_SAME = re.compile(rb"\0{4,}")     # octets that have not changed
 _MAGIC = b"z9hG4bK"     # every branch begins so (RFC 3261 §8.1.1.7)
 
 
@@ -100,15 +101,13 @@ class Look:
 
     def at(self, old: bytes, new: bytes, where: str) -> None:
         """Look at octets as they were and as they are. Raises CaptureError: one is still to be seen."""
-        starts = self._starts
-        for at in range(len(new) - 3):
-            held = starts.get(new[at : at + 4])
-            if held is None:
-                continue
-            for form, told in held:
-                end = at + len(form)
-                if new[at:end] == form == old[at:end] and self._counts(form, old, at, end):
-                    raise CaptureError(f"{where}: {told} would still be visible; nothing is written")
+        changed = (int.from_bytes(old, "big") ^ int.from_bytes(new, "big")).to_bytes(len(new), "big")
+        for same in _SAME.finditer(changed):
+            for at in range(same.start(), same.end() - 3):
+                for form, told in self._starts.get(new[at : at + 4], ()):
+                    end = at + len(form)
+                    if end <= same.end() and new[at:end] == form and self._counts(form, old, at, end):
+                        raise CaptureError(f"{where}: {told} would still be visible; nothing is written")
 
     def _counts(self, form: bytes, old: bytes, at: int, end: int) -> bool:
         """A short word inside a longer one is another word, and a word of the protocol gives nobody away."""

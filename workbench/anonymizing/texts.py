@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from workbench.anonymizing.mapping import Mapping
 from workbench.anonymizing.words import METHODS, known
@@ -42,6 +43,7 @@ _TIME = re.compile(r"\d{8}T\d{8}")     # H.248.1 annex B: TimeStamp
 _SDP_NAME = re.compile(r"a=([^:\s]+)")
 # Numbers of seven digits in a header may be somebody's, but for those that count; over 32 bits nothing counts.
 _PHONE, _NO_NUMBER = 7, 11
+_USUAL = 400    # octets of a line
 _NUMBERS = frozenset((
     "cseq", "content-length", "l", "max-forwards", "expires", "timestamp", "rseq", "rack", "byte-range", "contact", "m",
     "min-expires", "session-expires", "x", "min-se", "retry-after", "status"))
@@ -58,6 +60,9 @@ class Texts:
     def __init__(self, mapping: Mapping) -> None:
         self._map = mapping
         self._known = known()
+        # Lines come again in each message of a dialog, on each leg.
+        self._header, self._sdp_line, self._h248_line = (
+            _remembered(one) for one in (self._make_header, self._make_sdp_line, self._make_h248_line))
 
     # --- whole messages
 
@@ -80,9 +85,7 @@ class Texts:
 
     def h248(self, octets: bytes) -> bytes:
         """An H.248 message in text, with the SDP in it."""
-        made = [self._sdp_line(line) if _SDP_LINE.match(line) else self.words(line, quoted=False)
-                for line in octets.decode("latin-1").split("\n")]
-        return "\n".join(made).encode("latin-1")
+        return "\n".join(map(self._h248_line, octets.decode("latin-1").split("\n"))).encode("latin-1")
 
     def sdp(self, octets: bytes) -> bytes:
         """A session description."""
@@ -202,7 +205,7 @@ class Texts:
             return method + space + self.words(rest)
         return self.words(line)
 
-    def _header(self, line: str) -> str:
+    def _make_header(self, line: str) -> str:
         name, colon, value = line.partition(":")
         if not colon or line[:1] in " \t":
             return self.words(line)
@@ -230,7 +233,10 @@ class Texts:
                              for line in body.decode("latin-1").split("\n")).encode("latin-1")
         return self.content(body)
 
-    def _sdp_line(self, line: str) -> str:
+    def _make_h248_line(self, line: str) -> str:
+        return self._sdp_line(line) if _SDP_LINE.match(line) else self.words(line, quoted=False)
+
+    def _make_sdp_line(self, line: str) -> str:
         if line.startswith("o="):
             return self._origin(line)
         if line[:2] in ("i=", "u=", "e=", "p=", "k=") or (line.startswith("s=") and line.strip() not in ("s=-", "s=")):
@@ -265,6 +271,12 @@ class Texts:
 
 # The pieces from IPv6 addresses on: in what goes as a whole, only addresses are told from the rest.
 _ADDRESSES = re.compile(_PIECES.pattern[_PIECES.pattern.index("(?P<six>"):], re.VERBOSE)
+
+
+def _remembered(rewrite: Callable[[str], str]) -> Callable[[str], str]:
+    """The last lines of usual length are not made again."""
+    held = lru_cache(maxsize=10_000)(rewrite)
+    return lambda line: held(line) if len(line) < _USUAL else rewrite(line)
 
 
 def _content_table() -> bytes:
