@@ -11,12 +11,14 @@ import pytest
 from browsing import Seen, chromium, serious
 from hostile.hostile_files import STORED, workbench
 from hostile.hostile_words import MARK, hostile_words
+from hostile.test_hostile_words import STEERING
 from test_views_hostile import FOREIGN, OURS
 
 from workbench import analyze
 from workbench.analysis.aligning import LEFT, RIGHT, Comparison, Pair, Row, compare
 from workbench.analysis.steps import Step, Track
 from workbench.views import comparing_html as page_of
+from workbench.views.comparing import comparison_text
 from workbench.views.comparing_html import comparison_html
 
 CAPTURES = Path(__file__).parents[2] / "captures"
@@ -74,6 +76,14 @@ def test_axe_finds_nothing_serious(browser: Any, comparison: Comparison, tmp_pat
     assert serious(seen.page) == [] and seen.happened == []
     assert [url for url in seen.requests if not url.startswith("file:")] == []
     seen.close()
+
+
+def test_hostile_text_steers_no_terminal(tmp_path: Path) -> None:
+    """Nothing of a capture turns, hides or colours a line of the text form, and no line end is the capture's."""
+    hostile, sound = analyze(hostile_words(tmp_path, STORED)), analyze(STORED)
+    for found in (compare(hostile, sound), compare(sound, hostile)):
+        text = comparison_text(found, everything=True, width=100)
+        assert MARK in text and STEERING.search(text) is None
 
 
 @pytest.mark.filterwarnings("ignore")
