@@ -262,3 +262,21 @@ def test_contexts_are_told_over_time(monkeypatch: pytest.MonkeyPatch) -> None:
             assert all(str(one)[:500] in markup for one in state.terminations)
     monkeypatch.setattr(html_sessions, "_MOST_STATES", 1)
     assert f"{len(report.contexts[0].states) - 1} more changes are left out here." in report_html([report])
+
+
+def test_a_call_is_told_hop_by_hop_and_leg_by_leg(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each dialog and each leg on each wire, with its termination; of very many sessions it says that it does not."""
+    from html import unescape
+
+    from workbench.views import html_joined
+
+    report = analyze(TRANSLATED)
+    markup = unescape(report_html([report]))
+    (call,) = [one for one in report.joined if one.legs]
+    assert f"{call.session} hop by hop and leg by leg" in markup
+    assert len(call.dialogs) > 1 and all(f"Call-ID {one.call_id}" in markup for one in call.dialogs)
+    assert any(leg.owners for leg in call.legs)
+    assert all(f"{one.gateway} context {one.context}, {one.termination}" in markup
+               for leg in call.legs for one in leg.owners)
+    monkeypatch.setattr(html_joined, "MOST_JOINED", 0)
+    assert "sessions are too many to be joined here" in report_html([report])

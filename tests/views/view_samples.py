@@ -54,5 +54,5 @@ def report(*extra: Message, findings: tuple[Finding, ...] = (), notes: tuple[str
         nodes=(Node("Peer B", (PEER.address,), "peer", True), Node("IMS-AGW", (AGW.address,), "IMS-AGW", True),
                Node("IMS-ALG", (ALG.address,), "IMS-ALG", True), Node("UE A", (UE.address,), "UE", True)),
         sessions=(Session("call-1", "msrp", (access, core), "e2ae"),), findings=findings, notes=notes, unread=(),
-        contexts=(),
+        contexts=(), joined=(),
         scenario=ScenarioMatch("e2ae-msrp-originating", 0.9, ("no REPORT was seen",)))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.views.excerpt import excerpt
+from workbench.views.html_joined import joined_html
 from workbench.views.html_media import media_html
 from workbench.views.html_messages import Explainer, messages_html
 from workbench.views.html_sessions import contexts_html, sessions_html
@@ -114,6 +115,7 @@ def _section(number: int, one: Any, explainer: Explainer) -> str:
         findings_html(report.findings, linked),
         _match(report) if verdicts is None else "",
         sessions_html(shown, left.sessions, linked),
+        joined_html(report, linked),
         contexts_html(report, linked),
         media_html(shown),
         messages_html(number, report, shown, rows, left, explainer, _name(one)),
