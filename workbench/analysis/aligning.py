@@ -194,8 +194,8 @@ def _changes(left: Step, right: Step) -> tuple[str, ...]:
         if not equal:
             found += [f"- {line.strip()}" for line in one[a:b]]
             found += [f"+ {line.strip()}" for line in other[c:d]]
-    if not found:
-        found = [f"… a difference behind line {_MOST_LINES}"]
     if len(found) > _MOST_CHANGES:
         found[_MOST_CHANGES:] = [f"… {len(found) - _MOST_CHANGES} more lines"]
+    if left.text[_MOST_LINES:] != right.text[_MOST_LINES:]:
+        found.append(f"… a difference behind line {_MOST_LINES}")
     return tuple(found)
