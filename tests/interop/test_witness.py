@@ -190,6 +190,14 @@ def test_a_capture_that_breaks_off_is_compared_up_to_there(report: Report, tmp_p
     assert 5 < half.agreed("SIP") < whole.agreed("SIP")
 
 
+def test_more_messages_than_are_compared(report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first ones are compared, the rest is told, and no message of theirs is taken for one that we lack."""
+    monkeypatch.setattr(second_opinion, "MOST_MESSAGES", 40)
+    opinion = second_opinion.second_opinion(report)
+    assert opinion.disagreements == () and len(opinion.notes) == 1 and "first 40 of" in opinion.notes[0]
+    assert 5 < opinion.agreed("SIP") < len(report.messages_of("SIP"))
+
+
 def test_a_file_that_is_no_capture_is_told(report: Report, tmp_path: Path) -> None:
     """What tshark complains about is passed on as our error."""
     path = tmp_path / "none.pcapng"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from workbench.witness.tshark import Row
 
 MOST_DISAGREEMENTS = 500
-MOST_MESSAGES = 500_000
+MOST_MESSAGES = 200_000
 _READ = ("TCP", "SIP", "H.248", "TLS", "DTLS", "MSRP", "BFCP", "UDPTL", "RTP")
 # Frames that have nothing of these are not asked for: most of a large capture.
 _SHOWN = "(tcp.flags & 7) || sip || sdp || megaco || h248 || tls || dtls || msrp || bfcp || t38 || rtp"
@@ -96,9 +96,12 @@ class _Witness:
     def _compare_clear(self, capture: str | os.PathLike[str], keylog: str | None) -> None:
         reads = [Read(one.frames[-1], one.frames[-1], one) for one in self._messages(self._report)]
         reads.sort(key=lambda one: one.at)
+        last = reads[-1].at if reads and len(self._report.messages_of(*_READ)) > MOST_MESSAGES else None
         broken: list[str] = []
         behind = 0
         for own, row in merged(reads, self._rows(self._report, capture, keylog, broken)):
+            if last is not None and row is not None and row.frame > last:
+                break
             if row is None and broken:
                 behind += len(own)      # the rows are at their end, and nobody knows how far it read
                 continue
