@@ -14,7 +14,7 @@ from analysis.link_frames import FRAMES, capture
 from programs import need
 from typer.testing import CliRunner
 
-from workbench import analyze
+from workbench import analyze, scenarios
 from workbench.analysis.pcapng import RAW, Packet, Reader, Writer
 from workbench.analysis.report import Report
 from workbench.anonymizing.writing import Result, anonymize
@@ -276,3 +276,29 @@ def test_the_command(tmp_path: Path) -> None:
     assert isinstance(refused.exception, CaptureError) and "at least 16" in str(refused.exception)
     refused = CliRunner().invoke(app, ["anonymize", str(source), str(source)])
     assert isinstance(refused.exception, CaptureError) and "place of the capture itself" in str(refused.exception)
+
+
+@pytest.mark.parametrize("knob", ["tls=1.2", "ip=6-4", "tokens=short"])
+def test_other_forms_of_a_call(knob: str, tmp_path: Path) -> None:
+    """Certificates in clear keep matching their fingerprints; IPv6 and H.248's short words keep their story."""
+    name, _, value = knob.partition("=")
+    scenarios.get("e2ae-msrp-originating").run(seed=1, out=tmp_path / "run", **{name: value})
+    (source,) = (tmp_path / "run").glob("*.pcapng")
+    before = analyze(bare(source, tmp_path / "bare.pcapng"))
+    target, result = done(source, tmp_path)
+    after = analyze(target)
+    assert story(after) == story(before) and result.zeros == 0
+    found = [[one.matches for session in report.sessions for leg in session.legs for one in leg.certificates]
+             for report in (before, after)]
+    assert found[0] == found[1] and (knob != "tls=1.2" or found[0] == [True, True])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", [scenario.id for scenario in scenarios.all()])
+def test_every_scenario_tells_the_same(name: str, tmp_path: Path) -> None:
+    """All scenarios of the catalogue do."""
+    scenarios.get(name).run(seed=1, out=tmp_path / "run")
+    (source,) = (tmp_path / "run").glob("*.pcapng")
+    before = analyze(bare(source, tmp_path / "bare.pcapng"))
+    target, _ = done(source, tmp_path)
+    assert story(analyze(target)) == story(before)
