@@ -37,7 +37,7 @@ _URI = re.compile(r'"(?:sips?|tel|msrps?):', re.IGNORECASE)
 # Headers whose whole value is somebody's; compact forms as well (RFC 3261 §7.3.3).
 _WHOLE = frozenset((
     "call-id", "i", "subject", "s", "organization", "message-id", "p-charging-vector", "p-visited-network-id",
-    "session-id", "x-call-id", "in-reply-to", "replaces", "target-dialog", "join", "user-agent", "server",
+    "session-id", "x-call-id", "in-reply-to", "replaces", "target-dialog", "join",
     "geolocation", "identity", "identity-info", "p-charging-function-addresses"))
 _TIME = re.compile(r"\d{8}T\d{8}")     # H.248.1 annex B: TimeStamp
 _SDP_NAME = re.compile(r"a=([^:\s]+)")

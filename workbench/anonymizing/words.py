@@ -35,10 +35,10 @@ _SDP = """
 v o s i u e p c b t r z k a m in ip4 ip6 as rs rr tias ct message application image audio video text data rtp avp
 savp avpf savpf tcp udp tls dtls sctp msrp bfcp udptl t38 wb webrtc datachannel setup active passive actpass holdconn
 connection new existing path accept types wrapped max size cema sendrecv sendonly recvonly inactive rtpmap fmtp ptime
-sessmatch maxptime mid group bundle fingerprint sha md5 md2 1 224 256 384 512 floorctrl floorid confid userid mstrm m stream
+maxptime mid group bundle fingerprint sha md5 md2 1 224 256 384 512 floorctrl floorid confid userid mstrm m stream
 c s only bfcpver id crypto inline key mgmt mikey candidate host srflx prflx relay raddr typ rport ice ufrag pwd lite
 options rtcp mux fb nack ccm fir pli ssrc msid label content slides main sup line 3ge2ae requested applied file
-selector transfer chatroom name icon disposition attachment render curr des conf qos local remote e2e mandatory none
+sessmatch selector transfer chatroom name icon disposition attachment render curr des conf qos local remote e2e mandatory none
 optional send recv tls fmtp pcmu pcma telephone event amr wb evs opus g722 h264 vp8
 t38faxversion t38maxbitrate t38faxratemanagement t38faxmaxbuffer t38faxmaxdatagram t38faxudpec t38faxfillbitremoval
 t38faxtranscodingmmr t38faxtranscodingjbig t38faxmaxifp transferredtcf localtcf t38udpredundancy t38udpfec
