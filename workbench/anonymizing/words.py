@@ -38,11 +38,11 @@ connection new existing path accept types wrapped max size cema sendrecv sendonl
 maxptime mid group bundle fingerprint sha md5 md2 1 224 256 384 512 floorctrl floorid confid userid mstrm m stream
 c s only bfcpver id crypto inline key mgmt mikey candidate host srflx prflx relay raddr typ rport ice ufrag pwd lite
 options rtcp mux fb nack ccm fir pli ssrc msid label content slides main sup line 3ge2ae requested applied file
-sessmatch selector transfer chatroom name icon disposition attachment render curr des conf qos local remote e2e mandatory none
+selector transfer chatroom name icon disposition attachment render curr des conf qos local remote e2e mandatory none
 optional send recv tls fmtp pcmu pcma telephone event amr wb evs opus g722 h264 vp8
 t38faxversion t38maxbitrate t38faxratemanagement t38faxmaxbuffer t38faxmaxdatagram t38faxudpec t38faxfillbitremoval
 t38faxtranscodingmmr t38faxtranscodingjbig t38faxmaxifp transferredtcf localtcf t38udpredundancy t38udpfec
-t38udpnoec t38vendorinfo ietf srtp plain octet stream cpim iscomposing
+sessmatch t38udpnoec t38vendorinfo ietf srtp plain octet stream cpim iscomposing
 """
 _MSRP = """
 msrp send report auth response byte range status failure success yes no partial from path message use min max expires
