@@ -39,4 +39,5 @@ def fax(missing: Any = (), *, correction: Correction = Correction.REDUNDANCY, na
 def report(messages: list[Message]) -> Any:
     """As far as views of media ask for one."""
     return SimpleNamespace(capture="fax.pcapng", packets=len(messages), messages=tuple(messages), nodes=(),
-                           sessions=(), findings=(), notes=(), scenario=None)
+                           sessions=(), findings=(), notes=(), scenario=None,
+                           messages_of=lambda *protocols: [one for one in messages if one.protocol in protocols])

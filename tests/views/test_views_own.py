@@ -22,7 +22,7 @@ def test_it_takes_paths_and_octets() -> None:
     assert panel.choose(OTHER).packets == panel.report.packets
     packets = panel.report.packets
     assert panel.take("../../etc/x y<z>.gz", gzip.compress(OTHER.read_bytes())).packets == packets
-    assert Path(panel.report.capture).parent == Path(panel._place.name)
+    assert Path(panel.report.capture).parent == panel._place
 
 
 @pytest.mark.parametrize("octets", [b"no capture", b"", FIRST.read_bytes()[:40]])

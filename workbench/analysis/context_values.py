@@ -42,7 +42,7 @@ class TerminationState(msgspec.Struct, frozen=True):
         name: TerminationID.
         streams: in order of their StreamIDs.
         events: those armed, by the Events descriptor that holds.
-        signals: those of the Signals descriptor that holds, such as `tlsbsc/EstBNC`.
+        signals: those of the Signals descriptor that holds, such as that which lets a TLS client begin.
         service: `InService`, `OutOfService` or `Test`; empty while nobody has said it.
     """
 

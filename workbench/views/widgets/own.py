@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import weakref
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
@@ -29,7 +31,8 @@ class OwnCapture:
         self.keylog = keylog
         self.error = ""
         self._view = view or told
-        self._place = tempfile.TemporaryDirectory(prefix="workbench-own-")
+        self._place = Path(tempfile.mkdtemp(prefix="workbench-own-"))
+        weakref.finalize(self, shutil.rmtree, self._place, ignore_errors=True)
         self.report: Report = analyze(first, keylog)
 
     def choose(self, path: str | Path) -> Report:
@@ -46,7 +49,7 @@ class OwnCapture:
             raise CaptureError(f"{plain(name)}: {len(octets)} octets; up to {MOST_UPLOAD} are taken here, "
                                "give the path of a larger one")
         letters = "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in Path(name).name)
-        path = Path(self._place.name) / (letters[:100].lstrip(".") or "capture")
+        path = self._place / (letters[:100].lstrip(".") or "capture")
         path.write_bytes(octets)
         return self.choose(path)
 
