@@ -28,9 +28,11 @@ run: $(VENV)/core ## Run every scenario on the virtual network; captures and one
 	@echo "Open $(OUT)/report.html in a browser, $(OUT)/*.pcapng in Wireshark."
 
 test: $(VENV)/test system ## Lint, types and every test but the long ones
-	@$(MAKE) --no-print-directory lint
-	@echo "== pytest (-n $(JOBS))"
-	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not long"
+	@echo "== pytest (-n $(JOBS)); ruff and mypy beside it, and what they say at the end"
+	@$(MAKE) --no-print-directory lint >$(VENV)/lint.log 2>&1 & linting=$$!; \
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not long"; tested=$$?; \
+	wait $$linting; linted=$$?; cat $(VENV)/lint.log; \
+	test $$tested -eq 0 && test $$linted -eq 0
 
 test-long: $(VENV)/test system ## The tests that take minutes
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m long

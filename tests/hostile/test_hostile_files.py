@@ -30,6 +30,7 @@ from hostile.hostile_files import (
     with_length,
     workbench,
 )
+from portions import one_in_three
 
 from workbench import analyze
 from workbench.analysis.explain import explain_frame
@@ -82,7 +83,7 @@ NO_CAPTURES = {
 }
 
 
-@pytest.mark.parametrize("name", NO_CAPTURES)
+@pytest.mark.parametrize("name", one_in_three(NO_CAPTURES))
 def test_what_is_no_capture_is_refused_in_one_line(tmp_path: Path, name: str) -> None:
     """`analyze` ends with status 2, names the file, and says what is wrong with it."""
     octets, why = NO_CAPTURES[name]
@@ -239,7 +240,7 @@ def test_a_block_of_two_gigabytes_is_refused(tmp_path: Path) -> None:
 CUTS = sorted({place + more for _, place, _ in blocks(stored())[5::16] for more in (0, 5, 13, 40)})
 
 
-@pytest.mark.parametrize("size", CUTS)
+@pytest.mark.parametrize("size", one_in_three(CUTS))
 def test_a_cut_pcapng_is_read_up_to_the_cut(tmp_path: Path, size: int) -> None:
     """The whole frames before the cut are there, a cut inside a block is told, and JSON stays one document."""
     path = tmp_path / "cut.pcapng"
@@ -311,7 +312,7 @@ def test_a_pcap_of_the_same_frames_is_read_whole(tmp_path: Path) -> None:
 LENGTHS = (0, 3, 4, 8, 11, 13, 16, 28, 60, 1 << 20, 1 << 24, 1 << 31, 0xFFFFFFFC, 0xFFFFFFFF, len(stored()))
 
 
-@pytest.mark.parametrize("claimed", LENGTHS)
+@pytest.mark.parametrize("claimed", one_in_three(LENGTHS))
 def test_a_lying_block_length_ends_the_reading(tmp_path: Path, claimed: int) -> None:
     """The eleven frames before it are analysed; the note says at which octet the file can't be followed further."""
     path = tmp_path / "lie.pcapng"
@@ -381,7 +382,7 @@ LIES: dict[str, tuple[bytes, int]] = {
 }
 
 
-@pytest.mark.parametrize("name", LIES)
+@pytest.mark.parametrize("name", one_in_three(LIES))
 def test_a_capture_that_lies_is_read_as_far_as_it_goes(tmp_path: Path, name: str) -> None:
     """The command line gives one JSON document and a page; the frames before the lie are counted."""
     octets, frames = LIES[name]

@@ -222,6 +222,11 @@ class Reader:
         return octets
 
     def _skip(self, size: int, what: str) -> None:
+        if size > _SKIP_AT_ONCE and self.path is not None and (
+                self._at + size <= os.fstat(self._file.fileno()).st_size):
+            self._file.seek(size, os.SEEK_CUR)
+            self._at += size
+            return
         while size > 0:
             part = min(size, _SKIP_AT_ONCE)
             self._read(part, what)
