@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from workbench import analyze
 from workbench.analysis.analyzing import analyze_merged
-from workbench.analysis.merging import Origin
+from workbench.analysis.merging import Merged, Origin
 from workbench.analysis.pcapng import Packet, Reader, Writer, scan
 from workbench.cli import app
 from workbench.errors import CaptureError
@@ -63,6 +63,39 @@ def test_a_gap_between_files_is_told(tmp_path: Path) -> None:
     later.write_bytes(later.read_bytes()[:-3])
     notes = analyze_merged([first, later]).notes
     assert any("b.pcapng begins 360" in note for note in notes) and any("b.pcapng: block cut short" in n for n in notes)
+
+
+def broken_packet_in_front_of_names(path: Path) -> Path:
+    """A packet block that claims more octets than it has, and names and secrets behind it."""
+    frames = packets()
+    write(path, [])
+    words = path.read_bytes()
+    with Writer(path) as writer:
+        writer.packet(writer.interface("wire", frames[0].link), frames[0].time_ns, frames[0].octets)
+        start = writer.octets
+        writer.packet(0, frames[1].time_ns, frames[1].octets)
+    octets = bytearray(path.read_bytes())
+    octets[start + 20 : start + 24] = (2**16).to_bytes(4, "little")
+    path.write_bytes(octets + words)
+    return path
+
+
+def test_files_are_read_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once for times, names and secrets, and once to copy; again only where a broken packet hides names behind it."""
+    opened: list[str] = []
+
+    class Counted(Reader):
+        def __init__(self, source: str | Path) -> None:
+            opened.append(Path(source).name)
+            super().__init__(source)
+
+    monkeypatch.setattr("workbench.analysis.merging.Reader", Counted)
+    monkeypatch.setattr("workbench.analysis.pcapng.Reader", Counted)
+    whole = write(tmp_path / "whole.pcapng", packets()[:30])
+    broken = broken_packet_in_front_of_names(tmp_path / "broken.pcapng")
+    merged = Merged([whole, broken])
+    assert opened.count("whole.pcapng") == 2 and opened.count("broken.pcapng") == 3
+    assert scan(merged.path) == (scan(STORED)[0], scan(whole)[1] + scan(broken)[1]) and scan(broken)[1]
 
 
 def test_merging_from_the_command_line(tmp_path: Path) -> None:

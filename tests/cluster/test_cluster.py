@@ -103,6 +103,17 @@ def test_a_capture_that_ends_its_worker_stops_no_other(
     assert len(found) == 3 and not any(found.values())
 
 
+def interruptible() -> bool:
+    return signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+def test_ctrl_c_is_for_the_command_alone(folder: Path, two: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal's SIGINT reaches no worker, nor one that took the place of another: none dies with a traceback."""
+    monkeypatch.setattr(crew, "analyse_one", deadly)
+    list(two.analyse(jobs(folder)))
+    assert set(two._client.run(interruptible).values()) == {False} and interruptible()
+
+
 def test_a_fault_in_a_worker_is_a_row(folder: Path, two: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever a worker raises is told, not thrown."""
     monkeypatch.setattr(crew, "analyse_one", failing)

@@ -33,6 +33,14 @@ class Origin(msgspec.Struct, frozen=True):
     number: int
 
 
+class _Survey(msgspec.Struct, frozen=True):
+    """Of one file: times of its earliest and its latest frame (None: it has none), names of addresses, TLS secrets."""
+
+    span: tuple[int, int] | None
+    names: dict[str, str]
+    secrets: str
+
+
 class Merged:
     """Captures merged by time.
 
@@ -55,7 +63,7 @@ class Merged:
         name = "+".join(Path(one).name for one in self.captures)
         self.path = folder / (name[:_MOST_NAME].encode("ascii", "replace").decode().replace("?", "_") + ".pcapng")
         try:
-            self._write([_span(one) for one in self.captures])
+            self._write([_survey(one) for one in self.captures])
         except OSError as error:
             raise CaptureError(f"can't merge into {tempfile.gettempdir()}: {error.strerror or error}") from None
 
@@ -65,14 +73,15 @@ class Merged:
             raise CaptureError(f"{len(self._file)} frames were merged; there is no frame {frame}")
         return Origin(self.captures[self._file[frame - 1]], self._number[frame - 1])
 
-    def _write(self, spans: list[tuple[int, int] | None]) -> None:
+    def _write(self, surveys: list[_Survey]) -> None:
+        spans = [one.span for one in surveys]
         labels = _labels(self.captures, spans)
         self._gaps(spans)
         # Frames of one time come in the order of their files, which is that of their first frames.
         order = sorted(range(len(spans)), key=lambda file: spans[file] or (0, 0))
         readers = [Reader(one) for one in self.captures]
         with Writer(self.path) as writer:
-            self._words(writer)
+            self._words(writer, surveys)
             wires: dict[tuple[str, int], int] = {}
             for _, file, packet in heapq.merge(*(_numbered(readers[file], file) for file in order),
                                                key=lambda one: one[0]):
@@ -86,15 +95,14 @@ class Merged:
             reader.close()
             self.notes += reader.notes
 
-    def _words(self, writer: Writer) -> None:
+    def _words(self, writer: Writer, surveys: list[_Survey]) -> None:
         """Names and secrets of all files, in front of all packets."""
         names: dict[str, str] = {}
-        for one in self.captures:
-            given, secrets = scan(one)
-            for address, name in given.items():
+        for one, survey in zip(self.captures, surveys, strict=True):
+            for address, name in survey.names.items():
                 if names.setdefault(address, name) != name:
                     self.notes.append(f"{Path(one).name} calls {address} {name}; {names[address]} is kept")
-            writer.secrets(secrets)
+            writer.secrets(survey.secrets)
         writer.names(names)
 
     def _gaps(self, spans: list[tuple[int, int] | None]) -> None:
@@ -111,14 +119,18 @@ def _numbered(reader: Reader, file: int) -> Iterator[tuple[int, int, Packet]]:
         yield packet.time_ns, file, packet
 
 
-def _span(capture: str) -> tuple[int, int] | None:
-    """Times of the earliest and the latest frame; None: there is none."""
+def _survey(capture: str) -> _Survey:
+    """What has to be known of a file before its first packet is copied, in one pass."""
     first = last = None
     with Reader(capture) as reader:
+        whole = len(reader.notes)
         for packet in reader:
             first = packet.time_ns if first is None else min(first, packet.time_ns)
             last = packet.time_ns if last is None else max(last, packet.time_ns)
-    return None if first is None or last is None else (first, last)
+        names, secrets = reader.names, reader.secrets
+        if len(reader.notes) > whole:   # it broke off: names and secrets may stand behind a broken packet
+            names, secrets = scan(capture)
+    return _Survey(None if first is None or last is None else (first, last), names, secrets)
 
 
 def _labels(captures: list[str], spans: list[tuple[int, int] | None]) -> list[str]:

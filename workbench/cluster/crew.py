@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from typing import Any, Self
 
@@ -87,14 +88,35 @@ class Crew:
         try:
             if self._address:
                 return self._open.enter_context(distributed.Client(self._address, timeout=_START_SECONDS))
-            cluster: Any = self._open.enter_context(distributed.LocalCluster(
-                n_workers=self.workers, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0",
-                silence_logs=50, host="127.0.0.1"))
+            with _without_interrupts():
+                cluster: Any = self._open.enter_context(distributed.LocalCluster(
+                    n_workers=self.workers, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0",
+                    silence_logs=50, host="127.0.0.1"))
             return self._open.enter_context(distributed.Client(cluster))
         except (OSError, TimeoutError, ValueError, RuntimeError, ImportError) as error:
             where = self._address or "this machine"
             raise ClusterError(f"no cluster at {where}: {error or type(error).__name__}; a scheduler is started with "
                                "`dask scheduler`, its workers with `dask worker ADDRESS`") from None
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Ctrl-C, which a terminal gives to every process, is for this one alone, which ends the others.
+
+    Threads that begin here never see it, nor do the processes that they start, now or in place of one that ended.
+    One that comes meanwhile waits for the end of this.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()   # or the first worker's start would, and let interrupts through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _cores() -> int:
