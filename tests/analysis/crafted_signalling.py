@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import pytest
 from capturing import Frame, udp, write
 from crafted_calls import NAMES, found
 
@@ -97,6 +99,12 @@ def responds(time: float, status: int, method: str = "INVITE", sdp: str = "", *,
              source: Endpoint = ALG, to: Endpoint = ALICE, headers: tuple[str, ...] = (), tag: str = "b") -> Frame:
     """A SIP response."""
     return udp(time, source, to, _message(f"SIP/2.0 {status} Said", f"{cseq} {method}", call, sdp, headers, tag), "SIP")
+
+
+def each(cases: list[tuple[str, str, list[Frame], Any]], last: str) -> pytest.MarkDecorator:
+    """One test a case: rule, what the case is, frames, and one value more, which the test calls `last`."""
+    return pytest.mark.parametrize(("rule", "frames", last), [(rule, frames, more) for rule, _, frames, more in cases],
+                                   ids=[f"{rule}, {case}" for rule, case, *_ in cases])
 
 
 def judged(path: Path, rule: str, frames: list[Frame], until: float) -> list[Finding]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from capturing import Frame
-from crafted_signalling import OTHER_MGC, down, judged, notified, reserved, stream, subtracted, termination, up
+from crafted_signalling import OTHER_MGC, down, each, judged, notified, reserved, stream, subtracted, termination, up
 
 
 def modify(time: float, name: str = "access/1", number: int = 2, context: str = "7", **parts: str) -> Frame:
@@ -160,8 +159,7 @@ KEPT: list[tuple[str, str, list[Frame], float]] = [
 ]
 
 
-@pytest.mark.parametrize(("rule", "frames", "words"), [(rule, frames, words) for rule, _, frames, words in BROKEN],
-                         ids=[f"{rule}, {case}" for rule, case, *_ in BROKEN])
+@each(BROKEN, "words")
 def test_what_breaks_a_rule_is_told(tmp_path: Path, rule: str, frames: list[Frame], words: str):
     """Once, with frames, in words that name who, what and where, and with what to check next."""
     (finding,) = judged(tmp_path, rule, frames, GONE_ON)
@@ -169,8 +167,7 @@ def test_what_breaks_a_rule_is_told(tmp_path: Path, rule: str, frames: list[Fram
     assert finding.frames and finding.next
 
 
-@pytest.mark.parametrize(("rule", "frames", "until"), [(rule, frames, until) for rule, _, frames, until in KEPT],
-                         ids=[f"{rule}, {case}" for rule, case, *_ in KEPT])
+@each(KEPT, "until")
 def test_what_keeps_a_rule_is_passed_over(tmp_path: Path, rule: str, frames: list[Frame], until: float):
     """As it should be; still in time; or what is missing may be missing in the capture only."""
     assert judged(tmp_path, rule, frames, until) == []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from capturing import Frame, Talk, udp
 from crafted_signalling import (
     ALG,
@@ -16,6 +15,7 @@ from crafted_signalling import (
     asks,
     described,
     down,
+    each,
     judged,
     reserved,
     responds,
@@ -149,8 +149,7 @@ KEPT: list[tuple[str, str, list[Frame], float]] = [
 ]
 
 
-@pytest.mark.parametrize(("rule", "frames", "words"), [(rule, frames, words) for rule, _, frames, words in BROKEN],
-                         ids=[f"{rule}, {case}" for rule, case, *_ in BROKEN])
+@each(BROKEN, "words")
 def test_what_breaks_a_rule_is_told(tmp_path: Path, rule: str, frames: list[Frame], words: str):
     """Once, with frames, in words that name who, what and where, and with what to check next."""
     (finding,) = judged(tmp_path, rule, [udp(0.0, MG, MGC, b"\r\n"), *frames], GONE_ON)
@@ -158,8 +157,7 @@ def test_what_breaks_a_rule_is_told(tmp_path: Path, rule: str, frames: list[Fram
     assert finding.frames and finding.next
 
 
-@pytest.mark.parametrize(("rule", "frames", "until"), [(rule, frames, until) for rule, _, frames, until in KEPT],
-                         ids=[f"{rule}, {case}" for rule, case, *_ in KEPT])
+@each(KEPT, "until")
 def test_what_keeps_a_rule_is_passed_over(tmp_path: Path, rule: str, frames: list[Frame], until: float):
     """As it should be; still in time; or what is missing may be missing in the capture only."""
     assert judged(tmp_path, rule, frames, until) == []

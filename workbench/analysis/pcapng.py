@@ -43,6 +43,9 @@ _PCAP_MAGICS = {b"\xd4\xc3\xb2\xa1": ("<", 1000, 16), b"\xa1\xb2\xc3\xd4": (">",
                 # "modified" pcap of old Linux systems: interface, protocol and packet type stand there as well
                 b"\x34\xcd\xb2\xa1": ("<", 1000, 24), b"\xa1\xb2\xcd\x34": (">", 1000, 24)}
 
+BEGINS = (_SECTION_OCTETS, *_PCAP_MAGICS)
+"""The first octets of a capture file that is read here."""
+
 MAX_BLOCK = 16 * 2**20
 MAX_PACKET = 2**20
 _MAX_SECRETS = 64 * 2**20

@@ -7,15 +7,13 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from workbench.analysis.pcapng import BEGINS
 from workbench.analysis.sources import is_packed
 from workbench.errors import CaptureError
 
 MOST_CAPTURES = 100_000
 """How many captures one run takes."""
 _LOOKED_AT = 4096
-_BEGINS = (b"\x0a\x0d\x0d\x0a", b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4", b"\x4d\x3c\xb2\xa1", b"\xa1\xb2\x3c\x4d",
-           b"\x34\xcd\xb2\xa1", b"\xa1\xb2\xcd\x34")
-"""pcapng; pcap of microseconds, of nanoseconds, and modified pcap, in both byte orders."""
 
 
 def captures_in(folder: Path) -> list[Path]:
@@ -59,7 +57,7 @@ def is_capture(path: Path) -> bool:
         start = _first_of_gzip(start)
     elif is_packed(start):
         start = _first_of_zstandard(start)
-    return start.startswith(_BEGINS)
+    return start.startswith(BEGINS)
 
 
 def _first_of_gzip(octets: bytes) -> bytes:
