@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from workbench import __version__, cli_anonymize, cli_captures, cli_compare, cli_exports, cli_nodes
+from workbench import __version__, cli_anonymize, cli_captures, cli_compare, cli_exports, cli_nodes, cli_plan
 from workbench.cli_words import (
     BROKEN,
     HELD,
@@ -216,7 +216,7 @@ def lab(context: typer.Context) -> None:
     os.execv(sys.executable, command)
 
 
-for _command in (cli_captures.analyze, cli_captures.show, cli_compare.compare, cli_anonymize.anonymize,
+for _command in (cli_captures.analyze, cli_captures.show, cli_compare.compare, cli_anonymize.anonymize, cli_plan.plan,
                  cli_exports.query):
     app.command()(_command)
 
