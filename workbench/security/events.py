@@ -17,16 +17,18 @@ class Established(msgspec.Struct, frozen=True):
     Args:
         version: `1.2` or `1.3`.
         suite: the library's name of the cipher suite.
-        peer_certificate: DER.
+        peer_certificate: DER; empty with a pre-shared key.
+        psk_identity: the name of the pre-shared key; empty without one.
     """
 
     version: str
     suite: str
     peer_certificate: bytes
+    psk_identity: bytes = b""
 
 
 class Verified(msgspec.Struct, frozen=True):
-    """The peer's certificate matches what was announced. From here on payload passes."""
+    """The peer's certificate matches what was announced, or it has the key. From here on payload passes."""
 
 
 class Data(msgspec.Struct, frozen=True):

@@ -120,8 +120,7 @@ def _der(x509: Any) -> bytes:
         _lib.BIO_free(bio)
 
 
-@functools.lru_cache(maxsize=_CONTEXTS)
-def context(
+def make_context(
     identity: Identity | None, versions: tuple[str, ...], suites: bytes, secrets: Literal[b"", b"C", b"S"] = b""
 ) -> SSL.Context:
     """What sessions of one end have in common: both roles demand a certificate, nothing is kept for resumption.
@@ -151,6 +150,10 @@ def context(
     _lib.SSL_CTX_set_verify(raw, SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, _verify)
     _lib.SSL_CTX_set_keylog_callback(raw, _KEYLOGS[secrets])
     return made
+
+
+context = functools.lru_cache(maxsize=_CONTEXTS)(make_context)
+"""`make_context`, once for each end."""
 
 
 class Engine:

@@ -111,6 +111,11 @@ class TlsSession(Session):
         # Our own direction may still be open, and ends in order (RFC 8446 §6.1).
         return [*self._shutdown(), Failed("the connection ended without close_notify", None, True)]
 
+    @property
+    def psk_identity(self) -> bytes:
+        """The identity of the pre-shared key; empty: there is none."""
+        return b""
+
     # The library
 
     def _connect(self, identity: Identity | None, versions: tuple[str, ...], suites: bytes) -> None:
@@ -143,8 +148,8 @@ class TlsSession(Session):
         return events + self._outgoing()
 
     def _complete(self) -> list[Event]:
-        certificate, engine = self._certificate, self._engine
-        if not certificate:  # can't be: both roles demand one
+        engine = self._engine
+        if not self._proved():  # can't be: both roles demand it
             return self._refuse()
         version, suite = engine.version, engine.suite
         self._overhead = _overhead(suite, version)
@@ -155,8 +160,12 @@ class TlsSession(Session):
         tickets = version == "1.3" and not self.client
         self._written = _records(last) if tickets else int(version == "1.2")
         events: list[Event] = [*self._lines(), *([Transmit(last)] if last else [])]
-        events.append(Established(version, suite, certificate))
+        events.append(Established(version, suite, self._certificate, self.psk_identity))
         return events + self._checked()
+
+    def _proved(self) -> bool:
+        """Whether the peer has shown who it is."""
+        return bool(self._certificate)
 
     def _payload(self, octets: bytes) -> list[Event]:
         if self.state is State.UP:
