@@ -38,11 +38,12 @@ from workbench.views.widgets.pictures import (
     verdicts,
     widgets_here,
 )
+from workbench.views.widgets.plan import PlanPanel, plan
 
-__all__ = ["Drawn", "OwnCapture", "Picture", "arrivals", "arriving", "bearers", "beside", "choices", "conversation",
-           "download", "encodings", "endings", "exercise", "flights", "floors", "heat_map", "journeys", "knobs",
-           "ladder", "octets", "overview", "own_capture", "pages", "paths", "received", "roles", "sequences", "stepper",
-           "timeline", "verdicts"]
+__all__ = ["Drawn", "OwnCapture", "Picture", "PlanPanel", "arrivals", "arriving", "bearers", "beside", "choices",
+           "conversation", "download", "encodings", "endings", "exercise", "flights", "floors", "heat_map", "journeys",
+           "knobs", "ladder", "octets", "overview", "own_capture", "pages", "paths", "plan", "received", "roles",
+           "sequences", "stepper", "timeline", "verdicts"]
 
 # JupyterLab makes pictures as narrow as the page. A ladder shrinks to three quarters at most, and is scrolled then.
 _STAGE = (".wb-stage{overflow:auto;max-height:40em}.wb-stage svg{max-width:none!important;height:auto!important;"
