@@ -1,6 +1,7 @@
 """One end of a media connection: TCP, TLS on top where the SDP says so, and above it what a subclass speaks.
 
-Nothing is handed up from a session whose certificate was not checked (RFC 4975 §14.4, RFC 8122 §6.2).
+Nothing is handed up from a session whose peer has not shown who it is: by its certificate (RFC 4975 §14.4, RFC 8122
+§6.2), or by a pre-shared key (RFC 4279).
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from workbench.nodes.media_news import Down, News, Up
 from workbench.nodes.msrp_listener import Listener, Manners
 from workbench.protocols.sdp.model import Fingerprint
 from workbench.security import tls
+from workbench.security.psk import KeyRing, PreSharedKey, PskSession
 
 LINGER_SECONDS = 10.0
 """How long we wait for the peer's FIN behind our own before RST."""
@@ -48,6 +50,7 @@ class StreamEndpoint:
     Args:
         local: where we listen, and what our own connection starts from.
         secure: a TLS session over the connection, made by this function from "are we TLS client?"; None: plain TCP.
+            A `PskSession` may be made without its key: `provide` brings it.
         greets: we are TLS client whoever opens TCP, or server (BFCP, RFC 8856 §8); None: who opens TCP is TLS client.
         manners: what it does with its role; others than usual are for showing what goes wrong then.
     """
@@ -75,6 +78,7 @@ class StreamEndpoint:
         self._begun = False
         self._early = b""
         self._announced: Sequence[Fingerprint] | None = None
+        self._keys: PreSharedKey | KeyRing | None = None
         self._closing = False
         self._silent = False
         self._gone = False
@@ -121,8 +125,17 @@ class StreamEndpoint:
         if self._closing or self.over:
             return []
         if self._tls is not None:
-            return self._protected(self._tls.announce(self._announced), now)
+            commands = self._protected(self._tls.announce(self._announced), now)
+            return commands if self._begun or self._tls.state is not tls.State.UP else [*commands, *self._rise(now)]
         return self._rise(now) if self._connected and self._make_tls is None else []
+
+    def provide(self, keys: PreSharedKey | KeyRing, now: float) -> list[Command]:
+        """The pre-shared key is there: a TLS session that waits for it goes on, and one that is to come begins."""
+        self._keys = keys
+        session = self._tls
+        if not isinstance(session, PskSession) or self._closing or self.over:
+            return []
+        return self._protected(session.provide(keys), now)
 
     def pause(self, paused: bool, now: float) -> list[Command]:
         """Send no content for now, or go on with it; what a direction means is the subclass's."""
@@ -298,6 +311,8 @@ class StreamEndpoint:
             return self._rise(now) if self._announced is not None else []
         # As a rule the TCP client is the TLS client (RFC 4975 §14.4, RFC 8122 §4).
         self._tls = self._make_tls(self._opener if self._greets is None else self._greets)
+        if isinstance(self._tls, PskSession) and self._keys is not None:
+            self._tls.provide(self._keys)
         commands = self._protected(self._tls.start(), now)
         if self._announced is not None:
             commands += self._protected(self._tls.announce(self._announced), now)
@@ -322,6 +337,8 @@ class StreamEndpoint:
                     commands.append(SendStream(self._stream, octets))
                 case tls.KeyLine(line=line):
                     commands.append(LogKeys(line))
+                case tls.Verified() if self._announced is None:
+                    pass  # a key was enough; what comes now waits for the answer all the same
                 case tls.Verified():
                     commands += self._rise(now)
                 case tls.Data(octets=octets):

@@ -81,6 +81,8 @@ class Bearer(Flow):
             self._listen()
         if self._secured is not None and setting.remote_fingerprints not in (None, before.remote_fingerprints):
             self._secured.announce(setting.remote_fingerprints or (), now)
+        if self._secured is not None and setting.pre_shared_key not in (None, before.pre_shared_key):
+            self._secured.provide(setting.pre_shared_key, now)
         self.relinked(now)
 
     def establish_tcp(self, now: float) -> None:

@@ -1,6 +1,7 @@
 """TLS at a stream endpoint: octets of the connection to payload and back, and what its end means for both legs.
 
-Nothing is payload before the peer's certificate matches the fingerprint that the controller gave.
+Nothing is payload before the peer's certificate matches the fingerprint that the controller gave, or the peer has the
+pre-shared key that it gave.
 
 Source: TS 23.334 §5.11.2, §6.2.10.3; H.248.90 (TLS session control and interlinkage).
 """
@@ -13,12 +14,14 @@ from workbench.net.values import LogKeys, Note
 from workbench.nodes.gateway.settings import Change
 from workbench.nodes.gateway.states import State
 from workbench.security import tls
+from workbench.security.psk import PskSession
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from workbench.nodes.gateway.flow import Flow
     from workbench.protocols.sdp import Fingerprint
+    from workbench.security.psk import PreSharedKey
 
 CLAUSE = "TS 23.334 §6.2.10.3"
 # What the network may have read before it hears that reading is to stop.
@@ -38,15 +41,11 @@ class Secured:
     __slots__ = ("_answering", "_bearer", "_session", "_shaken", "verified")
 
     def __init__(self, bearer: Flow, *, client: bool) -> None:
-        policy = bearer.means.policy
         self._bearer = bearer
         self._shaken = False
         self._answering = False
         self.verified = False
-        self._session = tls.TlsSession(
-            bearer.means.identity, client, versions=policy.tls_versions,
-            announced=bearer.setting.remote_fingerprints, verify=policy.verify_fingerprints, log_keys=policy.log_keys,
-            max_held=policy.held + _UNDER_WAY)
+        self._session = _session(bearer, client)
 
     @property
     def ready(self) -> bool:
@@ -75,6 +74,11 @@ class Secured:
     def announce(self, fingerprints: Sequence[Fingerprint], now: float) -> None:
         """The controller has said what the peer's certificate has to match."""
         self._happened(self._session.announce(fingerprints), now)
+
+    def provide(self, key: PreSharedKey, now: float) -> None:
+        """The controller has said which key the peer has to have."""
+        if isinstance(self._session, PskSession):
+            self._happened(self._session.provide(key), now)
 
     def send(self, data: bytes, now: float, why: str) -> None:
         """Payload for the peer."""
@@ -106,7 +110,7 @@ class Secured:
                 case tls.Verified():
                     self.verified = True
                     bearer.disarm("tls")
-                    bearer.order(Note(f"{bearer.termination}: the peer's certificate matches its fingerprint"))
+                    bearer.order(Note(f"{bearer.termination}: {_proof(session)}"))
                     bearer.observe(Change.TLS_ESTABLISHED)
                     bearer.pump_both(now)
                 case tls.Data(octets=octets):
@@ -124,6 +128,24 @@ class Secured:
             return f"alert: TLS at {where} is given up [{CLAUSE}]"
         step = "post-handshake message" if self._shaken else "handshake"
         return f"TLS {step} at {where}, the gateway is TLS {role} [{CLAUSE}]"
+
+
+def _session(bearer: Flow, client: bool) -> tls.TlsSession:
+    """By certificate and fingerprint, or by pre-shared key, as the controller says."""
+    policy, setting = bearer.means.policy, bearer.setting
+    if setting.keyed:
+        return PskSession(
+            setting.pre_shared_key, client, versions=policy.psk_versions, log_keys=policy.log_keys,
+            suites=policy.psk_suites)
+    return tls.TlsSession(
+        bearer.means.identity, client, versions=policy.tls_versions, announced=setting.remote_fingerprints,
+        verify=policy.verify_fingerprints, log_keys=policy.log_keys, max_held=policy.held + _UNDER_WAY)
+
+
+def _proof(session: tls.TlsSession) -> str:
+    if session.psk_identity:
+        return f"the peer has the pre-shared key of {session.psk_identity!r} [RFC 4279 §2]"
+    return "the peer's certificate matches its fingerprint"
 
 
 def closed(bearer: Flow, now: float) -> None:

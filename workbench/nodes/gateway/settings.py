@@ -16,6 +16,7 @@ from workbench.protocols.msrp.uri import Path
 from workbench.protocols.sdp import Fingerprint
 from workbench.security.cookies import Cookies
 from workbench.security.identities import Identity
+from workbench.security.psk import PreSharedKey
 
 if TYPE_CHECKING:
     from workbench.nodes.gateway.connection import Connection
@@ -113,6 +114,8 @@ class Setting(msgspec.Struct, frozen=True, gc=False):
         gate: which sources are let in; None: as Remote says.
         path, remote_path: `a=path` in Local and in Remote: advertised to the peer, and by the peer.
         tls_id, remote_tls_id: `a=tls-id` there: which DTLS association is meant; empty: not told.
+        keyed: TLS that ends here is by pre-shared key, not by certificate (TS 23.333 §6.2.19).
+        pre_shared_key: that key; None while the controller has not said, then TLS waits for it.
     """
 
     proto: str
@@ -128,6 +131,8 @@ class Setting(msgspec.Struct, frozen=True, gc=False):
     remote_path: Path | None = None
     tls_id: str = ""
     remote_tls_id: str = ""
+    keyed: bool = False
+    pre_shared_key: PreSharedKey | None = None
 
     def refusal(self, source: Endpoint) -> str:
         """Why nothing is taken from that source; empty if it is (R-5.4-4, R-5.4-6)."""
@@ -173,6 +178,8 @@ class Policy(msgspec.Struct, frozen=True):
         takes_clear: what is no TLS is taken for payload where TLS should begin; for showing what then goes wrong.
         presents: what its TLS shows, where that is not the certificate it tells of; likewise.
         tls_versions: offered and accepted.
+        psk_versions, psk_suites: the same with a pre-shared key; the suites of TLS 1.2 in OpenSSL's words, empty: those
+            that `security.psk` names.
         log_keys: session keys go to the capture.
         tcp_guard: an endpoint that should be up and is not, fails after this time.
         tls_guard: the same for the TLS handshake and the check of the fingerprint.
@@ -199,6 +206,8 @@ class Policy(msgspec.Struct, frozen=True):
     takes_clear: bool = False
     presents: Identity | None = None
     tls_versions: tuple[str, ...] = ("1.2", "1.3")
+    psk_versions: tuple[str, ...] = ("1.2",)
+    psk_suites: str = ""
     log_keys: bool = False
     tcp_guard: float = 30.0
     tls_guard: float = 10.0
