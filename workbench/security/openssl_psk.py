@@ -7,6 +7,7 @@ An identity passes as a C string, so it has no zero octet and at most `IDENTITY_
 
 from __future__ import annotations
 
+import base64
 import functools
 from typing import Any, Literal, Protocol
 
@@ -88,6 +89,27 @@ def context(
     # A key of TLS 1.3 is a session for OpenSSL, and a server that asks for certificates takes one of its own name only.
     made.set_session_id(b"psk")
     _lib.SSL_CTX_set_psk_server_callback(raw, _server)
+    if b"DHE-PSK" in suites or b"DHEPSK" in suites:
+        _lib.SSL_CTX_set_tmp_dh(raw, _ffdhe2048())
     if hint:
         _lib.SSL_CTX_use_psk_identity_hint(raw, hint)
     return made
+
+
+@functools.cache
+def _ffdhe2048() -> Any:
+    """The group of DHE_PSK for clients that name none: the prime of RFC 7919 App. A.1, made as that says."""
+    # Euler's number, times 2 ** 1918: the sum of 1 / k!, with some bits to spare.
+    spare = 64
+    term = euler = 1 << 1918 + spare
+    count = 0
+    while term:
+        count += 1
+        term //= count
+        euler += term
+    prime = 2**2048 - 2**1984 + ((euler >> spare) + 560_316) * 2**64 - 1
+    # DHParameter of PKCS #3: a SEQUENCE of the prime and the generator 2.
+    der = bytes.fromhex("30820108 02820101") + prime.to_bytes(257) + bytes.fromhex("020102")
+    pem = b"-----BEGIN DH PARAMETERS-----\n" + base64.encodebytes(der) + b"-----END DH PARAMETERS-----\n"
+    bio = _ffi.gc(_lib.BIO_new_mem_buf(pem, len(pem)), _lib.BIO_free)
+    return _ffi.gc(_lib.PEM_read_bio_DHparams(bio, _ffi.NULL, _ffi.NULL, _ffi.NULL), _lib.DH_free)
