@@ -196,8 +196,7 @@ def _print_report(report: Report) -> None:
             refused = "" if leg.tcp_server else ", refused"
             roles = [f"TCP client {leg.tcp_client}{refused}" if leg.tcp_client else "no TCP connection"]
             if leg.tls_client:
-                told = (f"TLS client {leg.tls_client}", leg.tls_version, leg.cipher_suite)
-                roles.append(" ".join(filter(None, told)))
+                roles.append(f"TLS client {leg.tls_client} {leg.tls}".rstrip())
             if leg.latched:
                 roles.append(f"latched to {leg.actual} (SDP says {leg.signalled})")
             say(f"    {leg.name} on {leg.wire}: {leg.transport}, {'; '.join(roles)}")

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 from analysis.link_frames import FRAMES, capture
+from capturing import write as crafted
 from programs import need
+from psk_sessions import Recorded
 from typer.testing import CliRunner
 
 from workbench import analyze, scenarios
@@ -302,3 +304,19 @@ def test_every_scenario_tells_the_same(name: str, tmp_path: Path) -> None:
     before = analyze(bare(source, tmp_path / "bare.pcapng"))
     target, _ = done(source, tmp_path)
     assert story(analyze(target)) == story(before)
+
+
+@pytest.mark.parametrize(("version", "suite"), [
+    ("1.2", "PSK-AES128-CBC-SHA"), ("1.2", "ECDHE-PSK-CHACHA20-POLY1305"), ("1.2", "DHE-PSK-AES128-GCM-SHA256"),
+    ("1.3", "")])
+def test_the_name_of_a_pre_shared_key_is_another_of_equal_length(tmp_path: Path, version: str, suite: str):
+    """A PSK identity may name a subscriber: it and its hint change, what is around them still reads."""
+    session = Recorded.keyed(version, suite, hint=b"mrfp.home1.example")
+    talk = session.talk()
+    source = crafted(tmp_path / "a.pcapng", talk.frames, secrets=session.keylog)
+    anonymize(source, tmp_path / "b.pcapng", key=KEY)
+    assert b"ticket-cs-1" not in (tmp_path / "b.pcapng").read_bytes()
+    assert b"mrfp.home1" not in (tmp_path / "b.pcapng").read_bytes()
+    before, after = (analyze(path).sessions[0].legs[0] for path in (source, tmp_path / "b.pcapng"))
+    assert len(after.psk_identity) and after.psk_identity != before.psk_identity
+    assert (after.tls_version, after.cipher_suite) == (before.tls_version, before.cipher_suite)

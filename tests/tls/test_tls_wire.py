@@ -154,9 +154,10 @@ def test_the_form_of_a_message_is_told_from_its_lengths_where_no_version_is_know
 def test_psk_messages_of_the_worked_example() -> None:
     """ServerKeyExchange with a hint, ClientKeyExchange with an identity (RFC 4279 §2)."""
     hint = wire.decode_handshake(bytes.fromhex("0c000006 0004 6d726670"), 0x0303, 0x00A8)
-    assert hint.body == ServerKeyExchange(b"\0\4mrfp")
+    assert hint.body == ServerKeyExchange(b"\0\4mrfp", b"mrfp")
     identity_message = bytes.fromhex("10 00000d 000b 7469636b65742d63732d31")
-    assert wire.decode_handshake(identity_message, 0x0303, 0x008C).body == ClientKeyExchange(b"\0\x0bticket-cs-1")
+    assert wire.decode_handshake(identity_message, 0x0303, 0x008C).body == ClientKeyExchange(
+        b"\0\x0bticket-cs-1", b"ticket-cs-1")
     with pytest.raises(MalformedMessageError):
         wire.decode_handshake(identity_message[:-1] + b"12", 0x0303, 0x008C)
 

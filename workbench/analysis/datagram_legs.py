@@ -112,7 +112,8 @@ def _secured(leg: Leg, flow: DtlsFlow, gateway: int, who: Sequence[str], termina
         leg, tls_client="" if client is None else who[client], tls_server="" if client is None else who[1 - client],
         opened=flow.seen[0], established=up, closed=ended, tls_version=observer.version_name,
         cipher_suite=observer.cipher_suite_name, decrypted=observer.decrypted > 0,
-        certificates=_certificates(flow, gateway, who, termination, ours, theirs))
+        certificates=_certificates(flow, gateway, who, termination, ours, theirs),
+        psk_identity=observer.pre_shared.name)
 
 
 def _certificates(flow: DtlsFlow, gateway: int, who: Sequence[str], termination: TerminationSeen | None,

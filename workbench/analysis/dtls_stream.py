@@ -10,6 +10,7 @@ from collections.abc import Hashable
 
 import msgspec
 
+from workbench.analysis.pre_shared import PreShared
 from workbench.analysis.record_protection import Aead, Cbc, Shape, protection_12
 from workbench.analysis.tls_stream import Content, KeyLog
 from workbench.errors import MalformedMessageError
@@ -77,6 +78,7 @@ class DtlsObserver:
         self.cipher_suite: int | None = None
         self.client_direction: int | None = None
         self.certificates: tuple[tuple[bytes, ...], tuple[bytes, ...]] = ((), ())
+        self.pre_shared = PreShared()
         self.decrypted = 0
         self.undecrypted = 0
         self._keylog = keylog if keylog is not None else KeyLog()
@@ -182,6 +184,7 @@ class DtlsObserver:
 
     def _message(self, direction: int, octets: bytes, frames: tuple[int, ...], known: bool, fragment: Fragment) -> Told:
         message = wire.decode_handshake(octets, DTLS_1_2, self.cipher_suite)
+        self.pre_shared.note(message.body)
         match message.body:
             case ClientHello() as hello:
                 if self.client_direction is None:

@@ -280,7 +280,7 @@ def _leg(call: Call, span: Span, by_connection: dict[int, list[Draft]], names: N
         connection.opened, connection.established, connection.closed, version, suite,
         observer is not None and observer.decrypted > 0,
         _certificates(call, span, by_connection.get(connection.number, []), who), tuple(frames),
-        signalled, actual, latched)
+        signalled, actual, latched, observer.pre_shared.name if observer is not None else "")
 
 
 def _latched(span: Span, termination: TerminationSeen | None, theirs: list[Described]) -> tuple[str, str, bool | None]:

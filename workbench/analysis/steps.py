@@ -131,7 +131,7 @@ def _facts(session: Session, opened: dict[str, Message], names: Names) -> Iterat
     facts += [step(f"handling {way.gateway}", f"{way.gateway or 'a gateway'}: {way.handling or 'not to be told'}",
                    min(way.frames, default=0)) for way in session.handlings]
     facts += [step(f"leg {leg.name}", f"{leg.name}: {leg.transport}, TCP client {leg.tcp_client or 'nobody'}"
-                   f", TLS client {leg.tls_client or 'nobody'} {leg.tls_version} {leg.cipher_suite}".rstrip())
+                   f", TLS client {leg.tls_client or 'nobody'} {leg.tls}".rstrip())
               for leg in session.legs]
     yield Track(session.id, "all wires", "roles", "who", "whom", facts)
 

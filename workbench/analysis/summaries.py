@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from workbench.analysis.pre_shared import shown
 from workbench.errors import PeerError
 from workbench.net.packets import ICMP, TCP, UDP, Icmp, decode_quoted
 from workbench.net.values import Endpoint
@@ -148,7 +149,9 @@ def of_handshake(message: tls.Handshake) -> str:
         case tls.ClientHello() as hello:
             known = [version for version in hello.supported_versions if version in VERSIONS]
             best = f" {VERSIONS[max(known)]}" if known else ""
-            return shortened(f"{name}{best}" + (f" for {hello.server_name}" if hello.server_name else ""))
+            keys = [shown(one.identity) for one in hello.psk_offers if one.external]
+            return shortened(f"{name}{best}" + (f" for {hello.server_name}" if hello.server_name else "")
+                             + (f", PSK identity {keys[0]}" if keys else ""))
         case tls.ServerHello() as hello:
             name = "HelloRetryRequest" if hello.retry else name
             version = VERSIONS.get(hello.selected_version, f"0x{hello.selected_version:04X}")
@@ -157,6 +160,10 @@ def of_handshake(message: tls.Handshake) -> str:
             if not certificate.certificates:
                 return f"{name} (none)"
             return f"{name} SHA-256 {x509.fingerprint(certificate.certificates[0].der)[:11]}…"
+        case tls.ServerKeyExchange(psk_hint=hint) if hint:
+            return shortened(f"{name}, PSK identity hint {shown(hint)}")
+        case tls.ClientKeyExchange(psk_identity=identity) if identity is not None:
+            return shortened(f"{name}, PSK identity {shown(identity)}")
     return name
 
 

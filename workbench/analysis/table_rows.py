@@ -52,7 +52,7 @@ def _legs(report: Report) -> Rows:
             yield (session.id, leg.name, leg.wire, leg.transport, leg.termination, leg.bearer, leg.tcp_client,
                    leg.tcp_server, leg.tls_client, leg.tls_server, leg.opened, leg.established, leg.closed,
                    leg.tls_version, leg.cipher_suite, leg.decrypted, leg.signalled, leg.actual, leg.latched,
-                   len(leg.frames), leg.frames[0] if leg.frames else None)
+                   len(leg.frames), leg.frames[0] if leg.frames else None, leg.psk_identity)
 
 
 def _certificates(report: Report) -> Rows:

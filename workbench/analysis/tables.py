@@ -89,7 +89,7 @@ TABLES: tuple[Table, ...] = (
            ("tls_version", "text", ""), ("cipher_suite", "text", ""), ("decrypted", "yes/no", "could be read"),
            ("signalled", "text", "the peer as SDP has it"), ("actual", "text", "the peer as seen"),
            ("latched", "yes/no", "the gateway followed `actual`"), ("frames", "whole", "how many"),
-           ("first_frame", "whole", "")),
+           ("first_frame", "whole", ""), ("psk_identity", "text", "name of the pre-shared key; empty: none")),
     _table("certificates", "a certificate in a handshake", _SESSION, ("leg", "text", ""), ("owner", "text", "node"),
            ("announced", "text", "a=fingerprint"), ("seen", "text", "fingerprint of what was presented"),
            ("matches", "yes/no", "NULL where it can't be told"), ("frames", "frames", "")),

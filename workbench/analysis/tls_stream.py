@@ -10,6 +10,7 @@ import re
 
 import msgspec
 
+from workbench.analysis.pre_shared import PreShared
 from workbench.analysis.record_protection import Aead, Cbc, Shape, expand_label, protection_12
 from workbench.errors import MalformedMessageError
 from workbench.protocols.tls import wire
@@ -120,6 +121,7 @@ class TlsObserver:
         self.certificates: tuple[tuple[bytes, ...], tuple[bytes, ...]] = ((), ())
         self.decrypted = 0
         self.undecrypted = 0
+        self.pre_shared = PreShared()
         self._keylog = keylog if keylog is not None else KeyLog()
         self._client_random = b""
         self._server_random = b""
@@ -244,6 +246,7 @@ class TlsObserver:
 
     def _handshake(self, direction: int, octets: bytes) -> Handshake:
         message = wire.decode_handshake(octets, self.version, self.cipher_suite)
+        self.pre_shared.note(message.body)
         match message.body:
             case ClientHello() as hello:
                 if self.client_direction is None:

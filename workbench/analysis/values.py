@@ -93,6 +93,8 @@ class Leg(msgspec.Struct, frozen=True):
         actual: the peer's transport address as seen on the gateway's own wire; empty where nothing came.
         latched: the gateway sent to `actual` although `signalled` is another one; None where it can't be told, and of
             a connection that was refused.
+        psk_identity: the name of the pre-shared key that the TLS client named, whether or not the server knew it; empty
+            with certificates.
     """
 
     name: str
@@ -115,6 +117,14 @@ class Leg(msgspec.Struct, frozen=True):
     signalled: str = ""
     actual: str = ""
     latched: bool | None = None
+    psk_identity: str = ""
+
+    @property
+    def tls(self) -> str:
+        """`TLS 1.2 TLS_PSK_WITH_AES_128_GCM_SHA256, PSK identity ue-a`, as far as it is known."""
+        agreed = " ".join(filter(None, (self.tls_version, self.cipher_suite)))
+        named = f"PSK identity {self.psk_identity}" if self.psk_identity else ""
+        return ", ".join(filter(None, (agreed, named)))
 
 
 class Handling(msgspec.Struct, frozen=True):

@@ -49,9 +49,9 @@ class Handshakes:
             if body[:1] == b"\x03":
                 end = 4 + body[3]
                 return body[:4] + self._point(body[4:end]) + body[end : end + 4] + self._map.octets(body[end + 4 :])
-            return self._map.octets(body)
+            return self._named(body)
         if kind == _CLIENT_KEYS:
-            return body[:1] + self._point(body[1:])
+            return body[:1] + self._point(body[1:]) if body[0] == len(body) - 1 else self._named(body)
         if kind == _VERIFY:
             return body[:4] + self._map.octets(body[4:])
         if kind == _REQUEST:
@@ -59,6 +59,22 @@ class Handshakes:
         if kind == 3:   # HelloVerifyRequest
             return body[:3] + self._map.octets(body[3:])
         return body if kind in (0, 14) else self._map.octets(body)
+
+    def _named(self, body: bytes) -> bytes:
+        """Behind their lengths: a PSK identity or its hint (RFC 4279 §2), values of Diffie-Hellman, a premaster."""
+        made, at = b"", 0
+        while at + 2 <= len(body):
+            size = int.from_bytes(body[at : at + 2], "big")
+            if not 0 <= size <= len(body) - at - 2:
+                break
+            made += body[at : at + 2] + self._map.octets(body[at + 2 : at + 2 + size])
+            at += 2 + size
+        rest = body[at:]
+        if made and rest[:1] == b"\x03" and len(rest) > 4:       # ECDHE_PSK: a named curve behind the hint
+            return made + rest[:4] + self._point(rest[4:])
+        if made and rest and rest[0] == len(rest) - 1:           # the same: a point behind the identity
+            return made + rest[:1] + self._point(rest[1:])
+        return made + self._map.octets(rest)
 
     def _point(self, octets: bytes) -> bytes:
         return octets[:1] + self._map.octets(octets[1:]) if octets[:1] == b"\x04" else self._map.octets(octets)
@@ -115,8 +131,11 @@ class Handshakes:
         made, at, end = octets[:2], 2, 2 + int.from_bytes(octets[:2], "big")
         while at + 2 <= end:
             size = int.from_bytes(octets[at : at + 2], "big")
-            made += octets[at : at + 2] + self._map.octets(octets[at + 2 : at + 6 + size])
-            at += 6 + size
+            behind = at + 2 + size
+            made += octets[at : at + 2] + self._map.octets(octets[at + 2 : behind])
+            age = octets[behind : behind + 4]
+            made += self._map.octets(age) if any(age) else age      # 0: of no ticket (RFC 8446 §4.2.11)
+            at = behind + 4
         made += octets[at : at + 2]
         at += 2
         while at < len(octets):

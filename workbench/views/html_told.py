@@ -58,7 +58,8 @@ def _leg_line(leg: Leg) -> str:
         return f"{leg.name}: {leg.tcp_client} tried to connect and was refused or not answered"
     if leg.tls_client and not leg.tls_version:
         return f"{leg.name}: {leg.tls_client} began a handshake that did not negotiate a version"
-    protected = f", {leg.tls_version} with {leg.tls_client} as client" if leg.tls_client else ""
+    key = f" and the pre-shared key {leg.psk_identity}" if leg.psk_identity else ""
+    protected = f", {leg.tls_version} with {leg.tls_client} as client{key}" if leg.tls_client else ""
     unread = ", not decrypted" if leg.tls_client and not leg.decrypted else ""
     if leg.tcp_client:
         return f"{leg.name}: {leg.tcp_client} connected to {leg.tcp_server}{protected}{unread}"

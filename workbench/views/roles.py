@@ -150,7 +150,7 @@ def roles_figure(report: Report) -> Any:
 
 def _row(session: Session, leg: Leg, setups: dict[str, str]) -> LegRoles:
     known = [held.matches for held in leg.certificates if held.matches is not None]
-    tls = " ".join(part for part in (leg.tls_version, leg.cipher_suite) if part)
+    tls = leg.tls
     if tls and leg.decrypted:
         tls += ", decrypted"
     return LegRoles(

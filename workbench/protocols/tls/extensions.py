@@ -123,7 +123,7 @@ def _pre_shared_key(cursor: Cursor, message: int) -> None:
         return
     with cursor.vector(f"{_PREFIX}.pre_shared_key.identities", 2) as identities:
         while identities.left:
-            identities.opaque(f"{_PREFIX}.pre_shared_key.identity", 2)
+            identities.opaque(f"{_PREFIX}.pre_shared_key.identity", 2, _identity)
             identities.number(f"{_PREFIX}.pre_shared_key.age", 4)
     with cursor.vector(f"{_PREFIX}.pre_shared_key.binders", 2) as binders:
         while binders.left:
@@ -170,6 +170,12 @@ def _ticket(cursor: Cursor, message: int) -> None:
 
 def _padding(cursor: Cursor, message: int) -> None:
     cursor.rest(f"{_PREFIX}.padding.zeros", registry.counted(cursor.left, "octet"))
+
+
+def _identity(octets: bytes) -> str:
+    """A name agreed on outside; a ticket is none."""
+    text = octets.decode("utf-8", "backslashreplace")
+    return text if text.isprintable() and "\\x" not in text else registry.counted(len(octets), "octet")
 
 
 def _ascii(octets: bytes) -> str:

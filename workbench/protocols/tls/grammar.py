@@ -154,14 +154,13 @@ def _server_key_exchange(cursor: Cursor, version: int | None, suite: int | None)
     octets = cursor.octets[cursor.at : cursor.end]
     name = CIPHER_SUITES.get(suite or 0, "") if suite is not None else _guess(octets)
     exchange = name.partition("_WITH_")[0]
-    if "PSK" in exchange:
-        cursor.opaque("tls.server_key_exchange.identity_hint", 2, _utf8)
+    hint = cursor.opaque("tls.server_key_exchange.identity_hint", 2, _utf8) if "PSK" in exchange else None
     if "ECDH" in exchange:
         kind = cursor.number("tls.server_key_exchange.curve_type", 1,
                              lambda number: registry.named(number, registry.CURVE_TYPES))
         if kind != 3:
             cursor.rest("tls.server_key_exchange.octets")
-            return ServerKeyExchange(octets)
+            return ServerKeyExchange(octets, hint)
         cursor.number("tls.server_key_exchange.group", 2, registry.group_text)
         cursor.opaque("tls.server_key_exchange.public_key", 1)
     elif "DH" in exchange:
@@ -173,7 +172,7 @@ def _server_key_exchange(cursor: Cursor, version: int | None, suite: int | None)
         cursor.opaque("tls.server_key_exchange.signature", 2)
     if cursor.left and exchange in ("", "TLS_RSA"):
         cursor.rest("tls.server_key_exchange.octets")
-    return ServerKeyExchange(octets)
+    return ServerKeyExchange(octets, hint)
 
 
 def _guess(octets: bytes) -> str:
@@ -190,8 +189,7 @@ def _client_key_exchange(cursor: Cursor, version: int | None, suite: int | None)
     exchange = CIPHER_SUITES.get(suite or 0, "").partition("_WITH_")[0]
     if suite is None and octets and octets[0] == len(octets) - 1:
         exchange = "TLS_ECDHE_ECDSA"
-    if "PSK" in exchange:
-        cursor.opaque("tls.client_key_exchange.identity", 2, _utf8)
+    identity = cursor.opaque("tls.client_key_exchange.identity", 2, _utf8) if "PSK" in exchange else None
     if "ECDH" in exchange:
         cursor.opaque("tls.client_key_exchange.public_key", 1)
     elif "DH" in exchange:
@@ -202,7 +200,7 @@ def _client_key_exchange(cursor: Cursor, version: int | None, suite: int | None)
         cursor.opaque("tls.client_key_exchange.value", 2)
     if cursor.left and suite is None:
         cursor.rest("tls.client_key_exchange.octets")
-    return ClientKeyExchange(octets)
+    return ClientKeyExchange(octets, identity)
 
 
 def _certificate_request(cursor: Cursor, version: int | None, suite: int | None) -> CertificateRequest:

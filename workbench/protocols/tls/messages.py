@@ -23,6 +23,23 @@ class Extension(msgspec.Struct, frozen=True):
 Extensions = tuple[Extension, ...]
 
 
+class PskOffer(msgspec.Struct, frozen=True):
+    """A pre-shared key that a client of TLS 1.3 offers, by name (RFC 8446 §4.2.11).
+
+    Args:
+        identity: of a key that both ends were given, or the ticket of an earlier session.
+        age: the obfuscated age of a ticket; 0 for a key that both ends were given.
+    """
+
+    identity: bytes
+    age: int
+
+    @property
+    def external(self) -> bool:
+        """Both ends were given the key: it is none of an earlier session."""
+        return self.age == 0
+
+
 class ClientHello(msgspec.Struct, frozen=True):
     """What the TLS client offers (RFC 8446 §4.1.2). `version` is the field of that name, 0x0303 also in TLS 1.3.
 
@@ -53,6 +70,18 @@ class ClientHello(msgspec.Struct, frozen=True):
             return ""
         return value[5 : 5 + int.from_bytes(value[3:5])].decode("ascii", "replace")
 
+    @property
+    def psk_offers(self) -> tuple[PskOffer, ...]:
+        """The pre-shared keys of TLS 1.3 that are offered, in order; what does not decode offers none."""
+        value = extension(self.extensions, ExtensionType.PRE_SHARED_KEY) or b""
+        found: list[PskOffer] = []
+        at, end = 2, 2 + int.from_bytes(value[:2])
+        while at + 6 < end <= len(value):
+            behind = at + 2 + int.from_bytes(value[at : at + 2])
+            found.append(PskOffer(value[at + 2 : behind], int.from_bytes(value[behind : behind + 4])))
+            at = behind + 4
+        return tuple(found)
+
 
 class ServerHello(msgspec.Struct, frozen=True):
     """What the TLS server chose (RFC 8446 §4.1.3), or its wish for another ClientHello (`retry`)."""
@@ -74,6 +103,12 @@ class ServerHello(msgspec.Struct, frozen=True):
         """The version agreed on: 0x0304 where supported_versions says so, else the version field."""
         value = extension(self.extensions, ExtensionType.SUPPORTED_VERSIONS)
         return self.version if value is None or len(value) != 2 else int.from_bytes(value)
+
+    @property
+    def selected_psk(self) -> int | None:
+        """Which of the client's pre-shared keys is used, counted from 0; None: none (RFC 8446 §4.2.11)."""
+        value = extension(self.extensions, ExtensionType.PRE_SHARED_KEY)
+        return None if value is None or len(value) != 2 else int.from_bytes(value)
 
 
 class HelloVerifyRequest(msgspec.Struct, frozen=True):
@@ -104,9 +139,13 @@ class Certificate(msgspec.Struct, frozen=True):
 
 
 class ServerKeyExchange(msgspec.Struct, frozen=True):
-    """The server's share of a TLS 1.2 key exchange (RFC 5246 §7.4.3, RFC 8422 §5.4, RFC 4279 §2), not taken apart."""
+    """The server's share of a TLS 1.2 key exchange (RFC 5246 §7.4.3, RFC 8422 §5.4), not taken apart.
+
+    `psk_hint`: which identity it would like to see; None where the suite has no pre-shared key (RFC 4279 §2).
+    """
 
     octets: bytes
+    psk_hint: bytes | None = None
 
 
 class CertificateRequest(msgspec.Struct, frozen=True):
@@ -131,9 +170,13 @@ class CertificateVerify(msgspec.Struct, frozen=True):
 
 
 class ClientKeyExchange(msgspec.Struct, frozen=True):
-    """The client's share of a TLS 1.2 key exchange (RFC 5246 §7.4.7), not taken apart."""
+    """The client's share of a TLS 1.2 key exchange (RFC 5246 §7.4.7), not taken apart.
+
+    `psk_identity`: the name of its pre-shared key; None where the suite has none (RFC 4279 §2).
+    """
 
     octets: bytes
+    psk_identity: bytes | None = None
 
 
 class Finished(msgspec.Struct, frozen=True):
