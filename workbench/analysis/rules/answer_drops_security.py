@@ -35,6 +35,8 @@ def _wrong(offer: Described, answer: Described) -> str:
         return ""
     if not is_tls(answer.media.proto):
         return f"says {answer.media.proto}"
+    if answer.description.attribute_of(answer.media, "key-mgmt") is not None:
+        return ""       # a key in place of certificates
     return "has no a=fingerprint" if offer.fingerprints and not answer.fingerprints else ""
 
 

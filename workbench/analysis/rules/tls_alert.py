@@ -18,6 +18,8 @@ _CAUSES = {
     "protocol_version": "there is no TLS version in common",
     "unexpected_message": "what came is no TLS, or comes out of turn: clear text on a TLS leg, or two TLS clients",
     "bad_record_mac": "a record was changed on its way, or the ends have different keys",
+    "decrypt_error": "a signature, a Finished or the binder of a pre-shared key does not fit",
+    "unknown_psk_identity": "it knows no pre-shared key of the name that the client gives (RFC 4279 §2)",
     "record_overflow": "a record is longer than the protocol allows: what came is probably no TLS",
     "decode_error": "a message does not decode",
     "unsupported_certificate": "the certificate is of a kind that the other end does not do",

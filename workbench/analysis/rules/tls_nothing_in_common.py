@@ -35,6 +35,8 @@ def _find(report: Report) -> Iterator[Evidence]:
                 elif message.summary.startswith("ServerHello"):
                     hello = None
                 elif hello is not None and message.source.node != hello[1]:
+                    if any(one.external for one in hello[2].psk_offers):
+                        continue    # `psk-identity-unknown` says more
                     said = _objection(message.summary, hello[2])
                     if said:
                         yield Evidence((*hello[0], *message.frames), (

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def _find(report: Report) -> Iterator[Evidence]:
     for call in report.calls:
         for leg, span, termination in call.legs:
-            if not leg.tls_client or not is_tls(leg.transport):
+            if not leg.tls_client or not is_tls(leg.transport) or leg.psk_identity:
                 continue
             bare = [one for side in said_on(call, termination, span) if (one := _bare(side)) is not None]
             if not bare:
