@@ -13,6 +13,7 @@ from workbench.nodes.orders import AnswerAnew
 from workbench.nodes.procedure import earliest
 from workbench.nodes.ue.describing import Description, Peer
 from workbench.nodes.ue.discovery import Discovery
+from workbench.nodes.ue.keyed import Keyed
 from workbench.nodes.ue.settings import Media as Kind
 from workbench.protocols import sdp, sip
 from workbench.security.identities import Identity
@@ -35,6 +36,7 @@ class Bearer:
 
     `local` is where our SDP says we are; where it differs from the media session's own, an exchange is to move that.
     `identity` is the certificate that our SDP announces, `presents` the one that we show; None: as the UE always does.
+    `keyed`: TLS is by pre-shared key instead.
     """
 
     media: Media
@@ -58,6 +60,7 @@ class Bearer:
         self.moved: Endpoint | None = None
         self.identity: Identity | None = None
         self.presents: Identity | None = None
+        self.keyed: Keyed | None = None
 
     @property
     def local(self) -> Endpoint:

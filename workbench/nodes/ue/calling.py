@@ -8,7 +8,7 @@ from __future__ import annotations
 from workbench.errors import PeerError
 from workbench.net.values import Note
 from workbench.nodes.procedure import Await, Steps
-from workbench.nodes.ue import settling
+from workbench.nodes.ue import keyed, settling
 from workbench.nodes.ue.call import Call
 from workbench.nodes.ue.describing import Peer, read_offer
 from workbench.nodes.ue.phone import Phone, Wait
@@ -81,6 +81,7 @@ def _take(phone: Phone, key: str, invite: sip.Request, tag: str, offered: Peer, 
         return
     protected = offered.protected and settings.faults.describes != "clear"
     bearer = yield from phone.new_bearer(protected, offers=False, user=user)
+    keyed.settle(bearer, offered)
     call = Call(bearer, phone.source.number(10**8, 10**9), caller=False)
     yield from phone.begin(call)
     if not (yield from _ring(phone, call, key, invite, tag)):

@@ -64,6 +64,7 @@ class Description(msgspec.Struct, frozen=True):
         audio: payload types of an audio stream; with none of these it is MSRP.
         bare: a fault: TLS, and the fingerprint is not written.
         beside: further m= lines.
+        key_mgmt: value of a=key-mgmt, with TLS by pre-shared key; empty: none.
     """
 
     number: int
@@ -83,6 +84,7 @@ class Description(msgspec.Struct, frozen=True):
     audio: tuple[int, ...] = ()
     bare: bool = False
     beside: tuple[str, ...] = ()
+    key_mgmt: str = ""
 
     def encode(self) -> bytes:
         """The octets. An active side writes port 9 (RFC 6135 §4.2.1); its path keeps the port it connects from."""
@@ -99,6 +101,7 @@ class Description(msgspec.Struct, frozen=True):
         lines += ["a=msrp-cema"] if self.cema else []
         lines += [f"a=3ge2ae:{self.e2ae}"] if self.e2ae else []
         lines += [f"a=fingerprint:{self.fingerprint}"] if self.fingerprint is not None and not self.bare else []
+        lines += [f"a=key-mgmt:{self.key_mgmt}"] if self.key_mgmt else []
         lines += [f"a=tls-id:{self.tls_id}"] if self.tls_id else []
         lines += self.beside
         return "".join(f"{line}\r\n" for line in lines).encode()
@@ -109,7 +112,7 @@ class Description(msgspec.Struct, frozen=True):
             return self._fax_lines(port, self.fax)
         if self.audio:
             return self._audio_lines(port)
-        layer = "TCP" if self.fingerprint is None else "TCP/TLS"
+        layer = "TCP" if self.fingerprint is None and not self.key_mgmt else "TCP/TLS"
         if self.floor is None:
             return [f"m=message {port} {layer}/MSRP *", f"a=setup:{self.setup}",
                     f"a=accept-types:{' '.join(ACCEPTED_TYPES)}", f"a=max-size:{MOST_OCTETS}", f"a=path:{self.path}"]
@@ -198,6 +201,11 @@ class Peer(msgspec.Struct, frozen=True):
         return sdp.BfcpStream.of(self.media) if _application(self.media) == "bfcp" else None
 
     @property
+    def keyed(self) -> bool:
+        """TLS is to be by pre-shared key: there is a=key-mgmt (RFC 4567 §3)."""
+        return self.protected and self.media.attribute("key-mgmt") is not None
+
+    @property
     def fax(self) -> sdp.T38Stream | None:
         """What it says as a T.38 stream; None: it is none."""
         return sdp.T38Stream.of(self.media) if _application(self.media) == "t38" else None
@@ -247,6 +255,8 @@ def read_answer(body: bytes, ours: Description, *, insists: bool = False) -> Pee
     if len(described.media) != 1 + len(ours.beside) or any(not one.rejected for one in described.media[1:]):
         raise MalformedMessageError("other streams than were offered, or more than we can do", clause="RFC 3264 §6")
     ignored = _IGNORED | _INSISTED if insists else _IGNORED
+    if ours.key_mgmt and not media.rejected and media.attribute("key-mgmt") is None:
+        raise IncompatiblePeerError("no a=key-mgmt in the answer, which takes the security away", clause="RFC 4567 §4")
     broken = [one for one in sdp.check_answer(ours.media, media) if one.rule not in ignored]
     if broken:
         raise MalformedMessageError(broken[0].what, clause=broken[0].clause)
@@ -293,7 +303,7 @@ def _peer(described: sdp.SessionDescription, media: sdp.Media) -> Peer:
         return Peer(media, "", "", sdp.Direction.NONE, removed=True)
     if media.connection is None or media.port is None or not 0 < media.port < 65_536:
         raise MalformedMessageError("no address", clause="RFC 8866 §5.7")
-    if is_protected(media) and not media.fingerprints:
+    if is_protected(media) and not media.fingerprints and media.attribute("key-mgmt") is None:
         raise MalformedMessageError("TLS without a fingerprint", clause="RFC 8122 §5")
     path = media.attribute("path") or ""
     match _application(media):

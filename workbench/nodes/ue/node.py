@@ -30,6 +30,7 @@ from workbench.nodes.orders import Order
 from workbench.nodes.procedure import Await, Steps
 from workbench.nodes.ue import calling, person, releasing, renegotiating
 from workbench.nodes.ue.faults import Faults
+from workbench.nodes.ue.keyed import Keyed
 from workbench.nodes.ue.phone import Phone
 from workbench.nodes.ue.settings import Media, Settings
 from workbench.protocols import sdp, sip
@@ -74,6 +75,7 @@ class UserEquipment:
         fax: its fax terminal, with T.38.
         faults: what it does wrong with media plane security.
         names_tls: its offers of TLS have a=tls-id, as those of DTLS do (RFC 8842).
+        keyed: TLS is by pre-shared key, and SDP has a=key-mgmt in place of a=fingerprint; None: by certificate.
 
     Raises:
         LocalProtocolError: a setting that is not one of these.
@@ -111,6 +113,7 @@ class UserEquipment:
         fax: FaxTerminal | None = None,
         faults: Faults | None = None,
         names_tls: bool = False,
+        keyed: Keyed | None = None,
     ) -> None:
         if msrp not in tuple(Model):
             raise LocalProtocolError(f"{name}: msrp is {msrp!r}; there are {', '.join(Model)}")
@@ -128,7 +131,7 @@ class UserEquipment:
             insists=_setup(name, insists) if insists else None, listens=listens, accepts_after=accepts_after,
             connects=connects, connects_after=connects_after, discovers=discovers, media=Media(media),
             tls_role=sdp.BfcpClient(tls_role), conference=conference, fax=fax or FaxTerminal(),
-            faults=faults or Faults(), names_tls=names_tls)
+            faults=faults or Faults(), names_tls=names_tls, keyed=keyed)
         self._phone = Phone(
             settings, source, obey=self._obey, unacknowledged=lambda call: releasing.release(self._phone, call))
         self._orders: deque[Order] = deque(maxlen=_MOST_ORDERS)

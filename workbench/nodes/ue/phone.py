@@ -281,6 +281,7 @@ class Phone:
         tls_id = self.new_tls_id() if protected and names else ""
         audio = g711.PAYLOAD_TYPES if kind is Media.AUDIO else ()
         bearer = Bearer(session_id, discovery, protected, floor, fax, tls_id, audio)
+        bearer.keyed = self.settings.keyed if protected and not bearer.datagrams else None
         bearer.lingers = kind is Media.AUDIO and self.settings.fax.sound == "always"
         bearer.media = self._media(bearer, local, offers)
         return bearer
@@ -294,7 +295,7 @@ class Phone:
         if bearer.audio:
             return AudioEndpoint(local, self.source, mute=settings.fax.sound == "never")
         manners = Manners(settings.listens, settings.accepts_after, settings.connects)
-        secure = (lambda client: self._tls(client, bearer.presents)) if bearer.protected else None
+        secure = (lambda client: self._tls(client, bearer)) if bearer.protected else None
         # RFC 8856 §8: the offerer is TLS client, whoever opens TCP; its §10 reads as if a=setup decided.
         greets = offers if settings.tls_role is sdp.BfcpClient.OFFERER else None
         if bearer.floor is not None and self.room is not None:
@@ -312,11 +313,12 @@ class Phone:
 
         return MsrpEndpoint(local, secure=secure, session=session_for, manners=manners)
 
-    def _tls(self, client: bool, presents: Identity | None = None) -> TlsSession:
+    def _tls(self, client: bool, bearer: Bearer) -> TlsSession:
         settings = self.settings
         faults = settings.faults
-        session = TlsSession(
-            presents or settings.presents, client, versions=settings.tls_versions, log_keys=True, suites=faults.suites)
+        session = bearer.keyed.session(client) if bearer.keyed is not None else TlsSession(
+            bearer.presents or settings.presents, client, versions=settings.tls_versions, log_keys=True,
+            suites=faults.suites)
         return session if faults.speaks == "tls" else Untrue(session, faults.speaks, self.source.octets)
 
     def _dtls(self, client: bool, presents: Identity | None = None) -> DtlsSession:

@@ -17,7 +17,7 @@ from workbench.errors import PeerError
 from workbench.net.values import Command, Note
 from workbench.nodes.orders import ReOffer
 from workbench.nodes.procedure import Await, Steps
-from workbench.nodes.ue import connecting, fax_associations, releasing, settling
+from workbench.nodes.ue import connecting, fax_associations, keyed, releasing, settling
 from workbench.nodes.ue.call import Call
 from workbench.nodes.ue.describing import Description, Peer, read_answer, read_offer
 from workbench.nodes.ue.phone import MEDIA, Phone
@@ -205,6 +205,7 @@ def _renew(phone: Phone, call: Call, key: str, invite: sip.Request, offered: Pee
     user = None if call.bearer.floor is None else call.bearer.floor.user
     call.candidate = bearer = yield from phone.new_bearer(
         offered.protected, offers=False, user=user, kind=offered.kind)
+    keyed.settle(bearer, offered)
     yield from phone.discovered(bearer)
     call.negotiating = ""
     if call.released:

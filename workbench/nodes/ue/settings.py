@@ -10,6 +10,7 @@ from workbench.net.values import Endpoint
 from workbench.nodes.conference import Conference
 from workbench.nodes.fax_terminal import FaxTerminal
 from workbench.nodes.ue.faults import Faults
+from workbench.nodes.ue.keyed import Keyed
 from workbench.protocols import sdp
 from workbench.protocols.msrp.cema import Model
 from workbench.security.identities import Identity
@@ -70,3 +71,4 @@ class Settings(msgspec.Struct, frozen=True):
     fax: FaxTerminal = FaxTerminal()
     faults: Faults = Faults()
     names_tls: bool = False
+    keyed: Keyed | None = None

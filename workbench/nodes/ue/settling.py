@@ -60,6 +60,8 @@ def check_offer(phone: Phone, offered: Peer) -> sdp.Setup:
         raise IncompatiblePeerError("the stream is refused (port 0)", clause="RFC 3264 §6")
     if offered.protected and not phone.settings.media_security:
         raise IncompatiblePeerError("no media plane security here", clause="TS 24.229 §6.1")
+    if offered.protected and not offered.media.fingerprints and phone.settings.keyed is None:
+        raise IncompatiblePeerError("TLS by a key that is not there", clause="RFC 4567 §4")
     cema = connecting.answers_cema(phone.settings, offered)
     role = role_of_answerer(phone, offered)
     check_floor(phone, offered, sdp.FloorControl.CLIENT)
@@ -102,11 +104,11 @@ def offer(
     """Our offer of a media session; `beside`: more m= lines than were there before."""
     return _versioned(call, Description(
         call.number, bearer.address, bearer.path, setup, _fingerprint(phone, bearer),
-        e2ae="requested" if bearer.protected else "",
+        e2ae="requested" if bearer.protected and bearer.keyed is None else "",
         cema=bearer.kind is Media.MSRP and phone.settings.msrp is Model.CEMA and call.cema,
         direction=sdp.Direction.SEND if hold else sdp.Direction.BOTH, connection=_reuse(bearer, reuse),
         floor=bearer.floor, fax=bearer.fax, tls_id=bearer.tls_id, audio=bearer.audio,
-        bare=phone.settings.faults.describes == "bare", beside=(*call.beside, *beside)))
+        bare=phone.settings.faults.describes == "bare", beside=(*call.beside, *beside), key_mgmt=_key_mgmt(bearer)))
 
 
 def answer(
@@ -121,7 +123,7 @@ def answer(
         floor=_floor_answered(offered, bearer.floor), fax=_fax_answered(offered, bearer.fax),
         tls_id=bearer.tls_id if offered.media.attribute("tls-id") is not None else "",
         audio=() if offered.audio is None else (offered.audio,),
-        bare=phone.settings.faults.describes == "bare", beside=offered.beside))
+        bare=phone.settings.faults.describes == "bare", beside=offered.beside, key_mgmt=_key_mgmt(bearer)))
 
 
 def _reuse(bearer: Bearer, reuse: sdp.Reuse | None) -> sdp.Reuse | None:
@@ -147,7 +149,11 @@ def _fax_answered(offered: Peer, fax: sdp.T38Stream | None) -> sdp.T38Stream | N
 
 def _fingerprint(phone: Phone, bearer: Bearer) -> str | None:
     identity = bearer.identity or phone.settings.identity
-    return identity.fingerprint().encode() if bearer.protected else None
+    return identity.fingerprint().encode() if bearer.protected and bearer.keyed is None else None
+
+
+def _key_mgmt(bearer: Bearer) -> str:
+    return bearer.keyed.says if bearer.keyed is not None else ""
 
 
 def _versioned(call: Call, described: Description) -> Description:
