@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import gc
 import weakref
+from itertools import pairwise
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from psk_pair import STRANGE, TEK, WRONG, shaken
 from tls_pair import AGW, UE, VERSIONS, Pair, client, server
 
 from workbench.errors import LocalProtocolError
 from workbench.security import openssl, openssl_psk, psk
-from workbench.security.events import Data, Established, Failed, KeyLine, PeerClosed, Verified
+from workbench.security.events import Data, Established, Failed, KeyLine, PeerClosed, Transmit, Verified
 from workbench.security.psk import KeyRing, PreSharedKey, PskSession
 from workbench.security.session import State
 
@@ -230,3 +233,50 @@ def test_fingerprints_change_nothing():
     pair = shaken()
     assert pair.client.announce([AGW.fingerprint()]) == []
     assert pair.client.state is State.UP
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(max_size=300))
+def test_garbage_never_escapes(data):
+    """Whatever comes, also while a key is awaited, a session answers with events and raises nothing."""
+    for session in (PskSession(TEK, True), PskSession(TEK, False, versions=["1.3"]), PskSession(None, False)):
+        session.start()
+        session.receive_data(data)
+        session.receive_data(data)
+        session.provide(TEK)
+        session.transport_ended()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2000), st.integers(1, 255), st.sampled_from(VERSIONS), st.booleans())
+def test_a_changed_octet_never_yields_payload(at, flip, version, to_server):
+    """One changed octet on the way: the end that reads it fails or waits; it raises nothing and hands nothing up."""
+    ends = PskSession(TEK, True, versions=[version]), PskSession(TEK, False, versions=[version])
+    ends[1].start()
+    count = 0
+    queue = [(1, event) for event in ends[0].start()]
+    while queue:
+        reader, event = queue.pop(0)
+        if not isinstance(event, Transmit):
+            assert not isinstance(event, Data)
+            continue
+        octets = bytearray(event.octets)
+        if bool(reader) == to_server:
+            if count <= at < count + len(octets):
+                octets[at - count] ^= flip
+            count += len(octets)
+        queue += [(1 - reader, answer) for answer in ends[reader].receive_data(bytes(octets))]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(1, 700), max_size=12), st.sampled_from(VERSIONS))
+def test_portions_do_not_matter_while_a_key_is_awaited(cuts, version):
+    """However the ClientHello comes in pieces before the key, the answer is the same in kind."""
+    client = PskSession(TEK, True, versions=[version])
+    server = PskSession(None, False, versions=[version])
+    server.start()
+    (hello,) = client.start()
+    edges = sorted({0, *(cut for cut in cuts if cut < len(hello.octets)), len(hello.octets)})
+    for start, end in pairwise(edges):
+        assert server.receive_data(hello.octets[start:end]) == []
+    assert [type(event) for event in server.provide(TEK)][-1] is Transmit
