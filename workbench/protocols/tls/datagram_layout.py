@@ -8,7 +8,7 @@ from __future__ import annotations
 from workbench.errors import MalformedMessageError
 from workbench.protocols.layout import Row, Span
 from workbench.protocols.tls import datagrams, layout, registry
-from workbench.protocols.tls.cursor import UNDECODED
+from workbench.protocols.tls.registry import UNDECODED
 from workbench.protocols.tls.datagrams import FRAGMENT_HEADER_OCTETS, HEADER_OCTETS, Fragment, Record
 from workbench.protocols.tls.registry import ContentType, HandshakeType, enumerated
 

@@ -6,6 +6,9 @@ import enum
 
 from workbench.protocols.tls.suites import CIPHER_SUITES
 
+UNDECODED = "tls.undecoded"
+"""The name of octets that no rule fits."""
+
 
 class ContentType(enum.IntEnum):
     """What a record carries (RFC 8446 §5.1, RFC 6520 §3)."""

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 
 from workbench.errors import MalformedMessageError
-from workbench.protocols.tls.cursor import Cursor
+from workbench.protocols.cursor import Cursor
 
 _CLAUSE = "RFC 5280 §4.1"
 

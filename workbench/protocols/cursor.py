@@ -8,10 +8,6 @@ from contextlib import contextmanager
 from workbench.errors import MalformedMessageError
 from workbench.protocols.layout import Span
 
-UNDECODED = "tls.undecoded"
-"""The name of octets that no rule fits."""
-
-
 class Cursor:
     """A place in octets, and the fields behind it.
 
@@ -77,7 +73,7 @@ class Cursor:
             if not self.lenient:
                 raise
             if inner.left:
-                inner.spans.append(Span(UNDECODED, inner.at, inner.end))
+                inner.spans.append(Span(f"{name.partition('.')[0]}.undecoded", inner.at, inner.end))
         if size:
             self.spans.append(Span(name, self.at, inner.end, value or inner.value, tuple(inner.spans)))
         self.at = inner.end
