@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from workbench.errors import MalformedMessageError
 from workbench.protocols.layout import Span
 
+
 class Cursor:
     """A place in octets, and the fields behind it.
 

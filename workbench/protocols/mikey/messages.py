@@ -131,11 +131,12 @@ class Envelope(msgspec.Struct, frozen=True):
 
 
 class DiffieHellman(msgspec.Struct, frozen=True):
-    """DH: a public value, and how long the key that comes of it holds (RFC 3830 §6.4)."""
+    """DH: a public value, and how long the key that comes of it holds (RFC 3830 §6.4). `reserved`: 4 bits, 0."""
 
     group: int
     value: bytes
     validity: Spi | Interval | None = None
+    reserved: int = 0
 
 
 class Sign(msgspec.Struct, frozen=True):
@@ -161,9 +162,10 @@ class Policy(msgspec.Struct, frozen=True):
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """ERR (RFC 3830 §6.12)."""
+    """ERR (RFC 3830 §6.12). `reserved`: 16 bits, 0."""
 
     code: int
+    reserved: int = 0
 
 
 class Extension(msgspec.Struct, frozen=True):
@@ -204,6 +206,7 @@ class TicketPolicy(msgspec.Struct, frozen=True):
     Args:
         flags: the twelve bits D to O.
         data: IDRkms, IDRi, TRs, TRe, TRr, KEMAC (never in a granted ticket), IDRapp, IDRr, in this order.
+        reserved: five bits behind the flags, 0.
     """
 
     flags: int
@@ -212,6 +215,7 @@ class TicketPolicy(msgspec.Struct, frozen=True):
     subtype: int = 1
     version: int = 1
     prf: int = Prf.MIKEY_1
+    reserved: int = 0
 
     def has(self, flag: Flag) -> bool:
         """Whether a flag is set."""
@@ -239,8 +243,20 @@ class TicketData(msgspec.Struct, frozen=True):
     header: bytes = b""
 
 
+class Unknown(msgspec.Struct, frozen=True):
+    """A payload of a type that is not known, and all that follows: only its own type says how long it is.
+
+    Args:
+        number: the type by which it was announced.
+        octets: from its first octet to the end of the message or of the payload around it.
+    """
+
+    number: int
+    octets: bytes
+
+
 Payload = (Timestamp | Rand | Identity | Certificate | CertificateHash | Kemac | Envelope | DiffieHellman | Sign
-           | Verification | Policy | Failure | Extension | KeyData | TicketPolicy | Ticket)
+           | Verification | Policy | Failure | Extension | KeyData | TicketPolicy | Ticket | Unknown)
 
 _P = TypeVar("_P")
 
@@ -282,7 +298,7 @@ def validity(policy: TicketPolicy, role: TimestampRole) -> Timestamp | None:
     return next((one for one in policy.data if isinstance(one, Timestamp) and one.role == role), None)
 
 
-def payload_type(payload: Payload) -> PayloadType:
+def payload_type(payload: Payload) -> int:
     """The number by which the payload before it announces this one."""
     match payload:
         case Timestamp(role=role):
@@ -291,6 +307,8 @@ def payload_type(payload: Payload) -> PayloadType:
             return PayloadType.RANDR if role is not None else PayloadType.RAND
         case Identity(role=role):
             return PayloadType.IDR if role is not None else PayloadType.ID
+        case Unknown(number=number):
+            return number
     return _TYPES[type(payload)]
 
 

@@ -188,6 +188,13 @@ class RandRole(enum.IntEnum):
     KMS = 3
 
 
+class ExtensionType(enum.IntEnum):
+    """What a general extension holds (RFC 3830 §6.15)."""
+
+    VENDOR_ID = 0
+    SDP_IDS = 1
+
+
 class TicketType(enum.IntEnum):
     """Kinds of tickets (RFC 6043 §6.10)."""
 
@@ -245,11 +252,11 @@ class Flag(enum.IntFlag):
     """Processing of an ordinary responder suffices."""
 
 
-TIMESTAMP_OCTETS = {TimestampType.NTP_UTC: 8, TimestampType.NTP: 8, TimestampType.COUNTER: 4,
+TIMESTAMP_OCTETS: dict[int, int] = {TimestampType.NTP_UTC: 8, TimestampType.NTP: 8, TimestampType.COUNTER: 4,
                     TimestampType.NTP_UTC_32: 4}
-MAC_OCTETS = {Mac.NULL: 0, Mac.HMAC_SHA_1_160: 20, Mac.HMAC_SHA_256_256: 32}
-HASH_OCTETS = {Hash.SHA_1: 20, Hash.MD5: 16, Hash.SHA_256: 32}
-DH_OCTETS = {DhGroup.OAKLEY_5: 192, DhGroup.OAKLEY_1: 96, DhGroup.OAKLEY_2: 128}
+MAC_OCTETS: dict[int, int] = {Mac.NULL: 0, Mac.HMAC_SHA_1_160: 20, Mac.HMAC_SHA_256_256: 32}
+HASH_OCTETS: dict[int, int] = {Hash.SHA_1: 20, Hash.MD5: 16, Hash.SHA_256: 32}
+DH_OCTETS: dict[int, int] = {DhGroup.OAKLEY_5: 192, DhGroup.OAKLEY_1: 96, DhGroup.OAKLEY_2: 128}
 
 PROTOCOLS = {0: "SRTP", 1: "TESLA"}
 """Security protocols of SP and of a crypto session. The one for TLS (TS 33.328 Annex H.3) is in no public registry."""

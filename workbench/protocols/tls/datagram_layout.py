@@ -8,9 +8,8 @@ from __future__ import annotations
 from workbench.errors import MalformedMessageError
 from workbench.protocols.layout import Row, Span
 from workbench.protocols.tls import datagrams, layout, registry
-from workbench.protocols.tls.registry import UNDECODED
 from workbench.protocols.tls.datagrams import FRAGMENT_HEADER_OCTETS, HEADER_OCTETS, Fragment, Record
-from workbench.protocols.tls.registry import ContentType, HandshakeType, enumerated
+from workbench.protocols.tls.registry import UNDECODED, ContentType, HandshakeType, enumerated
 
 _DTLS_1_2 = 0xFEFD
 # Octets that the fragment header has more than the header of a TLS message.

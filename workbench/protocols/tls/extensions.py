@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from workbench.protocols.tls import registry
 from workbench.protocols.cursor import Cursor
+from workbench.protocols.tls import registry
 from workbench.protocols.tls.messages import Extension, Extensions
 from workbench.protocols.tls.registry import ExtensionType, HandshakeType, extension_name
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from workbench.protocols.tls import extensions, registry, x509
 from workbench.protocols.cursor import Cursor
+from workbench.protocols.tls import extensions, registry, x509
 from workbench.protocols.tls.messages import (
     RETRY_RANDOM,
     AlertMessage,

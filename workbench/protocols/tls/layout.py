@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from workbench.errors import MalformedMessageError
+from workbench.protocols.cursor import Cursor
 from workbench.protocols.layout import Span
 from workbench.protocols.tls import grammar, registry, wire
-from workbench.protocols.cursor import Cursor
-from workbench.protocols.tls.registry import UNDECODED
 from workbench.protocols.tls.messages import ServerHello
-from workbench.protocols.tls.registry import Alert, AlertLevel, ContentType, HandshakeType, enumerated
+from workbench.protocols.tls.registry import UNDECODED, Alert, AlertLevel, ContentType, HandshakeType, enumerated
 from workbench.protocols.tls.suites import CIPHER_SUITES
 
 TLS_1_3 = 0x0304

@@ -7,8 +7,8 @@ import struct
 import msgspec
 
 from workbench.errors import MalformedMessageError
-from workbench.protocols.tls import grammar
 from workbench.protocols.cursor import Cursor
+from workbench.protocols.tls import grammar
 from workbench.protocols.tls.messages import AlertMessage, ChangeCipherSpec, Handshake
 from workbench.protocols.tls.registry import ContentType, HandshakeType
 
