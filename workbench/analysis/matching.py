@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbench.analysis import marks_bearers, marks_e2ae, marks_ends, marks_fax
+from workbench.analysis import marks_bearers, marks_e2ae, marks_e2e, marks_ends, marks_fax
 from workbench.analysis.values import ScenarioMatch
 
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
+    from workbench.analysis.sessions import Call
 
 ENOUGH = 0.4
 # A capture of very many calls is no scenario; the first ones tell as much as all.
@@ -26,11 +27,7 @@ def match(report: Report) -> ScenarioMatch | None:
     best: tuple[float, int] = (0.0, 0)
     held: list[ScenarioMatch] = []
     for call in calls:
-        fax = marks_fax.is_fax(call)
-        protected = (marks_fax if fax else marks_e2ae).marks(report, call)
-        found = [protected] if protected is not None else [] if fax else marks_bearers.marks(report, call)
-        found += [] if fax else marks_ends.marks(report, call, protected)
-        for id, marks in found:
+        for id, marks in _marks(report, call):
             kept = sum(kept for kept, _ in marks)
             # Of two that fit equally the one with more to show is the closer one.
             rank = round(kept / len(marks), 3), kept
@@ -41,3 +38,15 @@ def match(report: Report) -> ScenarioMatch | None:
     if not held or best[0] < ENOUGH:
         return None
     return ScenarioMatch(held[0].id, held[0].score, held[0].deviations, tuple(one.id for one in held[1:]))
+
+
+def _marks(report: Report, call: Call) -> list[tuple[str, list[tuple[bool, str]]]]:
+    """What a call may be, with the marks of each."""
+    if through := marks_e2e.marks(report, call):
+        return through
+    if marks_fax.is_fax(call):
+        protected = marks_fax.marks(report, call)
+        return [] if protected is None else [protected]
+    protected = marks_e2ae.marks(report, call)
+    found = [protected] if protected is not None else marks_bearers.marks(report, call)
+    return [*found, *marks_ends.marks(report, call, protected)]

@@ -131,6 +131,7 @@ class Ue(msgspec.Struct, frozen=True):
         fax: its fax terminal, with `t38`: correction, depth of redundancy, version.
         faults: what it does wrong with media plane security.
         names_tls: its offers of TLS have a=tls-id, as those of DTLS do.
+        secures: its offers ask for security up to its access edge (`e2ae`), or up to the other UE (`e2e`).
     """
 
     name: str
@@ -160,6 +161,7 @@ class Ue(msgspec.Struct, frozen=True):
     fax: FaxTerminal = FaxTerminal()
     faults: Faults = Faults()
     names_tls: bool = False
+    secures: Literal["e2ae", "e2e"] = "e2ae"
 
 
 class Alg(msgspec.Struct, frozen=True):
@@ -404,7 +406,7 @@ def build(topology: Topology, seed: int, epoch: float, *, packets: bool = True, 
                     accepts_after=node.accepts_after, connects=node.connects,
                     connects_after=node.connects_after, discovers=node.discovers, media=node.media,
                     tls_role=node.tls_role, conference=node.conference, fax=node.fax, faults=node.faults,
-                    names_tls=node.names_tls)
+                    names_tls=node.names_tls, secures=node.secures)
             case Alg():
                 nodes[node.name] = ImsAlg(
                     node.name, access=node.access, core=node.core, control=node.control, gateway=node.gateway,

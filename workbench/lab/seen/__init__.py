@@ -2,10 +2,8 @@
 
 Each function here makes a `Seen` (occurrences) or a `Fact` (holds or not). They read decoded messages, sessions and
 packets of the capture and know nothing else. By topic: `signalling` (SIP and SDP), `control` (Iq), `bearer` (TCP),
-`security` (TLS), `dtls`, `msrp`, `bfcp`, `fax`, `sound` (RTP).
-`security` (TLS), `dtls`, `msrp`, `bfcp`, `fax`.
-`security` (TLS), `reserving` (what goes with a
-protected termination), `msrp`, `bfcp`.
+`security` (TLS), `end_to_end` (TLS from UE to UE), `reserving` (what goes with a protected termination), `dtls`,
+`msrp`, `bfcp`, `fax`, `sound` (RTP).
 """
 
 from __future__ import annotations
@@ -60,6 +58,18 @@ from workbench.lab.seen.control import (
     transports,
 )
 from workbench.lab.seen.dtls import associations, dtls_client, dtls_client_follows, dtls_closed, flight_again
+from workbench.lab.seen.end_to_end import (
+    alert_of_peer,
+    octets_pass,
+    one_tls_session,
+    only_addresses_change,
+    orders_to,
+    passes_unread,
+    refused_with_warning,
+    server_hello,
+    told_of_security,
+    two_tls_clients,
+)
 from workbench.lab.seen.fax import (
     clear_not_forwarded,
     clear_udptl,
@@ -133,6 +143,7 @@ __all__ = [
     "added",
     "after",
     "alert",
+    "alert_of_peer",
     "all_of",
     "another",
     "answer",
@@ -196,14 +207,19 @@ __all__ = [
     "none_left",
     "obeyed",
     "octets",
+    "octets_pass",
     "offer",
     "once",
+    "one_tls_session",
+    "only_addresses_change",
     "only_addresses_since",
     "opened",
     "order",
     "ordered",
+    "orders_to",
     "own_tls_ids",
     "page_confirmed",
+    "passes_unread",
     "path_passes",
     "paths_as_told",
     "paths_told",
@@ -213,6 +229,7 @@ __all__ = [
     "presented",
     "rebuilt",
     "refused_beside",
+    "refused_with_warning",
     "registration",
     "release_reported",
     "reoffer",
@@ -222,6 +239,7 @@ __all__ = [
     "second_is_refused",
     "security_in_sdp",
     "segments_pass",
+    "server_hello",
     "setup",
     "silent_until",
     "sip_request",
@@ -241,7 +259,9 @@ __all__ = [
     "tls_failure_reported",
     "tls_id",
     "told",
+    "told_of_security",
     "transports",
+    "two_tls_clients",
     "unchanged",
     "whole_without_help",
     "without",

@@ -12,7 +12,7 @@ from workbench.nodes.ue import keyed, settling
 from workbench.nodes.ue.call import Call
 from workbench.nodes.ue.describing import Peer, read_offer
 from workbench.nodes.ue.phone import Phone, Wait
-from workbench.nodes.ue.settings import Media
+from workbench.nodes.ue.settings import Media, Secures
 from workbench.protocols import sdp, sip
 
 _OFFER = "TS 24.229 §6.1: SDP offer"
@@ -39,8 +39,8 @@ def call(phone: Phone, to: str) -> Steps:
         yield from bearer.media.listen()
     invite = sip.invite(
         to, caller=settings.uri, contact=phone.contact, token=phone.source.token, body=ours.encode())
-    response = yield from phone.ask(
-        invite, f"{_OFFER}, {'e2ae requested' if secure else 'plain'}")
+    asked = "plain" if not secure else "e2ae requested" if settings.secures is Secures.E2AE else "end-to-end TLS"
+    response = yield from phone.ask(invite, f"{_OFFER}, {asked}")
     if response is None or response.status >= 300:
         call.failed = True
         yield Note(f"the call failed: {response.status if response else 'no answer'}")

@@ -32,7 +32,7 @@ from workbench.nodes.ue import calling, person, releasing, renegotiating
 from workbench.nodes.ue.faults import Faults
 from workbench.nodes.ue.keyed import Keyed
 from workbench.nodes.ue.phone import Phone
-from workbench.nodes.ue.settings import Media, Settings
+from workbench.nodes.ue.settings import Media, Secures, Settings
 from workbench.protocols import sdp, sip
 from workbench.protocols.msrp.cema import Model
 from workbench.security.identities import Identity
@@ -76,6 +76,7 @@ class UserEquipment:
         faults: what it does wrong with media plane security.
         names_tls: its offers of TLS have a=tls-id, as those of DTLS do (RFC 8842).
         keyed: TLS is by pre-shared key, and SDP has a=key-mgmt in place of a=fingerprint; None: by certificate.
+        secures: its offers ask for e2ae, or for security up to the other UE (`e2e`, without a=3ge2ae).
 
     Raises:
         LocalProtocolError: a setting that is not one of these.
@@ -114,12 +115,15 @@ class UserEquipment:
         faults: Faults | None = None,
         names_tls: bool = False,
         keyed: Keyed | None = None,
+        secures: str = "e2ae",
     ) -> None:
         if msrp not in tuple(Model):
             raise LocalProtocolError(f"{name}: msrp is {msrp!r}; there are {', '.join(Model)}")
         if media not in tuple(Media) or (conference is not None and media != Media.BFCP):
             raise LocalProtocolError(
                 f"{name}: media is {media!r}; there are {', '.join(Media)}, and a conference has bfcp")
+        if secures not in tuple(Secures):
+            raise LocalProtocolError(f"{name}: secures is {secures!r}; there are {', '.join(Secures)}")
         if tls_role not in tuple(sdp.BfcpClient):
             raise LocalProtocolError(f"{name}: tls_role is {tls_role!r}; there are {', '.join(sdp.BfcpClient)}")
         self.name = name
@@ -131,7 +135,7 @@ class UserEquipment:
             insists=_setup(name, insists) if insists else None, listens=listens, accepts_after=accepts_after,
             connects=connects, connects_after=connects_after, discovers=discovers, media=Media(media),
             tls_role=sdp.BfcpClient(tls_role), conference=conference, fax=fax or FaxTerminal(),
-            faults=faults or Faults(), names_tls=names_tls, keyed=keyed)
+            faults=faults or Faults(), names_tls=names_tls, keyed=keyed, secures=Secures(secures))
         self._phone = Phone(
             settings, source, obey=self._obey, unacknowledged=lambda call: releasing.release(self._phone, call))
         self._orders: deque[Order] = deque(maxlen=_MOST_ORDERS)

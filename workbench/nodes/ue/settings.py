@@ -37,6 +37,13 @@ class Media(enum.StrEnum):
         return "udptl-dtls" if self in (Media.T38, Media.AUDIO) else f"{self}-tls"
 
 
+class Secures(enum.StrEnum):
+    """Between whom its calls are protected (TS 33.328 §4.1): UE and access edge, or UE and UE."""
+
+    E2AE = "e2ae"
+    E2E = "e2e"
+
+
 class Settings(msgspec.Struct, frozen=True):
     """The arguments of `UserEquipment`, as values; their meaning stands there."""
 
@@ -72,3 +79,4 @@ class Settings(msgspec.Struct, frozen=True):
     faults: Faults = Faults()
     names_tls: bool = False
     keyed: Keyed | None = None
+    secures: Secures = Secures.E2AE

@@ -20,7 +20,7 @@ from workbench.nodes.ue import connecting, releasing
 from workbench.nodes.ue.call import Bearer, Call
 from workbench.nodes.ue.describing import Description, Peer, direction_answered, read_answer
 from workbench.nodes.ue.phone import Phone
-from workbench.nodes.ue.settings import Media
+from workbench.nodes.ue.settings import Media, Secures
 from workbench.protocols import sdp, sip
 from workbench.protocols.msrp.cema import Model
 
@@ -104,7 +104,8 @@ def offer(
     """Our offer of a media session; `beside`: more m= lines than were there before."""
     return _versioned(call, Description(
         call.number, bearer.address, bearer.path, setup, _fingerprint(phone, bearer),
-        e2ae="requested" if bearer.protected and bearer.keyed is None else "",
+        e2ae="requested" if bearer.protected and bearer.keyed is None and (
+            phone.settings.secures is Secures.E2AE) else "",
         cema=bearer.kind is Media.MSRP and phone.settings.msrp is Model.CEMA and call.cema,
         direction=sdp.Direction.SEND if hold else sdp.Direction.BOTH, connection=_reuse(bearer, reuse),
         floor=bearer.floor, fax=bearer.fax, tls_id=bearer.tls_id, audio=bearer.audio,
