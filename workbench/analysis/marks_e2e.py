@@ -2,6 +2,9 @@
 
     e2e-a-behind-nat             the caller is behind a NAT, opens TCP and begins TLS
     e2e-b-behind-nat             the called UE is, and does
+    e2e-downgrade-guard          nobody is, UE and network could do e2ae, and nobody does
+    e2e-tls-b2bua                a gateway ends TLS on both sides
+    e2e-annex-d                  both are behind a NAT and open TCP, and one of them begins TLS
     e2e-both-behind-nat          both are: refused with 488 and a Warning, or merged, and then both begin TLS
 
 Source: TS 23.334 §6.2.10A.
@@ -40,6 +43,9 @@ def marks(report: Report, call: Call) -> list[tuple[str, Marks]]:
     if not is_end_to_end(call) or not flow.gateways:
         return []
     return [
+        ("e2e-downgrade-guard", [*_through(call, flow), *_guarded(report, flow)]),
+        ("e2e-annex-d", [*_through(call, flow), *_both_open(flow)]),
+        ("e2e-tls-b2bua", _opened(call, flow)),
         ("e2e-both-behind-nat", _refused(call, flow)),
         ("e2e-both-behind-nat", _collided(call, flow)),
         ("e2e-a-behind-nat", [*_through(call, flow), *_one_sided(call, flow, _A, _B)]),
@@ -70,6 +76,36 @@ def _one_sided(call: Call, flow: CallFlow, inside: str, outside: str) -> Marks:
         *[(flow.behind_nat(inside), f"no NAT is seen on the {inside} side")] * 2,
         (not flow.behind_nat(outside), f"a NAT is seen on the {outside} side"),
         (opens, f"the UE of the {inside} side does not open TCP"),
+    ]
+
+
+def _guarded(report: Report, flow: CallFlow) -> Marks:
+    """No NAT made anything necessary, and e2ae was to be had."""
+    agreed = marks_e2ae.common(report, "MSRP over TLS", "msrp-tls")[0]
+    return [*[(not flow.behind_nat(_A) and not flow.behind_nat(_B), "a NAT is seen")] * 2, agreed]
+
+
+def _both_open(flow: CallFlow) -> Marks:
+    """TR 29.828 Annex D: both come in, and a=setup is as it was."""
+    return [
+        (flow.behind_nat(_A) and flow.behind_nat(_B), "not both UEs are behind a NAT"),
+        *[(["passive", "passive"] in flow.all_roles, "no gateway was told to be TCP server on both sides")] * 2,
+    ]
+
+
+def _opened(call: Call, flow: CallFlow) -> Marks:
+    """A gateway is TLS server of both sides, and they talk."""
+    both = any(len(context.terminations) > 1 and all(is_tls(end.bearer) for end in context.terminations.values())
+               for context in call.contexts)
+    legs = [leg for leg, _, _ in call.legs]
+    return [
+        *[(both, "no gateway was told to end TLS on both sides")] * 3,
+        (["passive", "passive"] in flow.all_roles, "no gateway was told to be TCP server on both sides"),
+        (flow.answered, "the offer was not answered on each leg"),
+        (not _untouched(call), "security attributes and a=setup are the same on each leg"),
+        (len(legs) > 1 and all(leg.tls_client for leg in legs), "TLS is not on every leg"),
+        (flow.carried, "MSRP did not pass on each leg"),
+        (flow.released, "not all terminations were subtracted"),
     ]
 
 

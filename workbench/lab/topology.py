@@ -132,6 +132,8 @@ class Ue(msgspec.Struct, frozen=True):
         faults: what it does wrong with media plane security.
         names_tls: its offers of TLS have a=tls-id, as those of DTLS do.
         secures: its offers ask for security up to its access edge (`e2ae`), or up to the other UE (`e2e`).
+        opens_too: with end-to-end TLS it opens TCP although it is passive, as TR 29.828 Annex D has it: `silent`, or
+            `indicated` at registration.
     """
 
     name: str
@@ -162,6 +164,7 @@ class Ue(msgspec.Struct, frozen=True):
     faults: Faults = Faults()
     names_tls: bool = False
     secures: Literal["e2ae", "e2e"] = "e2ae"
+    opens_too: Literal["no", "silent", "indicated"] = "no"
 
 
 class Alg(msgspec.Struct, frozen=True):
@@ -185,6 +188,9 @@ class Alg(msgspec.Struct, frozen=True):
         keeps_tls: a re-offer that keeps the connection leaves TLS alone; False weakens.
         renews_dtls: another a=tls-id of the UE makes a new DTLS association of a fax; False weakens.
         patience: seconds that a call whose bearer is gone waits for a new offer before it is released.
+        end_to_end: what becomes of a stream with end-to-end TLS: it goes `through`; it is taken for `e2ae` (weakens);
+            the gateway ends TLS on both sides (`b2bua`).
+        annex_d: it makes use of UEs that open TCP although they are passive (TR 29.828 Annex D).
         refuses_downgrade: an answer without TLS, or without a fingerprint, to an offer with TLS is refused; False
             weakens.
         strips: security attributes are taken out of SDP for the core (R-24.229-3); False weakens.
@@ -213,6 +219,8 @@ class Alg(msgspec.Struct, frozen=True):
     renews_dtls: bool = True
     refuses_downgrade: bool = True
     patience: float = 0.0
+    end_to_end: Literal["through", "e2ae", "b2bua"] = "through"
+    annex_d: bool = False
     coding: Literal["pretty", "compact", "binary"] = "pretty"
 
 
@@ -379,7 +387,7 @@ def build(topology: Topology, seed: int, epoch: float, *, packets: bool = True, 
     """
     from workbench.nodes.hole_puncher import HolePuncher
     from workbench.nodes.ims_agw import ImsAgw, Merge, Stateless
-    from workbench.nodes.ims_alg import ImsAlg, Msrp, PlainAnswer, StartsTcp, Tcp
+    from workbench.nodes.ims_alg import EndToEnd, ImsAlg, Msrp, PlainAnswer, StartsTcp, Tcp
     from workbench.nodes.stun_server import StunServer
     from workbench.nodes.ue import UserEquipment
     from workbench.protocols.sdp import BfcpClient
@@ -406,7 +414,7 @@ def build(topology: Topology, seed: int, epoch: float, *, packets: bool = True, 
                     accepts_after=node.accepts_after, connects=node.connects,
                     connects_after=node.connects_after, discovers=node.discovers, media=node.media,
                     tls_role=node.tls_role, conference=node.conference, fax=node.fax, faults=node.faults,
-                    names_tls=node.names_tls, secures=node.secures)
+                    names_tls=node.names_tls, secures=node.secures, opens_too=node.opens_too)
             case Alg():
                 nodes[node.name] = ImsAlg(
                     node.name, access=node.access, core=node.core, control=node.control, gateway=node.gateway,
@@ -415,7 +423,8 @@ def build(topology: Topology, seed: int, epoch: float, *, packets: bool = True, 
                     starts_tcp=StartsTcp(node.starts_tcp), msrp=Msrp(node.msrp),
                     plain_answer=PlainAnswer(node.plain_answer), guards_e2e=node.guards_e2e,
                     bfcp_tls=BfcpClient(node.bfcp_tls), keeps_tls=node.keeps_tls, renews_dtls=node.renews_dtls,
-                    refuses_downgrade=node.refuses_downgrade, patience=node.patience)
+                    refuses_downgrade=node.refuses_downgrade, patience=node.patience,
+                    end_to_end=EndToEnd(node.end_to_end), annex_d=node.annex_d)
             case Stun():
                 nodes[node.name] = StunServer(node.name, address=node.address)
             case Puncher():

@@ -103,8 +103,14 @@ class StreamEndpoint:
         """Be ready for the peer's connection: offered `actpass`, or settled on `passive`."""
         return self._listener.listen()
 
-    def connect(self, remote: Address) -> list[Command]:
-        """Open the connection: settled on `active`. `remote` is where the peer's SDP says it can be reached."""
+    def connect(self, remote: Address, *, greets: bool | None = None) -> list[Command]:
+        """Open the connection: settled on `active`.
+
+        Args:
+            remote: where the peer's SDP says it can be reached.
+            greets: as of the class; None leaves it.
+        """
+        self._greets = self._greets if greets is None else greets
         commands = self._listener.unlisten()
         if self._stream is not None:
             commands.append(AbortStream(self._stream, "it came before the answer, which made us the TCP client"))

@@ -22,7 +22,8 @@ IDS = (
     "e2ae-early-clienthello", "e2ae-both-behind-nat", "e2ae-man-in-the-middle",
     "t38-dtls-terminating", "t38-dtls-originating", "t38-dtls-failure", "t38-dtls-reoffer",
     "t38-dtls-switch",
-    "e2e-a-behind-nat", "e2e-b-behind-nat", "e2e-both-behind-nat",
+    "e2e-a-behind-nat", "e2e-b-behind-nat", "e2e-both-behind-nat", "e2e-tls-b2bua",
+    "e2e-annex-d", "e2e-downgrade-guard",
 )
 
 

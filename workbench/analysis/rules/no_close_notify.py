@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from workbench.analysis.rules.rule import Evidence, Rule
+from workbench.analysis.rules.rule import Evidence, Rule, is_tls
 
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 def _find(report: Report) -> Iterator[Evidence]:
-    for session in report.sessions:
-        # A gateway that end-to-end TLS passes through knows of no session, and can say nothing inside it.
-        gateways = {node for node, roles in session.roles.items() if "MG" in roles}
-        through = gateways if session.security == "e2e" else set()
-        for leg in session.legs:
+    for call in report.calls:
+        # A gateway that TLS only passes through knows of no session, and can say nothing inside it.
+        through = {report.names(context.gateway.host) for context in call.contexts
+                   if not any(is_tls(end.bearer) for end in context.terminations.values())}
+        for leg in call.session.legs:
             if leg.tls_client and leg.decrypted:    # without keys, alerts of TLS 1.3 look like other records
                 yield from _cuts(report, leg, through)
 

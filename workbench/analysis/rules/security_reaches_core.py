@@ -9,11 +9,12 @@ from workbench.analysis.rules.rule import SECURITY_ATTRIBUTES, Evidence, Rule, c
 
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
+    from workbench.analysis.sessions import Call
 
 
 def _find(report: Report) -> Iterator[Evidence]:
     for call in report.calls:
-        if not wants_e2ae(call):
+        if not wants_e2ae(call) or _ends_on_both_sides(call):
             continue
         for one in core_descriptions(call):
             shown = [f"a={name}" for name in SECURITY_ATTRIBUTES
@@ -24,6 +25,12 @@ def _find(report: Report) -> Iterator[Evidence]:
                 yield Evidence(one.draft.frames, (
                     f"the {one.role} for the core shows {', '.join(shown)}: the IMS-ALG has to take everything that "
                     "belongs to the access side's security out of it"))
+
+
+def _ends_on_both_sides(call: Call) -> bool:
+    """A gateway ends TLS towards the core too: what stands there is that session's (`e2e-tls-opened` tells of it)."""
+    return any(len(context.terminations) > 1 and all(is_tls(end.bearer) for end in context.terminations.values())
+               for context in call.contexts)
 
 
 rule = Rule("security-reaches-core", "TS 24.229 §7.5.2, TS 23.334 §6.2.10.3", "error",

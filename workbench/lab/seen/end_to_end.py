@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from workbench.lab.expect import Fact, Frames, Seen
 from workbench.lab.seen.connections import halves
-from workbench.lab.seen.reading import Side, commands_once, locals_of, remotes_of, sdp_messages, signals_of
+from workbench.lab.seen.reading import Side, commands_once, locals_of, remotes_of, reply_sdp, sdp_messages, signals_of
 from workbench.net.packets import SYN
 from workbench.protocols.h248 import message as h248
 from workbench.protocols.h248.packages import registry
 from workbench.protocols.sdp import SessionDescription
 from workbench.protocols.sip import Request, Response
+from workbench.protocols.sip.registration import OPENS_TOO, opens_too
 from workbench.protocols.tls.messages import ClientHello, Handshake, ServerHello
 
 if TYPE_CHECKING:
@@ -228,3 +229,71 @@ def alert_of_peer(name: str, side: Side) -> Fact:
         return name in alerts[0].summary, alerts[0].frames, f"{alerts[0].source.node} sends {alerts[0].summary}"
 
     return Fact(f"the alert of the peer on {side}", check)
+
+
+def registers_opening_too(wire: str) -> Seen:
+    """A REGISTER whose Contact says that the UE opens TCP although it is passive (TR 29.828 Annex D)."""
+    return Seen(f"a REGISTER with the feature tag {OPENS_TOO} on {wire}", lambda report: [
+        message.frames for message in report.messages_of("SIP") if message.wire == wire
+        and isinstance(message.value, Request) and message.value.method == "REGISTER" and opens_too(message.value)])
+
+
+def fingerprint_replaced(a: str, b: str, *, gateway: str) -> Fact:
+    """Between two wires each description gets another fingerprint: one that this gateway gave over H.248."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        near, far = _first_described(report, a), _first_described(report, b)
+        given = {_print(described) for message, described in reply_sdp(report) if message.source.node == gateway}
+        if None in (*near, *far):
+            return None
+        (offer, answer), (onward, back) = near, far
+        assert offer is not None and answer is not None and onward is not None and back is not None
+        frames = tuple(frame for one in (offer, answer, onward, back) for frame in one[0].frames)
+        for before, after in ((offer, onward), (back, answer)):
+            told = _print(after[1])
+            if told == _print(before[1]) or told not in given:
+                return False, frames, f"a=fingerprint is {told} after it was {_print(before[1])}"
+        return True, frames, ""
+
+    return Fact(f"fingerprints on {a} and {b}, and those that {gateway} gave", check)
+
+
+def _print(described: SessionDescription) -> str:
+    return next((described.attribute_of(media, "fingerprint") or "" for media in described.media), "").upper()
+
+
+def sessions_meet(a: Side, b: Side) -> Fact:
+    """Two TLS handshakes with other numbers, each finished, and the gateway is server of both."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        found = [list(hellos(report, side.wire)) for side in (a, b)]
+        if not all(found):
+            return None
+        frames = tuple(frame for one in found for message, _ in one for frame in message.frames)
+        for side, one in zip((a, b), found, strict=True):
+            servers = {message.source.node for message, value in one if isinstance(value, ServerHello)}
+            if servers != {side.gateway}:
+                return False, frames, f"TLS server on {side.wire} is {', '.join(sorted(servers)) or 'nobody'}"
+        randoms = [{value.random for _, value in one} for one in found]
+        return not randoms[0] & randoms[1], frames, "it is one session on both sides"
+
+    return Fact(f"the TLS sessions on {a} and on {b}", check)
+
+
+def middle_reads(a: Side, b: Side) -> Fact:
+    """What users say is on both sides, protected by the gateway's own sessions, and is the same: the gateway had it.
+
+    The key log lines that open the records on these wires belong to sessions whose server the gateway is.
+    """
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        words = {side: {one.octets for one in report.messages_of("MSRP") if one.wire == side.wire and one.protected
+                        and "SEND" in one.summary} for side in (a, b)}
+        if not all(words.values()):
+            return None
+        meet = sessions_meet(a, b).check(report)
+        frames = () if meet is None else meet[1]
+        both = meet is not None and meet[0]
+        return both and words[a] == words[b], frames, "the sessions are not the gateway's, or carry other words"
+
+    return Fact(f"words of users in the gateway's sessions on {a} and on {b}", check)

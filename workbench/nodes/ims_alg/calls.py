@@ -30,15 +30,26 @@ class Treatment(enum.StrEnum):
     E2AE = "e2ae"
     E2E = "e2e"
     PLAIN = "plain"
+    B2BUA = "b2bua"
+    """TLS ends at the gateway on both sides: no row of the table, but a cure that the study weighs."""
+
+    def protects(self, side: str) -> bool:
+        """TLS or DTLS ends at the gateway on this leg."""
+        return self is Treatment.B2BUA or (self is Treatment.E2AE and side == ACCESS)
 
 
 class Registration(msgspec.Struct, frozen=True):
-    """A registered UE: where its packets come from, what its Contact says, and its media plane security."""
+    """A registered UE: where its packets come from, what its Contact says, and its media plane security.
+
+    Args:
+        opens_too: it has said that it opens TCP although it is passive (TR 29.828 Annex D).
+    """
 
     uri: str
     contact: str
     flow: sip.Address
     mechanisms: tuple[str, ...]
+    opens_too: bool = False
 
     @property
     def behind_nat(self) -> bool:

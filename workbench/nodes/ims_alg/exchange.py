@@ -58,15 +58,18 @@ class Establishment:
         registration = self._edge.registrations.get(self._call.served)
         served = Served.OFFERER if self._offerer.side == ACCESS else Served.ANSWERER
         treatment = (judging.from_ue if served is Served.OFFERER else judging.from_core)(media, registration)
+        if treatment is Treatment.E2E:
+            treatment = judging.end_to_end(settings, media, registration, served)
         nat = judging.behind_nat(
             registration, self._call.access, self._offer if served is Served.OFFERER else None)
         mode = msrp_paths.mode_of(settings, treatment, media, plain_end=self._call.plain_end)
         # TLS that ends here, and MSRP that is rewritten, need a connection of its own on each leg (R-5.16.1-6).
         fax, sound = dtls_roles.is_fax(media), dtls_roles.is_sound(media)
-        aware = not (fax or sound) and (settings.tcp is Tcp.AWARE or treatment is Treatment.E2AE or mode is Msrp.AWARE)
+        aware = not (fax or sound) and (settings.tcp is Tcp.AWARE or treatment.protects(ACCESS) or mode is Msrp.AWARE)
         situation = Situation(
             sdp.written_setup(media), served, nat, settings.modifies_setup, aware,
-            treatment is Treatment.E2E and settings.guards_e2e, settings.narrows)
+            treatment is Treatment.E2E and settings.guards_e2e, settings.narrows,
+            settings.annex_d and registration is not None and registration.opens_too)
         # Of DTLS always; of TLS where the UE has named its own.
         named = treatment is Treatment.E2AE and (fax or media.attribute("tls-id") is not None)
         return situation, Anchor(
@@ -98,7 +101,8 @@ class Establishment:
 
     def _make_ready(self) -> Generator[Command | Await, Any, tuple[End, End]]:
         """Before the offer goes on: the answerer's termination, and in a certain merge the offerer's."""
-        offer, role = self._offer.media, self._forwarded() or sdp.Setup.ACTIVE
+        merged = None if self._prepared is None else self._prepared.answerer_leg
+        offer, role = self._offer.media, merged or self._forwarded() or sdp.Setup.ACTIVE
         far = self._edge.iq.first(self.anchor, self._answerer.side, offer, role)
         yield from self._order(self._edge.iq.reserve(
             self.anchor, far, f"{self._steps.reserve}: Reserve AGW Connection Point {far.name} {self._steps.clause}"))
@@ -328,7 +332,7 @@ def _steps(situation: Situation, anchor: Anchor, media: sdp.Media, *, merged: bo
         case Treatment.E2AE:
             bfcp = is_bfcp(media)
             clause = "6.2.10.4" if anchor.datagrams else f"6.2.10.3.{2 if bfcp else 1}.{1 if served_offers else 2}.1"
-        case Treatment.E2E:
+        case Treatment.E2E | Treatment.B2BUA:
             clause = "6.2.10A"
         case Treatment.PLAIN:
             clause = "6.2.18.2" if not anchor.state_aware else "6.2.18.4" if situation.changes else "6.2.18.3"
@@ -337,12 +341,16 @@ def _steps(situation: Situation, anchor: Anchor, media: sdp.Media, *, merged: bo
 
 
 def _offer(anchor: Anchor, far: End) -> str:
+    if anchor.treatment is Treatment.B2BUA:
+        return "offer with the gateway's address and fingerprint"
     if anchor.treatment is not Treatment.E2AE:
         return "offer with the gateway's address"
     return "offer with e2ae applied" if far.side == ACCESS else "offer without security"
 
 
 def _answer(anchor: Anchor, near: End) -> str:
+    if anchor.treatment is Treatment.B2BUA:
+        return "answer with the gateway's address and fingerprint"
     if anchor.treatment is not Treatment.E2AE:
         return "answer with the gateway's address"
     return "answer with the gateway's fingerprint" if near.side == ACCESS else "answer without security"

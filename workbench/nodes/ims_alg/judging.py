@@ -9,6 +9,7 @@ from workbench.errors import PeerError
 from workbench.nodes.ims_alg import dtls_roles, msrp_paths, roles
 from workbench.nodes.ims_alg.calls import Leg, Registration, Rejected, Said, Treatment, canonical
 from workbench.nodes.ims_alg.roles import Joined, Row, Served, Situation
+from workbench.nodes.ims_alg.settings import EndToEnd, Settings
 from workbench.protocols import sdp
 
 _MECHANISMS = {"msrp": "msrp-tls", "bfcp": "bfcp-tls", "udptl": "udptl-dtls"}
@@ -69,6 +70,17 @@ def from_core(media: sdp.Media, registration: Registration | None) -> Treatment:
     return Treatment.E2AE if _agreed(media, registration) else Treatment.PLAIN
 
 
+def end_to_end(
+    settings: Settings, media: sdp.Media, registration: Registration | None, served: Served,
+) -> Treatment:
+    """What an operator makes of a stream with end-to-end TLS; see `settings.EndToEnd`."""
+    if settings.end_to_end is EndToEnd.B2BUA:
+        return Treatment.B2BUA
+    if settings.end_to_end is EndToEnd.E2AE and served is Served.OFFERER and _agreed(media, registration):
+        return Treatment.E2AE
+    return Treatment.E2E
+
+
 def _end_to_end(media: sdp.Media) -> Treatment:
     if dtls_roles.is_fax(media):
         raise Rejected(488, "T.38 over DTLS from end to end is not handled here")
@@ -102,7 +114,9 @@ def check_offer(situation: Situation, offer: Said, ue: Leg, *, guarded: bool) ->
     check_role(offer)
     served_offers = situation.served is Served.OFFERER
     waits = sdp.Setup.PASSIVE if served_offers else sdp.Setup.ACTIVE
-    if not guarded or not situation.behind_nat or (situation.offered or sdp.Setup.ACTIVE) is not waits:
+    if not guarded or not situation.behind_nat or situation.opens_too:
+        return
+    if (situation.offered or sdp.Setup.ACTIVE) is not waits:
         return
     if not served_offers or not reachable(ue, offer):
         raise unreachable()
@@ -125,12 +139,13 @@ def check_answer(forwarded: sdp.Media, answer: Said, treatment: Treatment) -> No
 
     a=setup is looked at in `row_of`; the rest is the application's and goes through.
     """
-    rules = _ALWAYS | (_PROTECTED if treatment is Treatment.E2AE else frozenset())
+    ends_here = treatment in (Treatment.E2AE, Treatment.B2BUA)
+    rules = _ALWAYS | (_PROTECTED if ends_here else frozenset())
     violations = [one for one in sdp.check_answer(forwarded, answer.media) if one.rule in rules]
     if violations:
         raise Rejected(502, f"the answer is not legal: {violations[0].what} [{violations[0].clause}]")
     unprovable = not answer.media.rejected and not answer.media.fingerprints
-    if treatment is Treatment.E2AE and secured(forwarded) and unprovable:
+    if ends_here and secured(forwarded) and unprovable:
         raise Rejected(502, "no fingerprint in the answer to an offer with TLS")
 
 

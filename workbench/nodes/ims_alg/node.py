@@ -27,7 +27,7 @@ from workbench.nodes.ims_alg.edge import Edge
 from workbench.nodes.ims_alg.judging import MECHANISMS
 from workbench.nodes.ims_alg.orders import Orders
 from workbench.nodes.ims_alg.reoffers import dialog_after, reoffered
-from workbench.nodes.ims_alg.settings import Msrp, PlainAnswer, Settings, StartsTcp, Tcp
+from workbench.nodes.ims_alg.settings import EndToEnd, Msrp, PlainAnswer, Settings, StartsTcp, Tcp
 from workbench.nodes.ims_alg.signalling import Signalling
 from workbench.nodes.procedure import Await, Procedures, Steps, earliest
 from workbench.protocols import sdp, sip
@@ -46,7 +46,7 @@ class ImsAlg:
         control, gateway: H.248 endpoints of this controller and of its gateway.
         routes: SIP domain to the next hop beyond the core.
         strips, tcp, modifies_setup, narrows, starts_tcp, msrp, plain_answer, guards_e2e, refuses_downgrade,
-            patience: see `Settings`.
+            patience, end_to_end, annex_d: see `Settings`.
         coding: of H.248: text with long (`pretty`) or short (`compact`) tokens, or `binary`.
         transport: of H.248: `udp`, or `tcp`, where the gateway opens the connection.
         first_id: id of the first H.248 request; after a restart within LONG-TIMER it has to be another one.
@@ -76,6 +76,8 @@ class ImsAlg:
         renews_dtls: bool = True,
         refuses_downgrade: bool = True,
         patience: float = 0.0,
+        end_to_end: EndToEnd = EndToEnd.THROUGH,
+        annex_d: bool = False,
         coding: Coding = "pretty",
         transport: Transport = "udp",
         first_id: int = 1001,
@@ -96,7 +98,7 @@ class ImsAlg:
             bfcp_tls=bfcp_tls)
         settings = Settings(
             strips, tcp, modifies_setup, narrows, starts_tcp, msrp, plain_answer, guards_e2e,
-            bfcp_tls, keeps_tls, renews_dtls, refuses_downgrade, patience)
+            bfcp_tls, keeps_tls, renews_dtls, refuses_downgrade, patience, end_to_end, annex_d)
         self._edge = Edge(settings, source, self._procedures, self._calls, self._sip, orders, routes)
         self._registrar = sip.registration.Registrar(
             realm="home.example", mechanisms=MECHANISMS, token=source.token,
@@ -187,7 +189,8 @@ class ImsAlg:
             return
         elif accepted is not None:
             registrations[sip.uri_key(accepted.uri)] = Registration(
-                accepted.uri, accepted.contact, source, accepted.mechanisms)
+                accepted.uri, accepted.contact, source, accepted.mechanisms,
+                sip.registration.opens_too(request))
         yield from self._sip.reply(ACCESS, key, response, "registration [TS 24.229 §5.2.2, RFC 3329]")
 
     # What the gateway tells

@@ -55,7 +55,7 @@ class Orders:
 
     def first(self, anchor: Anchor, side: str, media: sdp.Media, role: sdp.Setup | None) -> End:
         """A termination that is to be reserved: what is known before its peer has said anything."""
-        protected = anchor.treatment is Treatment.E2AE and side == ACCESS
+        protected = anchor.treatment.protects(side)
         opaque = anchor.treatment is Treatment.E2E or anchor.opaque
         point = ConnectionPoint(
             side if self._named else "", REALMS[side], "-" if opaque else media.media,
@@ -75,7 +75,7 @@ class Orders:
     def settle(self, anchor: Anchor, end: End, role: sdp.Setup | None, peer: Said) -> None:
         """What is known once the peer of this leg has said where it is and the roles are settled."""
         end.peer = peer
-        protected = anchor.treatment is Treatment.E2AE and end.side == ACCESS
+        protected = anchor.treatment.protects(end.side)
         end.point = msgspec.structs.replace(
             end.point, transport=_bearer(anchor, end.side), setup=_role(anchor, end.side, role),
             remote=peer.address, remote_setup=_role(anchor, end.side, None if role is None else sdp.complement(role)),
@@ -217,7 +217,7 @@ def _bearer(anchor: Anchor, side: str) -> str:
     if anchor.datagrams:
         return "UDP/TLS/UDPTL" if anchor.treatment is Treatment.E2AE and side == ACCESS else "udptl"
     words = ["TCP"]
-    if anchor.treatment is Treatment.E2AE and side == ACCESS:
+    if anchor.treatment.protects(side):
         words.append("TLS")
     if anchor.mode is Msrp.AWARE:
         words.append("MSRP")

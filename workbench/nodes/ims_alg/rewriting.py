@@ -27,8 +27,8 @@ def sent_on(
         strips: see `Settings`.
     """
     described, media = said.described, said.written
-    if anchor.treatment is Treatment.E2AE and end.side == ACCESS:
-        media = _protected(media, end, is_offer=is_offer)
+    if anchor.treatment.protects(end.side):
+        media = _protected(media, end, applied=is_offer and anchor.treatment is Treatment.E2AE)
         tells = anchor.tls_id and anchor.tells_tls_id
         media = media.with_attribute("tls-id", anchor.tls_id) if tells else media
     elif anchor.treatment is Treatment.E2AE:
@@ -85,10 +85,10 @@ def removed(treatment: Treatment, side: str, said: Said, host: str, *, strips: b
     return anchored(described, media, Endpoint(host, 0))
 
 
-def _protected(media: sdp.Media, end: End, *, is_offer: bool) -> sdp.Media:
-    """With e2ae, as the UE reads it: TLS, the gateway's fingerprint, and in an offer that e2ae is applied."""
+def _protected(media: sdp.Media, end: End, *, applied: bool) -> sdp.Media:
+    """As a peer reads it whose TLS ends at the gateway: TLS, the gateway's fingerprint; e2ae says in an offer so."""
     media = _with_tls(media)
-    if is_offer:
+    if applied:
         media = media.with_attribute("3ge2ae", sdp.E2ae.APPLIED)
     return media.with_attribute("fingerprint", end.given.fingerprint if end.given is not None else "")
 

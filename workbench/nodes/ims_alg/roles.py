@@ -72,6 +72,12 @@ MATRIX = (
 )
 """Section 3.1 of the stage-2 digest."""
 
+ANNEX_D = {
+    Served.ANSWERER: Row(11, _A, _A, _P, _P, _P, _P, Joined.MERGED),
+    Served.OFFERER: Row(12, _AP, _AP, _A, _A, _P, _P, Joined.MERGED),
+}
+"""TR 29.828 Annex D: the served UE opens although it is passive, so both come in and nobody changes a=setup."""
+
 
 class Situation(msgspec.Struct, frozen=True):
     """What decides on the set-up direction of a stream.
@@ -84,6 +90,7 @@ class Situation(msgspec.Struct, frozen=True):
         state_aware: the gateway terminates TCP on each leg; without that nothing can be changed (R-5.16.2.3-13).
         end_to_end: TLS goes through; a=setup fixes its roles too, so nothing may be changed (R-5.16.2.3-14).
         narrows: see `Settings`.
+        opens_too: the served UE opens TCP although it is passive, and the operator makes use of it (Annex D).
     """
 
     offered: Setup | None
@@ -93,6 +100,7 @@ class Situation(msgspec.Struct, frozen=True):
     state_aware: bool = True
     end_to_end: bool = False
     narrows: bool = False
+    opens_too: bool = False
 
     @property
     def changes(self) -> bool:
@@ -109,6 +117,9 @@ def forwarded(situation: Situation) -> Setup | None:
 def prepared(situation: Situation) -> Row | None:
     """Merge mode that is certain before the answer: the offerer's leg is ready before the offer leaves (§6.2.18.4)."""
     row = _changing(situation)
+    if row is None and _both_open(situation) and situation.served is Served.ANSWERER:
+        row = ANNEX_D[Served.ANSWERER]
+        return row if situation.offered is row.offered else None
     return row if row is not None and row.joined is Joined.MERGED and row.forwarded is not row.offered else None
 
 
@@ -125,6 +136,9 @@ def settled(situation: Situation, answered: Setup | None) -> Row | None:
         return _as_written(changing, situation.offered, changing.forwarded, answered)
     if changing is not None and changing.forwarded is not situation.offered:
         return None
+    both = ANNEX_D[situation.served]
+    if _both_open(situation) and (situation.offered, answered or _P) == (both.offered, both.answered):
+        return _as_written(both, situation.offered, situation.offered, answered)
     return unchanged(situation, answered)
 
 
@@ -142,6 +156,11 @@ def unchanged(situation: Situation, answered: Setup | None) -> Row | None:
 def served_waits(situation: Situation, row: Row) -> bool:
     """Whether the served UE is the one that the gateway has to reach."""
     return (row.offerer_leg if situation.served is Served.OFFERER else row.answerer_leg) is _A
+
+
+def _both_open(situation: Situation) -> bool:
+    """Annex D applies: the served UE can't be reached, opens by itself, and TLS goes on to the other one."""
+    return situation.opens_too and situation.behind_nat and situation.state_aware and situation.end_to_end
 
 
 def _changing(situation: Situation) -> Row | None:

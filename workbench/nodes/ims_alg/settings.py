@@ -38,6 +38,17 @@ class PlainAnswer(enum.StrEnum):
     FORWARD = "forward"
 
 
+class EndToEnd(enum.StrEnum):
+    """What becomes of a stream whose offer asks for TLS and not for e2ae (row 3 of R-24.229-4)."""
+
+    THROUGH = "through"
+    """It passes, with other addresses and nothing else (TS 23.334 §6.2.10A)."""
+    E2AE = "e2ae"
+    """It is taken for e2ae, behind the UE's back: what §6.2.10A forbids. Weakens."""
+    B2BUA = "b2bua"
+    """The gateway ends TLS towards both sides: what the study weighs for two UEs behind NATs, and gives up (S5)."""
+
+
 class Settings(msgspec.Struct, frozen=True):
     """What an IMS-ALG does where the specifications leave a choice.
 
@@ -55,6 +66,9 @@ class Settings(msgspec.Struct, frozen=True):
         patience: seconds that a call whose bearer is gone waits for a new offer of either side before it is released.
         refuses_downgrade: an answer to TLS without TLS, or without a fingerprint, ends the attempt (F10, F11); False
             weakens: the stream goes on in the clear, or unchecked.
+        end_to_end: see there.
+        annex_d: a UE that says so at registration opens TCP although it is passive, so that both sides come in and
+            a=setup stays (TR 29.828 Annex D, which nobody has adopted).
         guards_e2e: a=setup of a stream with end-to-end TLS is never changed (R-5.16.2.3-14); False weakens.
     """
 
@@ -71,3 +85,5 @@ class Settings(msgspec.Struct, frozen=True):
     renews_dtls: bool = True
     refuses_downgrade: bool = True
     patience: float = 0.0
+    end_to_end: EndToEnd = EndToEnd.THROUGH
+    annex_d: bool = False

@@ -32,7 +32,7 @@ from workbench.nodes.ue import calling, person, releasing, renegotiating
 from workbench.nodes.ue.faults import Faults
 from workbench.nodes.ue.keyed import Keyed
 from workbench.nodes.ue.phone import Phone
-from workbench.nodes.ue.settings import Media, Secures, Settings
+from workbench.nodes.ue.settings import Media, OpensToo, Secures, Settings
 from workbench.protocols import sdp, sip
 from workbench.protocols.msrp.cema import Model
 from workbench.security.identities import Identity
@@ -77,6 +77,8 @@ class UserEquipment:
         names_tls: its offers of TLS have a=tls-id, as those of DTLS do (RFC 8842).
         keyed: TLS is by pre-shared key, and SDP has a=key-mgmt in place of a=fingerprint; None: by certificate.
         secures: its offers ask for e2ae, or for security up to the other UE (`e2e`, without a=3ge2ae).
+        opens_too: with end-to-end TLS it opens TCP although it is passive, `silent` or `indicated` at registration (TR
+            29.828 Annex D); `no`.
 
     Raises:
         LocalProtocolError: a setting that is not one of these.
@@ -116,6 +118,7 @@ class UserEquipment:
         names_tls: bool = False,
         keyed: Keyed | None = None,
         secures: str = "e2ae",
+        opens_too: str = "no",
     ) -> None:
         if msrp not in tuple(Model):
             raise LocalProtocolError(f"{name}: msrp is {msrp!r}; there are {', '.join(Model)}")
@@ -124,6 +127,8 @@ class UserEquipment:
                 f"{name}: media is {media!r}; there are {', '.join(Media)}, and a conference has bfcp")
         if secures not in tuple(Secures):
             raise LocalProtocolError(f"{name}: secures is {secures!r}; there are {', '.join(Secures)}")
+        if opens_too not in tuple(OpensToo):
+            raise LocalProtocolError(f"{name}: opens_too is {opens_too!r}; there are {', '.join(OpensToo)}")
         if tls_role not in tuple(sdp.BfcpClient):
             raise LocalProtocolError(f"{name}: tls_role is {tls_role!r}; there are {', '.join(sdp.BfcpClient)}")
         self.name = name
@@ -135,7 +140,8 @@ class UserEquipment:
             insists=_setup(name, insists) if insists else None, listens=listens, accepts_after=accepts_after,
             connects=connects, connects_after=connects_after, discovers=discovers, media=Media(media),
             tls_role=sdp.BfcpClient(tls_role), conference=conference, fax=fax or FaxTerminal(),
-            faults=faults or Faults(), names_tls=names_tls, keyed=keyed, secures=Secures(secures))
+            faults=faults or Faults(), names_tls=names_tls, keyed=keyed, secures=Secures(secures),
+            opens_too=OpensToo(opens_too))
         self._phone = Phone(
             settings, source, obey=self._obey, unacknowledged=lambda call: releasing.release(self._phone, call))
         self._orders: deque[Order] = deque(maxlen=_MOST_ORDERS)

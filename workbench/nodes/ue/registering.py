@@ -9,6 +9,7 @@ from workbench.errors import PeerError
 from workbench.net.values import Note
 from workbench.nodes.procedure import Steps
 from workbench.nodes.ue.phone import Phone
+from workbench.nodes.ue.settings import OpensToo
 from workbench.protocols import sip
 
 
@@ -17,7 +18,9 @@ def register(phone: Phone) -> Steps:
     settings, token = phone.settings, phone.source.token
     can = settings.media_security and settings.faults.agrees
     offered = sip.registration.MediaSecurity((settings.media.mechanism,)) if can else None
-    first = sip.registration.register(settings.uri, str(settings.local), token=token, client=offered)
+    first = sip.registration.register(
+        settings.uri, str(settings.local), token=token, client=offered,
+        opens_too=settings.opens_too is OpensToo.INDICATED)
     response = yield from phone.ask(first, "UE says which media plane security it can do [TS 24.229 §5.1.1.2]")
     if response is not None and response.status == 401:
         try:

@@ -44,6 +44,16 @@ class Secures(enum.StrEnum):
     E2E = "e2e"
 
 
+class OpensToo(enum.StrEnum):
+    """Whether it opens TCP although it is passive, and then waits for a ClientHello (TR 29.828 Annex D)."""
+
+    NO = "no"
+    SILENT = "silent"
+    """It does, and nobody knows."""
+    INDICATED = "indicated"
+    """It says so at registration, with a media feature tag."""
+
+
 class Settings(msgspec.Struct, frozen=True):
     """The arguments of `UserEquipment`, as values; their meaning stands there."""
 
@@ -80,3 +90,4 @@ class Settings(msgspec.Struct, frozen=True):
     names_tls: bool = False
     keyed: Keyed | None = None
     secures: Secures = Secures.E2AE
+    opens_too: OpensToo = OpensToo.NO

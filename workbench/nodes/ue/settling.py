@@ -20,7 +20,7 @@ from workbench.nodes.ue import connecting, releasing
 from workbench.nodes.ue.call import Bearer, Call
 from workbench.nodes.ue.describing import Description, Peer, direction_answered, read_answer
 from workbench.nodes.ue.phone import Phone
-from workbench.nodes.ue.settings import Media, Secures
+from workbench.nodes.ue.settings import Media, OpensToo, Secures
 from workbench.protocols import sdp, sip
 from workbench.protocols.msrp.cema import Model
 
@@ -244,11 +244,14 @@ def start(phone: Phone, call: Call, bearer: Bearer, ours: Description, theirs: P
     if isinstance(bearer.media, FaxEndpoint | AudioEndpoint):
         yield from _start_datagrams(phone, call, bearer.media, ours, theirs, role)
         return
-    if role is sdp.Setup.ACTIVE:
+    too = phone.settings.opens_too is not OpensToo.NO and bearer.protected and role is sdp.Setup.PASSIVE
+    if role is sdp.Setup.ACTIVE or too:
         yield from phone.until(lambda: not _wanted(call, bearer), phone.settings.connects_after)
         if not _wanted(call, bearer):
             return
-        yield from bearer.media.connect(connecting.destination(phone.settings, ours.cema, theirs))
+        # a=setup says who is TLS client, whoever opens TCP besides (TR 29.828 Annex D).
+        yield from bearer.media.connect(
+            connecting.destination(phone.settings, ours.cema, theirs), greets=False if too else None)
     else:
         yield from bearer.media.listen()
     yield from settle(phone, call, ours, theirs)

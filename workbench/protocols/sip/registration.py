@@ -39,6 +39,12 @@ MECHANISMS = ("sdes-srtp", "msrp-tls", "bfcp-tls", "udptl-dtls")
 MEDIASEC = "mediasec"
 """Header field parameter, and option tag of Require and Proxy-Require (TS 24.229 §5.1.1.2.1)."""
 
+OPENS_TOO = "+sip.opens-too"
+"""Media feature tag of a UE that opens TCP although it is passive (TR 29.828 Annex D suggests one and names none).
+
+Provisional: this name is ours, and the one place where it stands.
+"""
+
 EXPIRES = 600_000
 """Seconds that a UE asks for (TS 24.229 §5.1.1.2.1)."""
 
@@ -109,11 +115,20 @@ def media_security(headers: Headers, name: str) -> tuple[str, ...]:
         return ()
 
 
+def opens_too(request: Request) -> bool:
+    """Whether the Contact of a REGISTER has the feature tag `OPENS_TOO`; broken parameters have none."""
+    try:
+        parameters = NameAddress.decode(request.headers.get("Contact") or "").parameters
+    except MalformedMessageError:
+        return False
+    return any(name.lower() == OPENS_TOO for name, _ in parameters)
+
+
 # The UE's side
 
 def register(
     uri: str, sent_by: str, *, token: Token, client: MediaSecurity | None, private: str | None = None,
-    expires: int = EXPIRES,
+    expires: int = EXPIRES, opens_too: bool = False,
 ) -> Request:
     """The first REGISTER of a UE (TS 24.229 §5.1.1.2).
 
@@ -124,15 +139,17 @@ def register(
         client: what the UE can do for media; None leaves the agreement out.
         private: private user identity; None takes user and domain of `uri`.
         expires: seconds asked for.
+        opens_too: the Contact has the feature tag `OPENS_TOO`.
     """
     who = Uri.decode(uri)
     home = f"sip:{who.host}"
     credentials = Credentials("Digest", (
         ("username", private or f"{who.user}@{who.host}"), ("realm", who.host), ("nonce", ""), ("uri", home),
         ("response", "")))
+    contact = f"<sip:{who.user}@{sent_by}>" + (f";{OPENS_TOO}" if opens_too else "")
     fields = [
         ("Max-Forwards", "70"), ("From", f"<{uri}>;tag={token(10)}"), ("To", f"<{uri}>"), ("Call-ID", token(24)),
-        ("CSeq", "1 REGISTER"), ("Contact", f"<sip:{who.user}@{sent_by}>"), ("Expires", str(expires)),
+        ("CSeq", "1 REGISTER"), ("Contact", contact), ("Expires", str(expires)),
         ("Authorization", str(credentials)), ("Supported", "path"),
     ]
     if client is not None:
