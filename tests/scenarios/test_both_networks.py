@@ -31,6 +31,8 @@ CROSSING = dict.fromkeys(
     "chunks of a long message cross their responses; how each TCP cuts its segments decides which of them is first")
 CROSSING["t38-dtls-reoffer"] = "the new offer is made while a page is sent, and a network's delay says what it crosses"
 CROSSING["tcp-merge-terminating"] = "both UEs speak at once; octets that the kernel splices may come a segment later"
+# Calls of which only the verdicts are compared.
+RACING = {"e2e-both-behind-nat": "which of two alerts that cross ends the call, and so which termination is reported"}
 # What is not compared at all.
 TIMED = {
     "RTP": "each side sends sound by its own clock; how many packets leave before a message of SIP comes is chance"}
@@ -61,6 +63,8 @@ def test_both_networks_say_the_same(both):
     assert [(v.name, v.reason) for v in kernel.verdicts if v.verdict != "pass"] == []
     assert [v.name for v in kernel.verdicts] == [v.name for v in virtual.verdicts]
     by_direction = kernel.scenario.id in CROSSING
+    if kernel.scenario.id in RACING:
+        return
     assert messages(kernel, by_direction=by_direction) == messages(virtual, by_direction=by_direction)
 
 
@@ -74,6 +78,8 @@ def test_frames_carry_the_same_comments(both):
                        for run in both)
     relayed = {comment for comment in virtual if comment.startswith("relayed from ")}
     spliced = {comment for comment in virtual if comment.startswith("payload of ") and ", in the clear at " in comment}
+    if both[1].scenario.id in RACING:
+        return
     below = (relayed if "relayed by the kernel" in kernel else set()) | (
         spliced if "spliced by the kernel" in kernel else set())
     assert virtual - kernel <= below
@@ -109,7 +115,7 @@ def test_a_kernels_nat_needs_a_kernel(tmp_path):
 def test_differences_are_documented():
     """Each difference that these tests allow for is told in docs/networks.md with its reason."""
     page = (Path(__file__).parents[2] / "docs" / "networks.md").read_text(encoding="utf-8")
-    for id, reason in (*CROSSING.items(), *TIMED.items()):
+    for id, reason in (*CROSSING.items(), *RACING.items(), *TIMED.items()):
         assert id in page and reason in page
 
 

@@ -40,6 +40,11 @@ scenario = Scenario(
         *e2e.ORDERLY,
     ),
     weakened=(
+        Weakened("UE B can be reached", {B: {"behind": None}}, (LATCHED,),
+                 no_rule="without a NAT there is nothing to latch"),
+        Weakened("UE B takes its time, and its gateway does not wait for it",
+                 {B: {"connects_after": 3.0}, "IMS-AGW B": {"waits": False}}, (TRIGGERED,),
+                 rules=("outgoing-before-incoming",)),
         Weakened("UE A has no media plane security", {A: {"media_security": False}},
                  (e2e.ASKED, e2e.UNTOUCHED, e2e.PLAIN, e2e.UNTOLD, SESSION.name, e2e.ARRIVES, e2e.RETURNS, e2e.HIDDEN),
                  no_rule="the networks protect UE B's access by themselves (TS 33.328 §4.1)"),

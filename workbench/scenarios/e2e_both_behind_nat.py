@@ -26,7 +26,7 @@ MERGED = "UE B's gateway takes two connections and joins them"
 COLLIDED = "each UE sends a ClientHello, and gets the other's"
 ALERTED = "each UE ends it with a fatal unexpected_message"
 NO_SERVER = "nobody sends a ServerHello"
-FREED = "the gateways report that their bearers are gone, and the call is released"
+FREED = "the bearers end, and so does the call"
 
 scenario = Scenario(
     id="e2e-both-behind-nat",
@@ -39,58 +39,57 @@ scenario = Scenario(
         "But a=setup also says who begins TLS, and TLS has no answer to two clients. So the case is excluded, and an "
         "IMS-ALG that knows of the NAT refuses; the knob shows what happens if it does not."
     ),
-    topology=tcp.two_edges(e2e.ue_a(offers="active"), e2e.ue_b(answers="passive")),
+    topology=tcp.two_edges(e2e.ue_a(offers="active"), e2e.ue_b(answers="passive")).changed(
+        {"IMS-ALG B": {"guards_e2e": False, "modifies_setup": True}}),
     knobs={
-        "merge": Knob(
-            "merge", "what UE B's edge does: refuse as the specification has it, or merge as if TLS were not there",
-            {"refused": {}, "merged": {"IMS-ALG B": {"guards_e2e": False, "modifies_setup": True}}}, default="refused",
-            drops={"merged": (REFUSED, TOLD_BACK, UNASKED, UNOPENED)},
-            adds={"merged": (
-                Holds(MODIFIED, seen.in_turn(
-                    seen.setup(tcp.ACCESS_A.wire, "offer", "active"), seen.setup(tcp.ACCESS_B.wire, "offer", "passive"),
-                    seen.setup(tcp.ACCESS_B.wire, "answer", "active"),
-                    seen.setup(tcp.ACCESS_A.wire, "answer", "passive"))),
-                Holds(MERGED, seen.handled("merge by proxy", tcp.CORE_B, tcp.ACCESS_B)),
-                Holds(COLLIDED, seen.two_tls_clients(tcp.ACCESS_A, tcp.ACCESS_B)),
-                Holds(ALERTED, seen.in_turn(seen.alert_of_peer("unexpected_message", tcp.ACCESS_A),
-                                            seen.alert_of_peer("unexpected_message", tcp.ACCESS_B))),
-                Never(NO_SERVER, seen.server_hello(), provided=seen.client_hello(tcp.CORE_A.wire)),
-                Eventually(FREED, seen.sip_request("BYE", tcp.CORE_A.wire)),
+        "edge": Knob(
+            "edge", "what UE B's edge does: merge as if TLS were not there, or refuse as the specification has it",
+            {"merges": {}, "refuses": {"IMS-ALG B": {"guards_e2e": True}}}, default="merges",
+            drops={"refuses": (MODIFIED, MERGED, COLLIDED, ALERTED, NO_SERVER, FREED)},
+            adds={"refuses": (
+                Holds(REFUSED, seen.refused_with_warning(tcp.CORE_A.wire)),
+                Eventually(TOLD_BACK, seen.sip_response(488, "INVITE", tcp.ACCESS_A.wire)),
+                Never(UNASKED, seen.sip_request("INVITE", tcp.ACCESS_B.wire),
+                      provided=seen.sip_request("INVITE", tcp.ACCESS_A.wire)),
+                Never(UNOPENED, seen.any_of(*(seen.comes(side, "SYN") for side in (tcp.ACCESS_A, tcp.ACCESS_B))),
+                      provided=seen.sip_request("INVITE", tcp.ACCESS_A.wire)),
             )},
-            shows={"refused": ("sip-refused",), "merged": ("both-tls-clients", "setup-modified-on-e2e-tls", "tls-alert",
-                                                          "tls-roles-against-setup")}),
+            shows={"refuses": ("sip-refused",)}),
         "tls": e2e.tls_knob(),
     },
     script=e2e.TALK,
     expect=(
-        Eventually(e2e.ASKED, seen.offer(tcp.ACCESS_A.wire, transport="TCP/TLS/MSRP", attribute="fingerprint")),
-        Holds(REFUSED, seen.refused_with_warning(tcp.CORE_A.wire)),
-        Eventually(TOLD_BACK, seen.sip_response(488, "INVITE", tcp.ACCESS_A.wire)),
-        Never(UNASKED, seen.sip_request("INVITE", tcp.ACCESS_B.wire),
-              provided=seen.sip_request("INVITE", tcp.ACCESS_A.wire)),
-        Never(UNOPENED, seen.any_of(*(seen.comes(side, "SYN") for side in (tcp.ACCESS_A, tcp.ACCESS_B))),
-              provided=seen.sip_request("INVITE", tcp.ACCESS_A.wire)),
+        e2e.ASKS,
+        Holds(MODIFIED, seen.in_turn(
+            seen.setup(tcp.ACCESS_A.wire, "offer", "active"), seen.setup(tcp.ACCESS_B.wire, "offer", "passive"),
+            seen.setup(tcp.ACCESS_B.wire, "answer", "active"), seen.setup(tcp.ACCESS_A.wire, "answer", "passive"))),
+        Holds(MERGED, seen.handled("merge by proxy", tcp.CORE_B, tcp.ACCESS_B)),
+        Holds(COLLIDED, seen.two_tls_clients(tcp.ACCESS_A, tcp.ACCESS_B)),
+        Holds(ALERTED, seen.in_turn(seen.alert_of_peer("unexpected_message", tcp.ACCESS_A),
+                                    seen.alert_of_peer("unexpected_message", tcp.ACCESS_B))),
+        Never(NO_SERVER, seen.server_hello(), provided=seen.client_hello(tcp.CORE_A.wire)),
         Never(NO_WORD, seen.any_of(*(seen.messages("MSRP", wire) for wire in e2e.WIRES)),
               provided=seen.sip_request("INVITE", tcp.ACCESS_A.wire)),
         Never(e2e.UNTOLD, seen.told_of_security(*e2e.GATEWAYS), provided=seen.orders_to(*e2e.GATEWAYS)),
+        Eventually(FREED, seen.sip_request("BYE", tcp.CORE_A.wire)),
         *e2e.ORDERLY,
     ),
     weakened=(
-        Weakened("UE B's IMS-ALG does not look at end-to-end TLS",
-                 {"IMS-ALG B": {"guards_e2e": False, "modifies_setup": True}},
-                 (TOLD_BACK, UNASKED, UNOPENED), rules=("both-tls-clients", "setup-modified-on-e2e-tls", "tls-alert",
-                                                        "tls-roles-against-setup")),
-        Weakened("UE B can be reached", {B: {"behind": None}}, (TOLD_BACK, UNASKED, UNOPENED, NO_WORD),
+        Weakened("UE B can be reached", {B: {"behind": None}}, (MODIFIED, MERGED, COLLIDED, NO_SERVER, NO_WORD),
                  no_rule="UE B waits for a connection, and can: that is e2e-a-behind-nat"),
-        Weakened("UE A leaves it open who begins, and UE B begins",
-                 {A: {"offers": "actpass", "behind": None}, B: {"answers": "active"}},
-                 (TOLD_BACK, UNASKED, UNOPENED, NO_WORD),
-                 no_rule="UE A can be reached: that is e2e-b-behind-nat"),
-        Weakened("the UEs ask for security at their edges", {A: {"secures": "e2ae"}, B: {"secures": "e2ae"},
-                 "IMS-ALG B": {"modifies_setup": True}}, (NO_WORD, e2e.UNTOLD, COLLIDED, NO_SERVER),
-                 knobs={"merge": "merged"}, no_rule="that is e2ae-both-behind-nat, which works (TS 23.334 §5.11.2)"),
+        Weakened("the UEs ask for security at their edges", {A: {"secures": "e2ae"}, B: {"secures": "e2ae"}},
+                 (e2e.ASKED, COLLIDED, NO_SERVER, NO_WORD, e2e.UNTOLD),
+                 no_rule="that is e2ae-both-behind-nat, which works (TS 23.334 §5.11.2)"),
         Weakened("UE B waits, although it is told to open", {B: {"insists": "passive"}}, (MODIFIED, FREED),
-                 knobs={"merge": "merged"}, rules=("setup-answer",)),
+                 rules=("setup-answer", "sip-refused")),
+        Weakened("UE B can be reached, and presents another certificate", {B: {"behind": None, "presents": "another"}},
+                 (MODIFIED, MERGED, COLLIDED, ALERTED, NO_SERVER), rules=("fingerprint-mismatch",)),
+        Weakened("UE B's IMS-ALG does not look at end-to-end TLS", {"IMS-ALG B": {"guards_e2e": False}},
+                 (TOLD_BACK, UNASKED, UNOPENED), knobs={"edge": "refuses"},
+                 rules=("both-tls-clients", "setup-modified-on-e2e-tls", "tls-alert", "tls-roles-against-setup")),
+        Weakened("UE B can be reached, and takes no TLS", {B: {"behind": None, "media_security": False}},
+                 (REFUSED, UNASKED), knobs={"edge": "refuses"}, no_rule="UE B may refuse what it can't do (488)"),
     ),
+    shows=("both-tls-clients", "setup-modified-on-e2e-tls", "tls-alert", "tls-roles-against-setup"),
     provisional=e2e.PROVISIONAL,
 )

@@ -6,8 +6,9 @@ Source: TS 23.334 §6.2.10A; decision table R-24.229-4, case E6 of the digest.
 from __future__ import annotations
 
 from workbench.lab import seen
-from workbench.lab.expect import Holds, InOrder, Never
+from workbench.lab.expect import Holds, Never
 from workbench.lab.scenario import Scenario, Weakened
+from workbench.nodes.ue.faults import Faults
 from workbench.scenarios import e2e_edge as e2e
 from workbench.scenarios import tcp_edge as tcp
 from workbench.scenarios.e2e_edge import A, B
@@ -32,8 +33,8 @@ scenario = Scenario(
     knobs={"tls": e2e.tls_knob()},
     script=e2e.TALK,
     expect=(
-        InOrder(COULD, (seen.registration(tcp.ACCESS_A.wire, "Security-Verify", "msrp-tls"),
-                        seen.registration(tcp.ACCESS_B.wire, "Security-Verify", "msrp-tls"))),
+        Holds(COULD, seen.all_of(seen.registration(tcp.ACCESS_A.wire, "Security-Verify", "msrp-tls"),
+                                 seen.registration(tcp.ACCESS_B.wire, "Security-Verify", "msrp-tls"))),
         *e2e.OFFERED,
         Never(UNINVITED, seen.any_of(*(one for wire in e2e.WIRES for one in (
                   seen.offer(wire, attribute="3ge2ae"), seen.answer(wire, attribute="3ge2ae")))),
@@ -50,9 +51,11 @@ scenario = Scenario(
         Weakened("UE B's IMS-ALG ends TLS on both sides", {"IMS-ALG B": {"end_to_end": "b2bua"}},
                  (e2e.UNTOUCHED, e2e.PLAIN, e2e.UNTOLD, SAME, SESSION.name, e2e.ARRIVES, e2e.RETURNS),
                  rules=("e2e-tls-opened",)),
+        Weakened("UE A could not have had it", {A: {"faults": Faults(agrees=False)}}, (COULD,),
+                 no_rule="end-to-end TLS needs no agreement at registration (row 3 of R-24.229-4)"),
         Weakened("UE A asks for e2ae itself", {A: {"secures": "e2ae"}},
-                 (e2e.UNTOUCHED, e2e.PLAIN, e2e.UNTOLD, UNINVITED, SAME, SESSION.name, e2e.ARRIVES, e2e.RETURNS,
-                  e2e.HIDDEN), no_rule="it is what UE A asked for (TS 33.328 §4.1)"),
+                 (e2e.ASKED, e2e.UNTOUCHED, e2e.PLAIN, e2e.UNTOLD, UNINVITED, SAME, SESSION.name, e2e.ARRIVES,
+                  e2e.RETURNS, e2e.HIDDEN), no_rule="it is what UE A asked for (TS 33.328 §4.1)"),
         Weakened("UE B presents another certificate", {B: {"presents": "another"}},
                  (e2e.CHECKED, e2e.CONFIRMED, e2e.CONFIRMED_TOO), drops=(e2e.ARRIVES, e2e.RETURNS),
                  rules=("fingerprint-mismatch", "tls-alert")),

@@ -62,8 +62,12 @@ def session(client: str) -> Expectation:
     return Holds(f"one TLS session runs from UE to UE, and {client} is its client", seen.one_tls_session(*wires))
 
 
+ASKS = Holds(ASKED, seen.in_turn(
+    seen.says(tcp.ACCESS_A.wire, "offer", "3ge2ae", None),
+    seen.all_of(seen.offer(tcp.ACCESS_A.wire, transport="TCP/TLS/MSRP", attribute="fingerprint"))))
+
 OFFERED: tuple[Expectation, ...] = (
-    Eventually(ASKED, seen.offer(tcp.ACCESS_A.wire, transport="TCP/TLS/MSRP", attribute="fingerprint")),
+    ASKS,
     Holds(UNTOUCHED, seen.only_addresses_change(*WIRES)),
     Holds(PLAIN, seen.in_turn(*(seen.transports({"access": "TCP", "core": "TCP"}, gateway=one) for one in GATEWAYS))),
     Never(UNTOLD, seen.told_of_security(*GATEWAYS), provided=seen.orders_to(*GATEWAYS)),

@@ -38,7 +38,7 @@ scenario = Scenario(
     knobs={"tls": e2e.tls_knob()},
     script=e2e.TALK,
     expect=(
-        Eventually(e2e.ASKED, seen.offer(tcp.ACCESS_A.wire, transport="TCP/TLS/MSRP", attribute="fingerprint")),
+        e2e.ASKS,
         Holds(REPLACED, seen.fingerprint_replaced(tcp.CORE_A.wire, tcp.ACCESS_B.wire, gateway=GATEWAY)),
         Holds(ORDERED, seen.transports({"access": "TCP/TLS", "core": "TCP/TLS"}, gateway=GATEWAY)),
         Holds(SERVERS, seen.told({"access": "passive", "core": "passive"}, gateway=GATEWAY)),
@@ -53,6 +53,12 @@ scenario = Scenario(
     weakened=(
         Weakened("UE B's IMS-ALG lets TLS through", {"IMS-ALG B": {"end_to_end": "through"}},
                  (e2e.CONFIRMED, e2e.CONFIRMED_TOO), rules=("sip-refused",)),
+        Weakened("UE B's IMS-ALG lets TLS through, and merges",
+                 {"IMS-ALG B": {"end_to_end": "through", "guards_e2e": False}},
+                 (REPLACED, ORDERED, TWO_SESSIONS, e2e.CONFIRMED, e2e.CONFIRMED_TOO),
+                 rules=("both-tls-clients", "setup-modified-on-e2e-tls", "tls-alert")),
+        Weakened("UE A asks for security at its edge", {A: {"secures": "e2ae"}}, (e2e.ASKED, ORDERED, UNSEEN),
+                 no_rule="that is e2ae-both-behind-nat (TS 23.334 §5.11.2)"),
         Weakened("UE B's IMS-ALG does not modify a=setup", {"IMS-ALG B": {"modifies_setup": False}},
                  (SERVERS, e2e.CONFIRMED, e2e.CONFIRMED_TOO), drops=(UNSEEN,), rules=("syn-into-nat",)),
         Weakened("UE A presents another certificate", {A: {"presents": "another"}},

@@ -56,6 +56,11 @@ class Untrue(tls.TlsSession):
         self._octets = octets
         self.client = true.client
 
+    @property
+    def state(self) -> tls.State:
+        """Of the session that it is not."""
+        return tls.State.HANDSHAKE
+
     def start(self) -> list[tls.Event]:
         """The connection is up."""
         if self._speaks == "hello":
