@@ -55,11 +55,7 @@ class Untrue(tls.TlsSession):
         self._speaks = speaks
         self._octets = octets
         self.client = true.client
-
-    @property
-    def state(self) -> tls.State:
-        """Of the session that it is not."""
-        return tls.State.HANDSHAKE
+        self.state = true.state
 
     def start(self) -> list[tls.Event]:
         """The connection is up."""
