@@ -13,7 +13,7 @@ from typing import TypeVar
 from workbench.errors import LocalProtocolError, MalformedMessageError
 from workbench.protocols.cursor import Cursor
 from workbench.protocols.mikey import grammar, payloads, writing
-from workbench.protocols.mikey.messages import KeyData, Message, TicketData
+from workbench.protocols.mikey.messages import KeyData, Message, Ticket, TicketData
 
 MESSAGE_OCTETS = 1 << 17
 """The longest message that is read: a ticket of 65,535 octets and as much again."""
@@ -72,6 +72,11 @@ def encode_ticket_data(ticket: TicketData) -> bytes:
         raise LocalProtocolError("THDR data above 65535 octets (RFC 6043 §6.11)")
     head = bytes((writing.announced(ticket.payloads),)) + len(ticket.header).to_bytes(2) + ticket.header
     return head + writing.chain(ticket.payloads)
+
+
+def initiator_octets(ticket: Ticket) -> bytes:
+    """The initiator data of a TICKET behind its length; empty where keys are not forked (RFC 6043 §6.10)."""
+    return writing.led(ticket.initiator_data) if ticket.initiator_data else b""
 
 
 def decode_base64(text: str) -> bytes:

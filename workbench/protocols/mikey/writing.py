@@ -83,16 +83,16 @@ def ticket_policy(policy: TicketPolicy) -> bytes:
         raise LocalProtocolError(f"flags 0x{policy.flags:X}: there are twelve (RFC 6043 §6.10)")
     return b"".join((
         _number(policy.kind, 2), _number(policy.subtype, 1), _number(policy.version, 1),
-        _number(policy.prf << 17 | policy.flags << 5 | policy.reserved, 3), _opaque(_led(policy.data), 2)))
+        _number(policy.prf << 17 | policy.flags << 5 | policy.reserved, 3), _opaque(led(policy.data), 2)))
 
 
 def ticket(ticket: Ticket) -> bytes:
     """TICKET behind its Next Payload (RFC 6043 §6.10)."""
-    made = _led(ticket.initiator_data) if ticket.initiator_data else b""
+    made = led(ticket.initiator_data) if ticket.initiator_data else b""
     return ticket_policy(ticket.policy) + _opaque(ticket.data, 2) + _opaque(made, 2)
 
 
-def _led(payloads: Sequence[Payload]) -> bytes:
+def led(payloads: Sequence[Payload]) -> bytes:
     """A chain behind an octet that announces its first payload."""
     return _number(announced(payloads), 1) + chain(payloads)
 
