@@ -15,6 +15,7 @@ from workbench.net.packets import ACK, FIN, RST, SYN, Ip, Tcp, decode_ip, encode
 from workbench.net.values import Endpoint
 
 MOST_SEGMENTS = 1024
+_ALL, _HALF = 0xFFFFFFFF, 0x80000000
 _MOST_FRAGMENTED = 256
 _MOST_FRAGMENTS = 128
 _MOST_REPEATS = 8
@@ -138,11 +139,13 @@ class Connection:
         held, first = self._segments or (), [stream.initial for stream in self.streams]
         if None in first and any(first[marks >> 8] is None or marks & ACK for marks in held[1::5]):
             return
-        bases = [(number or 0) + 1 for number in first]
+        own = [_HALF - (number or 0) - 1 for number in first]
+        other = own[::-1]
         for frame, marks, sequence, acknowledged, size in zip(*(held[at::5] for at in range(5)), strict=True):
             direction, flags = marks >> 8, marks & 0xFF
-            yield Segment(frame, direction, flags, _distance(bases[direction], sequence), size,
-                          _distance(bases[1 - direction], acknowledged) if flags & ACK else None)
+            # From one sequence number to another, on the shorter way around (RFC 9293 §3.4).
+            yield Segment(frame, direction, flags, (sequence + own[direction] & _ALL) - _HALF, size,
+                          (acknowledged + other[direction] & _ALL) - _HALF if flags & ACK else None)
 
     def marks(self) -> list[tuple[int, int]]:
         """Frame and flags of the first `MOST_SEGMENTS` segments."""
@@ -277,11 +280,6 @@ class Connection:
         """The capture is over, at `time`: what is held behind holes, as in `Happened.late`."""
         for direction, stream in enumerate(self.streams):
             yield from self._dated(direction, stream.flush(), time)
-
-
-def _distance(start: int, end: int) -> int:
-    """From one sequence number to another, on the shorter way around (RFC 9293 §3.4)."""
-    return ((end - start + 0x80000000) & 0xFFFFFFFF) - 0x80000000
 
 
 class Frame(Protocol):

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
+from operator import itemgetter
 
 import msgspec
 
@@ -149,30 +150,23 @@ def _compared(one: _Leg, other: _Leg) -> tuple[list[int], list[int], int]:
         return [], [], 0
     since = max(one.up, other.up)
     merged = sorted([(segment.frame, 0, segment) for segment in one.segments]
-                    + [(segment.frame, 1, segment) for segment in other.segments], key=_by_frame)
+                    + [(segment.frame, 1, segment) for segment in other.segments], key=itemgetter(0))
     ours = (one.ours, other.ours)
-    so_far: set[tuple[int, tuple[int, int, int | None, int]]] = set()
+    so_far: tuple[set[object], set[object]] = (set(), set())
     copies: list[int] = []
     own: list[int] = []
     bare = 0
     for frame, leg, segment in merged:
-        if segment.flags & RST:
+        flags = segment.flags
+        if flags & RST:
             break       # what comes behind a reset is clearing up
+        shape = segment.start, segment.size, segment.acknowledged, flags & FIN
         if segment.direction != ours[leg]:
-            so_far.add((leg, _shape(segment)))
-        elif frame > since and not segment.flags & SYN:
-            original = (1 - leg, _shape(segment))
-            if original in so_far:
+            so_far[leg].add(shape)
+        elif frame > since and not flags & SYN:
+            if shape in so_far[1 - leg]:
                 copies.append(frame)
-                bare += not segment.size and not segment.flags & FIN
+                bare += not segment.size and not flags & FIN
             else:
                 own.append(frame)
     return copies, own, bare
-
-
-def _by_frame(item: tuple[int, int, Segment]) -> int:
-    return item[0]
-
-
-def _shape(segment: Segment) -> tuple[int, int, int | None, int]:
-    return segment.start, segment.size, segment.acknowledged, segment.flags & FIN

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, islice
 from typing import Protocol, overload
 
 from workbench.analysis.chunks import Chunk, chunk_of
@@ -18,6 +19,7 @@ from workbench.net.values import Endpoint
 FEW = 16
 """How many messages there are in the outline of a connection, of each direction's that are many and alike."""
 _MOST_HELD = 200_000
+_MOST_LATELY = 8_000
 
 
 class Drafts(Protocol):
@@ -105,6 +107,31 @@ def fits(draft: Draft, protocols: Sequence[str], *, readable: bool) -> bool:
         readable and draft.protected and draft.value is None and draft.protocol == "TLS")
 
 
+class _Lately:
+    """The chunks of connections that were asked for lately: one rule asks for them behind the other."""
+
+    def __init__(self, drafts: Drafts) -> None:
+        self._drafts = drafts
+        self._held: dict[int, list[Chunk]] = {}
+        self._room = _MOST_LATELY
+
+    def of(self, number: int) -> Iterator[Chunk]:
+        """The chunks of a connection."""
+        known = self._held.get(number)
+        if known is not None:
+            return iter(known)
+        chunks = iter(self._drafts.chunks(number))
+        found = list(islice(chunks, _MOST_LATELY + 1))
+        if len(found) > _MOST_LATELY:
+            return chain(found, chunks)
+        if len(found) > self._room:
+            self._held.clear()
+            self._room = _MOST_LATELY
+        self._room -= len(found)
+        self._held[number] = found
+        return iter(found)
+
+
 class Table(Sequence[Message]):
     """Messages in order of completion. Equal to any sequence of equal messages.
 
@@ -119,11 +146,12 @@ class Table(Sequence[Message]):
         self._places: Sequence[int] = range(len(drafts)) if places is None else places
         self._ends: dict[Endpoint, Place] = {}
         self._made: dict[int, Message] = {}
+        self._chunks = _Lately(drafts)
 
     def among(self, places: Sequence[int]) -> Table:
         """The messages at these places of all drafts."""
         found = Table(self._drafts, self._names, places)
-        found._ends, found._made = self._ends, self._made
+        found._ends, found._made, found._chunks = self._ends, self._made, self._chunks
         return found
 
     def of(self, *protocols: str, readable: bool = False) -> Table:
@@ -140,7 +168,7 @@ class Table(Sequence[Message]):
 
     def chunks(self, number: int) -> Iterator[Chunk]:
         """What the TCP connection with this number carries of MSRP; see `Report.chunks`."""
-        return self._drafts.chunks(number)
+        return self._chunks.of(number)
 
     def __len__(self) -> int:
         return len(self._places)

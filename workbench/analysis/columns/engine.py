@@ -8,6 +8,7 @@ before the first segment that is unlike the others; so what the report says is t
 from __future__ import annotations
 
 import mmap
+import os
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ from workbench.analysis.columns.runs import NO_KEY, Merged, Run, Way
 from workbench.analysis.columns.streams import streams
 from workbench.analysis.flows import MOST_SEGMENTS
 from workbench.analysis.pcapng import Packet, Reader
+from workbench.errors import CaptureError
 from workbench.net.packets import ACK, unpack_address
 from workbench.net.values import Endpoint
 
@@ -41,27 +43,40 @@ _PARTED: dict[str, Callable[[bytes], list[int]]] = {"TLS": parting.records, "MSR
 
 
 class File:
-    """The octets of a capture file: in memory's reach while it is dissected, read again later."""
+    """The octets of a capture file: in memory's reach while it is dissected, read again later.
+
+    Raises:
+        CaptureError: from each method while it is dissected: the file has become shorter.
+    """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._file: BinaryIO = path.open("rb")
         weakref.finalize(self, self._file.close)
         self._read = 0
         self.map: mmap.mmap | None = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+        self._size = len(self.map)
 
     def read(self, at: int, size: int) -> bytes:
         """So many octets from here on."""
-        if self.map is not None:
-            self._read += size
-            if self._read > _MOST_MAPPED:
-                self.release()
-            return self.map[at : at + size]
-        self._file.seek(at)
-        return self._file.read(size)
+        if self.map is None:
+            self._file.seek(at)
+            return self._file.read(size)
+        self._count(size)
+        return self.map[at : at + size]
+
+    def gather(self, at: list[int], sizes: list[int]) -> bytes:
+        """The octets of many places, one behind the other."""
+        if self.map is None:
+            return b"".join(map(self.read, at, sizes))
+        self._count(sum(sizes))
+        with memoryview(self.map) as octets:
+            return b"".join([octets[begin : begin + size] for begin, size in zip(at, sizes, strict=True)])
 
     def release(self) -> None:
         """Let go of what was read: it comes back from the system's cache when it is asked for again."""
         self._read = 0
+        self._stands()
         if self.map is not None and hasattr(mmap, "MADV_DONTNEED"):
             self.map.madvise(mmap.MADV_DONTNEED)
 
@@ -70,6 +85,18 @@ class File:
         if self.map is not None:
             self.map.close()
             self.map = None
+
+    def _count(self, size: int) -> None:
+        self._read += size
+        if self._read > _MOST_MAPPED:
+            self.release()
+        else:
+            self._stands()
+
+    def _stands(self) -> None:
+        """The system ends a process that reads what is mapped and no longer there."""
+        if self.map is not None and os.fstat(self._file.fileno()).st_size < self._size:
+            raise CaptureError(f"{self._path}: the file became shorter while it was read")
 
 
 class _Tries:
@@ -228,7 +255,7 @@ class _Taking:
 
     def take(self, bulk: Bulk) -> _Taking | None:
         """Tell its messages apart; None: there is nothing to be taken."""
-        engine, read = self._engine, self._engine._file.read
+        engine, gather = self._engine, self._engine._file.gather
         connection, heads = self._content.connection, engine._heads
         cut = len(self._rows)
         found: list[tuple[Any, Any, Any, list[int], Any]] = []
@@ -238,7 +265,7 @@ class _Taking:
             if len(rows) and not connection.streams[direction].follows(int(heads.sequence[rows[0]])):
                 return None
             at, sizes = heads.data[rows], self._sizes[chosen]
-            octets = b"".join([read(*one) for one in zip(at.tolist(), sizes.tolist(), strict=True)])
+            octets = gather(at.tolist(), sizes.tolist())
             starts = np.concatenate([[0], np.cumsum(sizes)])
             ends = _PARTED[bulk.protocol](octets)
             stopped = ends[-1] if ends else 0

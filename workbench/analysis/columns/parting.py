@@ -11,6 +11,7 @@ import re
 import struct
 from collections.abc import Iterator
 from functools import lru_cache
+from sys import intern
 
 from workbench.errors import PeerError
 from workbench.protocols.msrp import messages as msrp
@@ -29,8 +30,6 @@ _MOST_HEAD = msrp_wire.LINE_OCTETS
 _MOST_HEADERS = 100
 _MOST_BODY = 1 << 20
 _LAST_TYPE = re.compile(rb"content-type: [ -~]*\r\n", re.IGNORECASE)
-_METHODS: dict[bytes | None, str] = {b"SEND": "SEND", b"REPORT": "REPORT"}
-_FLAGS = {flag[0]: msrp.Flag(flag.decode()) for flag in msrp_wire.FLAGS}
 _ENDS = tuple(flag + b"\r\n" for flag in msrp_wire.FLAGS)
 
 
@@ -102,29 +101,51 @@ def _is_path(octets: bytes) -> bool:
     return bool(_path(octets))
 
 
-def chunks(octets: bytes, ends: list[int]) -> Iterator[tuple[str, str, int, uri.Path, bytes, msrp.Flag, int]]:
-    """Of each message that `messages` has found: transaction, method, status, To-Path, headers, flag, body's octets."""
-    at = 0
+# A message that `messages` has found, up to its body, with the headers of SEND as they mostly are or as they may be.
+_SAID = re.compile(
+    r"MSRP ([^ ]+) (?:([A-Z]+)|([0-9]{3})[^\r]*)\r\nTo-Path: ([^\r]*)\r\nFrom-Path: [^\r]*\r\n"
+    r"(?:Message-ID: ([!-~]+)\r\nByte-Range: ([!-~]+)\r\n(?:Content-Type: [!-~]+\r\n)?(?=[\r-])"
+    r"|((?:[A-Za-z][A-Za-z-]*: [^\r]*\r\n)*))")
+_ID, _RANGE, _FAILURE = (re.compile(rf"(?:\A|\n){name}: +([ -~]*)\r", re.IGNORECASE)
+                         for name in ("Message-ID", "Byte-Range", "Failure-Report"))
+_TEXT_FLAGS = {flag.value: flag for flag in msrp.Flag}
+
+Said = tuple[str, str, int, uri.Path, str, str, str, msrp.Flag, int]
+
+
+def chunks(octets: bytes, ends: list[int]) -> Iterator[Said]:
+    """What each message that `messages` has found says.
+
+    Returns:
+        Transaction, method, status, To-Path, Message-ID, Byte-Range, Failure-Report, flag, and the body's octets; of a
+        response only the first four count.
+    """
+    at, text, match = 0, octets.decode("latin-1"), _SAID.match
     for end in ends:
-        head = _HEAD.match(octets, at)
+        head = match(text, at)
         assert head is not None
-        transaction, method, status, _, to_path, _, headers = head.groups()
-        tail = len(msrp_wire.HYPHENS) + len(transaction) + 3
-        size = max(0, end - tail - 4 - head.end())
-        yield (transaction.decode("ascii"), _METHODS.get(method) or (method or b"").decode("ascii"), int(status or 0),
-               _path(to_path), headers, _FLAGS[octets[end - 3]], size)
+        transaction, method, status, to_path, number, part, headers = head.groups()
+        size = max(0, end - _AROUND_BODY - len(transaction) - head.end())
+        failure = ""
+        if headers:
+            number, part, failure = (_field(headers, one) for one in (_ID, _RANGE, _FAILURE))
+        yield (transaction, method or "", int(status or 0), _to(to_path), intern(number or ""), part or "", failure,
+               _TEXT_FLAGS[text[end - 3]], size)
         at = end
 
 
-def field(headers: bytes, pattern: re.Pattern[bytes]) -> str:
+_AROUND_BODY = 4 + len(msrp_wire.HYPHENS) + 3
+
+
+@lru_cache(maxsize=4096)
+def _to(text: str) -> uri.Path:
+    return _path(text.encode("ascii"))
+
+
+def _field(headers: str, pattern: re.Pattern[str]) -> str:
     """The value of the first header with this name; empty without one."""
     found = pattern.search(headers)
-    return "" if found is None else found[1].decode("ascii")
-
-
-def named(name: str) -> re.Pattern[bytes]:
-    """Finds a header in what `chunks` gives."""
-    return re.compile(rb"(?:\A|\n)" + name.encode() + rb": +([ -~]*)\r", re.IGNORECASE)
+    return "" if found is None else found[1]
 
 
 def message(octets: bytes) -> msrp.Message:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
-from sys import intern
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -15,8 +13,6 @@ from workbench.analysis.chunks import Chunk, chunk_of
 from workbench.analysis.columns import parting
 from workbench.analysis.drafts import Content, Draft
 from workbench.analysis.table import FEW
-from workbench.protocols.msrp.messages import Flag
-from workbench.protocols.msrp.uri import Path
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,11 +20,6 @@ if TYPE_CHECKING:
     Numbers = NDArray[Any]
 
 NO_KEY = "no key for it"
-_ID, _RANGE, _FAILURE = map(parting.named, ("Message-ID", "Byte-Range", "Failure-Report"))
-
-_USUAL = re.compile(rb"Message-ID: ([!-~]+)\r\nByte-Range: ([!-~]+)\r\n(?:Content-Type: [!-~]+\r\n)?")
-
-_Said = tuple[str, str, int, Path, bytes, Flag, int]
 
 
 class Source(Protocol):
@@ -36,6 +27,9 @@ class Source(Protocol):
 
     def read(self, at: int, size: int) -> bytes:
         """So many octets from here on; fewer where the file has none any more."""
+
+    def gather(self, at: list[int], sizes: list[int]) -> bytes:
+        """The octets of many places, one behind the other."""
 
 
 class Way:
@@ -76,11 +70,10 @@ class Way:
         """The octets from here to there."""
         first, last = (int(np.searchsorted(self.starts, begin, "right")) - 1,
                        int(np.searchsorted(self.starts, end, "left")))
-        starts, read = self.starts[first : last + 1].tolist(), source.read
-        parts = [read(at, behind - start) for at, start, behind in zip(
-            self.at[first:last].tolist(), starts, starts[1:], strict=False)]
-        lead = begin - starts[0] if starts else 0
-        return b"".join(parts)[lead : lead + end - begin]
+        starts = self.starts[first : last + 1]
+        lead = begin - int(starts[0]) if len(starts) else 0
+        octets = source.gather(self.at[first:last].tolist(), np.diff(starts).tolist())
+        return octets[lead : lead + end - begin]
 
 
 class Run:
@@ -113,7 +106,7 @@ class Run:
         draft.connection, draft.direction, draft.session = connection, direction, self.content.session
         return draft
 
-    def chunks(self, direction: int) -> list[_Said]:
+    def chunks(self, direction: int) -> list[parting.Said]:
         """What each MSRP message of a direction says."""
         way = self.ways[direction]
         ends = way.ends.tolist()
@@ -169,7 +162,8 @@ class Merged:
         connection = np.concatenate([np.array(connections, np.int32), on[self._run]])[self._what]
         self._readable = ~np.concatenate([np.array(opaque, np.bool_), hidden[self._run]])[self._what]
         self._by_connection = np.argsort(connection, kind="stable").astype(np.int32)
-        self._connections = connection[self._by_connection]
+        bounds = np.arange(connection.max(initial=-1) + 2, dtype=np.int32)
+        self._bounds: list[int] = np.searchsorted(connection[self._by_connection], bounds).tolist()
 
     def __len__(self) -> int:
         return len(self._what)
@@ -193,8 +187,7 @@ class Merged:
 
     def of_connection(self, number: int, protocols: Any = (), *, readable: bool = False) -> list[int]:
         """See `Drafts`."""
-        first, behind = np.searchsorted(self._connections, [number, number + 1])
-        return self._fitting(self._by_connection[first:behind], protocols or self._names, readable)
+        return self._fitting(self._on(number), protocols or self._names, readable)
 
     def chunks(self, number: int) -> Iterator[Chunk]:
         """See `Drafts`."""
@@ -208,7 +201,7 @@ class Merged:
             yield from (one for one in made if one is not None)
             return
         known = -1
-        said: list[Iterator[_Said]] = []
+        said: list[Iterator[parting.Said]] = []
         for place, one, run, direction, time in zip(places.tolist(), what.tolist(), runs, directions, times,
                                                     strict=True):
             if one < len(self._drafts):
@@ -222,8 +215,7 @@ class Merged:
 
     def outline(self, number: int) -> list[int]:
         """See `Drafts`."""
-        first, behind = np.searchsorted(self._connections, [number, number + 1])
-        places = self._by_connection[first:behind]
+        places = self._on(number)
         alike = ~self._readable[places] | (self._protocol[places] == self._names.get("MSRP", -1))
         kind = np.where(alike, self._protocol[places] * 2 + self._directions[places], -1)
         kept = ~alike
@@ -231,6 +223,11 @@ class Merged:
             kept[np.flatnonzero(kind == one)[:FEW]] = True
         found: list[int] = places[kept].tolist()
         return found
+
+    def _on(self, number: int) -> Numbers:
+        """The places of a connection's drafts."""
+        first, behind = self._bounds[number : number + 2] if 0 <= number < len(self._bounds) - 1 else (0, 0)
+        return self._by_connection[first:behind]
 
     def _fitting(self, places: Numbers, protocols: Any, readable: bool) -> list[int]:
         wanted = np.zeros(len(self._names) + 1, np.bool_)
@@ -241,16 +238,10 @@ class Merged:
         return found
 
 
-def _chunk(place: int, time: float, direction: int, said: _Said) -> Chunk:
-    transaction, method, status, to_path, headers, flag, octets = said
-    if status:
-        return Chunk(place, time, direction, transaction, "", status, to_path)
-    usual = _USUAL.fullmatch(headers)
-    if usual is not None:
-        return Chunk(place, time, direction, transaction, method, 0, to_path, intern(usual[1].decode("ascii")),
-                     usual[2].decode("ascii"), "", flag, octets)
-    return Chunk(place, time, direction, transaction, method, 0, to_path, intern(parting.field(headers, _ID)),
-                 parting.field(headers, _RANGE), parting.field(headers, _FAILURE), flag, octets)
+def _chunk(place: int, time: float, direction: int, said: parting.Said) -> Chunk:
+    if said[2]:
+        return Chunk(place, time, direction, *said[:4])
+    return Chunk(place, time, direction, *said)
 
 
 def _joined(parts: list[Numbers]) -> Numbers:

@@ -9,6 +9,7 @@ import msgspec
 
 from workbench.analysis.chunks import Chunk
 from workbench.analysis.legs import said_on
+from workbench.analysis.rules.msrp_said import said
 from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.analysis.signalling import Described
 from workbench.analysis.values import Leg
@@ -76,6 +77,7 @@ def _find(report: Report) -> Iterator[Evidence]:
             # A request that is handed on fails on every leg: it is told where the last one said so.
             if evidence is not None and (asked.chunk.transaction not in found or not asked.to_gateway):
                 found[asked.chunk.transaction] = (asked.to_gateway, evidence)
+        said(report, call)      # other rules ask for the same chunks, which are at hand now
         for _, evidence in found.values():
             if evidence.explanation not in told:
                 told.add(evidence.explanation)
@@ -87,8 +89,8 @@ def _requests(report: Report, call: Call) -> Iterator[_Asked]:
         local = termination.local if termination is not None else None
         if span is None or termination is None or local is None:
             continue
-        ours, theirs = (_Given([(one, path) for one in said[-_MOST_DESCRIBED:] if (path := _path(one))], {})
-                        for said in said_on(call, termination, span))
+        ours, theirs = (_Given([(one, path) for one in sent[-_MOST_DESCRIBED:] if (path := _path(one))], {})
+                        for sent in said_on(call, termination, span))
         held: dict[str, _Asked] = {}
         sides = span.content().connection.sides
         for chunk in report.chunks(leg):

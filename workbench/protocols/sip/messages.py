@@ -64,7 +64,10 @@ class Headers(msgspec.Struct, frozen=True):
     def get(self, name: str) -> str | None:
         """The value of the first field of this name; None where there is none."""
         wanted = canonical(name)
-        return next((value for key, value in self.fields if canonical(key) == wanted), None)
+        for key, value in self.fields:
+            if canonical(key) == wanted:
+                return value
+        return None
 
     def lines(self, name: str) -> tuple[str, ...]:
         """The values of all fields of this name, one a field, in order."""

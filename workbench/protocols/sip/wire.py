@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from sys import intern
 
 from workbench.errors import LocalProtocolError, MalformedMessageError
 from workbench.protocols.sip.grammar import TOKEN, CSeq, NameAddress, Via, split
@@ -85,7 +86,10 @@ def decode(
         if key in _SINGLE and key in places:
             raise MalformedMessageError(f"a second {name}", clause="RFC 3261 §7.3.1", offset=at)
         places.setdefault(key, at)
-        fields.append((name, " ".join(part.strip(" \t") for part in value.split("\r\n")).strip(" ")))
+        if "\r\n" in value:
+            value = " ".join(part.strip(" \t") for part in value.split("\r\n"))
+        # Messages of a dialog say the same again and again.
+        fields.append((intern(name), intern(value.strip(" \t"))))
         at = after
     headers = Headers(tuple(fields))
     _check(headers, places, request[1] if request is not None else None, start)
