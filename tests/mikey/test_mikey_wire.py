@@ -6,7 +6,7 @@ import random
 
 import msgspec
 import pytest
-from mikey_words import FORKING, RUN, stored
+from mikey_words import FORKING, PAYLOADS, RUN, stored
 
 from workbench.errors import LocalProtocolError, MalformedMessageError
 from workbench.protocols.layout import uncovered
@@ -91,18 +91,7 @@ def test_fields_of_a_transfer_init_lie_where_the_worked_example_says() -> None:
     assert found[1].value == "2014-06-01 12:00:10 UTC"
 
 
-@pytest.mark.parametrize("payload", [
-    m.Timestamp(2, 7), m.Timestamp(1, 1 << 63, TimestampRole.ISSUE), m.Rand(bytes(16)), m.Identity(0, b"a@b"),
-    m.Certificate(0, b"DER"), m.CertificateHash(2, bytes(32)), m.CertificateHash(1, bytes(16)),
-    m.Kemac(2, b"sealed", 2, bytes(32)), m.Envelope(b"enveloped", 2), m.DiffieHellman(2, bytes(128)),
-    m.DiffieHellman(0, bytes(192), m.Interval(b"\x01", b"\x00\x02"), 5), m.DiffieHellman(1, bytes(96), m.Spi(b"x")),
-    m.Sign(1, bytes(256)), m.Verification(0, b""), m.Verification(2, bytes(32)),
-    m.Policy(3, 0, ((0, b"\x01"), (1, b"\x10"))),
-    m.Failure(14), m.Failure(200, 9), m.Extension(0, b"vendor"), m.Extension(77, b""),
-    m.KeyData(3, bytes(16), bytes(14)),
-    m.KeyData(9, b""), m.TicketPolicy(0xFFF, (I,), 2, 9, 8, 127, 31), m.Ticket(m.TicketPolicy(0, ()), b""),
-    m.Ticket(POLICY, b"opaque", (m.Verification(1, bytes(20)), m.Verification(1, bytes(20)))), m.Unknown(19, b""),
-    m.Unknown(99, b"\x00whatever")])
+@pytest.mark.parametrize("payload", PAYLOADS)
 def test_each_payload_comes_back_as_it_was_written(payload: m.Payload) -> None:
     """Alone and behind another; reserved bits and numbers without a name are kept."""
     head = m.Header(0, 1)

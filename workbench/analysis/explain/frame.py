@@ -14,6 +14,7 @@ from workbench.analysis.dtls_stream import DTLS_1_2
 from workbench.analysis.explain.connection import Connection, Side, connect, protocol_of
 from workbench.analysis.explain.datagram import fax_spans, flow_of, plaintexts, record_spans
 from workbench.analysis.explain.fields import Explained, Field, Layer
+from workbench.analysis.explain.keying import keyed_layers
 from workbench.analysis.explain.meanings import catalogue
 from workbench.analysis.explain.octets import fields_between, fields_of, opened, spans_of
 from workbench.analysis.flows import innermost
@@ -94,7 +95,10 @@ def explain_frame(report: Report, number: int) -> Explained:
             fields.append(_chunk(span, packet, report))
         else:
             fields.append(words.field(span, fields_of(span.children, words)))
-    return Explained(number, packet.octets, tuple(fields), tuple(layers), _title(packet),
+    keyed = keyed_layers(fields, packet.octets, (number,), known=layers)
+    for layer in tuple(layers):
+        keyed += keyed_layers(layer.fields, layer.octets, layer.frames, protected=layer.protected, known=keyed)
+    return Explained(number, packet.octets, tuple(fields), (*layers, *keyed), _title(packet),
                      tuple(message.index for message in messages))
 
 

@@ -20,6 +20,7 @@ _ROOMS = {
     "BFCP": "workbench.protocols.bfcp.layout",
     "UDPTL": "workbench.protocols.t38.layout",
     "RTP": "workbench.protocols.rtp.layout",
+    "MIKEY": "workbench.protocols.mikey.layout",
     "TLS": "workbench.protocols.tls.layout",
     "DTLS": "workbench.protocols.tls.datagram_layout",
 }

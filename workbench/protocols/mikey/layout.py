@@ -32,6 +32,12 @@ def ticket_spans(octets: bytes) -> tuple[Span, ...]:
     return _lay_out(octets, grammar.ticket_data)
 
 
+def name(octets: bytes) -> str:
+    """What a message is, by its data type: `TRANSFER_INIT`; `message` where it has no name."""
+    found = spans(octets[:10])
+    return (found[0].value if found else "") or "message"
+
+
 def _lay_out(octets: bytes, read: Callable[[Cursor], object]) -> tuple[Span, ...]:
     cursor = Cursor(octets, 0, min(len(octets), MESSAGE_OCTETS), clause="RFC 3830 §6", lenient=True)
     with contextlib.suppress(MalformedMessageError):
