@@ -77,7 +77,7 @@ class Crafted:
         return self
 
     def agrees(self, side: str, offer: tuple[str, ...], answer: tuple[str, ...], *, at: float = 0.3,
-               proto: str = "TCP/MSRP") -> Crafted:
+               proto: str = "TCP/MSRP", takes: float = 0.1) -> Crafted:
         """Offer and answer of one leg; UE A makes the offer on the access side, the IMS-ALG on the core side."""
         wire, end, ours = LEGS[side]
         party, alg = Endpoint(end.host, 5060), _ALG[side]
@@ -86,7 +86,7 @@ class Crafted:
         invite = sip("INVITE sip:b@home2.example SIP/2.0", f"call-{side}", "INVITE", sdp(said[0][0], *said[0][1],
                                                                                          proto=proto))
         ok = sip("SIP/2.0 200 OK", f"call-{side}", "INVITE", sdp(said[1][0], *said[1][1], proto=proto))
-        self.frames += [udp(at, first, second, invite, wire), udp(at + 0.1, second, first, ok, wire)]
+        self.frames += [udp(at, first, second, invite, wire), udp(at + takes, second, first, ok, wire)]
         return self
 
     def talk(self, side: str, *, by_gateway: bool = False, isn: tuple[int, int] = (1000, 9000), port: int = 0,

@@ -1,0 +1,180 @@
+"""Rules on MIKEY in a=key-mgmt: captures that break them, captures that keep them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from capturing import A, B, Frame, sdp, sip, udp, write
+from crafted_calls import Crafted
+from mikey_words import stored
+from test_rules import found
+
+from workbench.analysis.analyzing import analyze
+from workbench.analysis.report import Report
+from workbench.net.values import Endpoint
+from workbench.protocols.mikey import messages as m
+from workbench.protocols.mikey import wire
+from workbench.protocols.mikey.registry import Flag
+
+RULES = ("key-mgmt-changed", "mikey-malformed", "mikey-misplaced", "mikey-sessions", "transfer-response-missing",
+         "ticket-flags", "ticket-keys-readable", "ticket-out-of-time", "transfer-replayed")
+INIT, RESP = stored("transfer-init"), stored("transfer-resp")
+SENT = wire.decode(INIT)
+TICKET = SENT.first(m.Ticket)
+assert TICKET is not None
+
+
+def value(octets: bytes) -> str:
+    return f"key-mgmt:mikey {wire.encode_base64(octets)}"
+
+
+def call(offer: str = value(INIT), answer: str = value(RESP), number: int = 1, port: int = B.port) -> list[Frame]:
+    """Offer and answer of UE A and UE B."""
+    one, other = Endpoint(A.host, 5060), Endpoint(B.host, 5060)
+    said = [[text] if text else [] for text in (offer, answer)]
+    invite = sip("INVITE sip:b@home2.example SIP/2.0", f"c{number}", "INVITE",
+                 sdp(A.host, A.port + number, "TCP/TLS/MSRP", "setup:active", *said[0]))
+    ok = sip("SIP/2.0 200 OK", f"c{number}", "INVITE",
+             sdp(B.host, port and port + number, "TCP/TLS/MSRP", "setup:passive", *said[1]))
+    return [udp(float(number), one, other, invite, "SIP"), udp(number + 0.1, other, one, ok, "SIP")]
+
+
+def judged(tmp_path: Path, frames: list[Frame]) -> Report:
+    return analyze(write(tmp_path / "a.pcapng", frames))
+
+
+def told(report: Report) -> list[str]:
+    return [finding.rule for finding in report.findings if finding.rule in RULES]
+
+
+def with_policy(**changes: object) -> str:
+    """The TRANSFER_INIT with another ticket policy."""
+    assert TICKET is not None
+    ticket = msgspec.structs.replace(TICKET, policy=msgspec.structs.replace(TICKET.policy, **changes))
+    payloads = tuple(ticket if isinstance(one, m.Ticket) else one for one in SENT.payloads)
+    return value(wire.encode(m.Message(SENT.header, payloads)))
+
+
+def with_header(octets: bytes, **changes: object) -> str:
+    """The message with another header."""
+    message = wire.decode(octets)
+    return value(wire.encode(m.Message(msgspec.structs.replace(message.header, **changes), message.payloads)))
+
+
+def test_a_sound_transfer_keeps_all_rules(tmp_path: Path):
+    """TRANSFER_INIT in the offer, TRANSFER_RESP in the answer; other key management is nobody's business here."""
+    assert told(judged(tmp_path, call())) == []
+    assert told(judged(tmp_path, call("key-mgmt:other AAAA", "key-mgmt:other !"))) == []
+
+
+@pytest.mark.parametrize(("text", "why"), [
+    (value(b"\x02" + INIT[1:]), "version 2 at octet 0 [RFC 3830 §6.1]"), (value(INIT[:-1]), "mac cut short"),
+    (value(INIT + b"\0"), "behind the last payload"), ("key-mgmt:mikey AQ4*", "not base64"),
+    ("key-mgmt:mikey", "without protocol and message")])
+def test_a_message_that_does_not_decode(tmp_path: Path, text: str, why: str):
+    """K1, K24: the finding says what is wrong and where."""
+    (finding,) = found(judged(tmp_path, call(text)), "mikey-malformed")
+    assert why in finding.explanation and finding.frames == (1,)
+
+
+@pytest.mark.parametrize(("offer", "answer", "why"), [
+    (with_header(INIT, data_type=99), value(RESP), "data type 99"),
+    (value(stored("request-init-psk")), value(RESP), "REQUEST_INIT_PSK in the offer"),
+    (value(INIT), value(stored("resolve-resp")), "RESOLVE_RESP in the answer"),
+    (value(RESP), value(RESP), "TRANSFER_RESP in the offer"),
+    (value(INIT), value(INIT), "TRANSFER_INIT in the answer")])
+def test_a_message_that_nobody_waits_for(tmp_path: Path, offer: str, answer: str, why: str):
+    """K2: kinds that are unassigned, for a KMS, or of the other direction."""
+    (finding,) = found(judged(tmp_path, call(offer, answer)), "mikey-misplaced")
+    assert why in finding.explanation
+
+
+def test_sessions_that_are_named_wrongly(tmp_path: Path):
+    """K3, K22: an SRTP-ID map; a response that chooses no policy, or no key."""
+    srtp = with_header(INIT, map_type=0, sessions=(m.SrtpSession(0, 1),))
+    (finding,) = found(judged(tmp_path, call(srtp)), "mikey-sessions")
+    assert "SRTP_ID" in finding.explanation
+    for sessions in ((m.CryptoSession(1, 241, (), b"", b"\x02"),), (m.CryptoSession(1, 241, (0,)),)):
+        (finding,) = found(judged(tmp_path, call(answer=with_header(RESP, sessions=sessions))), "mikey-sessions")
+        assert "chooses one policy and one key" in finding.explanation
+
+
+@pytest.mark.parametrize(("answer", "port", "broken"), [
+    ("", B.port, True), ("", 0, False), ("fingerprint:SHA-256 " + ":".join(["AB"] * 32), B.port, True),
+    (value(wire.encode(m.Message(m.Header(6, 0x22222222), (m.Timestamp(0, 1), m.Failure(14))))), B.port, False)])
+def test_an_answer_without_transfer_response(tmp_path: Path, answer: str, port: int, broken: bool):
+    """K8: a stream that is refused, or answered with an Error, keeps the rule."""
+    report = judged(tmp_path, call(answer=answer, port=port))
+    assert bool(found(report, "transfer-response-missing")) == broken
+
+
+def test_a_ticket_without_flag_f_wants_no_response(tmp_path: Path):
+    """Nor does it break another rule, if G is not set and L is."""
+    assert TICKET is not None
+    policy = {"flags": (TICKET.policy.flags & ~(Flag.F | Flag.G)) | Flag.H}
+    assert found(judged(tmp_path, call(with_policy(**policy), "")), "transfer-response-missing") == []
+
+
+@pytest.mark.parametrize(("take", "give", "why"), [
+    (Flag.G | Flag.H, 0, "G=0 without H=1"), (Flag.D, 0, "D=0 without L=1"), (Flag.F, 0, "G=1 without F=1"),
+    (Flag.E, Flag.I, "I=1 without E=1"), (Flag.D, Flag.K | Flag.L, "K=1 without D=1"),
+    (Flag.F | Flag.G, Flag.M, "M=1 without F=1")])
+def test_flags_that_contradict_each_other(tmp_path: Path, take: int, give: int, why: str):
+    """K4, K5, and the other pairs of RFC 6043 §6.10."""
+    assert TICKET is not None
+    report = judged(tmp_path, call(with_policy(flags=TICKET.policy.flags & ~take | give)))
+    (finding,) = found(report, "ticket-flags")
+    assert why in finding.explanation
+
+
+def test_keys_that_can_be_read(tmp_path: Path):
+    """K6, K7: a KEMAC in a granted ticket's policy, and one that encrypts nothing; zeros are no key."""
+    assert TICKET is not None
+    for key, count in ((bytes(16), 1), (b"\x47" * 16, 2)):
+        kemac = m.Kemac(0, wire.encode_keys([m.KeyData(0, key)]))
+        report = judged(tmp_path, call(with_policy(data=(*TICKET.policy.data, kemac))))
+        assert len(found(report, "ticket-keys-readable")) == count
+
+
+@pytest.mark.parametrize(("begin", "end", "why"), [
+    (0xD7359440, 0xD735944A, ""), (0xD735944B, 0xD736E5C0, "does not hold yet"),
+    (0xD7359440, 0xD7359449, "holds no longer")])
+def test_a_ticket_before_or_after_its_time(tmp_path: Path, begin: int, end: int, why: str):
+    """K12: held against the timestamp of the message that carries it."""
+    assert TICKET is not None
+    times = {2: begin, 3: end}
+    data = tuple(m.Timestamp(3, times[one.role or 0], one.role) if isinstance(one, m.Timestamp) else one
+                 for one in TICKET.policy.data)
+    findings = found(judged(tmp_path, call(with_policy(data=data))), "ticket-out-of-time")
+    assert [why in finding.explanation for finding in findings] == ([True] if why else [])
+
+
+def test_a_transfer_that_is_sent_in_two_calls(tmp_path: Path):
+    """K14: with flag J the ticket may be used again, so that only the message is another one."""
+    (finding,) = found(judged(tmp_path, [*call(), *call(number=2)]), "transfer-replayed")
+    assert finding.frames == (1, 3)
+    assert TICKET is not None
+    again = with_policy(flags=TICKET.policy.flags | Flag.J)
+    assert found(judged(tmp_path, [*call(again), *call(again, number=2)]), "transfer-replayed") == []
+
+
+def through_a_gateway(tmp_path: Path, came: str, went: str, back: str, on: str) -> list[str]:
+    """A call through an IMS-ALG: offer as UE A sent it and as it went on, answer as UE B sent it and as it went on."""
+    said = [(f"setup:{role}", *([text] if text else [])) for role, text in (
+        ("active", came), ("passive", on), ("active", went), ("passive", back))]
+    crafted = Crafted()
+    crafted.agrees("access", said[0], said[1], at=0.3, takes=0.4, proto="TCP/TLS/MSRP")
+    crafted.agrees("core", said[2], said[3], at=0.4, takes=0.2, proto="TCP/TLS/MSRP")
+    return [finding.explanation for finding in found(crafted.report(tmp_path), "key-mgmt-changed")]
+
+
+@pytest.mark.parametrize(("went", "on", "why"), [
+    (value(INIT), value(RESP), []), ("", value(RESP), ["no a=key-mgmt at all"]),
+    (value(INIT), "", ["no a=key-mgmt at all"]), (value(INIT[:-1] + b"\0"), value(RESP), ["other octets"]),
+    ("", "", ["no a=key-mgmt at all"] * 2)])
+def test_a_node_in_between_takes_key_management_away(tmp_path: Path, went: str, on: str, why: list[str]):
+    """K21: in the offer or in the answer; what comes through as it was keeps the rule."""
+    findings = through_a_gateway(tmp_path, value(INIT), went, value(RESP), on)
+    assert [word in text for word, text in zip(why, findings, strict=True)] == [True] * len(why)

@@ -1,0 +1,91 @@
+"""What a MIKEY-TICKET message may not say, as far as the message alone tells (RFC 6043 §4, §6).
+
+Each fault has the number by which an Error message would name it. Nothing is raised.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from workbench.errors import MalformedMessageError
+from workbench.protocols.mikey import registry as r
+from workbench.protocols.mikey import times, wire
+from workbench.protocols.mikey.messages import CryptoSession, Kemac, Message, Ticket, TicketPolicy, validity
+from workbench.protocols.mikey.registry import DataType, Error, Flag, MapType, TimestampRole
+
+TRANSFER = (DataType.TRANSFER_INIT, DataType.TRANSFER_RESP)
+WITH_KMS = (DataType.REQUEST_INIT_PSK, DataType.REQUEST_INIT_PK, DataType.REQUEST_RESP, DataType.RESOLVE_INIT_PSK,
+            DataType.RESOLVE_INIT_PK, DataType.RESOLVE_RESP)
+
+# If the first flag is set (or, with False, not set), the second has to be (RFC 6043 §6.10).
+_IMPLIED = ((Flag.D, False, Flag.L), (Flag.G, True, Flag.F), (Flag.G, False, Flag.H), (Flag.H, False, Flag.G),
+            (Flag.I, True, Flag.E), (Flag.K, True, Flag.D), (Flag.M, True, Flag.F))
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """What is wrong: in words, where that stands, and the number for ERR."""
+
+    what: str
+    clause: str
+    error: Error
+
+
+def flag_faults(policy: TicketPolicy) -> tuple[Fault, ...]:
+    """Flags of a ticket that contradict each other (K4, K5)."""
+    wrong = [(f"{one.name}={int(given)} without {other.name}=1") for one, given, other in _IMPLIED
+             if policy.has(one) is given and not policy.has(other)]
+    return tuple(Fault(what, "RFC 6043 §6.10", Error.INVALID_TP_PARAMETERS) for what in wrong)
+
+
+def session_faults(message: Message) -> tuple[Fault, ...]:
+    """How a Transfer names its crypto sessions (K3, K22)."""
+    head = message.header
+    if head.data_type not in TRANSFER:
+        return ()
+    if head.map_type != MapType.GENERIC_ID:
+        kind = r.named(head.map_type, MapType).partition(" ")[2]
+        return (Fault(f"CS ID map {kind}, and a Transfer has GENERIC_ID", "RFC 6043 §6.1", Error.UNSPECIFIED),)
+    if head.data_type != DataType.TRANSFER_RESP:
+        return ()
+    found: list[Fault] = []
+    for one in head.sessions:
+        if isinstance(one, CryptoSession) and (len(one.policies) != 1 or not one.spi):
+            lacks = f"{len(one.policies)} security policies" if len(one.policies) != 1 else "no SPI"
+            what = f"crypto session {one.number} of the response has {lacks}, and it chooses one policy and one key"
+            found.append(Fault(what, "RFC 6043 §6.1.1", Error.UNSPECIFIED))
+    return tuple(found)
+
+
+def key_faults(message: Message) -> tuple[Fault, ...]:
+    """Keys where none may be: in a granted ticket's policy, or readable (K6, K7)."""
+    found: list[Fault] = []
+    for ticket in message.all(Ticket):
+        if any(isinstance(one, Kemac) for one in ticket.policy.data):
+            found.append(Fault("KEMAC in the policy of a granted ticket", "RFC 6043 §6.10", Error.INVALID_TICKET))
+    policies = [*message.all(TicketPolicy), *(ticket.policy for ticket in message.all(Ticket))]
+    carried = [*message.all(Kemac), *(one for policy in policies for one in policy.data if isinstance(one, Kemac))]
+    if any(kemac.encryption == r.Encryption.NULL and _has_key(kemac.data) for kemac in carried):
+        found.append(Fault("a key that nothing encrypts", "RFC 6043 §6.6, §6.10", Error.INVALID_TP_PARAMETERS))
+    return tuple(found)
+
+
+def _has_key(octets: bytes) -> bool:
+    try:
+        return any(any(key.key) for key in wire.decode_keys(octets))
+    except MalformedMessageError:
+        return bool(octets)
+
+
+def time_fault(policy: TicketPolicy, seconds: float) -> Fault | None:
+    """A ticket used before or after its time (K12). `seconds`: since 1900."""
+    begin, end = (_seconds(policy, role) for role in (TimestampRole.START, TimestampRole.END))
+    if begin is not None and seconds < begin:
+        return Fault("the ticket does not hold yet", "RFC 6043 §6.10", Error.INVALID_TICKET)
+    if end is not None and seconds > end:
+        return Fault("the ticket holds no longer", "RFC 6043 §6.10", Error.INVALID_TICKET)
+    return None
+
+
+def _seconds(policy: TicketPolicy, role: TimestampRole) -> float | None:
+    stamp = validity(policy, role)
+    return None if stamp is None else times.seconds(stamp.kind, stamp.value)
