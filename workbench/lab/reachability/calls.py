@@ -5,6 +5,9 @@ Addresses are documentation ranges (RFC 5737) and, behind the NATs, RFC 1918.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from workbench.errors import ScenarioError
 from workbench.lab.reachability.values import TEXT, A, B, Pair, Task
 from workbench.lab.run import LiveRun
@@ -23,7 +26,7 @@ CORE, INTERNET = "Core", "Internet"
 INSIDE_A, INSIDE_B = "10.0.0.10", "10.9.0.20"
 OUTSIDE_A, OUTSIDE_B = "203.0.113.10", "203.0.113.20"
 
-_URI_A, _URI_B = "sip:alice@home1.example", "sip:bob@home2.example"
+URI_A, URI_B = "sip:alice@home1.example", "sip:bob@home2.example"
 _STUN = Endpoint("198.51.100.70", stun.PORT)
 # A call that fails ends by the gateway's guard time (30 s), the notification and BYE.
 _UNTIL = 90.0
@@ -48,35 +51,41 @@ def across_edges(task: Task) -> Scenario:
         id="reachability", title="a call between two NATs, across two access edges", family="NAT",
         clauses=("TS 23.334 §5.4", "TS 23.334 §5.16.2.3"), workplan=(), teaching="",
         topology=_edges(task), knobs={},
-        script=(at(0.0, A, Register()), at(0.0, B, Register()), at(1.0, A, Call(_URI_B)), at(2.0, A, SendText(TEXT)),
+        script=(at(0.0, A, Register()), at(0.0, B, Register()), at(1.0, A, Call(URI_B)), at(2.0, A, SendText(TEXT)),
                 at(3.0, A, HangUp())),
         expect=(), weakened=(), until=_UNTIL)
 
 
 def _edges(task: Task) -> Topology:
-    alg_a, alg_b = Endpoint("192.0.2.130", 5060), Endpoint("192.0.2.140", 5060)
+    edge_a, edge_b = edges({}, {"modifies_setup": task.modified})
     return Topology(
         wires=(Wire(ACCESS_A, delay=0.010), Wire("Iq A", delay=0.002), Wire(CORE, delay=0.005),
                Wire("Iq B", delay=0.002), Wire(ACCESS_B, delay=0.010)),
         nodes=(
-            Ue(A, _URI_A, ACCESS_A, OUTSIDE_A, Endpoint("198.51.100.5", 5060), media_security=False, offers="active",
+            Ue(A, URI_A, ACCESS_A, OUTSIDE_A, Endpoint("198.51.100.5", 5060), media_security=False, offers="active",
                behind=behind(A, task.a, task.unsolicited)),
-            *_edge("A", "198.51.100", alg_a, "192.0.2.129", {"home2.example": alg_b}, modifies=False),
-            *_edge("B", "198.51.101", alg_b, "192.0.2.139", {"home1.example": alg_a}, modifies=task.modified),
+            *edge_a, *edge_b,
             Stun("STUN server", ACCESS_B, _STUN),
-            Ue(B, _URI_B, ACCESS_B, OUTSIDE_B, Endpoint("198.51.101.5", 5060), media_security=False, answers="passive",
+            Ue(B, URI_B, ACCESS_B, OUTSIDE_B, Endpoint("198.51.101.5", 5060), media_security=False, answers="passive",
                behind=behind(B, task.b, task.unsolicited), discovers=_STUN),
         ))
 
 
-def _edge(side: str, access: str, alg_core: Endpoint, agw_core: str, routes: dict[str, Endpoint], *,
-          modifies: bool) -> tuple[Alg, Agw]:
+def edges(a: Mapping[str, Any], b: Mapping[str, Any]) -> tuple[tuple[Alg, Agw], tuple[Alg, Agw]]:
+    """Both access edges; settings of the IMS-ALG of UE A and of that of UE B."""
+    alg_a, alg_b = Endpoint("192.0.2.130", 5060), Endpoint("192.0.2.140", 5060)
+    return (_edge("A", "198.51.100", alg_a, "192.0.2.129", {"home2.example": alg_b}, a),
+            _edge("B", "198.51.101", alg_b, "192.0.2.139", {"home1.example": alg_a}, b))
+
+
+def _edge(side: str, access: str, alg_core: Endpoint, agw_core: str, routes: dict[str, Endpoint],
+          settings: Mapping[str, Any]) -> tuple[Alg, Agw]:
     control, gateway = Endpoint(f"192.0.2.{10 if side == 'A' else 30}", 2944), Endpoint(
         f"192.0.2.{20 if side == 'A' else 40}", 2944)
     wire, iq = f"UE {side} access", f"Iq {side}"
     return (
         Alg(f"IMS-ALG {side}", access=Endpoint(f"{access}.5", 5060), access_wire=wire, core=alg_core, core_wire=CORE,
-            control=control, control_wire=iq, gateway=gateway, routes=routes, modifies_setup=modifies),
+            control=control, control_wire=iq, gateway=gateway, routes=routes, **settings),
         Agw(f"IMS-AGW {side}", control=gateway, control_wire=iq, controller=control, access=f"{access}.1",
             access_wire=wire, core=agw_core, core_wire=CORE))
 

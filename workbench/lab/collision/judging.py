@@ -1,0 +1,102 @@
+"""What became of a call, and who in the middle could read it: the capture, read with one party's keys at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from workbench.analysis.dissect import Dissector, Draft
+from workbench.analysis.pcapng import Reader
+from workbench.analysis.tls_stream import KeyLog
+from workbench.lab.collision.calls import REPLY
+from workbench.lab.collision.values import Cell, Outcome
+from workbench.lab.reachability.calls import ACCESS_A, ACCESS_B, CORE
+from workbench.lab.reachability.judging import stopped
+from workbench.lab.reachability.values import TEXT, A, B
+from workbench.lab.trace import Trace
+from workbench.net.packets import TCP
+from workbench.net.values import LogKeys
+from workbench.protocols import sip
+from workbench.protocols.msrp.messages import Request, Response
+from workbench.protocols.tls.messages import ClientHello, Handshake, ServerHello
+
+_PROTOCOL_AT = 9        # of an IPv4 header; all addresses of these calls are IPv4
+_WORDS = (TEXT.encode(), REPLY.encode())
+_WIRES = {"IMS-AGW A": (ACCESS_A, CORE), "IMS-AGW B": (CORE, ACCESS_B), "Core": (CORE,)}
+"""Who might read, and the wires that he is on."""
+
+Keys = Mapping[str, str]
+
+
+def keys_of(trace: Trace) -> Keys:
+    """Each node's own TLS secrets, in key log form."""
+    lines: dict[str, list[str]] = {}
+    for entry in trace.entries:
+        if isinstance(entry.what, LogKeys):
+            lines.setdefault(entry.node, []).append(entry.what.line.strip())
+    return {node: "\n".join(told) for node, told in lines.items()}
+
+
+def judge(capture: Path | str, keys: Keys) -> Cell:
+    """What the packets show. `keys`: see `keys_of`."""
+    clear = _read(capture, "")
+    ends = _read(capture, "\n".join(keys.get(side, "") for side in (A, B)))
+    readers = tuple(
+        who for who, wires in _WIRES.items()
+        if _words(_read(capture, keys[who]) if keys.get(who) else clear, wires))
+    outcome, why = _outcome(ends)
+    return Cell(outcome, _one_session(ends), readers, why)
+
+
+def _read(capture: Path | str, keys: str) -> list[Draft]:
+    """The capture's messages as they are for somebody who has these keys."""
+    dissector = Dissector(KeyLog.parse(keys))
+    with Reader(capture) as reader:
+        for packet in reader:
+            if packet.octets[_PROTOCOL_AT] == TCP or not packet.wire.startswith("Iq"):
+                dissector.take(packet)
+    dissector.finish()
+    return list(dissector.drafts)
+
+
+def _words(drafts: list[Draft], wires: tuple[str, ...]) -> bool:
+    """Whether words of a user can be read there."""
+    return any(isinstance(draft.value, Request) and draft.wire in wires and draft.value.body in _WORDS
+               for draft in drafts)
+
+
+def _outcome(drafts: list[Draft]) -> tuple[Outcome, str]:
+    said = next((draft.value for draft in drafts if draft.wire == ACCESS_B and isinstance(draft.value, Request)
+                 and draft.value.body == _WORDS[0]), None)
+    confirmed = said is not None and any(
+        isinstance(draft.value, Response) and draft.wire == ACCESS_A and draft.value.status == 200
+        and draft.value.transaction == said.transaction for draft in drafts)
+    if confirmed:
+        return "works", f"what {A} said arrived at {B}, and the 200 for it came back"
+    refusal = next((draft.value for draft in drafts if draft.wire == ACCESS_A and isinstance(draft.value, sip.Response)
+                    and draft.value.cseq[1] == "INVITE" and draft.value.status >= 300), None)
+    if refusal is not None:
+        return "refused", f"{refusal.status} {refusal.reason}: {refusal.headers.get('Warning') or 'no Warning'}"
+    hellos, servers = _hellos(drafts)
+    if len(hellos[ACCESS_A] & hellos[ACCESS_B]) > 1 and not servers[ACCESS_A] | servers[ACCESS_B]:
+        return "two clients", f"{A} and {B} each send a ClientHello and get the other's; nobody sends a ServerHello"
+    return "no connection", stopped(drafts)
+
+
+def _hellos(drafts: list[Draft]) -> tuple[dict[str, set[bytes]], dict[str, set[bytes]]]:
+    """Randoms of the ClientHellos and of the ServerHellos at each access."""
+    clients: dict[str, set[bytes]] = {ACCESS_A: set(), ACCESS_B: set()}
+    servers: dict[str, set[bytes]] = {ACCESS_A: set(), ACCESS_B: set()}
+    for draft in drafts:
+        if draft.wire in clients and isinstance(draft.value, Handshake):
+            if isinstance(draft.value.body, ClientHello):
+                clients[draft.wire].add(draft.value.body.random)
+            elif isinstance(draft.value.body, ServerHello):
+                servers[draft.wire].add(draft.value.body.random)
+    return clients, servers
+
+
+def _one_session(drafts: list[Draft]) -> bool:
+    """Both accesses show one ClientHello and one ServerHello, and they are the same ones."""
+    clients, servers = _hellos(drafts)
+    return all(len(one[ACCESS_A]) == 1 and one[ACCESS_A] == one[ACCESS_B] for one in (clients, servers))
