@@ -32,6 +32,7 @@ from workbench.errors import ScenarioError, WorkbenchError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from workbench.lab import collision
     from workbench.lab.run import Run
     from workbench.lab.scenario import Scenario
 
@@ -187,6 +188,56 @@ def reach(
         print_json({"title": matrix.title, **msgspec.to_builtins(matrix)})
     else:
         say(str(matrix))
+
+
+@app.command()
+def collide(
+    mechanism: Annotated[list[str] | None, typer.Option(help=(
+        "What UEs and networks do: refuse, blind, merge, b2bua, annex-d, annex-d-silent, e2ae. May be repeated; all "
+        "of them where none is named."))] = None,
+    nat: Annotated[list[str] | None, typer.Option(help=(
+        "Where a UE is: none, open, home, strict. May be repeated; none, open and home where none is named."))] = None,
+    tls: Annotated[str, typer.Option(help="1.2 or 1.3.")] = "1.3",
+    seed: Annotated[int, typer.Option(help="What ports and tags follow from.")] = 1,
+    json: Json = False,
+) -> None:
+    """End-to-end TLS and NATs: live calls of every combination. Who connects, end to end or not, and who can read?"""
+    from typing import get_args
+
+    from workbench.lab import collision
+
+    mechanisms = _among(mechanism, list(collision.MECHANISMS), tuple(collision.MECHANISMS), "--mechanism")
+    nats = _among(nat, list(collision.NATS), collision.USUAL, "--nat")
+    _among([tls], list(get_args(collision.Tls)), (), "--tls")
+    calls = len(mechanisms) * len(nats) ** 2 * len(collision.EXCHANGES)
+    # Another process takes as long to start as some ten calls.
+    with progress(calls, quiet=json) as advance:
+        tables = collision.tables(
+            mechanisms, nats, lambda done, of: advance(f"{done} of {of} calls"),   # type: ignore[arg-type]
+            tls=tls, seed=seed, workers=max(1, min(4, os.cpu_count() or 1, calls // 16)))   # type: ignore[arg-type]
+    if json:
+        print_json([_collided(table) for table in tables])
+    else:
+        say("\n\n".join(map(str, tables)))
+        say("\nNAT: none; open: filters nothing, and the UE asks a STUN server; home: filters by address and port; "
+            "strict: maps by them too. Columns: a=setup of UE A's offer, and of UE B's answer where it may choose.")
+
+
+def _among(told: list[str] | None, known: list[str], usual: Sequence[str], option: str) -> tuple[str, ...]:
+    """What was asked for, once each; refused where there is no such thing."""
+    for word in told or ():
+        if word not in known:
+            raise typer.BadParameter(f"{word!r} is not there; {', '.join(known)} are", param_hint=option)
+    return tuple(dict.fromkeys(told)) if told else tuple(usual)
+
+
+def _collided(table: collision.Table) -> dict[str, Any]:
+    from workbench.lab import collision
+
+    return {"mechanism": table.mechanism, "what": collision.MECHANISMS[table.mechanism], "calls": [
+        {"nat_a": row.a, "nat_b": row.b, "setup": exchange, "outcome": cell.outcome, "connects": cell.connects,
+         "end_to_end": cell.end_to_end, "readers": cell.readers, "why": cell.why}
+        for row in table.rows for exchange, cell in zip(collision.EXCHANGES, row.cells, strict=True)]}
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

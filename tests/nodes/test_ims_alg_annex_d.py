@@ -26,11 +26,16 @@ def test_the_called_ue_opens_although_it_is_passive():
     assert prepared(situation(A, Served.ANSWERER)) is not None
 
 
-def test_the_calling_ue_opens_although_it_is_passive():
-    row = settled(situation(AP, Served.OFFERER), A)
+@pytest.mark.parametrize(("served", "offered", "answered"), [
+    (Served.ANSWERER, AP, P), (Served.OFFERER, P, A), (Served.OFFERER, AP, A)])
+def test_whoever_waits_opens_too(served: Served, offered: Setup, answered: Setup):
+    """The served UE has the passive part, by its own choice or the other one's: the same, once the answer is there."""
+    row = settled(situation(offered, served), answered)
     assert row is not None
-    assert (row.forwarded, row.returned, row.offerer_leg, row.answerer_leg, row.joined) == (AP, A, P, P, Joined.MERGED)
-    assert prepared(situation(AP, Served.OFFERER)) is None
+    assert (row.forwarded, row.returned) == (offered, answered)
+    assert (row.offerer_leg, row.answerer_leg, row.joined) == (P, P, Joined.MERGED)
+    assert not served_waits(situation(offered, served), row)
+    assert prepared(situation(offered, served)) is None
 
 
 @pytest.mark.parametrize("off", ["behind_nat", "end_to_end", "opens_too", "state_aware"])
@@ -41,10 +46,11 @@ def test_without_one_of_its_reasons_it_is_the_usual_row(off: str):
     assert (row.number, row.joined) == (1, Joined.INTERLINKED)
 
 
-@pytest.mark.parametrize(("offered", "answered"), [(AP, A), (AP, P), (P, A)])
-def test_another_exchange_is_not_touched(offered: Setup, answered: Setup):
-    """Where the called UE is active, or was not asked to wait, Annex D has nothing to say."""
-    row = settled(situation(offered, Served.ANSWERER), answered)
+@pytest.mark.parametrize(("served", "offered", "answered"), [
+    (Served.ANSWERER, AP, A), (Served.ANSWERER, P, A), (Served.OFFERER, A, P), (Served.OFFERER, AP, P)])
+def test_where_the_served_ue_is_active_nothing_is_special(served: Served, offered: Setup, answered: Setup):
+    """An active UE opens anyway: Annex D has nothing to say."""
+    row = settled(situation(offered, served), answered)
     assert row is not None
     assert row.joined is Joined.INTERLINKED
 

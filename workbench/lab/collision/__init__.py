@@ -34,8 +34,8 @@ from workbench.lab.collision.values import (
 )
 from workbench.lab.run import Run
 
-__all__ = ["EXCHANGES", "MECHANISMS", "NATS", "Cell", "Exchange", "Mechanism", "Nat", "Row", "Table", "Task", "Tls",
-           "call", "judge", "keys_of", "tables"]
+__all__ = ["EXCHANGES", "MECHANISMS", "NATS", "USUAL", "Cell", "Exchange", "Mechanism", "Nat", "Row", "Table", "Task",
+           "Tls", "call", "judge", "keys_of", "tables"]
 
 Progress = Callable[[int, int], None]
 USUAL: tuple[Nat, ...] = ("none", "open", "home")

@@ -10,8 +10,7 @@ from workbench.analysis.pcapng import Reader
 from workbench.analysis.tls_stream import KeyLog
 from workbench.lab.collision.calls import REPLY
 from workbench.lab.collision.values import Cell, Outcome
-from workbench.lab.reachability.calls import ACCESS_A, ACCESS_B, CORE
-from workbench.lab.reachability.judging import stopped
+from workbench.lab.reachability.calls import ACCESS_A, ACCESS_B, AGW_A, AGW_B, CORE
 from workbench.lab.reachability.values import TEXT, A, B
 from workbench.lab.trace import Trace
 from workbench.net.packets import TCP
@@ -73,14 +72,30 @@ def _outcome(drafts: list[Draft]) -> tuple[Outcome, str]:
         and draft.value.transaction == said.transaction for draft in drafts)
     if confirmed:
         return "works", f"what {A} said arrived at {B}, and the 200 for it came back"
-    refusal = next((draft.value for draft in drafts if draft.wire == ACCESS_A and isinstance(draft.value, sip.Response)
-                    and draft.value.cseq[1] == "INVITE" and draft.value.status >= 300), None)
-    if refusal is not None:
-        return "refused", f"{refusal.status} {refusal.reason}: {refusal.headers.get('Warning') or 'no Warning'}"
+    if refusals := [draft.value for draft in drafts if isinstance(draft.value, sip.Response)
+                    and draft.value.cseq[1] == "INVITE" and draft.value.status >= 300]:
+        return "refused", f"{refusals[0].status} {refusals[0].reason}: {_warning(refusals)}"
     hellos, servers = _hellos(drafts)
     if len(hellos[ACCESS_A] & hellos[ACCESS_B]) > 1 and not servers[ACCESS_A] | servers[ACCESS_B]:
         return "two clients", f"{A} and {B} each send a ClientHello and get the other's; nobody sends a ServerHello"
-    return "no connection", stopped(drafts)
+    return "no connection", _unopened(drafts)
+
+
+def _warning(refusals: list[sip.Response]) -> str:
+    """Why, in the words of who refused first; further hops may leave them out."""
+    return next(filter(None, (one.headers.get("Warning") for one in refusals)), "no Warning")
+
+
+def _unopened(drafts: list[Draft]) -> str:
+    """Which gateway's SYN a NAT does not let in, or does not even get."""
+    for side, wire, gateway in ((A, ACCESS_A, AGW_A), (B, ACCESS_B, AGW_B)):
+        on_wire = [draft for draft in drafts if draft.wire == wire and draft.protocol == "TCP"]
+        answered = {(draft.destination, draft.source) for draft in on_wire if draft.summary == "SYN, ACK"}
+        for draft in on_wire:
+            opens = draft.summary == "SYN" and draft.source.host == gateway
+            if opens and (draft.source, draft.destination) not in answered:
+                return f"{side} waits behind its NAT, and does not get the gateway's SYN to {draft.destination}"
+    return f"no connection is opened towards {A} or {B}"
 
 
 def _hellos(drafts: list[Draft]) -> tuple[dict[str, set[bytes]], dict[str, set[bytes]]]:

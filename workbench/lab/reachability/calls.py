@@ -25,6 +25,7 @@ CORE, INTERNET = "Core", "Internet"
 
 INSIDE_A, INSIDE_B = "10.0.0.10", "10.9.0.20"
 OUTSIDE_A, OUTSIDE_B = "203.0.113.10", "203.0.113.20"
+AGW_A, AGW_B = "198.51.100.1", "198.51.101.1"      # towards the UEs
 
 URI_A, URI_B = "sip:alice@home1.example", "sip:bob@home2.example"
 _STUN = Endpoint("198.51.100.70", stun.PORT)

@@ -23,7 +23,7 @@ def judge(capture: Path | str) -> Cell:
     arrived = [draft for draft in drafts if draft.wire == HOME_B and draft.destination.host == INSIDE_B
                and isinstance(draft.value, Request) and draft.value.body == TEXT.encode()]
     if not arrived:
-        return Cell(False, stopped(drafts))
+        return Cell(False, _stopped(drafts))
     sent = arrived[0].value.transaction
     if any(draft.wire == HOME_A and draft.destination.host == INSIDE_A and isinstance(draft.value, Response)
            and draft.value.transaction == sent and draft.value.status == 200 for draft in drafts):
@@ -42,8 +42,8 @@ def _connections(capture: Path | str) -> Iterator[Draft]:
     yield from dissector.drafts
 
 
-def stopped(drafts: list[Draft]) -> str:
-    """Which NATs let no SYN of a peer in; the ones that go to a STUN server are of no interest."""
+def _stopped(drafts: list[Draft]) -> str:
+    """Which NATs let no SYN of the other side in; the ones that go to a STUN server are of no interest."""
     told = [_at_nat(drafts, side) for side in (B, A)]
     return "; ".join(filter(None, told)) or f"nobody opened a connection to {A} or {B}"
 

@@ -73,8 +73,8 @@ MATRIX = (
 """Section 3.1 of the stage-2 digest."""
 
 ANNEX_D = {
-    Served.ANSWERER: Row(11, _A, _A, _P, _P, _P, _P, Joined.MERGED),
-    Served.OFFERER: Row(12, _AP, _AP, _A, _A, _P, _P, Joined.MERGED),
+    Served.ANSWERER: (Row(11, _A, _A, _P, _P, _P, _P, Joined.MERGED), Row(12, _AP, _AP, _P, _P, _P, _P, Joined.MERGED)),
+    Served.OFFERER: (Row(13, _P, _P, _A, _A, _P, _P, Joined.MERGED), Row(14, _AP, _AP, _A, _A, _P, _P, Joined.MERGED)),
 }
 """TR 29.828 Annex D: the served UE opens although it is passive, so both come in and nobody changes a=setup."""
 
@@ -118,8 +118,8 @@ def prepared(situation: Situation) -> Row | None:
     """Merge mode that is certain before the answer: the offerer's leg is ready before the offer leaves (§6.2.18.4)."""
     row = _changing(situation)
     if row is None and _both_open(situation) and situation.served is Served.ANSWERER:
-        row = ANNEX_D[Served.ANSWERER]
-        return row if situation.offered is row.offered else None
+        certain = ANNEX_D[Served.ANSWERER][0]
+        return certain if situation.offered is certain.offered else None
     return row if row is not None and row.joined is Joined.MERGED and row.forwarded is not row.offered else None
 
 
@@ -136,9 +136,9 @@ def settled(situation: Situation, answered: Setup | None) -> Row | None:
         return _as_written(changing, situation.offered, changing.forwarded, answered)
     if changing is not None and changing.forwarded is not situation.offered:
         return None
-    both = ANNEX_D[situation.served]
-    if _both_open(situation) and (situation.offered, answered or _P) == (both.offered, both.answered):
-        return _as_written(both, situation.offered, situation.offered, answered)
+    for both in ANNEX_D[situation.served]:
+        if _both_open(situation) and (situation.offered, answered or _P) == (both.offered, both.answered):
+            return _as_written(both, situation.offered, situation.offered, answered)
     return unchanged(situation, answered)
 
 
