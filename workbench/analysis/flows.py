@@ -109,7 +109,7 @@ class Connection:
         self.wire = wire
         self.sides = (first, second)
         self.streams = (HalfStream(), HalfStream())
-        self.frames: list[int] = []
+        self.frames = array("I")
         self.first_frame_of: list[int | None] = [None, None]
         self.seen: list[float] = [0.0, 0.0]         # times of first and last frame
         self.opened: float | None = None
@@ -258,17 +258,17 @@ class Connection:
                 and (self.established is not None or not self._answered)
                 and not any(stream.holds for stream in self.streams))
 
-    def passed(self, frames: Iterable[int], time: float, segments: bytes,
+    def passed(self, frames: bytes, time: float, segments: bytes,
                acknowledged: tuple[int | None, int | None]) -> None:
         """Segments without SYN, FIN or RST were read elsewhere.
 
         Args:
-            frames: of them.
+            frames: of them, a number of 32 bits each.
             time: of the last one.
             segments: the first ones, five numbers of 32 bits each, as `take` keeps them.
             acknowledged: the last acknowledgment from each direction; None where there was none.
         """
-        self.frames.extend(frames)
+        self.frames.frombytes(frames)
         self.seen[1] = time
         for direction, number in enumerate(acknowledged):
             if number is not None:

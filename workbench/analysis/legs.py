@@ -10,6 +10,7 @@ from workbench.analysis.bindings import Bindings
 from workbench.analysis.certificates import announced_in, held_against, is_certificate
 from workbench.analysis.datagram_legs import Flow, Flows, with_flows
 from workbench.analysis.dissect import Draft
+from workbench.analysis.frames import Frames
 from workbench.analysis.handling import handling_of, relayed, summed_up
 from workbench.analysis.naming import Names
 from workbench.analysis.sessions import Call
@@ -132,7 +133,7 @@ def _session(id: str, kind: str, call: Call, by_connection: dict[int, list[Draft
         _role(roles, leg.tcp_server, "TCP server")
         _role(roles, leg.tls_client, "TLS client")
         _role(roles, leg.tls_server, "TLS server")
-    return Session(id, kind, legs, _security(call), roles, tuple(sorted(frames)),
+    return Session(id, kind, legs, _security(call), roles, Frames(sorted(frames)),
                    tuple(dialog.call_id for dialog in call.dialogs),
                    call.contexts[0].number if call.contexts else None,
                    handling=summed_up(handlings), handlings=handlings)
@@ -279,7 +280,7 @@ def _leg(call: Call, span: Span, by_connection: dict[int, list[Draft]], names: N
         client if tcp_known else "", server if tcp_known and not connection.refused else "", tls_client, tls_server,
         connection.opened, connection.established, connection.closed, version, suite,
         observer is not None and observer.decrypted > 0,
-        _certificates(call, span, by_connection.get(connection.number, []), who), tuple(frames),
+        _certificates(call, span, by_connection.get(connection.number, []), who), Frames(frames),
         signalled, actual, latched, observer.pre_shared.name if observer is not None else "")
 
 

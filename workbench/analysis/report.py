@@ -312,7 +312,8 @@ class Report:
             "unread": [msgspec.to_builtins(one) for one in self.unread],
             "nodes": [msgspec.to_builtins(node) for node in self.nodes],
             "sessions": [
-                {"id": session.id, "kind": session.kind, "legs": [msgspec.to_builtins(leg) for leg in session.legs],
+                {"id": session.id, "kind": session.kind,
+                 "legs": [msgspec.to_builtins(leg, enc_hook=tuple) for leg in session.legs],
                  "security": session.security, "roles": {node: list(told) for node, told in session.roles.items()},
                  "frames": list(session.frames), "dialogs": list(session.dialogs), "context": session.context,
                  "handling": session.handling,

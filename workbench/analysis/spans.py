@@ -35,6 +35,8 @@ class Span:
 
     def content(self, termination: TerminationSeen | None = None) -> Content:
         """The appearance nearest to the gateway (of this termination); the first one where no gateway is known."""
+        if len(self.contents) == 1:
+            return self.contents[0]
         termination = termination or self.termination
         local = termination.local if termination is not None else None
         found = []

@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from workbench.analysis.frames import Frames
+
 
 class Place(msgspec.Struct, frozen=True, order=True):
     """Who: a transport address, and the name of the node there as the capture gives it or as behaviour tells."""
@@ -113,7 +115,7 @@ class Leg(msgspec.Struct, frozen=True):
     cipher_suite: str = ""
     decrypted: bool = False
     certificates: tuple[Certificate, ...] = ()
-    frames: tuple[int, ...] = ()
+    frames: tuple[int, ...] | Frames = ()
     signalled: str = ""
     actual: str = ""
     latched: bool | None = None
@@ -205,7 +207,7 @@ class Session(msgspec.Struct, frozen=True):
     legs: tuple[Leg, ...] = ()
     security: str = ""
     roles: dict[str, tuple[str, ...]] = {}
-    frames: tuple[int, ...] = ()
+    frames: tuple[int, ...] | Frames = ()
     dialogs: tuple[str, ...] = ()
     context: int | None = None
     handling: str = ""

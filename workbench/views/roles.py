@@ -156,7 +156,7 @@ def _row(session: Session, leg: Leg, setups: dict[str, str]) -> LegRoles:
     return LegRoles(
         session.id, leg.name, leg.wire, leg.transport, leg.bearer, leg.tcp_client, leg.tcp_server, leg.tls_client,
         leg.tls_server, tls, tuple(map(_certificate, leg.certificates)),
-        tuple(f"{node}: {role}" for node, role in setups.items()), all(known) if known else None, leg.frames,
+        tuple(f"{node}: {role}" for node, role in setups.items()), all(known) if known else None, tuple(leg.frames),
         peer_said(leg))
 
 

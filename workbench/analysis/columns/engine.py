@@ -38,7 +38,7 @@ _SHORTEST = 4
 _LEAST_OCTETS, _MOST_OCTETS = 1 << 17, 1 << 22
 _MOST_PASSED_OVER = 1024
 _WATCHED = 10_000
-_MOST_MAPPED = 1 << 24
+_MOST_MAPPED = 1 << 23
 _PARTED: dict[str, Callable[[bytes], list[int]]] = {"TLS": parting.records, "MSRP": parting.messages}
 
 
@@ -231,7 +231,7 @@ class Engine:
         unread = np.array(dissector.ledger.unread_codes(), np.uint8)
         for run in self._runs:
             for way in run.ways if run.protocol != "TLS" else ():
-                rows = way.rows[: way.last[-1] + 1] + 1 if len(way.ends) else way.rows[:0]
+                rows = way.whole + 1
                 states[rows[~np.isin(states[rows], unread)]] = dissector.ledger.MESSAGE
 
 
@@ -324,7 +324,7 @@ class _Taking:
         some = rows[:MOST_SEGMENTS]
         marks = self._directions[: len(some)] << 8 | heads.flags[some]
         table = np.stack([some + 1, marks, heads.sequence[some], heads.acknowledgment[some], heads.octets[some]], 1)
-        self._content.connection.passed((rows + 1).tolist(), time, table.astype(np.uint32).tobytes(),
+        self._content.connection.passed((rows + 1).astype(np.uint32).tobytes(), time, table.astype(np.uint32).tobytes(),
                                         (self._acknowledged(0), self._acknowledged(1)))
         for direction, octets in enumerate(self._octets):
             if octets:
@@ -351,4 +351,4 @@ class _Taking:
             count = len(way.ends)
             if count:
                 code = ledger.unread_code("TLS records", NO_KEY, int(way.ends[-1]) - 5 * count)
-                states[way.rows[: way.last[-1] + 1] + 1] = code
+                states[way.whole + 1] = code

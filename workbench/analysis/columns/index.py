@@ -58,12 +58,20 @@ class Index(msgspec.Struct):
     captured: NDArray[np.uint32]
     length: NDArray[np.uint32]
     time_ns: Offsets
-    interface: NDArray[np.int32]
+    interface: NDArray[Any]
     interfaces: list[pcapng.Interface]
     comments: dict[int, str]
 
     def __len__(self) -> int:
         return len(self.at)
+
+    def slim(self) -> Index:
+        """The same in less memory: most captures have few interfaces, and all octets of their packets."""
+        if len(self.interfaces) <= 256:
+            self.interface = self.interface.astype(np.uint8)
+        if (self.length == self.captured).all():
+            self.length = self.captured
+        return self
 
 
 class OneByOneError(Exception):
@@ -274,11 +282,11 @@ def index(reader: pcapng.Reader, octets: Octets, seen: Callable[[], None] = _not
     packets = known = 0
     for part in parts:
         comments.update({packets + row: text for row, text in part.comments.items()})
-        part.interface += known
+        part.interface = part.interface + known
         packets, known = packets + len(part), known + len(part.interfaces)
     names = ("at", "captured", "length", "time_ns", "interface")
     columns: dict[str, Any] = {name: _joined([getattr(part, name) for part in parts]) for name in names}
-    return Index(**columns, interfaces=interfaces, comments=comments)
+    return Index(**columns, interfaces=interfaces, comments=comments).slim()
 
 
 def _pcap(reader: pcapng.Reader, octets: Octets, seen: Callable[[], None]) -> Index:
@@ -296,7 +304,7 @@ def _pcap(reader: pcapng.Reader, octets: Octets, seen: Callable[[], None]) -> In
     _break(reader, stopped, len(at), len(octets))
     times = seconds.astype(np.int64) * 10**9 + fraction.astype(np.int64) * tick
     return Index(at + 16, captured, length, times, np.zeros(len(at), np.int32),
-                 list(reader.interfaces), {})
+                 list(reader.interfaces), {}).slim()
 
 
 def _break(reader: pcapng.Reader, at: int, packets: int, end: int) -> None:

@@ -44,18 +44,21 @@ class Way:
 
     def __init__(self, starts: Numbers, at: Numbers, rows: Numbers, ends: Numbers) -> None:
         self.starts, self.at, self.rows, self.ends = starts.astype(np.int32), at, rows, ends.astype(np.int32)
-        begins = np.concatenate([[0], ends[:-1]]) if len(ends) else ends
-        self.first = np.searchsorted(starts, begins, "right").astype(np.int32) - 1
-        self.last = np.searchsorted(starts, ends, "left").astype(np.int32) - 1
 
     @property
     def completing(self) -> Numbers:
         """The row of the capture that completes each message."""
-        return self.rows[self.last]
+        return self.rows[np.searchsorted(self.starts, self.ends, "left") - 1]
+
+    @property
+    def whole(self) -> Numbers:
+        """The rows of the capture with octets of whole messages."""
+        return self.rows[: np.searchsorted(self.starts, self.ends[-1], "left")] if len(self.ends) else self.rows[:0]
 
     def frames(self, number: int) -> tuple[int, ...]:
         """The frames of a message."""
-        found: list[int] = (self.rows[self.first[number] : self.last[number] + 1] + 1).tolist()
+        first = self.starts.searchsorted(self.begin(number), "right") - 1
+        found: list[int] = (self.rows[first : self.starts.searchsorted(self.ends[number], "left")] + 1).tolist()
         return tuple(found)
 
     def size(self, number: int) -> int:

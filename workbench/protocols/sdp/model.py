@@ -226,8 +226,8 @@ class _Lines(msgspec.Struct, frozen=True):
         if name[:3].casefold() == "t38":
             return tuple(line.content for line in self.lines if line.type == "a" and same_name(line.name, name))
         begins = f"{name}:"
-        return tuple(line.value[len(begins):] for line in self.lines
-                     if line.type == "a" and (line.value.startswith(begins) or line.value == name))
+        return tuple([line.value[len(begins):] for line in self.lines
+                      if line.type == "a" and ((value := line.value).startswith(begins) or value == name)])
 
     def attribute(self, name: str) -> str | None:
         """The value of the first `a=name` line at this level; None where there is none."""

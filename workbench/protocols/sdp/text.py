@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from sys import intern
 
 from workbench.errors import LocalProtocolError, MalformedMessageError
 from workbench.protocols.sdp.model import CHOOSE, Connection, Line, Media, Origin, SessionDescription
@@ -143,8 +144,8 @@ def _groups(text: str, encoding: str, max_lines: int, blanks: bool) -> tuple[Ses
             groups.append(group)
         if kind == "m":
             group.take_media(body[2:], end, lead, at)
-        else:
-            group.take(kind, body[2:], end, lead, at)
+        else:       # one says what the other has said: that is held once
+            group.take(kind, intern(body[2:]), end, lead, at)
         lead = ""
         at = after
     if groups:
