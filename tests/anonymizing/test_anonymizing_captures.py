@@ -11,12 +11,15 @@ from pathlib import Path
 
 import pytest
 from analysis.link_frames import FRAMES, capture
+from capturing import sdp, sip, udp
 from capturing import write as crafted
+from mikey_words import stored
 from programs import need
 from psk_sessions import Recorded
 from typer.testing import CliRunner
 
 from workbench import analyze, scenarios
+from workbench.analysis.explain import explain_frame
 from workbench.analysis.pcapng import RAW, Packet, Reader, Writer
 from workbench.analysis.report import Report
 from workbench.anonymizing.writing import Result, anonymize
@@ -25,6 +28,7 @@ from workbench.errors import CaptureError
 from workbench.net import packets
 from workbench.net.packets import ACK, PSH, SYN, Tcp, encode_ip, encode_tcp, encode_udp
 from workbench.net.values import Endpoint
+from workbench.protocols.mikey import wire as mikey
 
 CAPTURES = Path(__file__).parents[2] / "captures"
 KEY = b"a key of a test, not secret"
@@ -320,3 +324,24 @@ def test_the_name_of_a_pre_shared_key_is_another_of_equal_length(tmp_path: Path,
     before, after = (analyze(path).sessions[0].legs[0] for path in (source, tmp_path / "b.pcapng"))
     assert len(after.psk_identity) and after.psk_identity != before.psk_identity
     assert (after.tls_version, after.cipher_suite) == (before.tls_version, before.cipher_suite)
+
+
+def test_mikey_in_sdp_has_other_identities_and_keys_and_the_same_form(tmp_path: Path):
+    """A ticket still decodes and says when it holds; nobody's name, random octets and keys are left in it."""
+    request = "INVITE sip:conf-1@ims.example SIP/2.0"
+    frames = []
+    for number, name in enumerate(("transfer-init", "forking-transfer-init")):
+        text = mikey.encode_base64(stored(name))
+        said = sdp("192.0.2.11", 4000, "TCP/TLS/MSRP", "setup:active", f"key-mgmt:mikey {text}")
+        frames.append(udp(float(number), A, B, sip(request, f"c{number}", "INVITE", said)))
+    source = bare(crafted(tmp_path / "a.pcapng", frames), tmp_path / "bare.pcapng")
+    target, _ = done(source, tmp_path)
+    assert story(analyze(target)) == story(analyze(source))
+    for old, new in zip(packets_of(source), packets_of(target), strict=True):
+        before, after = (explain_frame(analyze(path), old.number).layers[0] for path in (source, target))
+        assert len(old.octets) == len(new.octets) and len(before.octets) == len(after.octets)
+        for secret in (b"ue-a@ims", b"conf-1", b"kms@", b"\xc1" * 8, b"\x99" * 8, before.octets[-20:]):
+            assert secret not in after.octets
+        assert [leaf.name for leaf in before.leaves()] == [leaf.name for leaf in after.leaves()]
+        assert [leaf.value for leaf in before.leaves() if "timestamp" in leaf.name] == [
+            leaf.value for leaf in after.leaves() if "timestamp" in leaf.name]

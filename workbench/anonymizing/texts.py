@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
+from workbench.anonymizing.keying import other_message
 from workbench.anonymizing.mapping import Mapping
 from workbench.anonymizing.words import METHODS, known
 
@@ -50,6 +51,7 @@ _NUMBERS = frozenset((
 _SDP_LINE = re.compile(r"^[a-z]=")
 _SDP_WHOLE = re.compile(r"a=(?:ice-ufrag|ice-pwd|tls-id|dtls-id|msid|label|cname|ssrc|identity|key-mgmt|crypto"
                         r"|file-selector|file-transfer-id|chatroom|T38VendorInfo):", re.IGNORECASE)
+_MIKEY = re.compile(r"(a=key-mgmt:mikey +)([A-Za-z0-9+/]+=*)(\s*)", re.IGNORECASE)
 _KEPT_IN_KEYS = re.compile(
     r"(?i:AES_(?:CM_)?\d+_\w+|AEAD_AES_\w+|F8_128_\w+|\b(?:mikey|inline|cname|name|size|type|hash)\b)")
 
@@ -241,6 +243,10 @@ class Texts:
             return self._origin(line)
         if line[:2] in ("i=", "u=", "e=", "p=", "k=") or (line.startswith("s=") and line.strip() not in ("s=-", "s=")):
             return line[:2] + self.whole(line[2:])
+        keyed = _MIKEY.fullmatch(line)
+        if keyed and (other := other_message(keyed[2], self.whole, self._map.token)) is not None:
+            self._map.note(keyed[2])
+            return keyed[1] + other + keyed[3]
         named = _SDP_WHOLE.match(line)
         if named:
             at, made = named.end(), line[: named.end()]
