@@ -28,7 +28,8 @@ CERTAINTY = {
     Certainty.DEDUCED: "**provisional** (deduced)",
 }
 
-KINDS = {"Ue": "UE", "Alg": "IMS-ALG", "Agw": "IMS-AGW", "Behind": "NAT", "Taken": "man in the middle"}
+KINDS = {"Ue": "UE", "Alg": "IMS-ALG", "Ibcf": "IBCF", "Trgw": "TrGW", "Agw": "IMS-AGW", "Behind": "NAT",
+         "Taken": "man in the middle"}
 
 OVERRIDE = """```toml
 [tcpbcc]

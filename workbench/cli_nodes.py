@@ -1,4 +1,4 @@
-"""The commands of `workbench` that are a node on this host: `agw`, `alg`, `ue`, `nat`."""
+"""The commands of `workbench` that are a node on this host: `agw`, `trgw`, `alg`, `ue`, `nat`."""
 
 from __future__ import annotations
 
@@ -39,6 +39,22 @@ def agw(
     role = Role(lambda source, epoch, splices, keys: agw(config, source, epoch, splices=splices, log_keys=keys),
                 lambda: plan(config), probes=lambda: probes(config))
     serve(role, _options(every, log, capture, size, keylog, metrics))
+
+
+def trgw(
+    config: Config, every: Every = False, log: LogFile = "", capture: Capture = None, size: Size = 1000,
+    metrics: Metrics = "",
+) -> None:
+    """A TrGW on this host, until Ctrl-C: H.248 with one IBCF (Ix), connections between two networks.
+
+    Without a word about it in FILE everything is on loopback.
+    """
+    from workbench.lab.serving import Role, serve
+    from workbench.lab.settings.agw import TrgwFile, agw, plan, probes
+
+    role = Role(lambda source, epoch, splices, _: agw(config, source, epoch, splices=splices, form=TrgwFile),
+                lambda: plan(config, TrgwFile), probes=lambda: probes(config, TrgwFile))
+    serve(role, _options(every, log, capture, size, metrics=metrics))
 
 
 def alg(

@@ -14,7 +14,7 @@ from programs import need
 from workbench import scenarios
 from workbench.analysis.explain import coverage, explain_frame
 from workbench.lab.scenario import Scenario
-from workbench.lab.topology import Agw, Alg, Ue
+from workbench.lab.topology import Agw, Alg, Ibcf, Trgw, Ue
 from workbench.net import packets
 from workbench.nodes.ue.describing import Description
 from workbench.protocols import sdp
@@ -57,6 +57,8 @@ def on_the_access(id: str) -> Scenario:
     nodes = []
     for node in scenario.topology.nodes:
         match node:
+            case Trgw() | Ibcf():
+                changed = ()
             case Ue(registers=True) | Agw():
                 changed = ("address", "proxy", "behind") if isinstance(node, Ue) else ("access",)
             case Alg():

@@ -20,7 +20,7 @@ from workbench.analysis.values import Certificate, Handling, Leg, Session
 from workbench.protocols.sdp import transport_of
 
 _LEG_ORDER = {"access": 0, "access A": 0, "end to end": 1, "elsewhere": 1, "core": 2, "core A": 2, "core B": 3,
-              "access B": 4}
+              "access B": 5, "border": 3}
 
 
 def make_sessions(calls: list[Call], signalling: Signalling, drafts: list[Draft], names: Names,
@@ -229,12 +229,12 @@ def _silent_leg(call: Call, termination: TerminationSeen) -> Leg:
 def _name(call: Call, span: Span | None, termination: TerminationSeen | None) -> str:
     if termination is not None:
         side = termination.side or ("access" if _is_tls(termination.bearer) else "core")
-        gateways = _gateways(call)
-        if len(gateways) < 2:
+        gateways = _gateways(call, side)
+        if len(_gateways(call)) < 2:
             return side
         across = len(span.terminations) > 1 if span is not None else bool(facing(call, termination))
         letter = chr(ord("A") + gateways.index(termination.context.gateway.host) % 26)
-        return side if side == "core" and across else f"{side} {letter}"
+        return side if side in ("core", "border") and across else f"{side} {letter}"
     if span is not None:
         wire = span.content().connection.wire.casefold()
         if len(call.spans) > 1:
@@ -248,9 +248,15 @@ def _name(call: Call, span: Span | None, termination: TerminationSeen | None) ->
     return "end to end"
 
 
-def _gateways(call: Call) -> list[str]:
-    """Hosts of the gateways, the offerer's first: an offer goes on only when there is an address to put into it."""
-    return list(dict.fromkeys(context.gateway.host for context in sorted(call.contexts, key=_since)))
+def _gateways(call: Call, side: str = "") -> list[str]:
+    """Hosts of the gateways, the offerer's first: an offer goes on only when there is an address to put into it.
+
+    Args:
+        side: only those that have a termination there.
+    """
+    return list(dict.fromkeys(
+        context.gateway.host for context in sorted(call.contexts, key=_since)
+        if not side or any(one.side in (side, "") for one in context.terminations.values())))
 
 
 def _since(context: ContextSeen) -> float:

@@ -5,6 +5,7 @@
     e2e-downgrade-guard          nobody is, UE and network could do e2ae, and nobody does
     e2e-tls-b2bua                a gateway ends TLS on both sides
     e2e-annex-d                  both are behind a NAT and open TCP, and one of them begins TLS
+    ix-e2e-msrp, ix-e2e-bfcp     two more gateways have a border between them
     e2e-both-behind-nat          both are: refused with 488 and a Warning, or merged, and then both begin TLS
 
 Source: TS 23.334 §6.2.10A.
@@ -42,6 +43,8 @@ def marks(report: Report, call: Call) -> list[tuple[str, Marks]]:
     flow = CallFlow(report, call)
     if not is_end_to_end(call) or not flow.gateways:
         return []
+    if any(end.side == "border" for context in call.contexts for end in context.terminations.values()):
+        return [(f"ix-e2e-{call.session.kind}", [*_through(call, flow), *_across(report, call)])]
     return [
         ("e2e-downgrade-guard", [*_through(call, flow), *_guarded(report, flow)]),
         ("e2e-annex-d", [*_through(call, flow), *_both_open(flow)]),
@@ -63,9 +66,14 @@ def _through(call: Call, flow: CallFlow) -> Marks:
         (len(legs) > 1 and all(leg.tls_client for leg in legs), "TLS is not on every leg"),
         (not any(leg.certificates and not all(one.matches for one in leg.certificates) for leg in legs),
          "a certificate does not fit its fingerprint"),
-        (flow.carried, "MSRP did not pass on each leg"),
+        (flow.carried if call.session.kind == "msrp" else _floors(call), "the ends do not talk on each leg"),
         (flow.released, "not all terminations were subtracted"),
     ]
+
+
+def _floors(call: Call) -> bool:
+    """Inside TLS there is BFCP, or nobody has the keys: each leg with TLS has finished its handshake."""
+    return all(leg.established is not None for leg, _, _ in call.legs)
 
 
 def _one_sided(call: Call, flow: CallFlow, inside: str, outside: str) -> Marks:
@@ -77,6 +85,13 @@ def _one_sided(call: Call, flow: CallFlow, inside: str, outside: str) -> Marks:
         (not flow.behind_nat(outside), f"a NAT is seen on the {outside} side"),
         (opens, f"the UE of the {inside} side does not open TCP"),
     ]
+
+
+def _across(report: Report, call: Call) -> Marks:
+    """From one operator's network to another's."""
+    borders = {report.names(context.gateway.host) for context in call.contexts
+               if any(end.side == "border" for end in context.terminations.values())}
+    return [(len(borders) == 2, "not two gateways stand at a border")] * 2
 
 
 def _guarded(report: Report, flow: CallFlow) -> Marks:

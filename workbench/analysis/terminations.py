@@ -81,9 +81,9 @@ class TerminationSeen:
 
     @property
     def side(self) -> str:
-        """`access` or `core` as name or realm say; empty if they do not."""
+        """`access`, `core` or `border` as name or realm say; empty if they do not."""
         for text in (self.name, self.realm):
-            for side in ("access", "core"):
+            for side in ("access", "core", "border"):
                 if side in text.casefold():
                     return side
         return ""

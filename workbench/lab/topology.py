@@ -238,6 +238,7 @@ class Agw(msgspec.Struct, frozen=True):
         overlaps: a DTLS association that is replaced serves until the new one does; False weakens.
         links_release: the end of one of its connections ends the other; False weakens.
         takes_clear: what is no TLS is taken for payload where TLS should begin; True weakens.
+        tampers_after: it changes an octet once so many have come in at an endpoint; 0: it never does.
         presents: `announced`, or `another` certificate than the one it tells of over Iq.
         stateless: a stream without roles: `relay` passes packets on with their sequence numbers untouched, `proxy` has
             two connections of which the second follows the first SYN.
@@ -265,6 +266,7 @@ class Agw(msgspec.Struct, frozen=True):
     overlaps: bool = True
     links_release: bool = True
     takes_clear: bool = False
+    tampers_after: int = 0
     presents: str = "announced"
     stateless: Literal["relay", "proxy"] = "relay"
     merge: Literal["proxy", "translation"] = "proxy"
@@ -273,6 +275,20 @@ class Agw(msgspec.Struct, frozen=True):
     tls_guard: float = 10.0
     interlinks: bool = True
     coding: Literal["pretty", "compact", "binary"] = "pretty"
+
+
+class Ibcf(Alg, frozen=True):
+    """An IBCF: settings as of an IMS-ALG, with its own network in place of the access.
+
+    Args:
+        alters: a fault: an SDP attribute of which it changes the last letter.
+    """
+
+    alters: str = ""
+
+
+class Trgw(Agw, frozen=True):
+    """A TrGW: settings as of an IMS-AGW; `access` is its address in its own network, `core` that at the border."""
 
 
 class Stun(msgspec.Struct, frozen=True):
@@ -386,9 +402,11 @@ def build(topology: Topology, seed: int, epoch: float, *, packets: bool = True, 
         splices, relays: a gateway lets the network pass on plain octets, and packets, below it.
     """
     from workbench.nodes.hole_puncher import HolePuncher
+    from workbench.nodes.ibcf import Ibcf as IbcfNode
     from workbench.nodes.ims_agw import ImsAgw, Merge, Stateless
     from workbench.nodes.ims_alg import EndToEnd, ImsAlg, Msrp, PlainAnswer, StartsTcp, Tcp
     from workbench.nodes.stun_server import StunServer
+    from workbench.nodes.trgw import TrGw
     from workbench.nodes.ue import UserEquipment
     from workbench.protocols.sdp import BfcpClient
     from workbench.security.identities import Identity
@@ -416,7 +434,7 @@ def build(topology: Topology, seed: int, epoch: float, *, packets: bool = True, 
                     tls_role=node.tls_role, conference=node.conference, fax=node.fax, faults=node.faults,
                     names_tls=node.names_tls, secures=node.secures, opens_too=node.opens_too)
             case Alg():
-                nodes[node.name] = ImsAlg(
+                nodes[node.name] = (IbcfNode if isinstance(node, Ibcf) else ImsAlg)(
                     node.name, access=node.access, core=node.core, control=node.control, gateway=node.gateway,
                     routes=node.routes, source=source, strips=node.strips,
                     coding=node.coding, tcp=Tcp(node.tcp), modifies_setup=node.modifies_setup, narrows=node.narrows,
@@ -424,7 +442,8 @@ def build(topology: Topology, seed: int, epoch: float, *, packets: bool = True, 
                     plain_answer=PlainAnswer(node.plain_answer), guards_e2e=node.guards_e2e,
                     bfcp_tls=BfcpClient(node.bfcp_tls), keeps_tls=node.keeps_tls, renews_dtls=node.renews_dtls,
                     refuses_downgrade=node.refuses_downgrade, patience=node.patience,
-                    end_to_end=EndToEnd(node.end_to_end), annex_d=node.annex_d)
+                    end_to_end=EndToEnd(node.end_to_end), annex_d=node.annex_d,
+                    alters=node.alters if isinstance(node, Ibcf) else "")
             case Stun():
                 nodes[node.name] = StunServer(node.name, address=node.address)
             case Puncher():
@@ -435,11 +454,14 @@ def build(topology: Topology, seed: int, epoch: float, *, packets: bool = True, 
             case Agw():
                 identity = Identity.self_signed(node.name, source)
                 shown = _presented(node.presents, node.name, identity, source)
-                nodes[node.name] = ImsAgw(
+                sides = ("core", "border") if isinstance(node, Trgw) else ("access", "core")
+                nodes[node.name] = (TrGw if isinstance(node, Trgw) else ImsAgw)(
                     node.name, control=node.control, controller=node.controller,
-                    addresses={"access.example.net": node.access, "core.example.net": node.core}, source=source,
+                    addresses={f"{side}.example.net": host for side, host in zip(
+                        sides, (node.access, node.core), strict=True)}, source=source,
                     identity=identity, tls_versions=node.tls_versions, release_linked=node.links_release,
-                    takes_clear=node.takes_clear, presents=None if shown is identity else shown,
+                    takes_clear=node.takes_clear, tampers_after=node.tampers_after,
+                    presents=None if shown is identity else shown,
                     verify_fingerprints=node.verifies,
                     interlinkage=_interlinkage(node), stateless=Stateless(node.stateless), merge=Merge(node.merge),
                     wires={node.access: node.access_wire, node.core: node.core_wire} if packets else {},

@@ -33,7 +33,7 @@ def iq_profile(registry: Registry, name: str | None = None, override: Path | Non
 
 
 class ImsAgw(Gateway):
-    """An IMS-AGW.
+    """An IMS-AGW. A kind of gateway beside it says its `interface`: the name of its profile.
 
     Args:
         name: of the node.
@@ -55,6 +55,7 @@ class ImsAgw(Gateway):
         overlaps: a DTLS association that is replaced serves until the new one does; False likewise.
         release_linked: the end at one endpoint releases the other; False likewise.
         takes_clear: what is no TLS is taken for payload where TLS should begin; True likewise.
+        tampers_after: it changes an octet once so many have come in at an endpoint; likewise.
         presents: what its TLS shows, where that is not the certificate it tells of; likewise.
         hold_incoming: an incoming connection is answered when the outgoing one is up (delayed establishment, second
             reading); where the network answers a SYN by itself (sockets), it is read only then, which is an emulation.
@@ -77,6 +78,8 @@ class ImsAgw(Gateway):
         registry: names of packages' items; the built-in one by default.
     """
 
+    interface = "iq"
+
     def __init__(
         self,
         name: str,
@@ -97,6 +100,7 @@ class ImsAgw(Gateway):
         overlaps: bool = True,
         release_linked: bool = True,
         takes_clear: bool = False,
+        tampers_after: int = 0,
         presents: Identity | None = None,
         hold_incoming: bool = False,
         log_keys: bool = False,
@@ -124,7 +128,7 @@ class ImsAgw(Gateway):
         names = registry or Registry.load()
         super().__init__(
             name,
-            profile=iq_profile(names, profile, profile_file),
+            profile=profiles.load(self.interface, names, profile_file, profile),
             control=control,
             controller=controller,
             addresses=addresses,
@@ -134,7 +138,8 @@ class ImsAgw(Gateway):
                 verify_fingerprints=verify_fingerprints, interlinkage=interlinkage, hold_incoming=hold_incoming,
                 stateless=Stateless(stateless), merge=Merge(merge), wires=wires or {},
                 close_tls=close_tls, renews_tls=renews_tls, overlaps=overlaps,
-                release_linked=release_linked, takes_clear=takes_clear, presents=presents, tls_versions=tls_versions,
+                release_linked=release_linked, takes_clear=takes_clear, tampers_after=tampers_after,
+                presents=presents, tls_versions=tls_versions,
                 log_keys=log_keys, tcp_guard=tcp_guard, tls_guard=tls_guard, drain=drain, linger=linger, held=held,
                 splices=splices, relays=relays, converts=converts),
             limits=limits or Limits(),

@@ -24,6 +24,7 @@ IDS = (
     "t38-dtls-switch",
     "e2e-a-behind-nat", "e2e-b-behind-nat", "e2e-both-behind-nat", "e2e-tls-b2bua",
     "e2e-annex-d", "e2e-downgrade-guard",
+    "ix-e2e-msrp", "ix-e2e-bfcp",
 )
 
 

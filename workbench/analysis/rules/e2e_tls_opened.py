@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def _find(report: Report) -> Iterator[Evidence]:
     for call in report.calls:
-        offer = _offered(call)
+        offer = offered(call)
         if offer is None:
             continue
         for context in call.contexts:
@@ -28,7 +28,7 @@ def _find(report: Report) -> Iterator[Evidence]:
                         "and holds every word in the clear"))
 
 
-def _offered(call: Call) -> Described | None:
+def offered(call: Call) -> Described | None:
     """The first offer of the call, where it asks for TLS over TCP and for nothing at the edge."""
     first = next((one for dialog in call.dialogs[:1] for one in dialog.described if one.role == "offer"), None)
     if first is None or not is_tls(first.media.proto) or not first.media.proto.upper().startswith("TCP/"):

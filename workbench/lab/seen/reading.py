@@ -146,7 +146,7 @@ def signals_of(command: h248.Command) -> Iterator[str]:
 
 
 def realm_of(report: Report, action: h248.Action, command: h248.Command) -> str:
-    """`access` or `core`: the side of the termination that a command is for; empty where nothing tells.
+    """`access`, `core` or `border`: the side of the termination that a command is for; empty where nothing tells.
 
     In text its name says it. In binary names are octets of the gateway's choice: then its IP realm says it, in the Add,
     and later what is known of the context.
@@ -156,7 +156,7 @@ def realm_of(report: Report, action: h248.Action, command: h248.Command) -> str:
     for context in report.signalling.contexts:
         if context.number == action.context:
             words += [one.side for name, one in context.terminations.items() if name in command.terminations]
-    return next((word for word in words if word in ("access", "core")), "")
+    return next((word for word in words if word in ("access", "core", "border")), "")
 
 
 def _realms(command: h248.Command) -> Iterator[str]:

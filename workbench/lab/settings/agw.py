@@ -26,6 +26,7 @@ PORTS = {"pretty": 2944, "compact": 2944, "binary": 2945}
 _LONGEST_DELAY = 600
 _PRIVILEGED = 1024
 _REALMS = ("access.example.net", "core.example.net")
+_BORDER_REALMS = ("core.example.net", "border.example.net")
 
 
 class AgwFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,10 +71,20 @@ class AgwFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         default_factory=lambda: dict.fromkeys(_REALMS, "127.0.0.1"))
 
 
-def agw(path: Path, source: Source, epoch: float, *, splices: bool = False, log_keys: bool = False) -> Node:
-    """An IMS-AGW as a file says.
+class TrgwFile(AgwFile, frozen=True, forbid_unknown_fields=True):
+    """Settings of a TrGW: those of an IMS-AGW, with its own network and the border as realms."""
+
+    name: str = "trgw"
+    realms: dict[str, str | tuple[str, ...]] = msgspec.field(
+        default_factory=lambda: dict.fromkeys(_BORDER_REALMS, "127.0.0.1"))
+
+
+def agw(path: Path, source: Source, epoch: float, *, splices: bool = False, log_keys: bool = False,
+        form: type[AgwFile] = AgwFile) -> Node:
+    """An IMS-AGW as a file says, or a TrGW.
 
     Args:
+        form: of the file, which says what is made.
         source: where its key comes from.
         epoch: Unix seconds at which the network's clock is 0.
         splices: the network can carry payload by itself; it does so unless the file says otherwise.
@@ -84,10 +95,11 @@ def agw(path: Path, source: Source, epoch: float, *, splices: bool = False, log_
     """
     from workbench.nodes.gateway.settings import Limits
     from workbench.nodes.ims_agw import ImsAgw
+    from workbench.nodes.trgw import TrGw
     from workbench.security.identities import Identity
 
     file = File.read(path)
-    told = file.settings(AgwFile)
+    told = file.settings(form)
     first, last = told.ports
     if not 0 < first <= last < 65_536:
         raise file.wrong("ports", f"{first} to {last}")
@@ -111,7 +123,7 @@ def agw(path: Path, source: Source, epoch: float, *, splices: bool = False, log_
     if not controllers:
         raise file.wrong("controller", "a gateway needs at least one")
     registry = registry_of(file, told.packages)
-    return ImsAgw(
+    return (TrGw if form is TrgwFile else ImsAgw)(
         told.name,
         control=control,
         controller=controllers,
@@ -123,41 +135,42 @@ def agw(path: Path, source: Source, epoch: float, *, splices: bool = False, log_
         first_id=source.number(1, 0x7FFFFFFF),
         source=source, identity=Identity.self_signed(told.name, source), tls_versions=told.tls_versions,
         limits=Limits(contexts=told.contexts), ports=told.ports, port_step=told.port_step, profile=told.profile,
-        profile_file=_profile(file, told.profile_file, registry), coding=told.coding, epoch=epoch, registry=registry,
+        profile_file=_profile(file, told.profile_file, registry, "ix" if form is TrgwFile else "iq"),
+        coding=told.coding, epoch=epoch, registry=registry,
         splices=splices and told.splices, converts=splices and told.splices, log_keys=log_keys)
 
 
-def probes(path: Path) -> list[Endpoint]:
+def probes(path: Path, form: type[AgwFile] = AgwFile) -> list[Endpoint]:
     """Media addresses, which the gateway binds later only, with a port where it is a privileged one."""
     file = File.read(path)
-    told = file.settings(AgwFile)
+    told = file.settings(form)
     port = told.ports[0] if told.ports[0] < _PRIVILEGED else 0
     return [Endpoint(file.address(f"realms.{realm}", address), port)
             for realm, addresses in told.realms.items() for address in several(addresses)]
 
 
-def plan(path: Path) -> Plan:
+def plan(path: Path, form: type[AgwFile] = AgwFile) -> Plan:
     """What a capture says of the gateway's surroundings. Raises SettingsError."""
     file = File.read(path)
-    told = file.settings(AgwFile)
+    told = file.settings(form)
     control = file.endpoint("control", told.control, PORTS[told.coding])
     wires: dict[str, str] = {}
     for realm, addresses in told.realms.items():
         wires |= {file.address(f"realms.{realm}", one): realm.partition(".")[0] or realm for one in several(addresses)}
     controllers = [file.endpoint("controller", one, PORTS[told.coding]) for one in several(told.controller)]
-    return planned(told.name, {**wires, str(control): "Iq"}, controllers)
+    return planned(told.name, {**wires, str(control): "Ix" if form is TrgwFile else "Iq"}, controllers)
 
 
-def _profile(file: File, given: str | None, registry: Registry | None) -> Path | None:
+def _profile(file: File, given: str | None, registry: Registry | None, interface: str) -> Path | None:
     """The profile's file, once it is known to be right."""
-    from workbench.nodes.ims_agw import iq_profile
+    from workbench.nodes.gateway import profiles
     from workbench.protocols.h248.packages import Registry
 
     if given is None:
         return None
     path = file.path.parent / given
     try:
-        iq_profile(registry or Registry.load(), override=path)
+        profiles.load(interface, registry or Registry.load(), path)
     except WorkbenchError as error:
         raise file.wrong("profile_file", str(error)) from None
     return path

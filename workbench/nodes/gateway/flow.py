@@ -105,7 +105,10 @@ class Flow(Connection):
 
     def take(self, data: bytes, now: float) -> None:
         """Payload of the peer."""
+        before = self.octets_in
         self.count(len(data), incoming=True)
+        if before <= self.means.policy.tampers_after < self.octets_in and self.means.policy.tampers_after:
+            data = data[:-1] + bytes([data[-1] ^ 1])
         if self.leaving:
             self.brought.heard = True
         else:

@@ -176,6 +176,7 @@ class Policy(msgspec.Struct, frozen=True):
         close_tls: close_notify goes out before FIN; False for showing what then goes wrong.
         release_linked: the end of TLS or TCP at one endpoint releases the other one; False likewise.
         takes_clear: what is no TLS is taken for payload where TLS should begin; for showing what then goes wrong.
+        tampers_after: one octet of payload is changed once so many have come in at an endpoint; likewise; 0: never.
         presents: what its TLS shows, where that is not the certificate it tells of; likewise.
         tls_versions: offered and accepted.
         psk_versions, psk_suites: the same with a pre-shared key; the suites of TLS 1.2 in OpenSSL's words, empty: those
@@ -204,6 +205,7 @@ class Policy(msgspec.Struct, frozen=True):
     renews_tls: bool = False
     release_linked: bool = True
     takes_clear: bool = False
+    tampers_after: int = 0
     presents: Identity | None = None
     tls_versions: tuple[str, ...] = ("1.2", "1.3")
     psk_versions: tuple[str, ...] = ("1.2",)

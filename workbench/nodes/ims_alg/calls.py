@@ -101,6 +101,7 @@ class End(msgspec.Struct, eq=False):
         given: what the gateway gave; None before.
         peer: what the peer of this leg said last; None before.
         path: what that peer knows as our end's a=path in application-aware interworking; "" otherwise.
+        name: as call flows name it.
     """
 
     side: str
@@ -108,11 +109,7 @@ class End(msgspec.Struct, eq=False):
     given: Reserved | None = None
     peer: Said | None = None
     path: str = ""
-
-    @property
-    def name(self) -> str:
-        """As call flows name it."""
-        return "T_acc" if self.side == ACCESS else "T_core"
+    name: str = ""
 
     @property
     def local(self) -> Endpoint:

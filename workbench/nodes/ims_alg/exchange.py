@@ -47,6 +47,7 @@ class Establishment:
         self._offerer, self._answerer = call.other(answerer), answerer
         self._invite, self._key, self._tag, self._uri = invite, key, tag, uri
         settings = edge.settings
+        self._point = f"{edge.iq.sides.gateway} Connection Point"
         self.situation, self.anchor = self._decide()
         self._guarded = settings.guards_e2e and self.anchor.treatment is Treatment.E2E
         self._prepared = roles.prepared(self.situation)
@@ -60,7 +61,8 @@ class Establishment:
         treatment = (judging.from_ue if served is Served.OFFERER else judging.from_core)(media, registration)
         if treatment is Treatment.E2E:
             treatment = judging.end_to_end(settings, media, registration, served)
-        nat = judging.behind_nat(
+            judging.check_border(settings, media)
+        nat = not settings.border and judging.behind_nat(
             registration, self._call.access, self._offer if served is Served.OFFERER else None)
         mode = msrp_paths.mode_of(settings, treatment, media, plain_end=self._call.plain_end)
         # TLS that ends here, and MSRP that is rewritten, need a connection of its own on each leg (R-5.16.1-6).
@@ -105,7 +107,7 @@ class Establishment:
         offer, role = self._offer.media, merged or self._forwarded() or sdp.Setup.ACTIVE
         far = self._edge.iq.first(self.anchor, self._answerer.side, offer, role)
         yield from self._order(self._edge.iq.reserve(
-            self.anchor, far, f"{self._steps.reserve}: Reserve AGW Connection Point {far.name} {self._steps.clause}"))
+            self.anchor, far, f"{self._steps.reserve}: Reserve {self._point} {far.name} {self._steps.clause}"))
         self._name(far)
         near = self._edge.iq.first(self.anchor, self._offerer.side, offer, None)
         if self._prepared is not None:
@@ -136,7 +138,7 @@ class Establishment:
         self._edge.iq.settle(self.anchor, far, row.answerer_leg, answer)
         far.point = msgspec.structs.replace(far.point, mode=through(self.anchor, answer, self._offer))
         yield from self._order(self._edge.iq.configure(
-            self.anchor, far, f"{self._steps.configure}: Configure AGW Connection Point {far.name} "
+            self.anchor, far, f"{self._steps.configure}: Configure {self._point} {far.name} "
                               f"{self._steps.clause}"))
 
     def _complete_near(self, near: End, row: Row, answer: Said) -> Wait:
@@ -157,7 +159,7 @@ class Establishment:
         self._edge.iq.settle(self.anchor, near, role, self._offer)
         near.point = msgspec.structs.replace(near.point, mode=mode)
         yield from self._order(self._edge.iq.reserve(
-            self.anchor, near, f"{self._steps.second}: Reserve and Configure AGW Connection Point {near.name} "
+            self.anchor, near, f"{self._steps.second}: Reserve and Configure {self._point} {near.name} "
                                f"{self._steps.clause}"))
 
     def _settle(self, answer: Said, far: End) -> Row:
@@ -182,8 +184,9 @@ class Establishment:
     def _sent_on(
         self, end: End, said: Said, setup: sdp.Setup | None, *, is_offer: bool,
     ) -> sdp.SessionDescription:
-        return rewriting.sent_on(
-            self.anchor, end, said, setup, is_offer=is_offer, strips=self._edge.settings.strips)
+        settings = self._edge.settings
+        described = rewriting.sent_on(self.anchor, end, said, setup, is_offer=is_offer, strips=settings.strips)
+        return rewriting.altered(described, settings.alters) if settings.alters else described
 
     def _order(self, order: Wait) -> Wait:
         """An order to the gateway; afterwards the offer may have been withdrawn."""

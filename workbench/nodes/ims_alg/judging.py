@@ -81,6 +81,16 @@ def end_to_end(
     return Treatment.E2E
 
 
+def check_border(settings: Settings, media: sdp.Media) -> None:
+    """MSRP inside TLS that ends elsewhere: without CEMA its paths would not fit, and nobody here can change them (X9).
+
+    Raises:
+        Rejected: 488, at a border.
+    """
+    if settings.border and sdp.is_msrp(media) and media.attribute("msrp-cema") is None:
+        raise Rejected(488, "end-to-end TLS of MSRP without a=msrp-cema can't pass a border", warns=True)
+
+
 def _end_to_end(media: sdp.Media) -> Treatment:
     if dtls_roles.is_fax(media):
         raise Rejected(488, "T.38 over DTLS from end to end is not handled here")

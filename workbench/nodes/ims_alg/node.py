@@ -25,7 +25,7 @@ from workbench.nodes.ims_alg import recovering, releasing, sessions
 from workbench.nodes.ims_alg.calls import ACCESS, CORE, Call, Calls, Registration, Rejected
 from workbench.nodes.ims_alg.edge import Edge
 from workbench.nodes.ims_alg.judging import MECHANISMS
-from workbench.nodes.ims_alg.orders import Orders
+from workbench.nodes.ims_alg.orders import IX_SIDES, Orders
 from workbench.nodes.ims_alg.reoffers import dialog_after, reoffered
 from workbench.nodes.ims_alg.settings import EndToEnd, Msrp, PlainAnswer, Settings, StartsTcp, Tcp
 from workbench.nodes.ims_alg.signalling import Signalling
@@ -46,7 +46,7 @@ class ImsAlg:
         control, gateway: H.248 endpoints of this controller and of its gateway.
         routes: SIP domain to the next hop beyond the core.
         strips, tcp, modifies_setup, narrows, starts_tcp, msrp, plain_answer, guards_e2e, refuses_downgrade,
-            patience, end_to_end, annex_d: see `Settings`.
+            patience, end_to_end, annex_d, border, alters: see `Settings`.
         coding: of H.248: text with long (`pretty`) or short (`compact`) tokens, or `binary`.
         transport: of H.248: `udp`, or `tcp`, where the gateway opens the connection.
         first_id: id of the first H.248 request; after a restart within LONG-TIMER it has to be another one.
@@ -78,6 +78,8 @@ class ImsAlg:
         patience: float = 0.0,
         end_to_end: EndToEnd = EndToEnd.THROUGH,
         annex_d: bool = False,
+        border: bool = False,
+        alters: str = "",
         coding: Coding = "pretty",
         transport: Transport = "udp",
         first_id: int = 1001,
@@ -95,10 +97,10 @@ class ImsAlg:
         # In binary, names of terminations are octets of the gateway's own choice; the realm says which side it is.
         orders = Orders(
             self._engine, {side: local.version for side, local in locals_.items()}, named=coding != "binary",
-            bfcp_tls=bfcp_tls)
+            bfcp_tls=bfcp_tls, sides=IX_SIDES if border else None)
         settings = Settings(
             strips, tcp, modifies_setup, narrows, starts_tcp, msrp, plain_answer, guards_e2e,
-            bfcp_tls, keeps_tls, renews_dtls, refuses_downgrade, patience, end_to_end, annex_d)
+            bfcp_tls, keeps_tls, renews_dtls, refuses_downgrade, patience, end_to_end, annex_d, border, alters)
         self._edge = Edge(settings, source, self._procedures, self._calls, self._sip, orders, routes)
         self._registrar = sip.registration.Registrar(
             realm="home.example", mechanisms=MECHANISMS, token=source.token,
@@ -142,7 +144,7 @@ class ImsAlg:
     # What SIP asks for
 
     def _obey(self, side: str, key: str, request: sip.Request, source: sip.Address) -> Steps:
-        if request.method == "REGISTER" and side == ACCESS:
+        if request.method == "REGISTER" and side == ACCESS and not self._edge.settings.border:
             yield from self._register(key, request, source)
         elif request.method == "CANCEL":
             yield from releasing.cancelled(self._edge, side, key, request)

@@ -15,7 +15,7 @@ from workbench.net.values import Command, Note
 from workbench.nodes.controller.elements import ConnectionPoint, Latching
 from workbench.nodes.controller.engine import Engine
 from workbench.nodes.controller.readings import Refused, Reserved, Unanswered
-from workbench.nodes.ims_alg.calls import ACCESS, Anchor, End, Rejected, Said, Treatment
+from workbench.nodes.ims_alg.calls import ACCESS, CORE, Anchor, End, Rejected, Said, Treatment
 from workbench.nodes.ims_alg.roles import Joined
 from workbench.nodes.ims_alg.settings import Msrp
 from workbench.nodes.procedure import Await, Steps
@@ -25,7 +25,24 @@ from workbench.protocols.h248.packages import registry
 
 OPEN = h248.Mode.SEND_RECEIVE
 
-REALMS = {ACCESS: "access.example.net", "core": "core.example.net"}
+
+class Sides(msgspec.Struct, frozen=True):
+    """How H.248 and people name the two sides of a gateway, and the gateway.
+
+    Args:
+        names: of each side, in TerminationIDs and realms.
+        labels: of a termination there, in call flows.
+        gateway: as procedures call it.
+    """
+
+    names: Mapping[str, str]
+    labels: Mapping[str, str]
+    gateway: str
+
+
+IQ_SIDES = Sides({ACCESS: ACCESS, CORE: CORE}, {ACCESS: "T_acc", CORE: "T_core"}, "AGW")
+IX_SIDES = Sides({ACCESS: CORE, CORE: "border"}, {ACCESS: "T_core", CORE: "T_border"}, "TrGW")
+"""An IBCF's own network stands where an IMS-ALG has its access, the other network where that has its core."""
 
 # Error codes of H.248.8 that say "this can't be done here", not "not now": the offer is what has to change.
 _UNABLE = frozenset({443, 444, 445, 449, 450, 452, 454, 473, 501, 515, 517})
@@ -44,12 +61,13 @@ class Orders:
 
     def __init__(
         self, engine: Engine, versions: Mapping[str, int], *, named: bool,
-        bfcp_tls: sdp.BfcpClient = sdp.BfcpClient.OFFERER,
+        bfcp_tls: sdp.BfcpClient = sdp.BfcpClient.OFFERER, sides: Sides | None = None,
     ) -> None:
         self.engine = engine
         self._versions = dict(versions)
         self._named = named
         self._bfcp_tls = bfcp_tls
+        self.sides = sides or IQ_SIDES
 
     # Elements
 
@@ -57,15 +75,16 @@ class Orders:
         """A termination that is to be reserved: what is known before its peer has said anything."""
         protected = anchor.treatment.protects(side)
         opaque = anchor.treatment is Treatment.E2E or anchor.opaque
+        name = self.sides.names[side]
         point = ConnectionPoint(
-            side if self._named else "", REALMS[side], "-" if opaque else media.media,
+            name if self._named else "", f"{name}.example.net", "-" if opaque else media.media,
             _bearer(anchor, side), "-" if opaque else "*",
             setup=_role(anchor, side, role), version=self._versions[side],
             ask_fingerprint=protected, watch_tls=protected and self._can_say("tls-change"),
             # Without TCP state there is nothing to report (R-5.16.1-4).
             watch_tcp=anchor.state_aware and self._can_say("tcp-change"), watch_bearer=anchor.state_aware or protected,
             latching=self.latching(anchor, side), tls_id=anchor.tls_id if protected and anchor.datagrams else "")
-        return End(side, point)
+        return End(side, point, name=self.sides.labels[side])
 
     @staticmethod
     def latching(anchor: Anchor, side: str) -> Latching:

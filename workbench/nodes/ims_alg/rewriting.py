@@ -54,6 +54,15 @@ def anchored(described: sdp.SessionDescription, media: sdp.Media, local: Endpoin
     return described
 
 
+def altered(described: sdp.SessionDescription, name: str) -> sdp.SessionDescription:
+    """A fault: the last letter of an attribute of the stream is another one."""
+    media = described.media[0]
+    value = media.attribute(name)
+    if not value:
+        return described
+    return described.with_media(0, media.with_attribute(name, value[:-1] + ("0" if value[-1] != "0" else "1")))
+
+
 def versioned(former: sdp.SessionDescription | None, described: sdp.SessionDescription) -> sdp.SessionDescription:
     """The description with the version in o= that follows on what its receiver was told before (RFC 3264 §8).
 

@@ -44,6 +44,10 @@ def invited(edge: Edge, side: str, key: str, invite: sip.Request, source: sip.Ad
 
 def _call(edge: Edge, side: str, invite: sip.Request, source: sip.Address) -> tuple[Call, str | None]:
     """The call's two halves, and the Request-URI onwards where it changes. Raises Rejected."""
+    if edge.settings.border:
+        there = CORE if side == ACCESS else ACCESS
+        halves = {side: Leg(side, source), there: Leg(there, edge.route(invite.uri))}
+        return Call(halves[ACCESS], halves[CORE]), None
     if side == ACCESS:
         served = sip.uri_key(sip.address_uri(invite.headers.get("From") or ""))
         return Call(Leg(ACCESS, source), Leg(CORE, edge.route(invite.uri)), served), None

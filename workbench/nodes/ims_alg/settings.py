@@ -67,6 +67,8 @@ class Settings(msgspec.Struct, frozen=True):
         refuses_downgrade: an answer to TLS without TLS, or without a fingerprint, ends the attempt (F10, F11); False
             weakens: the stream goes on in the clear, or unchecked.
         end_to_end: see there.
+        border: it is an IBCF: two networks, no UE of its own, no NAT; end-to-end TLS of MSRP needs a=msrp-cema (X9).
+        alters: a fault: an SDP attribute of which the last letter is changed on its way.
         annex_d: a UE that says so at registration opens TCP although it is passive, so that both sides come in and
             a=setup stays (TR 29.828 Annex D, which nobody has adopted).
         guards_e2e: a=setup of a stream with end-to-end TLS is never changed (R-5.16.2.3-14); False weakens.
@@ -87,3 +89,5 @@ class Settings(msgspec.Struct, frozen=True):
     patience: float = 0.0
     end_to_end: EndToEnd = EndToEnd.THROUGH
     annex_d: bool = False
+    border: bool = False
+    alters: str = ""
