@@ -210,6 +210,34 @@ def test_payload_beyond_the_limit_is_cut_alike(tmp_path: Path, monkeypatch: pyte
     assert any(content.cut for content in analyze(path, columns=True).contents)
 
 
+def test_a_file_that_becomes_shorter_while_it_is_read_ends_with_an_error(tmp_path: Path) -> None:
+    """Octets that are mapped and gone end no process: before each look it is asked whether they are there."""
+    path = tmp_path / "talks.pcapng"
+    path.write_bytes(bytes(100_000))
+    file = engine.File(path)
+    assert file.read(99_990, 10) == bytes(10)
+    path.write_bytes(bytes(1000))
+    for look in (lambda: file.read(99_990, 10), lambda: file.gather([0, 99_990], [5, 10]), file.release):
+        with pytest.raises(CaptureError, match="became shorter"):
+            look()
+    file.settle()
+    assert file.gather([0, 990], [5, 20]) == bytes(15)
+
+
+def test_one_rule_asks_for_chunks_behind_the_other_and_gets_the_same(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chunks that are held for the next who asks are those of the connection, also where there are too many to hold."""
+    path = tmp_path / "talks.pcapng"
+    _write(path, random.Random(3), 0.0)
+    for room in (1, 100, 8_000):
+        monkeypatch.setattr("workbench.analysis.table._MOST_LATELY", room)
+        report = analyze(path, columns=True)
+        wanted = {number: [*report.messages._drafts.chunks(number)] for number in range(len(report.contents))}
+        assert any(wanted.values())
+        for number in [*wanted, *wanted, *reversed(wanted)]:
+            assert [*report.messages.chunks(number)] == wanted[number]
+
+
 def test_frames_and_messages_are_there_after_the_analysis(tmp_path: Path) -> None:
     """A frame and the octets of a message are read from the file when somebody asks for them."""
     path = tmp_path / "talks.pcapng"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from workbench.analysis.pre_shared import shown
 from workbench.errors import PeerError
@@ -35,8 +36,14 @@ def described(message: sip.Request | sip.Response) -> SessionDescription | None:
     kind = message.headers.get("Content-Type") or ""
     if not message.body or (kind and "sdp" not in kind.casefold()):
         return None
+    return _description(message.body)
+
+
+@lru_cache(maxsize=64)
+def _description(body: bytes) -> SessionDescription | None:
+    """Asked for several times of one message, and the next ones often carry the same."""
     try:
-        return sdp.decode(message.body)
+        return sdp.decode(body)
     except PeerError:
         return None
 

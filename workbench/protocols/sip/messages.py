@@ -193,6 +193,7 @@ class Response(_Message, frozen=True, kw_only=True):
 Message = Request | Response
 
 
+@functools.lru_cache(256)
 def tag_of(value: str) -> str:
     """The tag of a From or To value; empty where there is none."""
     try:

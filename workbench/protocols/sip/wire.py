@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from sys import intern
 
 from workbench.errors import LocalProtocolError, MalformedMessageError
@@ -27,6 +28,9 @@ _SINGLE = frozenset({
     "user-agent",
 })
 _NEEDED = ("Via", "From", "To", "Call-ID", "CSeq")
+
+# The messages of a transaction have most of these in common.
+_address, _via, _cseq = lru_cache(256)(NameAddress.decode), lru_cache(256)(Via.decode), lru_cache(256)(CSeq.decode)
 
 
 def decode(
@@ -181,15 +185,15 @@ def _check(headers: Headers, places: dict[str, int], method: str | None, start: 
     reading = ""
     try:
         for reading in ("From", "To"):
-            NameAddress.decode(headers.get(reading) or "")
+            _address(headers.get(reading) or "")
         reading = "CSeq"
-        cseq = CSeq.decode(headers.get("CSeq") or "")
+        cseq = _cseq(headers.get("CSeq") or "")
         reading = "Via"
         vias = headers.all("Via")
         if not vias:
             raise MalformedMessageError("empty Via", clause="RFC 3261 §20.42")
         for via in vias:
-            Via.decode(via)
+            _via(via)
         reading = "Call-ID"
         if not headers.get("Call-ID") or len(split(headers.get("Call-ID") or "", " ")) != 1:
             raise MalformedMessageError("Call-ID is not one word", clause="RFC 3261 §20.8")
