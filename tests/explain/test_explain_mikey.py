@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 from capturing import A, B, Talk, sdp, sip, udp, write
+from http_words import request_exchange
 from mikey_words import FORKING, PAYLOADS, RUN, stored
 
 from workbench.analysis.analyzing import analyze
-from workbench.analysis.explain import coverage, explain_frame
+from workbench.analysis.explain import coverage, explain_frame, explain_message
 from workbench.analysis.explain.octets import explain_octets
 from workbench.net.values import Endpoint
+from workbench.protocols.http import wire as http
+from workbench.protocols.http.messages import answer, post
 from workbench.protocols.mikey import messages as m
 from workbench.protocols.mikey import wire
 
@@ -75,3 +78,32 @@ def test_a_broken_message_is_a_layer_that_says_where_it_breaks(tmp_path: Path) -
     report = analyze(write(tmp_path / "a.pcapng", [udp(0.0, *ENDS, invite(f"key-mgmt:mikey {broken}"), "SIP")]))
     (layer,) = explain_frame(report, 1).layers
     assert not coverage(layer).complete and layer.fields[0].name == "mikey.header"
+
+
+@pytest.mark.parametrize("portion", [0, 100])
+def test_an_exchange_with_a_kms_over_http_is_read_and_every_octet_has_words(tmp_path: Path, portion: int) -> None:
+    """Request and response by name, MIKEY field by field in their bodies; in one segment each, and in many."""
+    report = analyze(write(tmp_path / "a.pcapng", request_exchange(portion).closes().frames))
+    assert [one.summary for one in report.messages_of("HTTP")] == [
+        "POST /keys: MIKEY REQUEST_INIT_PSK", "200 OK: MIKEY REQUEST_RESP"]
+    assert report.sessions == () and report.findings == () and not report.unread
+    for number in range(1, report.packets + 1):
+        assert coverage(explain_frame(report, number)).unexplained == ()
+    names = {leaf.name for message in report.messages_of("HTTP") for leaf in explain_message(report, message).leaves()}
+    assert {"mikey.ticket.flags", "mikey.kemac.data", "http.method", "http.status"} <= names
+
+
+def test_other_http_is_left_as_octets(tmp_path: Path) -> None:
+    """Only what says that it carries MIKEY is read."""
+    talk = Talk().opens().says(0, b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx").closes()
+    report = analyze(write(tmp_path / "a.pcapng", talk.frames))
+    assert not list(report.messages_of("HTTP")) and len(list(report.messages_of("unknown"))) == 1
+
+
+def test_a_response_without_body_belongs_to_its_exchange(tmp_path: Path) -> None:
+    """403 has no Content-Type: it is HTTP since what it answers is."""
+    asked = http.encode(post("/keys", "kms", stored("request-init-psk")))
+    talk = Talk().opens().says(0, asked).says(1, http.encode(answer(403, "Forbidden"))).closes()
+    report = analyze(write(tmp_path / "a.pcapng", talk.frames))
+    assert [one.summary for one in report.messages_of("HTTP")][1] == "403 Forbidden"
+    assert all(coverage(explain_frame(report, number)).complete for number in range(1, report.packets + 1))

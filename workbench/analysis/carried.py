@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from workbench.analysis import summaries
 from workbench.analysis.carried_bfcp import Bfcp, begins_with_bfcp
+from workbench.analysis.carried_http import Http, carries_mikey, head_to_come
 from workbench.analysis.carried_msrp import Msrp
 from workbench.analysis.carried_sip import Sip
 from workbench.analysis.carriers import Base, Bulk, Layer, Unknown
@@ -54,6 +55,8 @@ class Recogniser(Base):
             return
         self._waiting.append((direction, octets, frames, time, missing))
         start = b"".join(part for towards, part, *_ in self._waiting if towards == direction)
+        if head_to_come(start):
+            return
         if len(start) >= (_TPKT_RECOGNISED_IN if start[:2] == b"\x03\x00" else _RECOGNISED_IN) or (
                 start[:2] == b"\x03\x00" and looks_like_h248(start[tpkt.HEADER_OCTETS:])):
             layer = self._choose(start)
@@ -110,6 +113,8 @@ class Recogniser(Base):
             name, layer = "BFCP", Bfcp(*shared)
         elif sip.looks_like_sip(start.lstrip(b"\r\n")) or _SIP_START.match(start):
             name, layer = "SIP", Sip(*shared)
+        elif carries_mikey(start):
+            name, layer = "HTTP", Http(*shared)
         elif stun.looks_like_stun(start):
             name, layer = "STUN", _Stun(*shared)
         elif _is_control(start, connection):

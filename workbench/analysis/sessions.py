@@ -126,7 +126,7 @@ def _join_by_path(one: Described, dialog: DialogSeen, groups: _Groups,
 def _is_media(content: Content) -> bool:
     """A connection that is a call of its own, though no signalling was seen for it; control inside TLS is none."""
     outer, _, inner = content.connection.protocol.partition("/")
-    return outer in ("TLS", "MSRP") and inner != "H.248"
+    return outer in ("TLS", "MSRP") and inner not in ("H.248", "HTTP")
 
 
 def _place(span: Span, groups: _Groups, locals_at: dict[Endpoint, list[tuple[float, TerminationSeen]]],

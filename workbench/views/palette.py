@@ -28,7 +28,7 @@ COLOURS: dict[str, tuple[str, str]] = {
 TEXT_COLOURS = ("ink", "quiet", "accent", "good", "bad", "unsure", "sip", "h248", "tcp", "tls", "msrp", "other")
 GROUNDS = ("paper", "panel", "chosen")
 
-_OF_PROTOCOL = {"SIP": "sip", "H.248": "h248", "TCP": "tcp", "SCTP": "tcp", "ICMP": "tcp", "STUN": "tcp",
+_OF_PROTOCOL = {"SIP": "sip", "HTTP": "sip", "H.248": "h248", "TCP": "tcp", "SCTP": "tcp", "ICMP": "tcp", "STUN": "tcp",
                 "TLS": "tls", "DTLS": "tls", "MSRP": "msrp", "BFCP": "msrp", "UDPTL": "msrp", "RTP": "msrp"}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from workbench.analysis.carried_http import carries_mikey
 from workbench.analysis.explain.octets import spans_of
 from workbench.analysis.explain.streams import Direction, Segment, put_together
 from workbench.analysis.tls_stream import KeyLog, RecordRead, TlsObserver
@@ -13,6 +14,7 @@ from workbench.net.packets import SYN, Tcp
 from workbench.protocols.bfcp.wire import looks_like_bfcp
 from workbench.protocols.h248 import tpkt
 from workbench.protocols.h248.recognise import TELLING_OCTETS, looks_like_h248
+from workbench.protocols.http.wire import looks_like_http
 from workbench.protocols.layout import Span
 from workbench.protocols.stun import looks_like_stun
 from workbench.protocols.tls import layout as tls_layout
@@ -69,7 +71,8 @@ def connect(segments: Sequence[tuple[int, Tcp]], number: int, keylog: KeyLog) ->
         halves[tcp.source != first].append(Segment(frame, tcp.sequence, bool(tcp.flags & SYN), tcp.payload))
     directions = (put_together(halves[0], number), put_together(halves[1], number))
     if not any(_is_tls(direction.octets) for direction in directions):
-        return Connection((_clear(directions[0]), _clear(directions[1])))
+        keyed = any(carries_mikey(direction.octets) for direction in directions)
+        return Connection((_clear(directions[0], keyed), _clear(directions[1], keyed)))
     observer = TlsObserver(keylog)
     records = _observe(observer, directions, [frame for frame, _ in mine])
     version, suite = observer.version, observer.cipher_suite
@@ -132,6 +135,8 @@ def protocol_of(octets: bytes) -> str:
         return "MSRP"
     if _is_tls(octets):
         return "TLS"
+    if carries_mikey(octets):
+        return "HTTP"
     if looks_like_dtls(octets):
         return "DTLS"
     if looks_like_bfcp(octets):
@@ -148,8 +153,9 @@ def protocol_of(octets: bytes) -> str:
     return ""
 
 
-def _clear(direction: Direction) -> Side:
-    protocol = protocol_of(direction.octets)
+def _clear(direction: Direction, keyed: bool = False) -> Side:
+    """A direction in the clear. `keyed`: one of both carries MIKEY over HTTP, so what looks like HTTP is."""
+    protocol = "HTTP" if keyed and looks_like_http(direction.octets) else protocol_of(direction.octets)
     if protocol in ("", "H.248") and tpkt.carries_h248(direction.octets):
         protocol = "TPKT"      # from the middle on, or behind something else
     spans = spans_of(protocol, direction.octets) if protocol else ()

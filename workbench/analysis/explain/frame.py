@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from workbench.analysis.values import Message
 
 _LINKS = {ETHERNET: "ethernet", LINUX_SLL: "sll", LINUX_SLL2: "sll2", NULL: "null"}
-MESSAGES = ("SIP", "H.248", "MSRP", "BFCP", "STUN", "TLS", "DTLS", "UDPTL", "RTP")
+MESSAGES = ("SIP", "H.248", "MSRP", "BFCP", "STUN", "TLS", "DTLS", "UDPTL", "RTP", "HTTP")
 _PAYLOADS = ("udp.payload", "tcp.payload")
 _KINDS = {int(ContentType.HANDSHAKE): "handshake", int(ContentType.ALERT): "alert",
           int(ContentType.APPLICATION_DATA): "application data"}

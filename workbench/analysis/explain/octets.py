@@ -16,6 +16,7 @@ _ROOMS = {
     "H.248": "workbench.protocols.h248.layout",
     "TPKT": "workbench.protocols.h248.tpkt",
     "MSRP": "workbench.protocols.msrp.layout",
+    "HTTP": "workbench.protocols.http.layout",
     "STUN": "workbench.protocols.stun.layout",
     "BFCP": "workbench.protocols.bfcp.layout",
     "UDPTL": "workbench.protocols.t38.layout",
@@ -28,6 +29,7 @@ _ROOMS = {
 # Leaf spans that hold another protocol's message.
 _SDP_LEAVES = frozenset({"h248.sdp"})
 _BODY_LEAVES = frozenset({"sip.body", "msrp.body"})
+_MIKEY_LEAF = "http.body.mikey"
 _LINE_LEAF = "ber.sdp."     # a line of SDP without its letter and equals sign; the letter ends the name
 _PACKET = "tpkt"
 
@@ -93,6 +95,9 @@ def _nested(span: Span, octets: bytes) -> Span:
     inside = octets[span.start:span.end]
     if inside and (span.name in _SDP_LEAVES or (span.name in _BODY_LEAVES and inside.lstrip().startswith(b"v="))):
         parts = tuple(part.moved(span.start) for part in spans_of("SDP", inside))
+        return Span(span.name, span.start, span.end, span.value, parts)
+    if inside and span.name == _MIKEY_LEAF:
+        parts = tuple(part.moved(span.start) for part in spans_of("MIKEY", inside))
         return Span(span.name, span.start, span.end, span.value, parts)
     if inside and span.name.startswith(_LINE_LEAF):
         return _line(span, inside)
