@@ -69,6 +69,7 @@ class StreamEndpoint:
         self.news: list[News] = []
         self._make_tls = secure
         self._greets = greets
+        self._passive = False
         self._manners = Manners() if manners is None else manners
         self._tls: tls.TlsSession | None = None
         self._stream: Stream | None = None
@@ -103,14 +104,14 @@ class StreamEndpoint:
         """Be ready for the peer's connection: offered `actpass`, or settled on `passive`."""
         return self._listener.listen()
 
-    def connect(self, remote: Address, *, greets: bool | None = None) -> list[Command]:
-        """Open the connection: settled on `active`.
+    def connect(self, remote: Address, *, passive: bool = False) -> list[Command]:
+        """Open the connection: settled on `active`, or on `passive` and open it too (TR 29.828 Annex D).
 
         Args:
             remote: where the peer's SDP says it can be reached.
-            greets: as of the class; None leaves it.
+            passive: who opens TCP is TLS client, but not we.
         """
-        self._greets = self._greets if greets is None else greets
+        self._passive = passive
         commands = self._listener.unlisten()
         if self._stream is not None:
             commands.append(AbortStream(self._stream, "it came before the answer, which made us the TCP client"))
@@ -316,7 +317,8 @@ class StreamEndpoint:
         if self._make_tls is None:
             return self._rise(now) if self._announced is not None else []
         # As a rule the TCP client is the TLS client (RFC 4975 §14.4, RFC 8122 §4).
-        self._tls = self._make_tls(self._opener if self._greets is None else self._greets)
+        active = self._opener and not self._passive
+        self._tls = self._make_tls(active if self._greets is None else self._greets)
         if isinstance(self._tls, PskSession) and self._keys is not None:
             self._tls.provide(self._keys)
         commands = self._protected(self._tls.start(), now)

@@ -1,7 +1,8 @@
 """Why end-to-end TLS and NATs collide: every combination a real call, and what the middle can read of it.
 
 NAT of UE A × NAT of UE B × a=setup of offer and answer × what UEs and networks do about it (`Mechanism`): two UEs, two
-access edges, one MSRP session over TLS. a=setup says who opens TCP, and who begins TLS (RFC 4145 §4, RFC 8122 §4).
+access edges, one connection with TLS. a=setup says who opens TCP (RFC 4145 §4), and with MSRP who begins TLS too (RFC
+8122 §4). With BFCP the offerer begins TLS, whoever opens TCP (RFC 8856 §8): what collides for MSRP does not for BFCP.
 
 A cell is judged by the packets of its capture: who got what, and who could read it with which keys.
 
@@ -26,6 +27,7 @@ from workbench.lab.collision.values import (
     Cell,
     Exchange,
     Mechanism,
+    Media,
     Nat,
     Row,
     Table,
@@ -34,8 +36,10 @@ from workbench.lab.collision.values import (
 )
 from workbench.lab.run import Run
 
-__all__ = ["EXCHANGES", "MECHANISMS", "NATS", "USUAL", "Cell", "Exchange", "Mechanism", "Nat", "Row", "Table", "Task",
-           "Tls", "call", "judge", "keys_of", "tables"]
+__all__ = [
+    "EXCHANGES", "MECHANISMS", "NATS", "USUAL", "Cell", "Exchange", "Mechanism", "Media", "Nat", "Row", "Table", "Task",
+    "Tls", "call", "judge", "keys_of", "tables",
+]  # fmt: skip
 
 Progress = Callable[[int, int], None]
 USUAL: tuple[Nat, ...] = ("none", "open", "home")
@@ -46,6 +50,7 @@ def tables(
     nats: Sequence[Nat] = USUAL,
     progress: Progress | None = None,
     *,
+    media: Media = "msrp",
     tls: Tls = "1.3",
     seed: int = 1,
     workers: int = 1,
@@ -55,10 +60,11 @@ def tables(
     Args:
         mechanisms, nats: see `MECHANISMS` and `NATS`; each NAT for UE A and for UE B.
         progress: is told after each call how many are done, and of how many.
+        media: what is said over TLS: messages, or requests for a floor of which UE B has the server.
         tls: the version that everybody speaks.
         workers: processes that share the calls; 1: this one makes them all.
     """
-    tasks = [Task(a, b, exchange, mechanism, tls, seed) for mechanism in mechanisms
+    tasks = [Task(a, b, exchange, mechanism, media, tls, seed) for mechanism in mechanisms
              for a, b, exchange in itertools.product(nats, nats, EXCHANGES)]
     cells: list[Cell] = []
     for cell in _computed(tasks, workers):
@@ -66,7 +72,7 @@ def tables(
         if progress is not None:
             progress(len(cells), len(tasks))
     left = iter(cells)
-    return tuple(Table(mechanism, tuple(Row(a, b, tuple(itertools.islice(left, len(EXCHANGES))))
+    return tuple(Table(mechanism, media, tuple(Row(a, b, tuple(itertools.islice(left, len(EXCHANGES))))
                                         for a, b in itertools.product(nats, nats))) for mechanism in mechanisms)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from workbench.lab.collision.values import NATS, Mechanism, Nat, Task
+from workbench.lab.collision.values import NATS, Mechanism, Media, Nat, Task
 from workbench.lab.reachability.calls import (
     ACCESS_A,
     ACCESS_B,
@@ -21,15 +21,17 @@ from workbench.lab.reachability.calls import (
     edges,
 )
 from workbench.lab.reachability.values import TEXT, A, B
-from workbench.lab.scenario import Scenario, at
+from workbench.lab.scenario import At, Scenario, at
 from workbench.lab.topology import Stun, Topology, Ue
 from workbench.net.interface import Wire
 from workbench.net.values import Endpoint
-from workbench.nodes.orders import Call, HangUp, Register, SendText
+from workbench.nodes.conference import Conference
+from workbench.nodes.orders import Call, HangUp, Register, ReleaseFloor, RequestFloor, SendText
 from workbench.protocols import stun
 
 REPLY = "Loud and clear."
 _UNTIL = 90.0
+_USER_A = 234
 _STUN_A, _STUN_B = Endpoint("198.51.100.70", stun.PORT), Endpoint("198.51.101.70", stun.PORT)
 
 _EDGES: dict[Mechanism, Mapping[str, Any]] = {
@@ -46,14 +48,20 @@ _OPENS_TOO: dict[Mechanism, str] = {"annex-d": "indicated", "annex-d-silent": "s
 
 
 def between_edges(task: Task) -> Scenario:
-    """UE A calls UE B, both say something, and UE A hangs up."""
+    """UE A calls UE B, says something that is answered, and hangs up."""
     return Scenario(
         id="collision", title="end-to-end TLS between two access edges", family="e2e",
         clauses=("TS 23.334 §6.2.10A", "TR 29.828 Annex D"), workplan=(), teaching="",
         topology=_topology(task), knobs={},
-        script=(at(0.0, A, Register()), at(0.0, B, Register()), at(1.0, A, Call(URI_B)), at(3.0, A, SendText(TEXT)),
-                at(3.5, B, SendText(REPLY)), at(5.0, A, HangUp())),
+        script=(at(0.0, A, Register()), at(0.0, B, Register()), at(1.0, A, Call(URI_B)), *_SAY[task.media],
+                at(5.0, A, HangUp())),
         expect=(), weakened=(), until=_UNTIL)
+
+
+_SAY: dict[Media, tuple[At, ...]] = {
+    "msrp": (at(3.0, A, SendText(TEXT)), at(3.5, B, SendText(REPLY))),
+    "bfcp": (at(3.0, A, RequestFloor(TEXT)), at(4.0, A, ReleaseFloor())),
+}
 
 
 def _topology(task: Task) -> Topology:
@@ -83,4 +91,6 @@ def _placed(side: str, nat: Nat, task: Task, server: Endpoint) -> dict[str, Any]
         "opens_too": _OPENS_TOO.get(task.mechanism, "no") if filtered else "no",
         "secures": "e2ae" if task.mechanism == "e2ae" else "e2e",
         "tls_versions": (task.tls,),
+        "media": task.media,
+        "conference": Conference(people={URI_A: _USER_A}) if task.media == "bfcp" and side == B else None,
     }

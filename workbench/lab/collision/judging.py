@@ -16,11 +16,12 @@ from workbench.lab.trace import Trace
 from workbench.net.packets import TCP
 from workbench.net.values import LogKeys
 from workbench.protocols import sip
+from workbench.protocols.bfcp import messages as bfcp
+from workbench.protocols.bfcp.registry import Kind, Primitive
 from workbench.protocols.msrp.messages import Request, Response
 from workbench.protocols.tls.messages import ClientHello, Handshake, ServerHello
 
 _PROTOCOL_AT = 9        # of an IPv4 header; all addresses of these calls are IPv4
-_WORDS = (TEXT.encode(), REPLY.encode())
 _WIRES = {"IMS-AGW A": (ACCESS_A, CORE), "IMS-AGW B": (CORE, ACCESS_B), "Core": (CORE,)}
 """Who might read, and the wires that he is on."""
 
@@ -60,18 +61,28 @@ def _read(capture: Path | str, keys: str) -> list[Draft]:
 
 def _words(drafts: list[Draft], wires: tuple[str, ...]) -> bool:
     """Whether words of a user can be read there."""
-    return any(isinstance(draft.value, Request) and draft.wire in wires and draft.value.body in _WORDS
-               for draft in drafts)
+    return any(draft.wire in wires and (_says(draft.value) or _says(draft.value, REPLY)) for draft in drafts)
+
+
+def _says(value: object, text: str = TEXT) -> bool:
+    """A SEND with this text, or a FloorRequest, whose PARTICIPANT-PROVIDED-INFO it is."""
+    if isinstance(value, bfcp.Message):
+        return value.primitive == Primitive.FLOOR_REQUEST and text in value.all(Kind.PARTICIPANT_PROVIDED_INFO)
+    return isinstance(value, Request) and value.body == text.encode()
+
+
+def _answers(value: object, said: object) -> bool:
+    """The 200 for a SEND, or the first FloorRequestStatus for a FloorRequest (RFC 8855 §13.1.1)."""
+    if isinstance(value, bfcp.Message) and isinstance(said, bfcp.Message):
+        return value.primitive == Primitive.FLOOR_REQUEST_STATUS and value.transaction == said.transaction
+    return (isinstance(value, Response) and isinstance(said, Request) and value.status == 200
+            and value.transaction == said.transaction)
 
 
 def _outcome(drafts: list[Draft]) -> tuple[Outcome, str]:
-    said = next((draft.value for draft in drafts if draft.wire == ACCESS_B and isinstance(draft.value, Request)
-                 and draft.value.body == _WORDS[0]), None)
-    confirmed = said is not None and any(
-        isinstance(draft.value, Response) and draft.wire == ACCESS_A and draft.value.status == 200
-        and draft.value.transaction == said.transaction for draft in drafts)
-    if confirmed:
-        return "works", f"what {A} said arrived at {B}, and the 200 for it came back"
+    said = next((draft.value for draft in drafts if draft.wire == ACCESS_B and _says(draft.value)), None)
+    if said is not None and any(draft.wire == ACCESS_A and _answers(draft.value, said) for draft in drafts):
+        return "works", f"what {A} said arrived at {B}, and the answer to it came back"
     if refusals := [draft.value for draft in drafts if isinstance(draft.value, sip.Response)
                     and draft.value.cseq[1] == "INVITE" and draft.value.status >= 300]:
         return "refused", f"{refusals[0].status} {refusals[0].reason}: {_warning(refusals)}"

@@ -12,6 +12,7 @@ from workbench.nodes.nat import Behaviour
 Nat = Literal["none", "open", "home", "strict"]
 Exchange = Literal["active-passive", "passive-active", "actpass-active", "actpass-passive"]
 Mechanism = Literal["refuse", "blind", "merge", "b2bua", "annex-d", "annex-d-silent", "e2ae"]
+Media = Literal["msrp", "bfcp"]
 Tls = Literal["1.2", "1.3"]
 Outcome = Literal["works", "refused", "two clients", "no connection"]
 
@@ -45,6 +46,7 @@ class Task(msgspec.Struct, frozen=True):
     b: Nat
     exchange: Exchange
     mechanism: Mechanism
+    media: Media = "msrp"
     tls: Tls = "1.3"
     seed: int = 1
 
@@ -53,7 +55,7 @@ class Cell(msgspec.Struct, frozen=True):
     """What became of one call, as its packets show it.
 
     Args:
-        outcome: `works`: words of UE A arrived, and were confirmed; `two clients`: both UEs sent a ClientHello.
+        outcome: `works`: what UE A said arrived, and was answered; `two clients`: both UEs sent a ClientHello.
         end_to_end: one TLS session went from UE to UE.
         readers: who in the middle holds words of a user in the clear, each with its own keys and its own wires:
             `IMS-AGW A`, `IMS-AGW B`, and `Core`, which stands for whoever listens there, without any key.
@@ -67,7 +69,7 @@ class Cell(msgspec.Struct, frozen=True):
 
     @property
     def connects(self) -> bool:
-        """Words of UE A arrived, and their confirmation came back."""
+        """What UE A said arrived, and the answer to it came back."""
         return self.outcome == "works"
 
     def __str__(self) -> str:
@@ -88,6 +90,7 @@ class Table(msgspec.Struct, frozen=True):
     """All calls of one mechanism."""
 
     mechanism: Mechanism
+    media: Media
     rows: tuple[Row, ...]
 
     def cell(self, a: Nat, b: Nat, exchange: Exchange) -> Cell:
@@ -103,7 +106,7 @@ class Table(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         cells = self.cells
         lines = [
-            f"{self.mechanism}: {MECHANISMS[self.mechanism]}",
+            f"{self.mechanism}, {self.media.upper()}: {MECHANISMS[self.mechanism]}",
             f"{sum(cell.connects for cell in cells)} of {len(cells)} calls work, "
             f"{sum(cell.connects and cell.end_to_end for cell in cells)} of them end to end; "
             f"in {sum(bool(cell.readers) for cell in cells)} the middle reads", "",

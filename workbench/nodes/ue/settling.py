@@ -249,9 +249,8 @@ def start(phone: Phone, call: Call, bearer: Bearer, ours: Description, theirs: P
         yield from phone.until(lambda: not _wanted(call, bearer), phone.settings.connects_after)
         if not _wanted(call, bearer):
             return
-        # a=setup says who is TLS client, whoever opens TCP besides (TR 29.828 Annex D).
-        yield from bearer.media.connect(
-            connecting.destination(phone.settings, ours.cema, theirs), greets=False if too else None)
+        # Where a=setup says who is TLS client, it says so whoever opens TCP besides (TR 29.828 Annex D).
+        yield from bearer.media.connect(connecting.destination(phone.settings, ours.cema, theirs), passive=too)
     else:
         yield from bearer.media.listen()
     yield from settle(phone, call, ours, theirs)
