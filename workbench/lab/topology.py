@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from workbench.errors import ScenarioError
+from workbench.lab import topology_mp
+from workbench.lab.topology_mp import Mrfc, Mrfp
 from workbench.net.interface import Foot, Host, Plan, Translation, Wire
 from workbench.net.values import Endpoint
 from workbench.nodes.conference import Conference
@@ -322,7 +324,7 @@ class Puncher(msgspec.Struct, frozen=True):
     behind: Behind | None = None
 
 
-Setup = Ue | Alg | Agw | Stun | Puncher
+Setup = Ue | Alg | Agw | Stun | Puncher | Mrfc | Mrfp
 
 
 class Topology(msgspec.Struct, frozen=True):
@@ -379,6 +381,8 @@ class Topology(msgspec.Struct, frozen=True):
                     hosts.append(Host(node.name, (
                         Foot(node.access_wire, node.access.host), Foot(node.control_wire, node.control.host),
                         Foot(node.core_wire, node.core.host))))
+                case Mrfc() | Mrfp():
+                    hosts.append(topology_mp.host(node))
                 case Stun():
                     hosts.append(Host(node.name, (Foot(node.wire, node.address.host),)))
                 case Agw():
@@ -444,6 +448,8 @@ def build(topology: Topology, seed: int, epoch: float, *, packets: bool = True, 
                     refuses_downgrade=node.refuses_downgrade, patience=node.patience,
                     end_to_end=EndToEnd(node.end_to_end), annex_d=node.annex_d,
                     alters=node.alters if isinstance(node, Ibcf) else "")
+            case Mrfc() | Mrfp():
+                nodes[node.name] = topology_mp.made(node, source, epoch)
             case Stun():
                 nodes[node.name] = StunServer(node.name, address=node.address)
             case Puncher():

@@ -28,7 +28,7 @@ from workbench.net.values import (
     Stream,
     StreamOffered,
 )
-from workbench.nodes.gateway import carriages, establishing, securing
+from workbench.nodes.gateway import carriages, establishing, hosting, securing
 from workbench.nodes.gateway.flow import Flow
 from workbench.nodes.gateway.merging import CLAUSE as MERGE_CLAUSE
 from workbench.nodes.gateway.payload import TCP_CLAUSE
@@ -253,6 +253,8 @@ class Bearer(Flow):
             elif name == "linger" and self.stream is not None and self.state is not State.OVER:
                 self.order(AbortStream(self.stream, "the peer did not close in time"))
                 self.over()
+            elif name == hosting.TIMER and self.means.host is not None:
+                self.means.host.woken(self, now)
             elif name == "again" and self.carriage is not None:
                 self.carriage.wake(now)
 

@@ -121,9 +121,13 @@ class Connection:
         if self.joint is not None:
             self.joint.part()
 
+    def depart(self) -> None:
+        """The application that this connection ends at has it no longer."""
+
     def over(self) -> None:
         """The connection has ended, or will never be."""
         self.part()
+        self.depart()
         self.state = State.OVER
         self.timers = None
         self.unlisten()

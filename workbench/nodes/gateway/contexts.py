@@ -360,9 +360,9 @@ class Context:
 
     def _join(self, number: int, ends: list[tuple[str, _E]]) -> None:
         for name, bearer in ends:
-            links = tuple(other for _, other in ends if other is not bearer)
+            links = tuple(other for _, other in ends if other is not bearer and bearer.means.host is None)
             bearer.links = links
-            bearer.sinks = links if self.flows is None else self.flows.sinks(name, number, ends)
+            bearer.sinks = links if self.flows is None or not links else self.flows.sinks(name, number, ends)
 
     def _pair(self) -> None:
         """The same for the common case: two terminations, and everything flows."""
@@ -385,7 +385,8 @@ class Context:
         for termination in self.terminations:
             for end in termination.streams:
                 bearer = end.bearer
-                if bearer is not None and _ready(bearer) and any(_ready(other) for other in bearer.links):
+                hosted = bearer is not None and bearer.means.host is not None
+                if bearer is not None and _ready(bearer) and (hosted or any(_ready(other) for other in bearer.links)):
                     bearer.due(now)
                 if isinstance(bearer, DatagramBearer):
                     bearer.pump(now)
@@ -484,7 +485,7 @@ class Contexts:
 
 
 def _pair(bearer: _E, mate: _E | None) -> None:
-    links = () if mate is None else (mate,)
+    links = () if mate is None or bearer.means.host is not None else (mate,)
     if bearer.links != links or bearer.sinks is not bearer.links:
         bearer.links = bearer.sinks = links
 

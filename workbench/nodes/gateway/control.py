@@ -19,6 +19,7 @@ from workbench.nodes.gateway.bearer import Bearer
 from workbench.nodes.gateway.congestion import Congestion
 from workbench.nodes.gateway.contexts import AnyBearer, Context, Contexts, Shared, StreamEnd, Termination
 from workbench.nodes.gateway.datagrams import DatagramBearer
+from workbench.nodes.gateway.hosting import Host
 from workbench.nodes.gateway.planning import Plan, PlannedStream, Planner
 from workbench.nodes.gateway.playing import Player
 from workbench.nodes.gateway.reporting import detected
@@ -47,7 +48,7 @@ class Control:
         addresses: where terminations get their addresses from.
         out: where commands to the network go.
         stamp: the time stamp of a moment.
-        isn: see `Means`.
+        isn, host: see `Means`.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Control:
         out: Outbox,
         stamp: Callable[[float], str],
         isn: Callable[[], int] = lambda: 0,
+        host: Host | None = None,
     ) -> None:
         self.contexts = Contexts(limits, profile.terminations_per_context)
         self.root = Termination(h248.ROOT, "", 0.0)
@@ -75,7 +77,7 @@ class Control:
         self._profile = profile
         self._registry = registry
         self._policy = policy
-        self._means = Means(policy, policy.presents or identity, out, isn)
+        self._means = Means(policy, policy.presents or identity, out, isn, host)
         self._addresses = addresses
         self._out = out
         self._stamp = stamp

@@ -45,6 +45,7 @@ from workbench.nodes.gateway.bearer import Bearer
 from workbench.nodes.gateway.contexts import HEARTBEAT, Termination
 from workbench.nodes.gateway.control import Control
 from workbench.nodes.gateway.datagrams import DatagramBearer
+from workbench.nodes.gateway.hosting import Host
 from workbench.nodes.gateway.link import Link, Transport
 from workbench.nodes.gateway.names import BinaryNames, TextNames
 from workbench.nodes.gateway.reporting import time_stamp
@@ -89,6 +90,7 @@ class Gateway:
         jitter: gives numbers from 0 to 1 for random times.
         isn: gives initial sequence numbers, where the gateway answers handshakes itself.
         first_id: id of the first request; after a restart within LONG-TIMER it has to be another one.
+        host: the application that its connections end at; None where it joins them with each other.
     """
 
     def __init__(
@@ -113,6 +115,7 @@ class Gateway:
         jitter: Callable[[], float] = lambda: 1.0,
         isn: Callable[[], int] = lambda: 0,
         first_id: int = 1,
+        host: Host | None = None,
     ) -> None:
         self.name = name
         self._profile = profile
@@ -132,7 +135,7 @@ class Gateway:
         self._addresses = Addresses(addresses, ports, port_step, names=names)
         self._control = Control(
             profile=profile, limits=limits, policy=policy, identity=identity,
-            addresses=self._addresses, registry=registry, out=self._out, stamp=self._stamp, isn=isn)
+            addresses=self._addresses, registry=registry, out=self._out, stamp=self._stamp, isn=isn, host=host)
         self._control.reaches = self._association.reaches
         self._notified: dict[int, h248.Command] = {}
         self._provisioned: tuple[h248.Property, ...] = ()

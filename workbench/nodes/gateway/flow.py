@@ -118,6 +118,8 @@ class Flow(Connection):
     def pump(self, now: float) -> None:
         """Pass on what waits here, as far as that is possible."""
         self.review()
+        if self.means.host is not None:
+            self.means.host.consider(self, now)
         if self._payload is not None:
             self._payload.pump(now)
         splicing.consider(self)
@@ -138,7 +140,20 @@ class Flow(Connection):
             clause = securing.CLAUSE if sender.setting.tls else TCP_CLAUSE
             self.write(data, f"{what}, in the clear at {self.termination} [{clause}]")
 
+    def say(self, data: bytes, now: float, why: str) -> None:
+        """Octets of the application that this connection ends at (`hosting`)."""
+        self.count(len(data), incoming=False)
+        if self._secured is not None:
+            self._secured.send(data, now, f"{why}, protected at {self.termination}")
+        else:
+            self.write(data, f"{why}, in the clear at {self.termination}")
+
     # Ending
+
+    def depart(self) -> None:
+        """The application that this connection ends at has it no longer."""
+        if self.means.host is not None:
+            self.means.host.left(self)
 
     def leave(self, now: float, why: str) -> None:
         """Release this connection for good: close_notify, FIN, and a time limit for the peer's FIN."""
@@ -146,6 +161,7 @@ class Flow(Connection):
             return
         self.part()
         self.leaving = True
+        self.depart()
         self.disarm("tls")
         policy = self.means.policy
         self.arm("linger", now + (policy.drain if self.carriage is None else policy.linger))

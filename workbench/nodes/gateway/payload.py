@@ -22,6 +22,7 @@ from workbench.nodes.gateway.states import State
 
 if TYPE_CHECKING:
     from workbench.nodes.gateway.flow import Flow
+    from workbench.nodes.gateway.hosting import Host
     from workbench.protocols.msrp.rewriting import Rewriter
     from workbench.protocols.msrp.uri import Path
 
@@ -66,6 +67,9 @@ class Payload:
     def pump(self, now: float) -> None:
         """Pass on what waits, as far as modes, topology, certificates, paths and the other connections allow."""
         bearer = self._bearer
+        if bearer.means.host is not None:
+            self._hand_in(bearer.means.host, now)
+            return
         if not bearer.links:
             return
         while self._inbox and bearer.setting.receives and aware.ready(bearer):
@@ -84,6 +88,20 @@ class Payload:
             self.resume()
         if self.end_due:
             self._pass_end(now)
+
+    def _hand_in(self, host: Host, now: float) -> None:
+        """Give what waits to the application that it is for; behind the peer's end, close."""
+        bearer = self._bearer
+        while self._inbox and bearer.setting.receives and not bearer.leaving:
+            data = self._inbox.popleft()
+            self._waiting -= len(data)
+            host.heard(bearer, data, now)
+        if self._paused and self._waiting <= bearer.means.policy.held // 2 and not bearer.held_by_tls:
+            self.resume()
+        if self.end_due:
+            self.end_due = False
+            self.forget()
+            bearer.leave(now, f"the peer at {bearer.termination} has ended")
 
     def pause(self) -> None:
         """Read no more until what waits has become less."""

@@ -20,6 +20,7 @@ from workbench.security.psk import PreSharedKey
 
 if TYPE_CHECKING:
     from workbench.nodes.gateway.connection import Connection
+    from workbench.nodes.gateway.hosting import Host
 
 
 class Role(enum.StrEnum):
@@ -357,11 +358,16 @@ class Means:
         out: where commands and observations go.
         isn: gives initial sequence numbers, for handshakes that the gateway answers packet by packet; the secret of
             its DTLS cookies comes from there, too.
+        host: the application that connections end at; None where they are joined with each other.
     """
 
-    __slots__ = ("_cookies", "identity", "isn", "out", "policy")
+    __slots__ = ("_cookies", "host", "identity", "isn", "out", "policy")
 
-    def __init__(self, policy: Policy, identity: Identity, out: Outbox, isn: Callable[[], int] = lambda: 0) -> None:
+    def __init__(
+        self, policy: Policy, identity: Identity, out: Outbox, isn: Callable[[], int] = lambda: 0,
+        host: Host | None = None,
+    ) -> None:
+        self.host = host
         self.policy = policy
         self.identity = identity
         self.out = out

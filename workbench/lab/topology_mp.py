@@ -1,0 +1,88 @@
+"""Nodes of a conference as values: the MRFC that is called, and the MRFP that it orders over Mp."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from workbench.net.interface import Foot, Host
+from workbench.net.values import Endpoint
+
+if TYPE_CHECKING:
+    from workbench.nodes.node import Node
+    from workbench.security.source import Source
+
+
+class Mrfc(msgspec.Struct, frozen=True):
+    """An MRFC.
+
+    Args:
+        sip, sip_wire: its SIP endpoint.
+        control, control_wire: its H.248 endpoint; `mrfp` is the MRFP's.
+        conferences: SIP URIs that can be called.
+        answers: a=setup in its answers.
+        orders: a=setup that the MRFP is told; empty: the answer's. Another one weakens.
+        starts_tcp: the MRFP opens connections when they are `reserved`, or when the call is `answered`, which weakens.
+        reports: it asks for failure reports; False weakens.
+        coding: of H.248: text with long (`pretty`) or short (`compact`) tokens, or `binary`.
+    """
+
+    name: str
+    sip: Endpoint
+    sip_wire: str
+    control: Endpoint
+    control_wire: str
+    mrfp: Endpoint
+    conferences: tuple[str, ...]
+    answers: Literal["active", "passive"] = "active"
+    orders: Literal["", "active", "passive"] = ""
+    starts_tcp: Literal["reserved", "answered"] = "reserved"
+    reports: bool = True
+    coding: Literal["pretty", "compact", "binary"] = "pretty"
+
+
+class Mrfp(msgspec.Struct, frozen=True):
+    """An MRFP.
+
+    Args:
+        control, control_wire: its H.248 endpoint; `controller` is its MRFC's.
+        media, media_wire: its media address.
+        distributes: what one participant says is sent to the others; False weakens.
+        guard: seconds after which a connection that should be up is given up.
+        coding: of H.248, as its MRFC's.
+    """
+
+    name: str
+    control: Endpoint
+    control_wire: str
+    controller: Endpoint
+    media: str
+    media_wire: str
+    distributes: bool = True
+    guard: float = 30.0
+    coding: Literal["pretty", "compact", "binary"] = "pretty"
+
+
+def host(node: Mrfc | Mrfp) -> Host:
+    """Its feet on wires."""
+    if isinstance(node, Mrfc):
+        return Host(node.name, (Foot(node.sip_wire, node.sip.host), Foot(node.control_wire, node.control.host)))
+    return Host(node.name, (Foot(node.media_wire, node.media), Foot(node.control_wire, node.control.host)))
+
+
+def made(node: Mrfc | Mrfp, source: Source, epoch: float) -> Node:
+    """The node itself."""
+    from workbench.nodes import mrfc, mrfp
+    from workbench.protocols.sdp import Setup
+
+    if isinstance(node, Mrfp):
+        return mrfp.Mrfp(
+            node.name, control=node.control, controller=node.controller, address=node.media, source=source,
+            tcp_guard=node.guard, distributes=node.distributes, log_keys=True, coding=node.coding, epoch=epoch)
+    settings = mrfc.Settings(
+        node.conferences, answers=Setup(node.answers), orders=Setup(node.orders) if node.orders else None,
+        starts_tcp=mrfc.StartsTcp(node.starts_tcp), reports=node.reports)
+    return mrfc.Mrfc(
+        node.name, local=node.sip, control=node.control, mrfp=node.mrfp, settings=settings, source=source,
+        coding=node.coding)

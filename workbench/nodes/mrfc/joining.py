@@ -1,0 +1,191 @@
+"""How somebody comes into a conference and leaves it: SIP on one side, orders to the MRFP on the other.
+
+Source: TS 23.333 §6.2.20.1 (MSRP dial-in), R-6.2.20.1-1 to -4; RFC 3261 §13, §15.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from workbench.errors import PeerError
+from workbench.net.values import Command, Note
+from workbench.nodes.controller.elements import ConnectionPoint
+from workbench.nodes.controller.engine import Engine
+from workbench.nodes.controller.readings import Refused, Reserved, Unanswered
+from workbench.nodes.mrfc import describing
+from workbench.nodes.mrfc.conferences import Conference, Conferences, Participant
+from workbench.nodes.mrfc.describing import Offer, Rejected
+from workbench.nodes.mrfc.settings import Settings, StartsTcp
+from workbench.nodes.mrfc.signalling import Signalling
+from workbench.nodes.procedure import Await, Procedures, Steps
+from workbench.protocols import sdp, sip
+from workbench.protocols.h248 import message as h248
+from workbench.security.source import Source
+
+CLAUSE = "[TS 23.333 §6.2.20.1]"
+INTERFACE, REALM = "media", "media.example.net"
+_ROOM_TOPIC = "room"
+
+Wait = Generator[Command | Await, Any, None]
+
+
+class Joining:
+    """What the procedures of an MRFC share."""
+
+    def __init__(
+        self, settings: Settings, conferences: Conferences, signalling: Signalling, engine: Engine,
+        procedures: Procedures, source: Source, *, named: bool,
+    ) -> None:
+        self.settings = settings
+        self.conferences = conferences
+        self.sip = signalling
+        self.engine = engine
+        self._procedures = procedures
+        self._source = source
+        self._named = named
+
+    # Coming
+
+    def invited(self, key: str, invite: sip.Request, source: sip.Address) -> Steps:
+        """INVITE: reserve at the MRFP, which opens TCP, and answer."""
+        tag = self._source.token(10)
+        room, who = self.conferences.called(invite.uri), Participant(key, source)
+        try:
+            if room is None:
+                raise Rejected(404, f"no conference {invite.uri}")
+            offer = self._acceptable(room, invite)
+            room.participants.append(who)
+            yield from self._join(room, who, key, invite, tag, offer)
+        except Rejected as rejected:
+            response = sip.response(invite, rejected.status, sip.REASONS[rejected.status], tag,
+                                    extra=self.sip.warn(rejected.why))
+            yield from self.sip.reply(key, response, f"the call can't go on: {rejected.why}")
+            if room is not None and who in room.participants:
+                yield from self._release(room, who)
+
+    def _acceptable(self, room: Conference, invite: sip.Request) -> Offer:
+        offer = describing.read_offer(invite.body, self.settings.answers)
+        if not self.engine.in_service:
+            raise Rejected(503, "the MRFP has not registered")
+        if len(room.participants) >= self.settings.participants:
+            raise Rejected(486, f"{self.settings.participants} take part already")
+        return offer
+
+    def _join(
+        self, room: Conference, who: Participant, key: str, invite: sip.Request, tag: str, offer: Offer
+    ) -> Wait:
+        path = describing.path_of(self.settings.host, self._source.token(16))
+        point = self._point(offer, path)
+        given = yield from self._reserve(room, who, point)
+        if who.withdrawn:
+            raise Rejected(487, "the caller gave up")
+        if who.lost:
+            raise Rejected(503, "the MRFP reports that the connection failed")
+        body = describing.answer(self._source.number(10**8, 10**9), given.local, self.settings.answers, path)
+        accepted = sip.response(invite, 200, "OK", tag, contact=self.sip.contact, body=body)
+        who.dialog = sip.Dialog.of_callee(invite, accepted)
+        yield from self.sip.reply(key, accepted, f"SDP answer: a=setup:{self.settings.answers} {CLAUSE}")
+        acknowledged = yield Await((("ack", key),))
+        if not acknowledged:
+            yield from self.over(room, who, "no ACK came [RFC 3261 §13.3.1.4]")
+        elif self.settings.role is sdp.Setup.ACTIVE and self.settings.starts_tcp is StartsTcp.ANSWERED and not who.over:
+            yield from self._order(self.engine.start_tcp(given, point, why="TCP is started after the answer"))
+
+    def _point(self, offer: Offer, path: str) -> ConnectionPoint:
+        role = self.settings.role
+        starts = role is sdp.Setup.ACTIVE and self.settings.starts_tcp is StartsTcp.RESERVED
+        return ConnectionPoint(
+            INTERFACE if self._named else "", REALM, "message", "TCP/MSRP", setup=role, version=offer.address.version,
+            remote=offer.address, remote_setup=sdp.complement(role), mode=h248.Mode.SEND_RECEIVE, establish_tcp=starts,
+            watch_tcp=self.settings.reports, path=path, remote_path=offer.path)
+
+    def _reserve(
+        self, room: Conference, who: Participant, point: ConnectionPoint
+    ) -> Generator[Command | Await, Any, Reserved]:
+        """Reserve and Configure IMS Resources, in the context of the conference; the first one makes it."""
+        while room.reserving:
+            yield Await(((_ROOM_TOPIC, room.uri),))
+        room.reserving = room.context is None
+        context = h248.CHOOSE if room.context is None else room.context
+        try:
+            given = yield from self.engine.reserve(
+                context, point, why=f"Reserve and Configure IMS Resources {CLAUSE}")
+        except PeerError as error:
+            raise Rejected(500, str(error)) from error
+        finally:
+            room.reserving = False
+        if not isinstance(given, Reserved):
+            yield from self._procedures.post((_ROOM_TOPIC, room.uri), None, self.sip.now)
+            raise _not_done(given)
+        room.context, who.reserved = given.context, given
+        yield from self._procedures.post((_ROOM_TOPIC, room.uri), None, self.sip.now)
+        return given
+
+    # Going
+
+    def left(self, room: Conference, who: Participant, key: str, bye: sip.Request) -> Steps:
+        """BYE: answer it, and release the termination."""
+        yield from self.sip.reply(key, sip.response(bye, 200, "OK"), "somebody leaves the conference")
+        if not who.over:
+            who.over = True
+            yield from self._release(room, who)
+
+    def over(self, room: Conference, who: Participant, why: str) -> Steps:
+        """End the call of a participant, or refuse it if it is not answered yet."""
+        if who.over:
+            return
+        if who.dialog is None:
+            who.lost = True
+            return
+        who.over = True
+        yield from self.sip.bye(who.dialog, who.hop, why)
+        yield from self._release(room, who)
+
+    def cancelled(self, key: str, cancel: sip.Request) -> Steps:
+        """CANCEL: 200 for itself, 487 for its INVITE if that has no final response yet (RFC 3261 §9.2)."""
+        invite = self.sip.matching_invite(cancel)
+        found = None if invite is None else self.conferences.of_invite(invite)
+        if found is None:
+            yield from self.sip.refuse(key, cancel, 481, "nothing to cancel")
+            return
+        response = sip.response(cancel, 200, "OK", self._source.token(10))
+        yield from self.sip.reply(key, response, "CANCEL is taken")
+        found[1].withdrawn = True
+
+    def _release(self, room: Conference, who: Participant) -> Wait:
+        """Release IMS Resources: the termination; with the last one the context goes by itself (H.248.1 §6.1)."""
+        room.participants.remove(who)
+        given = who.reserved
+        if given is None or room.context != given.context:
+            return
+        if not any(one.reserved is not None for one in room.participants):
+            room.context = None
+        yield from self._order(self.engine.release_termination(
+            given.context, given.termination, why=f"Release IMS Resources {CLAUSE}"))
+
+    def _order(self, procedure: Generator[Command | Await, Any, Any]) -> Wait:
+        try:
+            given = yield from procedure
+        except PeerError as error:
+            yield Note(f"that was not understood: {error}")
+            return
+        if isinstance(given, Refused | Unanswered):
+            yield Note(f"that was not done: {_not_done(given).why}")
+
+    def let_go(self, context: int, termination: str) -> Steps:
+        """A termination that nobody here knows is released (H.248.36)."""
+        yield from self._order(self.engine.release_termination(
+            context, termination, why="a termination that hangs is released"))
+
+    def forget(self) -> Steps:
+        """The MRFP has lost all contexts: whoever had one can't go on."""
+        for room, who in self.conferences.all():
+            room.context = None
+            yield from self.over(room, who, "the MRFP has begun anew: the call is released")
+
+
+def _not_done(given: Refused | Unanswered) -> Rejected:
+    if isinstance(given, Unanswered):
+        return Rejected(503, given.why.replace("gateway", "MRFP"))
+    return Rejected(503, f"the MRFP refused: {given.code} {given.text}")

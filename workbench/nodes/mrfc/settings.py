@@ -1,0 +1,46 @@
+"""How an MRFC is set up: choices of an operator, and switches that weaken it to show what they are for."""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+from workbench.protocols.sdp import Setup
+
+
+class StartsTcp(enum.StrEnum):
+    """When the MRFP is asked to open the connection of a participant."""
+
+    RESERVED = "reserved"
+    """With Reserve and Configure IMS Resources, so before the answer leaves (TS 23.333 §6.2.20.1, step 5)."""
+    ANSWERED = "answered"
+    """Once the answer is acknowledged. Weakens: the UE waits for longer than it has to."""
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """What an MRFC does.
+
+    Args:
+        conferences: SIP URIs that can be called.
+        participants: of one conference, at most.
+        host: who the conference is in a=path. CEMA is assumed (RFC 6714), so that is a name, and the connection goes
+            where c= and m= say.
+        answers: a=setup in answers: `active` as TS 23.333 §6.2.20.1 has it, or `passive`: the MRFP waits.
+        orders: a=setup that the MRFP is told; None: the answer's. Another one weakens.
+        starts_tcp: see there.
+        reports: the MRFP is asked to report connections that do not come about; False weakens.
+    """
+
+    conferences: tuple[str, ...]
+    participants: int = 100
+    host: str = "conference.ims.example"
+    answers: Setup = Setup.ACTIVE
+    orders: Setup | None = None
+    starts_tcp: StartsTcp = StartsTcp.RESERVED
+    reports: bool = True
+
+    @property
+    def role(self) -> Setup:
+        """The MRFP's."""
+        return self.orders or self.answers
