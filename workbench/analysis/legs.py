@@ -8,6 +8,7 @@ import msgspec
 
 from workbench.analysis.bindings import Bindings
 from workbench.analysis.certificates import announced_in, held_against, is_certificate
+from workbench.analysis.conferences import is_conference, number_of
 from workbench.analysis.datagram_legs import Flow, Flows, with_flows
 from workbench.analysis.dissect import Draft
 from workbench.analysis.frames import Frames
@@ -228,6 +229,8 @@ def _silent_leg(call: Call, termination: TerminationSeen) -> Leg:
 
 def _name(call: Call, span: Span | None, termination: TerminationSeen | None) -> str:
     if termination is not None:
+        if is_conference(call):
+            return f"participant {number_of(call, termination)}"
         side = termination.side or ("access" if _is_tls(termination.bearer) else "core")
         gateways = _gateways(call, side)
         if len(_gateways(call)) < 2:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbench.analysis import marks_bearers, marks_e2ae, marks_e2e, marks_ends, marks_fax
+from workbench.analysis import marks_bearers, marks_e2ae, marks_e2e, marks_ends, marks_fax, marks_mp
 from workbench.analysis.values import ScenarioMatch
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ def match(report: Report) -> ScenarioMatch | None:
 
 def _marks(report: Report, call: Call) -> list[tuple[str, list[tuple[bool, str]]]]:
     """What a call may be, with the marks of each."""
+    if conference := marks_mp.marks(report, call):
+        return conference
     if through := marks_e2e.marks(report, call):
         return through
     if marks_fax.is_fax(call):

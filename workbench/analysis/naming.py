@@ -11,6 +11,7 @@ from workbench.analysis.values import Node
 from workbench.protocols import sip
 
 UE, ALG, AGW, NAT, PEER = "UE", "IMS-ALG", "IMS-AGW", "NAT", "peer"
+MRFC, MRFP = "MRFC", "MRFP"
 
 
 class Names:
@@ -109,7 +110,7 @@ class Names:
             name = self._given.get(address) or self._inferred(address)
             addresses.setdefault(name, []).append(address)
             self._name_of[address] = name
-        order = (UE, NAT, ALG, AGW, "", PEER)
+        order = (UE, NAT, ALG, AGW, MRFC, MRFP, "", PEER)
         nodes = []
         for name, held in addresses.items():
             kinds = [self._kinds[address] for address in held if address in self._kinds]

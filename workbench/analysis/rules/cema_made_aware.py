@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from workbench.analysis.conferences import is_conference
 from workbench.analysis.legs import said_on
 from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.protocols.sdp import transport_of
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 def _find(report: Report) -> Iterator[Evidence]:
     for call in report.calls:
+        if is_conference(call):
+            continue    # MSRP ends at an MRFP: it has to know of it
         for context in call.contexts:
             told = sorted((end for end in context.terminations.values() if end.locals), key=_first_told)
             # Told TCP first and TCP/MSRP later: that is what an answer without a=msrp-cema asks for.

@@ -3,7 +3,7 @@
 Each function here makes a `Seen` (occurrences) or a `Fact` (holds or not). They read decoded messages, sessions and
 packets of the capture and know nothing else. By topic: `signalling` (SIP and SDP), `control` (Iq), `bearer` (TCP),
 `security` (TLS), `end_to_end` (TLS from UE to UE), `reserving` (what goes with a protected termination), `dtls`,
-`msrp`, `bfcp`, `fax`, `sound` (RTP).
+`msrp`, `bfcp`, `fax`, `sound` (RTP), `conference` (Mp).
 """
 
 from __future__ import annotations
@@ -36,6 +36,15 @@ from workbench.lab.seen.bfcp import (
     tls_client_follows,
 )
 from workbench.lab.seen.combined import after, all_of, any_of, followed, in_order, in_turn, once, patience
+from workbench.lab.seen.conference import (
+    failure_ends_leg,
+    failure_reports_asked,
+    joins,
+    one_context,
+    opens_before_answer,
+    reserves,
+    sent_on,
+)
 from workbench.lab.seen.connections import octets
 from workbench.lab.seen.control import (
     added,
@@ -178,7 +187,9 @@ __all__ = [
     "ecm_page",
     "every_connection_is_checked",
     "every_order_is_answered",
+    "failure_ends_leg",
     "failure_reported",
+    "failure_reports_asked",
     "fatal_alert",
     "fax_arrives",
     "fax_moves",
@@ -201,6 +212,7 @@ __all__ = [
     "in_turn",
     "incoming_triggers_outgoing",
     "is_up",
+    "joins",
     "latching_ordered",
     "later_tls_client",
     "leaves",
@@ -216,10 +228,12 @@ __all__ = [
     "octets_pass",
     "offer",
     "once",
+    "one_context",
     "one_tls_session",
     "only_addresses_change",
     "only_addresses_since",
     "opened",
+    "opens_before_answer",
     "order",
     "ordered",
     "orders_to",
@@ -241,11 +255,13 @@ __all__ = [
     "release_reported",
     "reoffer",
     "report_asked",
+    "reserves",
     "response",
     "says",
     "second_is_refused",
     "security_in_sdp",
     "segments_pass",
+    "sent_on",
     "server_hello",
     "sessions_meet",
     "setup",

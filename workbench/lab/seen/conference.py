@@ -1,0 +1,196 @@
+"""Expectations on a conference at an MRFP: what it is told, who opens TCP and when, what is sent on to whom."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workbench.lab.expect import Fact, Frames
+from workbench.lab.seen.connections import halves
+from workbench.lab.seen.reading import (
+    Side,
+    commands_once,
+    exchanges,
+    locals_of,
+    remotes_of,
+    signals_of,
+    sip_messages,
+    transactions,
+)
+from workbench.protocols import sip
+from workbench.protocols.h248 import message as h248
+from workbench.protocols.h248.packages import registry
+from workbench.protocols.msrp.messages import Request
+
+if TYPE_CHECKING:
+    from workbench.analysis.report import Report
+    from workbench.analysis.values import Message
+
+_FIRST = 4
+
+
+def joins(wire: str, offer: str, answer: str) -> Fact:
+    """Each offer on a wire has one a=setup, and each answer the other."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        found = [one for one in exchanges(report, wire) if one.offer is not None and one.answer is not None]
+        for one in found:
+            assert one.offer is not None and one.answer is not None
+            said = one.offer.attribute("setup"), one.answer.attribute("setup")
+            if said != (offer, answer):
+                return False, one.frames, f"offered {said[0]}, answered {said[1]}"
+        return (True, tuple(frame for one in found for frame in one.frames), "") if found else None
+
+    return Fact(f"offers say {offer}, answers {answer} on {wire}", check)
+
+
+def opens_before_answer(side: Side) -> Fact:
+    """The media node's SYN to each participant is on the wire before the answer to that participant is."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        frames: Frames = ()
+        for one in exchanges(report, side.wire):
+            if one.offer is None or one.answered is None or one.offer.connection is None:
+                continue
+            there = one.offer.connection.address
+            syn = next((half.segments[0].frame for half in halves(report, side)
+                        if not half.comes_in and half.remote.host == there), None)
+            if syn is None:
+                return None
+            frames += (syn, *one.answered.frames)
+            if syn > one.answered.frames[0]:
+                return False, (one.answered.frames[0], syn), f"the SYN to {there} comes after the answer"
+        return (True, frames, "") if frames else None
+
+    return Fact(f"SYN of {side.gateway} and answer, on {side.wire}", check)
+
+
+def reserves(transport: str, setup: str, *, starts: bool) -> Fact:
+    """Each termination is added with its transport, the peer's address, both paths and the role; and TCP is started.
+
+    Args:
+        transport: m= proto.
+        setup: a=setup in Local.
+        starts: the establish signal for TCP goes with it.
+    """
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        frames: Frames = ()
+        for message, _, command in commands_once(report):
+            if command.kind is not h248.Kind.ADD:
+                continue
+            missing = _missing(command, transport, setup, starts)
+            if missing:
+                return False, message.frames, missing
+            frames += message.frames
+        return (True, frames, "") if frames else None
+
+    return Fact(f"Add with {transport}, a=setup:{setup}, remote address and paths", check)
+
+
+def _missing(command: h248.Command, transport: str, setup: str, starts: bool) -> str:
+    local = next((media for one in locals_of(command) for media in one.media), None)
+    remote = next(((one, media) for one in remotes_of(command) for media in one.media), None)
+    if local is None or local.proto != transport or local.attribute("setup") != setup:
+        return f"Local does not say {transport} and a=setup:{setup}"
+    if remote is None or not remote[1].port or remote[0].connection_of(remote[1]) is None:
+        return "Remote has no address"
+    if local.attribute("path") is None or remote[1].attribute("path") is None:
+        return "a path is missing"
+    started = registry().wire_name("tcp-establish").lower() in signals_of(command)
+    return "" if started is starts else f"TCP is {'' if started else 'not '}started with it"
+
+
+def failure_reports_asked() -> Fact:
+    """Each Add asks for the report of a TCP connection that does not come about."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        frames: Frames = ()
+        wanted = registry().wire_name("tcp-change").lower()
+        for message, _, command in commands_once(report):
+            if command.kind is not h248.Kind.ADD:
+                continue
+            events = command.descriptor(h248.Events)
+            if events is None or all(event.name.lower() != wanted for event in events.events):
+                return False, message.frames, "an Add does not ask for it"
+            frames += message.frames
+        return (True, frames, "") if frames else None
+
+    return Fact("Notify TCP connection establishment Failure Event", check)
+
+
+def failure_ends_leg(side: Side, controller: str) -> Fact:
+    """The media node reports a TCP connection that failed; the controller ends that call, and subtracts."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        wanted = registry().wire_name("tcp-change").lower()
+        told = next(((message, command.terminations) for message, _, command in commands_once(report)
+                     if command.kind is h248.Kind.NOTIFY and message.source.node == side.gateway
+                     and any(event.name.lower() == wanted for one in command.descriptors
+                             if isinstance(one, h248.ObservedEvents) for event in one.events)), None)
+        if told is None:
+            return (False, (1,), "no connection is reported as failed") if report.packets else None
+        bye = next((message for message, value in sip_messages(report, side.wire)
+                    if isinstance(value, sip.Request) and value.method == "BYE" and message.source.node == controller
+                    and message.frames > told[0].frames), None)
+        gone = next((message for message, _, command in commands_once(report) if command.kind is h248.Kind.SUBTRACT
+                     and command.terminations == told[1] and message.frames > told[0].frames), None)
+        if bye is None or gone is None:
+            return False, told[0].frames, f"no {'BYE' if bye is None else 'Subtract'} follows"
+        return True, (*told[0].frames, *bye.frames, *gone.frames), ""
+
+    return Fact(f"failure report of {side.gateway}, BYE of {controller}, Subtract", check)
+
+
+def one_context() -> Fact:
+    """All terminations are in one context."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        found: dict[int, Frames] = {}
+        for message, transaction in transactions(report):
+            if isinstance(transaction, h248.Reply):
+                for action in transaction.actions:
+                    if any(one.kind is h248.Kind.ADD and one.error is None for one in action.commands):
+                        found[action.context] = found.get(action.context, ()) + message.frames
+        if not found:
+            return None
+        return len(found) == 1, tuple(frame for frames in found.values() for frame in frames), f"{len(found)} contexts"
+
+    return Fact("the contexts of the conference", check)
+
+
+def sent_on(sender: str, others: tuple[str, ...], *, by: str = "MRFP") -> Fact:
+    """What a participant says is sent to all others, whole and as it was, and not back to the participant.
+
+    Args:
+        sender, others: names of UEs.
+        by: the media node.
+    """
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        said = _messages(report, sender, by)
+        if not said:
+            return None
+        frames = tuple(frame for found in said.values() for frame in found[:_FIRST])
+        if any(body in _messages(report, by, sender) for body in said):
+            return False, frames, f"{sender} gets its own words back"
+        for other in others:
+            heard = _messages(report, by, other)
+            lost = [body for body in said if body not in heard]
+            if lost:
+                return False, frames, f"{len(lost)} of {len(said)} messages of {sender} do not reach {other}"
+            frames += tuple(frame for body in said for frame in heard[body][:_FIRST])
+        return True, frames, ""
+
+    return Fact(f"what {sender} says, at {' and '.join(others)}", check)
+
+
+def _messages(report: Report, source: str, destination: str) -> dict[bytes, Frames]:
+    """Bodies of the messages from one node to another, whole, and their frames."""
+    parts: dict[str, list[tuple[bytes, Message]]] = {}
+    for message in report.messages:
+        value = message.value
+        if (message.protocol == "MSRP" and isinstance(value, Request) and value.method == "SEND" and value.body
+                and (message.source.node, message.destination.node) == (source, destination)):
+            parts.setdefault(value.get("Message-ID") or "", []).append((value.body, message))
+    return {b"".join(body for body, _ in found): tuple(frame for _, one in found for frame in one.frames)
+            for found in parts.values()}

@@ -1,0 +1,113 @@
+"""A messaging conference: three UEs call an MRFC, and their MSRP ends at its MRFP, which opens the connections.
+
+Source: TS 23.333 §6.2.20.1.
+"""
+
+from __future__ import annotations
+
+from workbench.lab import seen
+from workbench.lab.expect import Eventually, Holds
+from workbench.lab.scenario import Knob, Scenario, Weakened, at
+from workbench.nodes.orders import Call, HangUp, SendFile, SendText
+from workbench.scenarios import conference_edge as edge
+
+A = "UE A"
+B = "UE B"
+C = "UE C"
+
+ROLES = "each UE leaves it open who opens the connection, and the conference answers that it does"
+TOLD = "the MRFP is told TCP/MSRP, address and path of the UE, its own path, and to start TCP as client"
+ASKED = "the MRFC asks for a report of connections that do not come about"
+TOGETHER = "all participants are in one context"
+EARLY = "the MRFP's SYN to each UE is sent before the answer"
+REACHED = "UEs take the MRFP's connection"
+FROM_A = "what UE A says reaches UE B and UE C as it is"
+FROM_B = "what UE B says reaches UE A and UE C as it is"
+FROM_C = "UE C's file reaches UE A and UE B whole"
+CONFIRMED = "UE A's message is confirmed, by the MRFP"
+ANSWERED = "every H.248 request is answered without error"
+RELEASED = "all terminations are subtracted"
+
+ENDED = "the MRFP reports the failed connection; the MRFC ends UE B's call and subtracts its termination"
+STILL_A = "what UE A says still reaches UE C"
+STILL_C = "UE C's file still reaches UE A"
+WAITS = "the MRFP is told TCP/MSRP, address and path of the UE, its own path, and to wait"
+LEFT_OPEN = "each UE leaves it open who opens the connection, and the conference answers that the UE does"
+
+_A = edge.participant(A, "sip:alice@home1.example", 201)
+_B = edge.participant(B, "sip:bob@home2.example", 202)
+_C = edge.participant(C, "sip:carol@home3.example", 203)
+
+scenario = Scenario(
+    id="mp-tcp-conference",
+    title="Messaging conference of three: MSRP ends at the MRFP, which opens TCP before the answer leaves",
+    family="Mp conference",
+    clauses=("TS 23.333 §6.2.20.1", "TS 23.333 §5.20", "RFC 4975 §4", "RFC 6714 §4"),
+    workplan=("C14", "N7"),
+    teaching=(
+        "In a conference nothing is relayed: each connection ends at the MRFP, and what one UE says is a new MSRP "
+        "message to each of the others. The MRFC decides who opens TCP, because it writes the answer: as it is going "
+        "to say a=setup:active, it has the MRFP open the connection with the very order that reserves it. So the SYN "
+        "may reach the UE before the answer does, and the UE, which offered actpass, has to be listening by then."
+    ),
+    topology=edge.conference(_A, _B, _C),
+    knobs={
+        "setup": Knob(
+            "setup", "a=setup of the answer: the MRFP opens the connection (active), or the UE does (passive)",
+            {"active": {}, "passive": {"MRFC": {"answers": "passive"}}}, default="active",
+            adds={"passive": (Holds(LEFT_OPEN, seen.joins(edge.CORE, "actpass", "passive")),
+                              Holds(WAITS, seen.reserves("TCP/MSRP", "passive", starts=False)))},
+            drops={"passive": (ROLES, TOLD, EARLY)}),
+        "fault": Knob(
+            "fault", "what goes wrong: nothing, or UE B's port is closed",
+            {"none": {}, "closed": {B: {"listens": False}}}, default="none",
+            adds={"closed": (Holds(ENDED, seen.failure_ends_leg(edge.MEDIA, "MRFC")),
+                             Holds(STILL_A, seen.sent_on(A, (C,))), Holds(STILL_C, seen.sent_on(C, (A,))))},
+            drops={"closed": (FROM_A, FROM_B, FROM_C)}, shows={"closed": ("connection-refused",)},
+            conflicts={"closed": ("setup", "passive", "a UE that opens the connection itself needs no open port")}),
+        "tokens": edge.style_knob(),
+    },
+    script=(
+        at(0.5, A, Call(edge.CONFERENCE)),
+        at(1.0, B, Call(edge.CONFERENCE)),
+        at(1.5, C, Call(edge.CONFERENCE)),
+        at(3.0, A, SendText("Is everybody here?")),
+        at(4.0, B, SendText("Bob is.")),
+        at(5.0, C, SendFile(6000, text=True)),
+        at(30.0, A, HangUp()),
+        at(31.0, B, HangUp()),
+        at(32.0, C, HangUp()),
+    ),
+    expect=(
+        Holds(ROLES, seen.joins(edge.CORE, "actpass", "active")),
+        Holds(TOLD, seen.reserves("TCP/MSRP", "active", starts=True)),
+        Holds(ASKED, seen.failure_reports_asked()),
+        Holds(TOGETHER, seen.one_context()),
+        Holds(EARLY, seen.opens_before_answer(edge.MEDIA)),
+        Eventually(REACHED, seen.is_up(edge.MEDIA)),
+        Holds(FROM_A, seen.sent_on(A, (B, C))),
+        Holds(FROM_B, seen.sent_on(B, (A, C))),
+        Holds(FROM_C, seen.sent_on(C, (A, B))),
+        Eventually(CONFIRMED, seen.delivered(A)),
+        Holds(ANSWERED, seen.every_order_is_answered()),
+        Holds(RELEASED, seen.context_is_released()),
+    ),
+    weakened=(
+        Weakened("the MRFP sends nothing on", {"MRFP": {"distributes": False}}, (FROM_A, FROM_B, FROM_C),
+                 no_rule="each message is answered as it should be; whom it is for is the conference's business"),
+        Weakened("the MRFC has TCP started after the answer", {"MRFC": {"starts_tcp": "answered"}}, (TOLD, EARLY),
+                 no_rule="TS 23.333 §6.2.20.1 shows the early SYN as its flow, and forbids no later one"),
+        Weakened("the MRFC answers passive, and has the MRFP open the connection",
+                 {"MRFC": {"answers": "passive", "orders": "active"}}, (ROLES, TOGETHER, REACHED, CONFIRMED),
+                 rules=("gateway-role",)),
+        Weakened("UE B's port is closed", {B: {"listens": False}}, (FROM_A, FROM_C), drops=(FROM_B,),
+                 rules=("connection-refused",)),
+        Weakened("the MRFC asks for no report of UE B's closed port", {"MRFC": {"reports": False}}, (ASKED, ENDED),
+                 knobs={"fault": "closed"}, rules=()),
+        Weakened("the MRFC asks for no reports", {"MRFC": {"reports": False}}, (ASKED,),
+                 no_rule="the event may be left out (R-6.2.20.1-2 is a step of a flow)"),
+    ),
+    provisional=(
+        "the H.248 packages on Mp: TS 29.333 was not read, and those of Iq stand in for them; names of the TCP "
+        "package's items (tcpbcc)"),
+)
