@@ -19,6 +19,8 @@ RACES = {"UE B has finished its handshake before the gateway hears of its finger
          # UE A's FIN may come before a Subtract that is sent again.
          "what the IMS-ALG has ordered itself is not reported to it",
          # Of two TLS clients the one that hears the other's ClientHello first ends it, and may come before its own.
+         # A SYN that is lost comes again behind the answer.
+         "the MRFP's SYN to each UE is sent before the answer",
          "each UE sends a ClientHello, and gets the other's", "each UE ends it with a fatal unexpected_message"}
 
 REFUSING = [scenario for scenario in PROTECTED

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from workbench.lab.scenario import Knob
 from workbench.lab.seen import Side
-from workbench.lab.topology import Mrfc, Mrfp, Topology, Ue
+from workbench.lab.topology import Topology, Ue
+from workbench.lab.topology_mp import Mrfc, Mrfp
 from workbench.net.interface import Wire
 from workbench.net.values import Endpoint
 
