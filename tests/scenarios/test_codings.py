@@ -7,6 +7,7 @@ import pytest
 
 from workbench import scenarios
 from workbench.lab.topology import Agw, Alg
+from workbench.lab.topology_mp import Mrfc, Mrfp
 from workbench.net.values import SendDatagram
 from workbench.protocols.h248 import binary
 from workbench.protocols.h248.packages import registry
@@ -17,6 +18,9 @@ def spoken(id: str, coding: str):
     scenario = scenarios.get(id)
     changes = {node.name: {"coding": coding} for node in scenario.topology.nodes if isinstance(node, Alg | Agw)}
     assert len(changes) in (2, 4, 8)
+    changes = {node.name: {"coding": coding} for node in scenario.topology.nodes
+               if isinstance(node, Alg | Agw | Mrfc | Mrfp)}
+    assert len(changes) in (2, 4)
     knobs = {name: knob for name, knob in scenario.knobs.items() if name != "tokens"}
     return msgspec.structs.replace(scenario, topology=scenario.topology.changed(changes), knobs=knobs)
 
@@ -36,6 +40,7 @@ NOT_IN_BINARY = {
     "t38-dtls-terminating": _ASKED, "t38-dtls-originating": _ASKED, "t38-dtls-failure": _FAILED,
     "e2ae-msrp-terminating": _BEGIN, "e2ae-bfcp-terminating": _BEGIN,
     "e2ae-fingerprint-mismatch": _FAILED, "e2ae-handshake-timeout": _FAILED, "e2ae-man-in-the-middle": _FAILED,
+    "mp-tcp-conference": "the MRFP has to be told to open TCP; the items of tcpbcc have no number that anybody knows",
     "e2ae-early-clienthello": "it asks when a Modify was obeyed; in BER that names neither side nor realm",
 }
 

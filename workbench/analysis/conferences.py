@@ -36,6 +36,30 @@ def hosts(contexts: Iterable[ContextSeen], dialogs: Iterable[DialogSeen]) -> boo
     return answered > 0 and len(ends) <= answered
 
 
+def conference_nodes(contexts: Iterable[ContextSeen], dialogs: Iterable[DialogSeen]) -> dict[str, list[str]]:
+    """Hosts of gateways at which calls end, each with the hosts whose answers name it."""
+    gateway_of: dict[str, str] = {}
+    ends: dict[str, int] = {}
+    for context in contexts:
+        for end in context.terminations.values():
+            if end.local is not None:
+                gateway_of[end.local.host] = context.gateway.host
+                ends[context.gateway.host] = ends.get(context.gateway.host, 0) + 1
+    answering: dict[str, dict[str, None]] = {}
+    answered: dict[str, int] = {}
+    relays: set[str] = set()
+    for dialog in dialogs:
+        told = [(gateway_of[one.endpoint.host], one) for one in dialog.described[:_FIRST]
+                if one.endpoint is not None and one.endpoint.host in gateway_of]
+        relays |= {gateway for gateway, one in told if one.role == "offer"}
+        for gateway, one in told:
+            answering.setdefault(gateway, {})[one.draft.source.host] = None
+        for gateway in {gateway for gateway, _ in told}:
+            answered[gateway] = answered.get(gateway, 0) + 1
+    return {gateway: list(hosts) for gateway, hosts in answering.items()
+            if gateway not in relays and ends[gateway] <= answered[gateway]}
+
+
 def number_of(call: Call, termination: TerminationSeen) -> int:
     """Which participant a termination serves, from 1 on, in the order in which they came."""
     ends = [end for context in call.contexts for end in context.terminations.values() if end.locals]

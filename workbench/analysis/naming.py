@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import pairwise
 
+from workbench.analysis.conferences import conference_nodes
 from workbench.analysis.dissect import Content, Draft
 from workbench.analysis.signalling import Signalling
 from workbench.analysis.values import Node
@@ -46,6 +47,7 @@ class Names:
 
     def _tell(self, signalling: Signalling, twins: list[list[Content]]) -> None:
         ours = {}       # the gateways' media addresses
+        conferences = conference_nodes(signalling.contexts, signalling.dialogs.values())
         for context in signalling.contexts:
             gateway = [context.gateway.host]
             for termination in context.terminations.values():
@@ -53,11 +55,16 @@ class Names:
                 for one in termination.locals:
                     if one.endpoint is not None:
                         ours[one.endpoint] = context.controller.host
-            self._group(AGW, gateway)
-            self._group(ALG, [context.controller.host])
+            hosts_it = context.gateway.host in conferences
+            self._group(MRFP if hosts_it else AGW, gateway)
+            self._group(MRFC if hosts_it else ALG, [context.controller.host])
         for gateway_end, controller in signalling.control:
-            self._group(AGW, [gateway_end.host])
-            self._group(ALG, [controller.host])
+            hosts_it = gateway_end.host in conferences
+            self._group(MRFP if hosts_it else AGW, [gateway_end.host])
+            self._group(MRFC if hosts_it else ALG, [controller.host])
+        for gateway_host, answering in conferences.items():
+            controllers = [one.controller.host for one in signalling.contexts if one.gateway.host == gateway_host]
+            self._group(MRFC, [*controllers[:1], *answering])
         for dialog in signalling.dialogs.values():
             for one in dialog.described:
                 if one.endpoint in ours:

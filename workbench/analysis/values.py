@@ -78,7 +78,8 @@ class Leg(msgspec.Struct, frozen=True):
 
     Args:
         name: `access` or `core`; with two gateways `access A` (the offerer's side), `core`, `access B`; `end to end`
-            where no gateway is in between, `elsewhere` for one that passes by the gateway of the call.
+            where no gateway is in between, `elsewhere` for one that passes by the gateway of the call; `participant 1`
+            and so on in a conference, in the order in which they came.
         wire: capture interface.
         transport: the SDP transport of this leg, such as `TCP/TLS/MSRP`.
         termination: H.248 TerminationID, empty if there is none.

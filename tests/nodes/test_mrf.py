@@ -1,0 +1,100 @@
+"""MRFC and MRFP: what they take, what they refuse, and what nobody can make them hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from workbench import scenarios
+from workbench.lab.scenario import Scenario, at
+from workbench.net.values import Endpoint
+from workbench.nodes.mrfc.describing import Rejected, answer, path_of, read_offer
+from workbench.nodes.mrfp import mp_profile
+from workbench.nodes.orders import Call, SendText
+from workbench.protocols import sdp, sip
+from workbench.protocols.h248.packages import Registry
+
+CONFERENCE = scenarios.get("mp-tcp-conference")
+OFFER = ("v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=message 20000 {proto} *\r\n"
+         "a=setup:{setup}\r\na=accept-types:*\r\na=path:{path}\r\n{cema}")
+USUAL = {"proto": "TCP/MSRP", "setup": "actpass", "path": "msrp://192.0.2.1:20000/s1;tcp", "cema": "a=msrp-cema\r\n"}
+
+
+def offered(**changes: str) -> bytes:
+    return OFFER.format(**(USUAL | changes)).encode()
+
+
+def changed(**changes: Any) -> Scenario:
+    return msgspec.structs.replace(CONFERENCE, **changes)
+
+
+def test_a_usual_offer_is_taken():
+    """Address and path are what the MRFP is told."""
+    taken = read_offer(offered(), sdp.Setup.ACTIVE)
+    assert (taken.address, taken.path) == (Endpoint("192.0.2.1", 20000), USUAL["path"])
+
+
+@pytest.mark.parametrize("changes", [
+    {"proto": "TCP/TLS/MSRP"}, {"proto": "UDP"}, {"setup": "active"}, {"setup": "nobody"}, {"path": "msrp://"},
+    {"path": ""}, {"cema": ""}, {"cema": "a=msrp-cema\r\nm=audio 4000 RTP/AVP 0\r\n"}], ids=str)
+def test_what_a_conference_can_not_take_is_refused(changes: dict[str, str]):
+    """488 and a reason for people, whatever is wrong with the offer."""
+    with pytest.raises(Rejected) as refused:
+        read_offer(offered(**changes), sdp.Setup.ACTIVE)
+    assert refused.value.status == 488 and refused.value.why
+
+
+@pytest.mark.parametrize("body", [b"", b"v=0", b"\xff" * 40, offered()[:60], offered().replace(b"20000", b"99999")])
+def test_garbage_is_refused(body: bytes):
+    """Nothing but a refusal comes of octets that are no offer."""
+    with pytest.raises(Rejected):
+        read_offer(body, sdp.Setup.ACTIVE)
+
+
+def test_the_answer_goes_with_the_offer():
+    """By the rules of offer and answer that the analyser has too."""
+    offer = sdp.decode(offered()).media[0]
+    body = answer(7, Endpoint("192.0.2.160", 40000), sdp.Setup.ACTIVE, path_of("conference.example", "abc"))
+    given = sdp.decode(body)
+    assert sdp.check_answer(offer, given.effective(given.media[0])) == []
+
+
+def test_the_profile_has_no_move_and_no_topology():
+    """A conference is made of Adds and Subtracts; all that is said goes to all."""
+    profile = mp_profile(Registry.load())
+    assert "Move" not in profile.commands and not profile.topology and profile.terminations_per_context > 2
+
+
+@pytest.mark.parametrize(("called", "status"), [("sip:nobody@ims.example", 404), ("sip:conf-1@ims.example", 200)])
+def test_a_conference_that_is_not_there(called: str, status: int, tmp_path: Any):
+    """404 with a Warning; nothing is ordered at the MRFP."""
+    run = changed(script=(at(8.0, "UE A", Call(called)),), expect=(), weakened=()).run(out=tmp_path)
+    answers = [m.value for m in run.report.messages if isinstance(m.value, sip.Response) and m.value.status >= 200]
+    assert answers[0].status == status
+    assert bool(answers[0].headers.get("Warning")) is (status != 200)
+    assert any("Add" in m.summary for m in run.report.messages) is (status == 200)
+
+
+def test_words_before_others_came_are_not_told_them(tmp_path: Any):
+    """Who comes later hears what is said from then on."""
+    script = (at(8.0, "UE A", Call("sip:conf-1@ims.example")), at(9.0, "UE A", SendText("early")),
+              at(10.0, "UE B", Call("sip:conf-1@ims.example")), at(12.0, "UE A", SendText("late")))
+    run = changed(script=script, expect=(), weakened=()).run(out=tmp_path)
+    heard = [m.value.body for m in run.report.messages if m.protocol == "MSRP" and m.destination.node == "UE B"
+             and getattr(m.value, "body", None)]
+    assert heard == [b"late"]
+
+
+def test_nodes_are_named_by_what_they_do(tmp_path: Any):
+    """Without names in the capture MRFC and MRFP are told apart from IMS-ALG and IMS-AGW."""
+    from workbench.analysis.conferences import conference_nodes
+
+    found = CONFERENCE.run(out=tmp_path).report
+    assert conference_nodes(found.signalling.contexts, found.signalling.dialogs.values()) == {
+        "192.0.2.40": ["192.0.2.150"]}
+    relayed = scenarios.get("msrp-cema").run(out=tmp_path).report
+    assert conference_nodes(relayed.signalling.contexts, relayed.signalling.dialogs.values()) == {}
+    legs = [leg.name for leg in found.sessions[0].legs]
+    assert legs == ["participant 1", "participant 2", "participant 3"]
