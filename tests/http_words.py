@@ -9,7 +9,7 @@ from workbench.net.values import Endpoint
 from workbench.protocols.http import wire
 from workbench.protocols.http.messages import answer, post
 
-USER, KMS = Endpoint("192.0.2.1", 40001), Endpoint("192.0.2.50", 8080)
+USER, KMS = Endpoint("192.0.2.7", 40001), Endpoint("192.0.2.50", 8080)
 
 
 def exchange(asked: bytes, told: bytes, portion: int = 0) -> Talk:

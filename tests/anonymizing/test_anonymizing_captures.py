@@ -13,6 +13,7 @@ import pytest
 from analysis.link_frames import FRAMES, capture
 from capturing import sdp, sip, udp
 from capturing import write as crafted
+from http_words import request_exchange
 from mikey_words import stored
 from programs import need
 from psk_sessions import Recorded
@@ -345,3 +346,18 @@ def test_mikey_in_sdp_has_other_identities_and_keys_and_the_same_form(tmp_path: 
         assert [leaf.name for leaf in before.leaves()] == [leaf.name for leaf in after.leaves()]
         assert [leaf.value for leaf in before.leaves() if "timestamp" in leaf.name] == [
             leaf.value for leaf in after.leaves() if "timestamp" in leaf.name]
+
+
+def test_an_exchange_with_a_kms_has_other_identities_and_the_same_form(tmp_path: Path):
+    """HTTP with MIKEY, in one segment each and in many."""
+    for portion in (0, 100):
+        frames = request_exchange(portion).closes().frames
+        source = bare(crafted(tmp_path / "a.pcapng", frames), tmp_path / "bare.pcapng")
+        target, _ = done(source, tmp_path)
+        before, after = analyze(source), analyze(target)
+        assert story(after) == story(before)
+        assert [one.summary.partition("MIKEY")[2] for one in after.messages_of("HTTP")] == [
+            " REQUEST_INIT_PSK", " REQUEST_RESP"]
+        for secret in (b"ue-a@ims", b"kms.ims", b"oKGio6Slpq", b"\xa1" * 8):
+            assert secret in source.read_bytes() or portion
+            assert not any(secret in one.octets for one in after.messages_of("HTTP"))

@@ -1,4 +1,4 @@
-"""MIKEY in a=key-mgmt with other identities, keys and random octets in it, octet for octet as long."""
+"""MIKEY, in SDP or over HTTP, with other identities, keys and random octets in it, octet for octet as long."""
 
 from __future__ import annotations
 
@@ -16,15 +16,14 @@ _SOMEBODYS = frozenset((
     "mikey.extension.data", "mikey.thdr.data", "mikey.cs.data", "mikey.unknown", layout.UNDECODED))
 
 
-def other_message(text: str, words: Callable[[str], str], token: Callable[[str], str]) -> str | None:
-    """The base64 of a MIKEY message as the base64 of another one; None: it is none.
+def other_octets(octets: bytes, words: Callable[[str], str], token: Callable[[str], str]) -> bytes | None:
+    """A MIKEY message as another one; None: it is none.
 
     Args:
         words: makes another identity of one.
         token: makes other hexadecimal digits of some.
     """
     try:
-        octets = wire.decode_base64(text)
         wire.decode(octets)
     except MalformedMessageError:
         return None
@@ -32,7 +31,16 @@ def other_message(text: str, words: Callable[[str], str], token: Callable[[str],
     for span in layout.spans(octets):
         for leaf in span.leaves():
             made[leaf.start : leaf.end] = _other(leaf, octets[leaf.start : leaf.end], words, token)
-    return wire.encode_base64(bytes(made))
+    return bytes(made)
+
+
+def other_message(text: str, words: Callable[[str], str], token: Callable[[str], str]) -> str | None:
+    """The base64 of a MIKEY message as the base64 of another one; None: it is none."""
+    try:
+        made = other_octets(wire.decode_base64(text), words, token)
+    except MalformedMessageError:
+        return None
+    return None if made is None else wire.encode_base64(made)
 
 
 def _other(leaf: Span, octets: bytes, words: Callable[[str], str], token: Callable[[str], str]) -> bytes:

@@ -14,7 +14,9 @@ from mmap import mmap
 from workbench.anonymizing.handshakes import CHANGE_CIPHER_SPEC, HANDSHAKE, Handshakes
 from workbench.anonymizing.small import bfcp
 from workbench.anonymizing.texts import Texts
+from workbench.errors import MalformedMessageError
 from workbench.protocols.h248.recognise import looks_like_text
+from workbench.protocols.http.wire import looks_like_http, size_of
 
 WINDOW = 2 * 2**20
 _MOST_SEGMENT = 70_000
@@ -179,6 +181,8 @@ class Walker:
             return self._msrp(octets, last)
         if _SIP.match(octets):
             return self._sip(octets, last)
+        if looks_like_http(octets):
+            return self._http(octets, last)
         if octets[:4] == bytes(4):
             size = len(octets) - len(octets.lstrip(b"\0"))
             return bytes(size), True
@@ -229,6 +233,18 @@ class Walker:
         if end > len(octets) and not last and len(octets) < WINDOW:
             return b"", False
         return self._texts.sip(octets[:end]), True
+
+
+    def _http(self, octets: bytes, last: bool) -> tuple[bytes, bool]:
+        try:
+            size = size_of(octets)
+        except MalformedMessageError:
+            return self._lost(octets)
+        if size is None or size > len(octets):
+            return self._lost(octets) if last else (b"", False)
+        head, between, body = octets[:size].partition(b"\r\n\r\n")
+        new_head, new_body = self._texts.http(head, body)
+        return new_head + between + new_body, True
 
 
 def _ends_message(content: bytes) -> bool:

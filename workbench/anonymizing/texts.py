@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-from workbench.anonymizing.keying import other_message
+from workbench.anonymizing.keying import other_message, other_octets
 from workbench.anonymizing.mapping import Mapping
 from workbench.anonymizing.words import METHODS, known
 
@@ -84,6 +84,16 @@ class Texts:
             first[1] = self.whole(first[1])
         start = " ".join(first[:2] + [self.words(one) for one in first[2:]])
         return "\r\n".join([start, *map(self._header, lines[1:])]).encode("latin-1"), self.content(body)
+
+    def http(self, head: bytes, body: bytes) -> tuple[bytes, bytes]:
+        """The start line and header fields of an HTTP message in front of its body, and that: MIKEY, or words."""
+        start, *lines = head.decode("latin-1").split("\r\n")
+        parts = start.split(" ", 2)
+        if len(parts) == 3 and not start.startswith("HTTP/"):
+            start = " ".join((parts[0], self.whole(parts[1]), parts[2]))
+        kept = [line if line.lower().startswith("content-") else self._header(line) for line in lines]
+        made = other_octets(body, self.whole, self._map.token) or self.content(body)
+        return "\r\n".join([start, *kept]).encode("latin-1"), made
 
     def h248(self, octets: bytes) -> bytes:
         """An H.248 message in text, with the SDP in it."""
