@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from capturing import A, B, Frame, sdp, sip, udp, write
 from crafted_calls import Crafted
+from http_words import exchange, request_exchange
 from mikey_words import stored
 from test_rules import found
 
@@ -19,6 +20,7 @@ from workbench.protocols.mikey import wire
 from workbench.protocols.mikey.registry import Flag
 
 RULES = ("key-mgmt-changed", "mikey-malformed", "mikey-misplaced", "mikey-sessions", "transfer-response-missing",
+         "mikey-refused", "kms-response-unrelated",
          "ticket-flags", "ticket-keys-readable", "ticket-out-of-time", "transfer-replayed")
 INIT, RESP = stored("transfer-init"), stored("transfer-resp")
 SENT = wire.decode(INIT)
@@ -81,7 +83,7 @@ def test_a_message_that_does_not_decode(tmp_path: Path, text: str, why: str):
 
 @pytest.mark.parametrize(("offer", "answer", "why"), [
     (with_header(INIT, data_type=99), value(RESP), "data type 99"),
-    (value(stored("request-init-psk")), value(RESP), "REQUEST_INIT_PSK in the offer"),
+    (value(stored("request-init-psk")), value(RESP), "REQUEST_INIT_PSK in the offer, where nobody waits for it"),
     (value(INIT), value(stored("resolve-resp")), "RESOLVE_RESP in the answer"),
     (value(RESP), value(RESP), "TRANSFER_RESP in the offer"),
     (value(INIT), value(INIT), "TRANSFER_INIT in the answer")])
@@ -178,3 +180,40 @@ def test_a_node_in_between_takes_key_management_away(tmp_path: Path, went: str, 
     """K21: in the offer or in the answer; what comes through as it was keeps the rule."""
     findings = through_a_gateway(tmp_path, value(INIT), went, value(RESP), on)
     assert [word in text for word, text in zip(why, findings, strict=True)] == [True] * len(why)
+
+
+def test_a_sound_exchange_with_a_kms_keeps_all_rules(tmp_path: Path):
+    """Request and Resolve, on a connection each."""
+    resolve = exchange(stored("resolve-init-psk"), stored("resolve-resp")).frames
+    frames = [*request_exchange().closes().frames, *((at + 5, where, octets) for at, where, octets in resolve)]
+    assert told(judged(tmp_path, frames)) == []
+
+
+def test_a_kms_that_refuses(tmp_path: Path):
+    """An Error says why, over HTTP as in an answer."""
+    error = wire.encode(m.Message(m.Header(6, 0x33333333), (m.Timestamp(0, 0xD735944B << 32), m.Failure(14))))
+    (finding,) = found(judged(tmp_path, exchange(stored("resolve-init-psk"), error).frames), "mikey-refused")
+    assert "invalid ticket (14)" in finding.explanation
+    assert told(judged(tmp_path, call(answer=value(error)))) == ["mikey-refused"]
+
+
+@pytest.mark.parametrize(("name", "csb_id", "why"), [
+    ("request-resp", 7, "0x00000007 and not 0x11111111"), ("resolve-resp", 0x11111111, "asked was REQUEST_INIT")])
+def test_a_response_of_another_exchange(tmp_path: Path, name: str, csb_id: int, why: str):
+    """K19, and a response of another kind."""
+    response = wire.decode_base64(with_header(stored(name), csb_id=csb_id).split(" ")[1])
+    report = judged(tmp_path, exchange(stored("request-init-psk"), response).frames)
+    assert told(report) == ["kms-response-unrelated"]
+    assert why in found(report, "kms-response-unrelated")[0].explanation
+
+
+def test_faults_between_user_and_kms_are_found_as_those_in_sdp(tmp_path: Path):
+    """A TRANSFER_INIT sent to a KMS; octets that do not decode; a policy that contradicts itself."""
+    assert told(judged(tmp_path, exchange(INIT, b"").frames)) == ["mikey-misplaced"]
+    assert told(judged(tmp_path, exchange(b"\x02" + INIT, stored("request-resp")).frames)) == ["mikey-malformed"]
+    asked = wire.decode(stored("request-init-psk"))
+    wrong = tuple(msgspec.structs.replace(one, flags=Flag.E) if isinstance(one, m.TicketPolicy) else one
+                  for one in asked.payloads)
+    octets = wire.encode(m.Message(asked.header, wrong))
+    (finding,) = found(judged(tmp_path, exchange(octets, stored("request-resp")).frames), "ticket-flags")
+    assert "D=0 without L=1; G=0 without H=1; H=0 without G=1" in finding.explanation

@@ -216,6 +216,8 @@ RULES: tuple[Rule, ...] = (
     mikey_messages.malformed_rule,
     mikey_messages.misplaced_rule,
     mikey_messages.sessions_rule,
+    mikey_messages.refused_rule,
+    mikey_messages.unrelated_rule,
     transfer_unanswered.rule,
     tickets.flags_rule,
     tickets.keys_rule,

@@ -1,4 +1,4 @@
-"""MIKEY in the descriptions of a capture, decoded once, for the rules on it."""
+"""MIKEY in the descriptions of a capture and between users and KMS, decoded once, for the rules on it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import msgspec
 
 from workbench.errors import MalformedMessageError
 from workbench.protocols import sdp
+from workbench.protocols.http.messages import MIKEY, Request, Response
 from workbench.protocols.mikey import registry as r
 from workbench.protocols.mikey import wire
 from workbench.protocols.mikey.messages import Message
@@ -65,10 +66,70 @@ def said(report: Report) -> Iterator[tuple[Described, Keyed]]:
         yield from said_by(dialog)
 
 
-def first_seen(report: Report) -> Iterator[tuple[Described, Keyed, Message]]:
-    """Each MIKEY message that decodes where it is seen first, however often it goes on; offers and answers apart."""
+class Seen(msgspec.Struct, frozen=True):
+    """A MIKEY message where it is seen first.
+
+    Args:
+        keyed: with a message that decodes, or with why it doesn't.
+        role: `offer` or `answer` in SDP, `request` or `response` with a KMS.
+        who: the name of its sender.
+        time: seconds since the first frame.
+        ends: between which it goes, the sender first.
+    """
+
+    keyed: Keyed
+    role: str
+    frames: tuple[int, ...]
+    who: str
+    time: float
+    ends: tuple[str, str]
+
+    @property
+    def message(self) -> Message:
+        """The message; only of what decodes."""
+        assert self.keyed.message is not None
+        return self.keyed.message
+
+
+def seen(report: Report) -> list[Seen]:
+    """Every message once for each role, in order of time, however often it goes on; what does not decode too."""
+    found = [Seen(keyed, one.role, one.draft.frames, report.names(one.draft.source.host), one.draft.time,
+                  (one.draft.source.host, one.draft.destination.host)) for one, keyed in said(report)]
+    found += with_kms(report)
     told: set[tuple[str, str]] = set()
-    for one, keyed in sorted(said(report), key=lambda pair: pair[0].draft.time):
-        if keyed.message is not None and (keyed.text, one.role) not in told:
-            told.add((keyed.text, one.role))
-            yield one, keyed, keyed.message
+    kept: list[Seen] = []
+    for each in sorted(found, key=lambda each: each.time):
+        if (each.keyed.text, each.role) not in told:
+            told.add((each.keyed.text, each.role))
+            kept.append(each)
+    return kept
+
+
+def first_seen(report: Report) -> list[Seen]:
+    """Those of `seen` that decode."""
+    return [one for one in seen(report) if one.keyed.message is not None]
+
+
+def with_kms(report: Report) -> list[Seen]:
+    """What users and KMS say to each other over HTTP."""
+    found: list[Seen] = []
+    for one in report.messages_of("HTTP"):
+        value = one.value
+        if not isinstance(value, Request | Response) or value.content_type != MIKEY or not value.body:
+            continue
+        role = "request" if isinstance(value, Request) else "response"
+        keyed = _decoded(value.body)
+        source, destination = (f"{end.address} {end.port}" for end in (one.source, one.destination))
+        found.append(Seen(keyed, role, one.frames, one.source.node, one.time, (source, destination)))
+        if len(found) == _MOST_DESCRIBED:
+            break
+    return found
+
+
+@lru_cache(maxsize=512)
+def _decoded(octets: bytes) -> Keyed:
+    text = f"mikey {wire.encode_base64(octets)}"
+    try:
+        return Keyed(text, wire.decode(octets))
+    except MalformedMessageError as error:
+        return Keyed(text, None, str(error))

@@ -21,35 +21,34 @@ def _policies(message: Message) -> tuple[TicketPolicy, ...]:
 
 
 def _flags(report: Report) -> Iterator[Evidence]:
-    for one, keyed, message in first_seen(report):
-        for policy in _policies(message):
+    for one in first_seen(report):
+        for policy in _policies(one.message):
             faults = rules.flag_faults(policy)
             if faults:
-                yield Evidence(one.draft.frames, (
-                    f"{report.names(one.draft.source.host)} sends {keyed.name} with a ticket of flags "
-                    f"{flag_letters(policy.flags)}: {'; '.join(fault.what for fault in faults)}. Its receiver has to "
-                    "refuse it"))
+                yield Evidence(one.frames, (
+                    f"{one.who} sends {one.keyed.name} with a ticket of flags {flag_letters(policy.flags)}: "
+                    f"{'; '.join(fault.what for fault in faults)}. Its receiver has to refuse it"))
 
 
 def _keys(report: Report) -> Iterator[Evidence]:
-    for one, keyed, message in first_seen(report):
-        for fault in rules.key_faults(message):
-            yield Evidence(one.draft.frames, (
-                f"{report.names(one.draft.source.host)} sends {keyed.name} with {fault.what} [{fault.clause}]: whoever "
-                "reads the signalling may have it"))
+    for one in first_seen(report):
+        for fault in rules.key_faults(one.message):
+            yield Evidence(one.frames, (
+                f"{one.who} sends {one.keyed.name} with {fault.what} [{fault.clause}]: whoever reads the signalling "
+                "may have it"))
 
 
 def _time(report: Report) -> Iterator[Evidence]:
-    for one, keyed, message in first_seen(report):
-        stamp, ticket = message.timestamp(), message.first(Ticket)
+    for one in first_seen(report):
+        stamp, ticket = one.message.timestamp(), one.message.first(Ticket)
         now = None if stamp is None else times.seconds(stamp.kind, stamp.value)
         if stamp is None or ticket is None or now is None:
             continue
         fault = rules.time_fault(ticket.policy, now)
         if fault is not None:
-            yield Evidence(one.draft.frames, (
-                f"{report.names(one.draft.source.host)} sends {keyed.name} of {times.text(stamp.kind, stamp.value)}, "
-                f"and {fault.what}: the KMS refuses to resolve it"))
+            yield Evidence(one.frames, (
+                f"{one.who} sends {one.keyed.name} of {times.text(stamp.kind, stamp.value)}, and {fault.what}: the KMS "
+                "refuses to resolve it"))
 
 
 def _replayed(report: Report) -> Iterator[Evidence]:
