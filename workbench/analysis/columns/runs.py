@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Numbers = NDArray[Any]
 
 NO_KEY = "no key for it"
+_MOST_ASKED = 100
 
 
 class Source(Protocol):
@@ -57,7 +58,7 @@ class Way:
 
     def frames(self, number: int) -> tuple[int, ...]:
         """The frames of a message."""
-        first = self.starts.searchsorted(self.begin(number), "right") - 1
+        first = self.starts.searchsorted(np.int32(self.begin(number)), "right") - 1
         found: list[int] = (self.rows[first : self.starts.searchsorted(self.ends[number], "left")] + 1).tolist()
         return tuple(found)
 
@@ -159,6 +160,7 @@ class Merged:
         on = np.array([run.content.connection.number for run in self._runs], np.int32)
         hidden = np.array([run.protocol == "TLS" for run in self._runs], np.bool_)
         self._names = names
+        self._asked: dict[tuple[str, ...], Numbers] = {}
         self._protocol = np.concatenate([np.array(protocols, np.int16), of_run[self._run]])[self._what]
         directions = np.array([draft.direction for draft in self._drafts], np.int8)
         self._directions = np.concatenate([directions, self._direction])[self._what]
@@ -232,11 +234,17 @@ class Merged:
         first, behind = self._bounds[number : number + 2] if 0 <= number < len(self._bounds) - 1 else (0, 0)
         return self._by_connection[first:behind]
 
+    def _wanted(self, protocols: tuple[str, ...]) -> Numbers:
+        """Which numbers of protocols are of these."""
+        found = self._asked.get(protocols)
+        if found is None:
+            found = np.isin(np.arange(len(self._names)), [self._names.get(one, -1) for one in protocols])
+            if len(self._asked) < _MOST_ASKED:
+                self._asked[protocols] = found
+        return found
+
     def _fitting(self, places: Numbers, protocols: Any, readable: bool) -> list[int]:
-        wanted = np.zeros(len(self._names) + 1, np.bool_)
-        wanted[[self._names.get(one, -1) for one in protocols]] = True
-        wanted[-1] = False
-        fits = wanted[self._protocol[places]]
+        fits = self._wanted(tuple(protocols))[self._protocol[places]]
         found: list[int] = places[fits & self._readable[places] if readable else fits].tolist()
         return found
 
