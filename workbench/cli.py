@@ -198,6 +198,7 @@ def collide(
     nat: Annotated[list[str] | None, typer.Option(help=(
         "Where a UE is: none, open, home, strict. May be repeated; none, open and home where none is named."))] = None,
     media: Annotated[str, typer.Option(help="msrp, or bfcp with the floor control server at UE B.")] = "msrp",
+    key: Annotated[str, typer.Option(help="certificate, or psk: a key that both UEs have.")] = "certificate",
     tls: Annotated[str, typer.Option(help="1.2 or 1.3.")] = "1.3",
     seed: Annotated[int, typer.Option(help="What ports and tags follow from.")] = 1,
     json: Json = False,
@@ -207,16 +208,18 @@ def collide(
 
     from workbench.lab import collision
 
-    mechanisms = _among(mechanism, list(collision.MECHANISMS), tuple(collision.MECHANISMS), "--mechanism")
+    usual = [name for name in collision.MECHANISMS if key == "certificate" or name != "e2ae"]
+    mechanisms = _among(mechanism, list(collision.MECHANISMS), usual, "--mechanism")
     nats = _among(nat, list(collision.NATS), collision.USUAL, "--nat")
     _among([media], list(get_args(collision.Media)), (), "--media")
+    _among([key], list(get_args(collision.Key)), (), "--key")
     _among([tls], list(get_args(collision.Tls)), (), "--tls")
     calls = len(mechanisms) * len(nats) ** 2 * len(collision.EXCHANGES)
     # Another process takes as long to start as some ten calls.
     with progress(calls, quiet=json) as advance:
         tables = collision.tables(
             mechanisms, nats, lambda done, of: advance(f"{done} of {of} calls"),   # type: ignore[arg-type]
-            media=media, tls=tls, seed=seed, workers=max(1, min(4, os.cpu_count() or 1, calls // 16)))   # type: ignore[arg-type]
+            media=media, key=key, tls=tls, seed=seed, workers=max(1, min(4, os.cpu_count() or 1, calls // 16)))   # type: ignore[arg-type]
     if json:
         print_json([_collided(table) for table in tables])
     else:
@@ -237,7 +240,7 @@ def _collided(table: collision.Table) -> dict[str, Any]:
     from workbench.lab import collision
 
     what = collision.MECHANISMS[table.mechanism]
-    return {"mechanism": table.mechanism, "media": table.media, "what": what, "calls": [
+    return {"mechanism": table.mechanism, "media": table.media, "key": table.key, "what": what, "calls": [
         {"nat_a": row.a, "nat_b": row.b, "setup": exchange, "outcome": cell.outcome, "connects": cell.connects,
          "end_to_end": cell.end_to_end, "readers": cell.readers, "why": cell.why}
         for row in table.rows for exchange, cell in zip(collision.EXCHANGES, row.cells, strict=True)]}

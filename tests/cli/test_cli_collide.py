@@ -34,7 +34,8 @@ def test_the_tables_are_told_as_text_and_as_json(monkeypatch, capsys):
 
 @pytest.mark.parametrize(("words", "says"), [
     (["--mechanism", "magic"], "annex-d-silent"), (["--nat", "cone"], "strict"), (["--tls", "1.1"], "1.2, 1.3"),
-    (["--media", "t38"], "msrp, bfcp")])
+    (["--media", "t38"], "msrp, bfcp"), (["--key", "none"], "certificate, psk"),
+    (["--key", "psk", "--mechanism", "e2ae", "--nat", "none"], "fingerprints")])
 def test_what_can_not_be_is_said(monkeypatch, capsys, words, says):
     """Exit status 2 and one line for an impossible wish, before anything has run."""
     status, out, err = collide(monkeypatch, capsys, *words)

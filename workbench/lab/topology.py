@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from workbench.nodes.interceptor import Interceptor
     from workbench.nodes.nat import Nat
     from workbench.nodes.node import Node
+    from workbench.nodes.ue.keyed import Keyed
     from workbench.security.identities import Identity
     from workbench.security.source import Source
 
@@ -136,6 +137,7 @@ class Ue(msgspec.Struct, frozen=True):
         secures: its offers ask for security up to its access edge (`e2ae`), or up to the other UE (`e2e`).
         opens_too: with end-to-end TLS it opens TCP although it is passive, as TR 29.828 Annex D has it: `silent`, or
             `indicated` at registration.
+        keyed: its TLS is by pre-shared key, and its SDP has a=key-mgmt in place of a fingerprint; None: by certificate.
     """
 
     name: str
@@ -167,6 +169,7 @@ class Ue(msgspec.Struct, frozen=True):
     names_tls: bool = False
     secures: Literal["e2ae", "e2e"] = "e2ae"
     opens_too: Literal["no", "silent", "indicated"] = "no"
+    keyed: Keyed | None = None
 
 
 class Alg(msgspec.Struct, frozen=True):
@@ -436,7 +439,8 @@ def build(topology: Topology, seed: int, epoch: float, *, packets: bool = True, 
                     accepts_after=node.accepts_after, connects=node.connects,
                     connects_after=node.connects_after, discovers=node.discovers, media=node.media,
                     tls_role=node.tls_role, conference=node.conference, fax=node.fax, faults=node.faults,
-                    names_tls=node.names_tls, secures=node.secures, opens_too=node.opens_too)
+                    names_tls=node.names_tls, secures=node.secures, opens_too=node.opens_too,
+                    keyed=node.keyed)
             case Alg():
                 nodes[node.name] = (IbcfNode if isinstance(node, Ibcf) else ImsAlg)(
                     node.name, access=node.access, core=node.core, control=node.control, gateway=node.gateway,

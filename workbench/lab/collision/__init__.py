@@ -26,6 +26,7 @@ from workbench.lab.collision.values import (
     NATS,
     Cell,
     Exchange,
+    Key,
     Mechanism,
     Media,
     Nat,
@@ -37,8 +38,8 @@ from workbench.lab.collision.values import (
 from workbench.lab.run import Run
 
 __all__ = [
-    "EXCHANGES", "MECHANISMS", "NATS", "USUAL", "Cell", "Exchange", "Mechanism", "Media", "Nat", "Row", "Table", "Task",
-    "Tls", "call", "judge", "keys_of", "tables",
+    "EXCHANGES", "MECHANISMS", "NATS", "USUAL", "Cell", "Exchange", "Key", "Mechanism", "Media", "Nat", "Row", "Table",
+    "Task", "Tls", "call", "judge", "keys_of", "tables",
 ]  # fmt: skip
 
 Progress = Callable[[int, int], None]
@@ -51,6 +52,7 @@ def tables(
     progress: Progress | None = None,
     *,
     media: Media = "msrp",
+    key: Key = "certificate",
     tls: Tls = "1.3",
     seed: int = 1,
     workers: int = 1,
@@ -61,10 +63,11 @@ def tables(
         mechanisms, nats: see `MECHANISMS` and `NATS`; each NAT for UE A and for UE B.
         progress: is told after each call how many are done, and of how many.
         media: what is said over TLS: messages, or requests for a floor of which UE B has the server.
+        key: how TLS is keyed: certificates and fingerprints, or a key that both UEs have (not for `e2ae`).
         tls: the version that everybody speaks.
         workers: processes that share the calls; 1: this one makes them all.
     """
-    tasks = [Task(a, b, exchange, mechanism, media, tls, seed) for mechanism in mechanisms
+    tasks = [Task(a, b, exchange, mechanism, media, key, tls, seed) for mechanism in mechanisms
              for a, b, exchange in itertools.product(nats, nats, EXCHANGES)]
     cells: list[Cell] = []
     for cell in _computed(tasks, workers):
@@ -72,7 +75,7 @@ def tables(
         if progress is not None:
             progress(len(cells), len(tasks))
     left = iter(cells)
-    return tuple(Table(mechanism, media, tuple(Row(a, b, tuple(itertools.islice(left, len(EXCHANGES))))
+    return tuple(Table(mechanism, media, key, tuple(Row(a, b, tuple(itertools.islice(left, len(EXCHANGES))))
                                         for a, b in itertools.product(nats, nats))) for mechanism in mechanisms)
 
 

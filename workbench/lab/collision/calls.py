@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from workbench.errors import ScenarioError
+from workbench.lab.collision import ticket
 from workbench.lab.collision.values import NATS, Mechanism, Media, Nat, Task
 from workbench.lab.reachability.calls import (
     ACCESS_A,
@@ -27,6 +29,7 @@ from workbench.net.interface import Wire
 from workbench.net.values import Endpoint
 from workbench.nodes.conference import Conference
 from workbench.nodes.orders import Call, HangUp, Register, ReleaseFloor, RequestFloor, SendText
+from workbench.nodes.ue.keyed import Keyed
 from workbench.protocols import stun
 
 REPLY = "Loud and clear."
@@ -48,7 +51,13 @@ _OPENS_TOO: dict[Mechanism, str] = {"annex-d": "indicated", "annex-d-silent": "s
 
 
 def between_edges(task: Task) -> Scenario:
-    """UE A calls UE B, says something that is answered, and hangs up."""
+    """UE A calls UE B, says something that is answered, and hangs up.
+
+    Raises:
+        ScenarioError: e2ae by pre-shared key, which is for end-to-end TLS alone (TS 33.328 §4.1.2).
+    """
+    if task.key == "psk" and task.mechanism == "e2ae":
+        raise ScenarioError("e2ae goes by certificates and fingerprints; a pre-shared key is of the UEs alone")
     return Scenario(
         id="collision", title="end-to-end TLS between two access edges", family="e2e",
         clauses=("TS 23.334 §6.2.10A", "TR 29.828 Annex D"), workplan=(), teaching="",
@@ -91,6 +100,8 @@ def _placed(side: str, nat: Nat, task: Task, server: Endpoint) -> dict[str, Any]
         "opens_too": _OPENS_TOO.get(task.mechanism, "no") if filtered else "no",
         "secures": "e2ae" if task.mechanism == "e2ae" else "e2e",
         "tls_versions": (task.tls,),
+        "keyed": None if task.key == "certificate" else Keyed(
+            ticket.TRANSFER_INIT if side == A else ticket.TRANSFER_RESP, ticket.KEY, (task.tls,)),
         "media": task.media,
         "conference": Conference(people={URI_A: _USER_A}) if task.media == "bfcp" and side == B else None,
     }

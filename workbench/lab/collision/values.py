@@ -13,6 +13,7 @@ Nat = Literal["none", "open", "home", "strict"]
 Exchange = Literal["active-passive", "passive-active", "actpass-active", "actpass-passive"]
 Mechanism = Literal["refuse", "blind", "merge", "b2bua", "annex-d", "annex-d-silent", "e2ae"]
 Media = Literal["msrp", "bfcp"]
+Key = Literal["certificate", "psk"]
 Tls = Literal["1.2", "1.3"]
 Outcome = Literal["works", "refused", "two clients", "no connection"]
 
@@ -47,6 +48,7 @@ class Task(msgspec.Struct, frozen=True):
     exchange: Exchange
     mechanism: Mechanism
     media: Media = "msrp"
+    key: Key = "certificate"
     tls: Tls = "1.3"
     seed: int = 1
 
@@ -91,6 +93,7 @@ class Table(msgspec.Struct, frozen=True):
 
     mechanism: Mechanism
     media: Media
+    key: Key
     rows: tuple[Row, ...]
 
     def cell(self, a: Nat, b: Nat, exchange: Exchange) -> Cell:
@@ -106,7 +109,7 @@ class Table(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         cells = self.cells
         lines = [
-            f"{self.mechanism}, {self.media.upper()}: {MECHANISMS[self.mechanism]}",
+            f"{self.mechanism}, {self.media.upper()}, {self.key}: {MECHANISMS[self.mechanism]}",
             f"{sum(cell.connects for cell in cells)} of {len(cells)} calls work, "
             f"{sum(cell.connects and cell.end_to_end for cell in cells)} of them end to end; "
             f"in {sum(bool(cell.readers) for cell in cells)} the middle reads", "",
