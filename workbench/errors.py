@@ -53,6 +53,14 @@ class AuthenticationError(PeerError):
     """A fingerprint, MAC or key does not match."""
 
 
+class TicketRefusedError(PeerError):
+    """A message of MIKEY-TICKET is refused; `error` is the number that an Error message gives (RFC 6043 §6.9)."""
+
+    def __init__(self, what: str, *, clause: str, error: int) -> None:
+        super().__init__(what, clause=clause)
+        self.error = error
+
+
 class ScenarioError(WorkbenchError):
     """A catalogue file is wrong, or a knob was set to something it does not allow."""
 
