@@ -34,11 +34,12 @@ def test_short_text(id: str, tmp_path):
 _BEGIN = "the gateway has to be told to begin TLS"
 _FAILED = "the gateway has to tell that TLS failed; in BER it can tell of a release only"
 _ASKED = "the gateway has to be asked to tell that DTLS failed"
+_OPENS = "the MRFP has to be told to open TCP; the items of tcpbcc have no number that anybody knows"
 NOT_IN_BINARY = {
     "t38-dtls-terminating": _ASKED, "t38-dtls-originating": _ASKED, "t38-dtls-failure": _FAILED,
     "e2ae-msrp-terminating": _BEGIN, "e2ae-bfcp-terminating": _BEGIN,
     "e2ae-fingerprint-mismatch": _FAILED, "e2ae-handshake-timeout": _FAILED, "e2ae-man-in-the-middle": _FAILED,
-    "mp-tcp-conference": "the MRFP has to be told to open TCP; the items of tcpbcc have no number that anybody knows",
+    "mp-tcp-conference": _OPENS, "mp-msrp-dial-in": _OPENS,
     "e2ae-early-clienthello": "it asks when a Modify was obeyed; in BER that names neither side nor realm",
 }
 

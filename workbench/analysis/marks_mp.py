@@ -1,6 +1,7 @@
 """Marks of conferences at an MRFP (TS 23.333): calls that end at a gateway.
 
     mp-tcp-conference            TCP/MSRP, one termination for each caller, all in one context
+    mp-msrp-dial-in              a caller has TLS by pre-shared key, which ends at the MRFP
 """
 
 from __future__ import annotations
@@ -21,7 +22,22 @@ def marks(report: Report, call: Call) -> list[tuple[str, Marks]]:
     """What a conference may be; nothing where the call is none."""
     if not is_conference(call):
         return []
-    return [("mp-tcp-conference", _chat(report, call))]
+    return [("mp-tcp-conference", _chat(report, call)), ("mp-msrp-dial-in", _keyed(report, call))]
+
+
+def _keyed(report: Report, call: Call) -> Marks:
+    """TLS by pre-shared key ends at the MRFP, whose key came of an exchange of MIKEY."""
+    flow = CallFlow(report, call)
+    told = {(one.role, one.media.attribute("key-mgmt") is not None) for dialog in call.dialogs
+            for one in dialog.described}
+    return [
+        *[("TCP/TLS/MSRP" in flow.bearers, "the MRFP was not told to end TLS")] * 3,
+        ({("offer", True), ("answer", True)} <= told, "a=key-mgmt is not in an offer and an answer"),
+        (any(leg.psk_identity for leg, _, _ in call.legs), "TLS is not by pre-shared key"),
+        (not any(leg.certificates for leg, _, _ in call.legs), "a certificate was shown"),
+        (not flow.refused_orders, "the MRFP refused an order"),
+        (flow.released, "not all terminations were subtracted"),
+    ]
 
 
 def _chat(report: Report, call: Call) -> Marks:

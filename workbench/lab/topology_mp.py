@@ -8,6 +8,7 @@ import msgspec
 
 from workbench.net.interface import Foot, Host
 from workbench.net.values import Endpoint
+from workbench.nodes.mrfc.keying import Agreed
 
 if TYPE_CHECKING:
     from workbench.nodes.node import Node
@@ -25,6 +26,8 @@ class Mrfc(msgspec.Struct, frozen=True):
         orders: a=setup that the MRFP is told; empty: the answer's. Another one weakens.
         starts_tcp: the MRFP opens connections when they are `reserved`, or when the call is `answered`, which weakens.
         reports: it asks for failure reports; False weakens.
+        keys: values of a=key-mgmt that it takes, and what each leads to.
+        keys_at: when the MRFP gets a key: as soon as it is `reserved`, or when the call is `answered`.
         coding: of H.248: text with long (`pretty`) or short (`compact`) tokens, or `binary`.
     """
 
@@ -39,6 +42,8 @@ class Mrfc(msgspec.Struct, frozen=True):
     orders: Literal["", "active", "passive"] = ""
     starts_tcp: Literal["reserved", "answered"] = "reserved"
     reports: bool = True
+    keys: tuple[tuple[str, Agreed], ...] = ()
+    keys_at: Literal["reserved", "answered"] = "reserved"
     coding: Literal["pretty", "compact", "binary"] = "pretty"
 
 
@@ -82,7 +87,7 @@ def made(node: Mrfc | Mrfp, source: Source, epoch: float) -> Node:
             tcp_guard=node.guard, distributes=node.distributes, log_keys=True, coding=node.coding, epoch=epoch)
     settings = mrfc.Settings(
         node.conferences, answers=Setup(node.answers), orders=Setup(node.orders) if node.orders else None,
-        starts_tcp=mrfc.StartsTcp(node.starts_tcp), reports=node.reports)
+        starts_tcp=mrfc.StartsTcp(node.starts_tcp), reports=node.reports, keys_at=mrfc.KeysAt(node.keys_at))
     return mrfc.Mrfc(
         node.name, local=node.sip, control=node.control, mrfp=node.mrfp, settings=settings, source=source,
-        coding=node.coding)
+        keys=mrfc.Configured(node.keys), coding=node.coding)

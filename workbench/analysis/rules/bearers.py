@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from workbench.analysis.conferences import is_conference
 from workbench.analysis.dissect import Content
 from workbench.analysis.flows import Connection
 from workbench.analysis.signalling import TerminationSeen
@@ -105,7 +106,12 @@ def where(report: Report, end: Endpoint) -> str:
 
 
 def linked(call: Call) -> Iterator[tuple[Attempt, Attempt | None]]:
-    """Each connection that a peer opened, with the one that the gateway has on the other leg for it, if any."""
+    """Each connection that a peer opened, with the one that the gateway has on the other leg for it, if any.
+
+    In a conference there is no other leg.
+    """
+    if is_conference(call):
+        return
     held = [one for one in attempts(call) if not one.relayed_here]
     for one in held:
         here = one.termination

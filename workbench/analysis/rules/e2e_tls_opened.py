@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from workbench.analysis.conferences import is_conference
 from workbench.analysis.rules.rule import Evidence, Rule, is_tls
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 def _find(report: Report) -> Iterator[Evidence]:
     for call in report.calls:
         offer = offered(call)
-        if offer is None:
+        if offer is None or is_conference(call):    # a conference is an end itself
             continue
         for context in call.contexts:
             for end in context.terminations.values():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from workbench.lab.expect import Fact, Frames
@@ -10,6 +11,8 @@ from workbench.lab.seen.reading import (
     Side,
     commands_once,
     exchanges,
+    is_protected,
+    legs_of,
     locals_of,
     remotes_of,
     signals_of,
@@ -23,7 +26,7 @@ from workbench.protocols.msrp.messages import Request
 
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
-    from workbench.analysis.values import Message
+    from workbench.analysis.values import Leg, Message
 
 _FIRST = 4
 
@@ -100,29 +103,115 @@ def _missing(command: h248.Command, transport: str, setup: str, starts: bool) ->
     return "" if started is starts else f"TCP is {'' if started else 'not '}started with it"
 
 
-def failure_reports_asked() -> Fact:
-    """Each Add asks for the report of a TCP connection that does not come about."""
+def failure_reports_asked(transport: str = "TCP/MSRP", *roles: str) -> Fact:
+    """Each Add with this transport asks for the report of what does not come about.
+
+    Args:
+        roles: `tcp-change`, which is what is meant without any, and `tls-change`.
+    """
 
     def check(report: Report) -> tuple[bool, Frames, str] | None:
         frames: Frames = ()
-        wanted = registry().wire_name("tcp-change").lower()
-        for message, _, command in commands_once(report):
-            if command.kind is not h248.Kind.ADD:
-                continue
+        wanted = {registry().wire_name(role).lower() for role in roles or ("tcp-change",)}
+        for message, command in _adds(report, transport):
             events = command.descriptor(h248.Events)
-            if events is None or all(event.name.lower() != wanted for event in events.events):
+            if events is None or not wanted <= {event.name.lower() for event in events.events}:
                 return False, message.frames, "an Add does not ask for it"
             frames += message.frames
         return (True, frames, "") if frames else None
 
-    return Fact("Notify TCP connection establishment Failure Event", check)
+    return Fact(f"Notify Failure Event: {', '.join(roles or ('tcp-change',))}", check)
 
 
-def failure_ends_leg(side: Side, controller: str) -> Fact:
-    """The media node reports a TCP connection that failed; the controller ends that call, and subtracts."""
+def _adds(report: Report, transport: str) -> Iterator[tuple[Message, h248.Command]]:
+    """Adds of terminations with this m= proto."""
+    for message, _, command in commands_once(report):
+        if command.kind is h248.Kind.ADD and any(
+                media.proto == transport for one in locals_of(command) for media in one.media):
+            yield message, command
+
+
+def key_told(transport: str) -> Fact:
+    """For each termination with this transport the media node gets the name of a key, and the key by then or later."""
 
     def check(report: Report) -> tuple[bool, Frames, str] | None:
-        wanted = registry().wire_name("tcp-change").lower()
+        names = [registry().wire_name(role).lower() for role in ("pre-shared-key-identity", "pre-shared-key")]
+        adds = list(_adds(report, transport))
+        told = [{name: message for message, _, command in commands_once(report) for one in command.descriptors
+                 if isinstance(one, h248.Media) for stream in one.streams if stream.local_control is not None
+                 for item in stream.local_control.properties if (name := item.name.lower()) in names}]
+        if not adds:
+            return None
+        frames = tuple(frame for message, _ in adds for frame in message.frames)
+        return set(names) <= set(told[0]), frames, "no key, or no name of one, is given over H.248"
+
+    return Fact("Pre-Shared Key over H.248", check)
+
+
+def key_mgmt_answered(wire: str) -> Fact:
+    """An offer with TLS has a=key-mgmt, and its answer has TLS and another one."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        for one in exchanges(report, wire):
+            if one.offer is None or one.answer is None or not is_protected(one.offer):
+                continue
+            said = one.offer.attribute("key-mgmt"), one.answer.attribute("key-mgmt")
+            held = is_protected(one.answer) and bool(said[0]) and bool(said[1]) and said[0] != said[1]
+            return held, one.frames, "a=key-mgmt is missing, or comes back as it was"
+        return None
+
+    return Fact(f"a=key-mgmt in offer and answer on {wire}", check)
+
+
+def _leg(report: Report, peer: str) -> Leg | None:
+    """The leg of a participant that has TLS."""
+    return next((leg for leg in legs_of(report) if peer in (leg.tcp_client, leg.tcp_server) and leg.tls_client), None)
+
+
+def tls_client_of(peer: str, client: str) -> Fact:
+    """On the connection with `peer`, `client` opens TCP and is TLS client."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        leg = _leg(report, peer)
+        if leg is None:
+            return None
+        held = leg.tcp_client == client == leg.tls_client
+        return held, leg.frames[:_FIRST], f"{leg.tcp_client} opens TCP, {leg.tls_client} is TLS client"
+
+    return Fact(f"TCP and TLS client on the leg of {peer}", check)
+
+
+def keyed_by_psk(peer: str) -> Fact:
+    """TLS on the connection with `peer` is by pre-shared key, and no certificate was shown."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        leg = _leg(report, peer)
+        if leg is None:
+            return None
+        return bool(leg.psk_identity) and not leg.certificates, leg.frames[:_FIRST], f"suite {leg.cipher_suite}"
+
+    return Fact(f"TLS-PSK on the leg of {peer}", check)
+
+
+def msrp_protected(peer: str) -> Fact:
+    """All MSRP to and from a node is inside TLS."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        found = [one for one in report.messages if one.protocol == "MSRP"
+                 and peer in (one.source.node, one.destination.node)]
+        clear = [one for one in found if not one.protected]
+        if not found:
+            return None
+        return not clear, (clear or found)[0].frames, f"{len(clear)} messages in the clear"
+
+    return Fact(f"MSRP of {peer}", check)
+
+
+def failure_ends_leg(side: Side, controller: str, *, layer: str = "tcp") -> Fact:
+    """The media node reports TCP or TLS that failed; the controller ends that call, and subtracts."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        wanted = registry().wire_name(f"{layer}-change").lower()
         told = next(((message, command.terminations) for message, _, command in commands_once(report)
                      if command.kind is h248.Kind.NOTIFY and message.source.node == side.gateway
                      and any(event.name.lower() == wanted for one in command.descriptors

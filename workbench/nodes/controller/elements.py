@@ -1,7 +1,8 @@
 """Stage-2 information elements of Iq as values: what a controller says of one stream of a termination, and of ROOT.
 
-Which descriptor carries which element stands in `iq`, once. Two elements are not here, since no readable specification
-gives their form: Interlinkage (a gateway's default rule for state-aware TCP stands in for it) and Pre-Shared Key.
+Which descriptor carries which element stands in `iq`, once. One element is not here, since no readable specification
+gives its form: Interlinkage (a gateway's default rule for state-aware TCP stands in for it); of Pre-Shared Key the
+package registry says which stand-in is written for it.
 
 Source: TS 23.334 §8.2 to §8.5, §8.10 ff. (elements of the procedures).
 """
@@ -15,6 +16,7 @@ import msgspec
 from workbench.net.values import Endpoint
 from workbench.protocols.h248.message import ContextProperties, Mode
 from workbench.protocols.sdp import Fingerprint
+from workbench.security.psk import PreSharedKey
 
 HEARTBEAT_SECONDS = 600
 
@@ -89,6 +91,8 @@ class ConnectionPoint(msgspec.Struct, frozen=True):
         heartbeat: Notify termination heartbeat: seconds of silence about the termination; 0 does not ask.
         path: MSRP path (local): what the gateway is on this leg; "" where it does not interwork MSRP.
         remote_path: MSRP path (remote): what the peer of this leg said of itself, complete.
+        pre_shared_key: Pre-Shared Key of TLS that ends here (Mp); None: by certificate.
+        psk_name: its name, where the key itself follows later.
         stream: its number.
     """
 
@@ -124,6 +128,8 @@ class ConnectionPoint(msgspec.Struct, frozen=True):
     heartbeat: int = HEARTBEAT_SECONDS
     path: str = ""
     remote_path: str = ""
+    pre_shared_key: PreSharedKey | None = None
+    psk_name: bytes = b""
     stream: int = 1
 
 

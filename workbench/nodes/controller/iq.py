@@ -260,6 +260,11 @@ def _control(point: ConnectionPoint, *, adding: bool) -> h248.LocalControl:
         say("ipdc/realm", h248.Quoted(point.realm) if point.realm else None)
         say("ds/dscp", None if point.dscp is None else f"{point.dscp:02X}")
         say("rtcph/rsb", _switch(point.rtcp))
+    if point.psk_name and point.pre_shared_key is None:
+        say(registry().wire_name("pre-shared-key-identity"), point.psk_name.hex().upper())
+    if point.pre_shared_key is not None:
+        say(registry().wire_name("pre-shared-key-identity"), point.pre_shared_key.identity.hex().upper())
+        say(registry().wire_name("pre-shared-key"), point.pre_shared_key.key.hex().upper())
     if point.policing is not None:
         limits = point.policing
         say("tman/pol", "ON")

@@ -13,7 +13,7 @@ import re
 import msgspec
 
 from workbench.net.values import Endpoint
-from workbench.nodes.gateway import describing
+from workbench.nodes.gateway import describing, keying
 from workbench.nodes.gateway.addresses import Addresses
 from workbench.nodes.gateway.contexts import AnyBearer, StreamEnd, Termination
 from workbench.nodes.gateway.settings import Gate, Limits, Profile, Refused, Role, Setting, is_datagrams
@@ -50,6 +50,7 @@ class PlannedStream(msgspec.Struct):
         renew: a new connection is asked for.
         counted: statistics of the stream that are counted anew; None: as before.
         latch_only: nothing is new but whether the endpoint latches.
+        key: the pre-shared key that was given.
     """
 
     number: int
@@ -63,6 +64,7 @@ class PlannedStream(msgspec.Struct):
     renew: bool = False
     counted: tuple[str, ...] | None = None
     latch_only: bool = False
+    key: keying.Given = keying.Given()
 
     @property
     def underspecified(self) -> bool:
@@ -207,6 +209,7 @@ class Planner:
             peer = remote.role if remote is not None else self._known_role(end) if stream.remotes is None else None
             role = describing.settled(role, peer)
         setting = msgspec.structs.replace(setting, mode=mode, role=role, gate=_gate(stream.properties))
+        setting = keying.applied(setting, stream.key)
         self._check_version(stream, setting)
         stream.setting = setting
         return stream
@@ -215,13 +218,18 @@ class Planner:
         """LocalControl: properties, what is reserved, and the mode."""
         if control.mode is h248.Mode.LOOP_BACK:
             raise Refused(517, "Loopback")
-        given = self._vocabulary.properties(control.properties, LOCAL_CONTROL)
+        asked = control.properties
+        given = self._vocabulary.properties(asked, LOCAL_CONTROL)
+        keys = self._vocabulary.keys
+        if any(keys.names(item) for item in given):
+            given, stream.key = keys.taken(given)
+            asked = tuple(item for item in asked if not keys.names(item))
         for item in given:
             if item.name.lower() in _RTCP and is_on(item):
                 raise Refused(473, f"{item.name} = ON: a TCP stream has no RTCP")
         stream.properties = _merged(stream.properties, given)
         stream.chosen = tuple(
-            item for item, asked in zip(given, control.properties, strict=True) if item is not asked)
+            item for item, wanted in zip(given, asked, strict=True) if item is not wanted)
         if control.reserved_value is not None or control.reserved_group is not None:
             value, group = stream.reserve
             stream.reserve = (

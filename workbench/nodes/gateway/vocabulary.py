@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from workbench.net.values import Note
+from workbench.nodes.gateway import keying
 from workbench.nodes.gateway.settings import Outbox, Profile, Refused
 from workbench.protocols.h248 import message as h248
 from workbench.protocols.h248.message import Form, Property
@@ -54,6 +55,7 @@ class Vocabulary:
         self._profile = profile
         self._registry = registry
         self._out = out
+        self.keys = keying.Names(registry)
         self._roles = {registry.wire_name(role).lower(): role for role in _ROLES}
 
     # Properties

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
+import msgspec
+
 from workbench.errors import PeerError
 from workbench.net.values import Command, Note
 from workbench.nodes.controller.elements import ConnectionPoint
@@ -16,7 +18,8 @@ from workbench.nodes.controller.readings import Refused, Reserved, Unanswered
 from workbench.nodes.mrfc import describing
 from workbench.nodes.mrfc.conferences import Conference, Conferences, Participant
 from workbench.nodes.mrfc.describing import Offer, Rejected
-from workbench.nodes.mrfc.settings import Settings, StartsTcp
+from workbench.nodes.mrfc.keying import Agreed, KeyManagement
+from workbench.nodes.mrfc.settings import KeysAt, Settings, StartsTcp
 from workbench.nodes.mrfc.signalling import Signalling
 from workbench.nodes.procedure import Await, Procedures, Steps
 from workbench.protocols import sdp, sip
@@ -35,7 +38,7 @@ class Joining:
 
     def __init__(
         self, settings: Settings, conferences: Conferences, signalling: Signalling, engine: Engine,
-        procedures: Procedures, source: Source, *, named: bool,
+        procedures: Procedures, source: Source, keys: KeyManagement, *, named: bool,
     ) -> None:
         self.settings = settings
         self.conferences = conferences
@@ -43,6 +46,7 @@ class Joining:
         self.engine = engine
         self._procedures = procedures
         self._source = source
+        self._keys = keys
         self._named = named
 
     # Coming
@@ -75,14 +79,19 @@ class Joining:
     def _join(
         self, room: Conference, who: Participant, key: str, invite: sip.Request, tag: str, offer: Offer
     ) -> Wait:
-        path = describing.path_of(self.settings.host, self._source.token(16))
-        point = self._point(offer, path)
-        given = yield from self._reserve(room, who, point)
+        agreed = self._agreed(offer)
+        path = describing.path_of(self.settings.host, self._source.token(16), protected=agreed is not None)
+        point = self._point(offer, path, agreed)
+        late = agreed is not None and self.settings.keys_at is KeysAt.ANSWERED
+        given = yield from self._reserve(
+            room, who, msgspec.structs.replace(point, pre_shared_key=None, psk_name=agreed.key.identity)
+            if late and agreed is not None else point)
         if who.withdrawn:
             raise Rejected(487, "the caller gave up")
         if who.lost:
             raise Rejected(503, "the MRFP reports that the connection failed")
-        body = describing.answer(self._source.number(10**8, 10**9), given.local, self.settings.answers, path)
+        body = describing.answer(self._source.number(10**8, 10**9), given.local, self.settings.answers, path,
+                                 agreed.says if agreed is not None else "")
         accepted = sip.response(invite, 200, "OK", tag, contact=self.sip.contact, body=body)
         who.dialog = sip.Dialog.of_callee(invite, accepted)
         yield from self.sip.reply(key, accepted, f"SDP answer: a=setup:{self.settings.answers} {CLAUSE}")
@@ -91,14 +100,32 @@ class Joining:
             yield from self.over(room, who, "no ACK came [RFC 3261 §13.3.1.4]")
         elif self.settings.role is sdp.Setup.ACTIVE and self.settings.starts_tcp is StartsTcp.ANSWERED and not who.over:
             yield from self._order(self.engine.start_tcp(given, point, why="TCP is started after the answer"))
+        if late and acknowledged and not who.over:
+            known = msgspec.structs.replace(point, local=given.local, establish_tcp=False, establish_tls=False)
+            yield from self._order(self.engine.configure(
+                given, known, why="the key of TLS comes late [TS 23.333 §6.2.19]"))
 
-    def _point(self, offer: Offer, path: str) -> ConnectionPoint:
+    def _agreed(self, offer: Offer) -> Agreed | None:
+        """The key for TLS, from the offer's a=key-mgmt; None: no TLS. Raises Rejected: it is not valid (P10)."""
+        if not offer.key_mgmt:
+            return None
+        agreed = self._keys.respond(offer.key_mgmt)
+        if agreed is None:
+            raise Rejected(488, "a=key-mgmt of the offer leads to no key here [TS 23.333 §6.2.19]")
+        return agreed
+
+    def _point(self, offer: Offer, path: str, agreed: Agreed | None) -> ConnectionPoint:
         role = self.settings.role
         starts = role is sdp.Setup.ACTIVE and self.settings.starts_tcp is StartsTcp.RESERVED
+        transport = "TCP/MSRP" if agreed is None else "TCP/TLS/MSRP"
         return ConnectionPoint(
-            INTERFACE if self._named else "", REALM, "message", "TCP/MSRP", setup=role, version=offer.address.version,
+            INTERFACE if self._named else "", REALM, "message", transport, setup=role, version=offer.address.version,
             remote=offer.address, remote_setup=sdp.complement(role), mode=h248.Mode.SEND_RECEIVE, establish_tcp=starts,
-            watch_tcp=self.settings.reports, path=path, remote_path=offer.path)
+            watch_tcp=self.settings.reports, path=path, remote_path=offer.path,
+            # The TCP client is TLS client (RFC 4975 §14.4), so it is told to begin.
+            establish_tls=agreed is not None and role is sdp.Setup.ACTIVE,
+            watch_tls=agreed is not None and self.settings.reports,
+            pre_shared_key=agreed.key if agreed is not None else None)
 
     def _reserve(
         self, room: Conference, who: Participant, point: ConnectionPoint

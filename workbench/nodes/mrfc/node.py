@@ -22,6 +22,7 @@ from workbench.nodes.controller.engine import Engine, Told
 from workbench.nodes.controller.indications import ServiceChanged, ends_bearer
 from workbench.nodes.mrfc.conferences import Conferences
 from workbench.nodes.mrfc.joining import Joining
+from workbench.nodes.mrfc.keying import Configured, KeyManagement
 from workbench.nodes.mrfc.settings import Settings
 from workbench.nodes.mrfc.signalling import Signalling
 from workbench.nodes.procedure import Procedures, Steps, earliest
@@ -41,6 +42,7 @@ class Mrfc:
         local: its SIP endpoint.
         control, mrfp: H.248 endpoints of this controller and of its MRFP.
         settings: see there.
+        keys: what a=key-mgmt of offers leads to; without it TLS is refused.
         source: where tags, session-ids and numbers come from.
         coding, transport, first_id: of H.248, as for an IMS-ALG.
     """
@@ -54,6 +56,7 @@ class Mrfc:
         mrfp: Endpoint,
         settings: Settings,
         source: Source,
+        keys: KeyManagement | None = None,
         coding: Coding = "pretty",
         transport: Transport = "udp",
         first_id: int = 1001,
@@ -68,7 +71,8 @@ class Mrfc:
             self._told)
         # In binary, names of terminations are octets of the gateway's own choice.
         self._joining = Joining(
-            settings, self._conferences, self._sip, self._engine, self._procedures, source, named=coding != "binary")
+            settings, self._conferences, self._sip, self._engine, self._procedures, source, keys or Configured(),
+            named=coding != "binary")
 
     def handle(self, happened: Happening, now: float) -> list[Command]:
         """Answer a happening."""

@@ -18,6 +18,15 @@ class StartsTcp(enum.StrEnum):
     """Once the answer is acknowledged. Weakens: the UE waits for longer than it has to."""
 
 
+class KeysAt(enum.StrEnum):
+    """When the MRFP gets the key of a participant's TLS."""
+
+    RESERVED = "reserved"
+    """With Reserve and Configure IMS Resources (TS 23.333 §6.2.19.2.1)."""
+    ANSWERED = "answered"
+    """Once the answer is acknowledged, when the peer may have begun TLS: the MRFP waits with it."""
+
+
 class Settings(msgspec.Struct, frozen=True):
     """What an MRFC does.
 
@@ -30,6 +39,7 @@ class Settings(msgspec.Struct, frozen=True):
         orders: a=setup that the MRFP is told; None: the answer's. Another one weakens.
         starts_tcp: see there.
         reports: the MRFP is asked to report connections that do not come about; False weakens.
+        keys_at: see `KeysAt`.
     """
 
     conferences: tuple[str, ...]
@@ -39,6 +49,7 @@ class Settings(msgspec.Struct, frozen=True):
     orders: Setup | None = None
     starts_tcp: StartsTcp = StartsTcp.RESERVED
     reports: bool = True
+    keys_at: KeysAt = KeysAt.RESERVED
 
     @property
     def role(self) -> Setup:
