@@ -27,7 +27,8 @@ class Mrfc(msgspec.Struct, frozen=True):
         starts_tcp: the MRFP opens connections when they are `reserved`, or when the call is `answered`, which weakens.
         reports: it asks for failure reports; False weakens.
         keys: values of a=key-mgmt that it takes, and what each leads to.
-        keys_at: when the MRFP gets a key: as soon as it is `reserved`, or when the call is `answered`.
+        keys_at: when the MRFP gets a key: as soon as it is `reserved`, or when the call is `answered`; `never`
+            weakens.
         coding: of H.248: text with long (`pretty`) or short (`compact`) tokens, or `binary`.
     """
 
@@ -43,7 +44,7 @@ class Mrfc(msgspec.Struct, frozen=True):
     starts_tcp: Literal["reserved", "answered"] = "reserved"
     reports: bool = True
     keys: tuple[tuple[str, Agreed], ...] = ()
-    keys_at: Literal["reserved", "answered"] = "reserved"
+    keys_at: Literal["reserved", "answered", "never"] = "reserved"
     coding: Literal["pretty", "compact", "binary"] = "pretty"
 
 

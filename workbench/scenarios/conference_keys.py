@@ -34,5 +34,5 @@ ANSWERED = f"mikey {b64encode(_TRANSFER_RESP).decode()}"
 
 OF_UE = Keyed(OFFERED, TEK)
 OF_UE_WRONG = Keyed(OFFERED, PreSharedKey(TEK.identity, bytes(16)))
-OF_UE_UNKNOWN = Keyed(OFFERED, PreSharedKey(b"cs2", TEK.key))
+OF_MRFC_ECHO = ((OFFERED, Agreed(OFFERED, TEK)),)
 OF_MRFC = ((OFFERED, Agreed(ANSWERED, TEK)),)

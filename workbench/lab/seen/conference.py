@@ -188,7 +188,9 @@ def keyed_by_psk(peer: str) -> Fact:
         leg = _leg(report, peer)
         if leg is None:
             return None
-        return bool(leg.psk_identity) and not leg.certificates, leg.frames[:_FIRST], f"suite {leg.cipher_suite}"
+        up = any(one.protocol == "MSRP" and one.protected for one in report.on(leg))
+        held = up and bool(leg.psk_identity) and not leg.certificates
+        return held, leg.frames[:_FIRST], f"suite {leg.cipher_suite}, {'MSRP' if up else 'no MSRP'} inside"
 
     return Fact(f"TLS-PSK on the leg of {peer}", check)
 

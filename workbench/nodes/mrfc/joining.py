@@ -82,7 +82,7 @@ class Joining:
         agreed = self._agreed(offer)
         path = describing.path_of(self.settings.host, self._source.token(16), protected=agreed is not None)
         point = self._point(offer, path, agreed)
-        late = agreed is not None and self.settings.keys_at is KeysAt.ANSWERED
+        late = agreed is not None and self.settings.keys_at is not KeysAt.RESERVED
         given = yield from self._reserve(
             room, who, msgspec.structs.replace(point, pre_shared_key=None, psk_name=agreed.key.identity)
             if late and agreed is not None else point)
@@ -100,7 +100,7 @@ class Joining:
             yield from self.over(room, who, "no ACK came [RFC 3261 §13.3.1.4]")
         elif self.settings.role is sdp.Setup.ACTIVE and self.settings.starts_tcp is StartsTcp.ANSWERED and not who.over:
             yield from self._order(self.engine.start_tcp(given, point, why="TCP is started after the answer"))
-        if late and acknowledged and not who.over:
+        if late and self.settings.keys_at is KeysAt.ANSWERED and acknowledged and not who.over:
             known = msgspec.structs.replace(point, local=given.local, establish_tcp=False, establish_tls=False)
             yield from self._order(self.engine.configure(
                 given, known, why="the key of TLS comes late [TS 23.333 §6.2.19]"))

@@ -25,6 +25,8 @@ class KeysAt(enum.StrEnum):
     """With Reserve and Configure IMS Resources (TS 23.333 §6.2.19.2.1)."""
     ANSWERED = "answered"
     """Once the answer is acknowledged, when the peer may have begun TLS: the MRFP waits with it."""
+    NEVER = "never"
+    """Weakens: the MRFP is told the name of a key, and waits for the key."""
 
 
 class Settings(msgspec.Struct, frozen=True):

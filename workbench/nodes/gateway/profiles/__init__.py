@@ -39,6 +39,7 @@ class _Signals(_Named, frozen=True):
 
 class _Properties(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     done: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
 
 
@@ -95,7 +96,7 @@ def _profile(file: _File, registry: Registry, name: str) -> Profile:
         transports={proto.lower(): tls for proto, tls in file.transports.items()},
         events=_names(file.events, registry),
         signals={signal: file.signals.seconds.get(signal, 0.0) for signal in signals},
-        properties=_lower(file.properties.done),
+        properties=_names(_Named(file.properties.done, file.properties.roles), registry),
         kept=_lower(file.properties.kept),
         statistics={item.lower(): each for item, each in file.statistics.items()},
         required={item.lower(): parameters for item, parameters in file.required.items()},
