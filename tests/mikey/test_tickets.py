@@ -311,7 +311,7 @@ def test_a_response_of_another_resolve_is_refused() -> None:
     _, offer = offered(center=center)
     first, second = responder(times(7, 4), times(1)), responder(times(7, 4), times(1))
     answer = center.receive(asked(first, offer), RESOLVED)
-    second_asks = second.receive_offer(offer, TRANSFERRED + 1)
+    second_asks = second.receive_offer(offer, RESOLVED + 1)
     assert isinstance(answer, Answered) and isinstance(second_asks, Resolve)
     found = second.receive_resolved(answer.octets, RESOLVED)
     assert isinstance(found, Refused) and found.error == Error.AUTHENTICATION_FAILURE
