@@ -7,6 +7,7 @@ import random
 import msgspec
 import pytest
 from mikey_words import FORKING, PAYLOADS, RUN, stored
+from rich.pretty import pretty_repr
 
 from workbench.errors import LocalProtocolError, MalformedMessageError
 from workbench.protocols.layout import uncovered
@@ -181,6 +182,8 @@ def test_reprs_hold_no_key() -> None:
     """Neither key data nor what a KEMAC holds unencrypted."""
     assert "53" not in repr(m.KeyData(0, b"SSSS", b"SSSS")) and "SSSS" not in repr(m.KeyData(0, b"SSSS", b"SSSS"))
     assert "SSSS" not in repr(m.Message(m.Header(0, 1), (m.Kemac(0, b"SSSS"),)))
+    for one in (m.KeyData(0, b"SSSS", b"SSSS"), m.Kemac(0, b"SSSS")):
+        assert "SSSS" not in pretty_repr(one)
 
 
 def mutate(octets: bytes, chance: random.Random) -> bytes:

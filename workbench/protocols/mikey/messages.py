@@ -5,7 +5,7 @@ Keys show in no repr. Source: RFC 3830 §6, RFC 4563, RFC 6043 §6.
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -122,6 +122,9 @@ class Kemac(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:
         return f"Kemac(encryption={self.encryption}, {len(self.data)} octets, mac_algorithm={self.mac_algorithm})"
 
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("encryption", self.encryption), ("octets", len(self.data)), ("mac_algorithm", self.mac_algorithm)]
+
 
 class Envelope(msgspec.Struct, frozen=True):
     """PKE: the envelope key under the receiver's public key (RFC 3830 §6.3). `cache`: 0 no, 1 yes, 2 for this CSB."""
@@ -198,6 +201,9 @@ class KeyData(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"KeyData(kind={self.kind}, {8 * len(self.key)} bits, validity={self.validity})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("kind", self.kind), ("bits", 8 * len(self.key)), ("validity", self.validity)]
 
 
 class TicketPolicy(msgspec.Struct, frozen=True):
