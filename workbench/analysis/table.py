@@ -18,7 +18,7 @@ from workbench.net.values import Endpoint
 
 FEW = 16
 """How many messages there are in the outline of a connection, of each direction's that are many and alike."""
-_MOST_HELD = 200_000
+_MOST_HELD = 30_000
 _MOST_LATELY = 8_000
 
 

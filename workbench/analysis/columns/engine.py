@@ -38,7 +38,7 @@ _SHORTEST = 4
 _LEAST_OCTETS, _MOST_OCTETS = 1 << 17, 1 << 22
 _MOST_PASSED_OVER = 1024
 _WATCHED = 10_000
-_MOST_MAPPED = 1 << 23
+_MOST_MAPPED = 1 << 22
 _PARTED: dict[str, Callable[[bytes], list[int]]] = {"TLS": parting.records, "MSRP": parting.messages}
 
 

@@ -24,7 +24,7 @@ _SESSION_ORDER = "vosiuepcbtrzka"
 _MEDIA_ORDER = "icbka"
 
 
-class Line(msgspec.Struct, frozen=True):
+class Line(msgspec.Struct, frozen=True, gc=False):
     """One `type=value` line.
 
     Args:
