@@ -20,7 +20,6 @@ from workbench.nodes.conference import Conference
 from workbench.nodes.fax_terminal import FaxTerminal
 from workbench.nodes.nat import TCP_SECONDS, TRANSITORY_SECONDS, UDP_SECONDS, Behaviour
 from workbench.nodes.ue.faults import Faults
-from workbench.nodes.ue.keyed import Keyed
 
 if TYPE_CHECKING:
     from workbench.nodes.ims_agw import Interlinkage

@@ -8,10 +8,11 @@ import msgspec
 
 from workbench.net.interface import Foot, Host
 from workbench.net.values import Endpoint
-from workbench.nodes.mrfc.keying import Agreed
 
 if TYPE_CHECKING:
+    from workbench.nodes.mrfc.keying import Agreed
     from workbench.nodes.node import Node
+    from workbench.nodes.ue.keyed import Keyed
     from workbench.security.source import Source
 
 
@@ -68,6 +69,22 @@ class Mrfp(msgspec.Struct, frozen=True):
     distributes: bool = True
     guard: float = 30.0
     coding: Literal["pretty", "compact", "binary"] = "pretty"
+
+
+def keyed(says: str, identity: bytes, key: bytes) -> Keyed:
+    """A UE's setting `keyed`: value of a=key-mgmt, name of the key in TLS, key."""
+    from workbench.nodes.ue.keyed import Keyed
+    from workbench.security.psk import PreSharedKey
+
+    return Keyed(says, PreSharedKey(identity, key))
+
+
+def agreed(offered: str, answered: str, identity: bytes, key: bytes) -> tuple[str, Agreed]:
+    """One of an MRFC's `keys`: values of a=key-mgmt in offer and answer, name of the key in TLS, key."""
+    from workbench.nodes.mrfc.keying import Agreed
+    from workbench.security.psk import PreSharedKey
+
+    return offered, Agreed(answered, PreSharedKey(identity, key))
 
 
 def host(node: Mrfc | Mrfp) -> Host:

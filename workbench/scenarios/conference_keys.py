@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 
-from workbench.nodes.mrfc.keying import Agreed
-from workbench.nodes.ue.keyed import Keyed
-from workbench.security.psk import PreSharedKey
+from workbench.lab.topology_mp import agreed, keyed
 
 _TRANSFER_INIT = bytes.fromhex("""
 010e058022222222010201f10100000001020f00d735944a000000000e0110c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c10e0101
@@ -27,12 +25,13 @@ _TRANSFER_RESP = bytes.fromhex("""
 00167369703a636f6e662d3140696d732e6578616d706c6500010e7443c73a49a17aff7e360da15b3ac533a5cfaa""")
 
 # The TEK of Crypto Session 1; its name in TLS is not specified where it could be read.
-TEK = PreSharedKey(b"cs1", bytes.fromhex("ae444098f7c20d1d0cfe701a2a72cf3f"))
+_NAME = b"cs1"
+_TEK = bytes.fromhex("ae444098f7c20d1d0cfe701a2a72cf3f")
 
 OFFERED = f"mikey {b64encode(_TRANSFER_INIT).decode()}"
 ANSWERED = f"mikey {b64encode(_TRANSFER_RESP).decode()}"
 
-OF_UE = Keyed(OFFERED, TEK)
-OF_UE_WRONG = Keyed(OFFERED, PreSharedKey(TEK.identity, bytes(16)))
-OF_MRFC_ECHO = ((OFFERED, Agreed(OFFERED, TEK)),)
-OF_MRFC = ((OFFERED, Agreed(ANSWERED, TEK)),)
+OF_UE = keyed(OFFERED, _NAME, _TEK)
+OF_UE_WRONG = keyed(OFFERED, _NAME, bytes(16))
+OF_MRFC = (agreed(OFFERED, ANSWERED, _NAME, _TEK),)
+OF_MRFC_ECHO = (agreed(OFFERED, OFFERED, _NAME, _TEK),)
