@@ -1,4 +1,4 @@
-"""The commands of `workbench` that are a node on this host: `agw`, `trgw`, `alg`, `ue`, `nat`."""
+"""The commands of `workbench` that are a node on this host: `agw`, `trgw`, `alg`, `ue`, `nat`, `kms`."""
 
 from __future__ import annotations
 
@@ -108,6 +108,21 @@ def nat(
     role = Role(lambda source, epoch, *_: nat(config, source, epoch), lambda: plan(config),
                 lambda name: TunNetwork(name, told))
     serve(role, _options(every, log, capture, size, metrics=metrics))
+
+
+def kms(
+    config: Config, every: Every = False, log: LogFile = "", capture: Capture = None, size: Size = 1000,
+    metrics: Metrics = "",
+) -> None:
+    """A KMS on this host, until Ctrl-C: tickets of MIKEY-TICKET over HTTP, for the users whose keys stand in FILE.
+
+    Without a word about it in FILE it is on loopback.
+    """
+    from workbench.lab.serving import Role, serve
+    from workbench.lab.settings.kms import kms, plan
+
+    serve(Role(lambda source, epoch, *_: kms(config, source, epoch), lambda: plan(config)),
+          _options(every, log, capture, size, metrics=metrics))
 
 
 def _options(
