@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from bfcp_words import from_words, to_json, to_words
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from programs import missing, need
 
@@ -99,14 +99,19 @@ def test_stored_messages_read_the_same_there(libre: Ask, path: Path) -> None:
     assert libre(f"encode {to_words(ours)}") == f"ok {wire.encode(ours).hex()}"
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(messages())
-def test_what_we_write_is_read_there_and_written_there_it_is_the_same(libre: Ask, message: Message) -> None:
+@pytest.mark.parametrize("count", [60, pytest.param(600, marks=pytest.mark.long)])
+def test_what_we_write_is_read_there_and_written_there_it_is_the_same(libre: Ask, count: int) -> None:
     """Any attributes in any message: the same octets from both, and both read them alike."""
-    octets = wire.encode(message)
-    assert libre(f"encode {to_words(message)}") == f"ok {octets.hex()}"
-    theirs = libre(f"decode {octets.hex()}").removeprefix("ok ")
-    assert from_words(theirs) == to_json(wire.decode(octets))
+
+    @settings(max_examples=count, deadline=None)
+    @given(messages())
+    def both(message: Message) -> None:
+        octets = wire.encode(message)
+        assert libre(f"encode {to_words(message)}") == f"ok {octets.hex()}"
+        theirs = libre(f"decode {octets.hex()}").removeprefix("ok ")
+        assert from_words(theirs) == to_json(wire.decode(octets))
+
+    both()
 
 
 def test_unknown_mandatory_attributes_are_the_same_there(libre: Ask) -> None:

@@ -18,7 +18,7 @@ from workbench.protocols.h248 import message as m
 from workbench.protocols.h248.binary import Values
 
 EXAMPLES = 149
-RANDOM = 120
+RANDOM = 40
 MANY = 1200
 
 BOTH = "megaco writes 3 for SPADirection Both and takes no 2; the module's number is 2 (pycrate, Wireshark)"

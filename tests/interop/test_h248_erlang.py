@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from h248.trees import messages
 from hypothesis import HealthCheck, Phase, given, settings
 from interop.erlang import Refused, erlang_terms, example_messages
@@ -45,12 +46,13 @@ def test_examples():
     same_terms(list(examples.values()))
 
 
-def test_random_messages():
+@pytest.mark.parametrize("count", [120, pytest.param(400, marks=pytest.mark.long)])
+def test_random_messages(count: int):
     """Messages of any shape that megaco's grammar has mean the same to it in both styles."""
     drawn: list[bytes] = []
 
     @settings(
-        max_examples=400,
+        max_examples=count,
         deadline=None,
         database=None,
         phases=[Phase.generate],
@@ -64,7 +66,7 @@ def test_random_messages():
             drawn.append(pretty)
 
     draw()
-    assert len(drawn) > 250
+    assert len(drawn) > count // 2
     same_terms(drawn)
 
 
