@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import permutations
 from typing import TYPE_CHECKING
 
+from workbench.analysis.rules.mikey_said import keyed_dialogs
 from workbench.analysis.rules.offers import hop
 from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.protocols import sdp
@@ -22,7 +23,10 @@ _MOST_DESCRIBED = 64
 
 
 def _find(report: Report) -> Iterator[Evidence]:
-    for call in report.calls:
+    known = keyed_dialogs(report)
+    for call in report.calls if known else ():
+        if not any(dialog.call_id in known for dialog in call.dialogs):
+            continue
         for outer, inner in permutations(_hops(call), 2):
             if _inside(outer, inner):
                 yield from _changed(report, _of(outer, "offer"), _of(inner, "offer"))

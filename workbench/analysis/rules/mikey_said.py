@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from workbench.analysis.signalling import Described, DialogSeen
 
 _MOST_DESCRIBED = 256
+_DIALOGS: weakref.WeakKeyDictionary[Report, dict[str, DialogSeen]] = weakref.WeakKeyDictionary()
 
 
 class Keyed(msgspec.Struct, frozen=True):
@@ -62,7 +64,7 @@ def said_by(dialog: DialogSeen) -> Iterator[tuple[Described, Keyed]]:
 
 def said(report: Report) -> Iterator[tuple[Described, Keyed]]:
     """All MIKEY messages in SIP. On each wire again, since each is another chance to change them."""
-    for dialog in report.signalling.dialogs.values():
+    for dialog in keyed_dialogs(report).values():
         yield from said_by(dialog)
 
 
@@ -89,6 +91,15 @@ class Seen(msgspec.Struct, frozen=True):
         """The message; only of what decodes."""
         assert self.keyed.message is not None
         return self.keyed.message
+
+
+def keyed_dialogs(report: Report) -> dict[str, DialogSeen]:
+    """By their Call-IDs the dialogs that say a=key-mgmt, of whatever protocol; most captures have none."""
+    found = _DIALOGS.get(report)
+    if found is None:
+        found = _DIALOGS[report] = {call_id: dialog for call_id, dialog in report.signalling.dialogs.items() if any(
+            sdp.key_management(one.description, one.media) for one in dialog.described[:_MOST_DESCRIBED])}
+    return found
 
 
 def seen(report: Report) -> list[Seen]:

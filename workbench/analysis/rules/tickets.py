@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from workbench.analysis.rules.mikey_said import first_seen, said_by
+from workbench.analysis.rules.mikey_said import first_seen, keyed_dialogs, said_by
 from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.protocols.mikey import rules, times
 from workbench.protocols.mikey.messages import Message, Ticket, TicketPolicy
@@ -54,8 +54,9 @@ def _time(report: Report) -> Iterator[Evidence]:
 def _replayed(report: Report) -> Iterator[Evidence]:
     """The same message in offers of two calls. On the legs of one call it has to be the same."""
     seen: dict[str, tuple[int, Described]] = {}
-    for number, call in enumerate(report.calls):
-        for dialog in call.dialogs:
+    known = keyed_dialogs(report)
+    for number, call in enumerate(report.calls if known else ()):
+        for dialog in (one for one in call.dialogs if one.call_id in known):
             for one, keyed in said_by(dialog):
                 if keyed.message is None or keyed.message.header.data_type != DataType.TRANSFER_INIT:
                     continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from workbench.analysis.rules.mikey_said import Keyed, said_in
+from workbench.analysis.rules.mikey_said import Keyed, keyed_dialogs, said_in
 from workbench.analysis.rules.offers import answered
 from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.protocols.mikey.messages import Ticket
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def _find(report: Report) -> Iterator[Evidence]:
-    for dialog in report.signalling.dialogs.values():
+    for dialog in keyed_dialogs(report).values():
         told: set[int] = set()
         for offer, answer in answered(dialog):
             asked = [one for one in said_in(offer) if _asks(one)]
