@@ -1,4 +1,4 @@
-"""The commands of `workbench` that are a node on this host: `agw`, `trgw`, `alg`, `ue`, `nat`, `kms`."""
+"""The commands of `workbench` that are a node on this host: `agw`, `trgw`, `mrfp`, `alg`, `ue`, `nat`, `kms`."""
 
 from __future__ import annotations
 
@@ -55,6 +55,22 @@ def trgw(
     role = Role(lambda source, epoch, splices, _: agw(config, source, epoch, splices=splices, form=TrgwFile),
                 lambda: plan(config, TrgwFile), probes=lambda: probes(config, TrgwFile))
     serve(role, _options(every, log, capture, size, metrics=metrics))
+
+
+def mrfp(
+    config: Config, every: Every = False, log: LogFile = "", capture: Capture = None, size: Size = 1000,
+    keylog: KeyLog = False, metrics: Metrics = "",
+) -> None:
+    """An MRFP on this host, until Ctrl-C: H.248 with one MRFC (Mp), messaging conferences that end here.
+
+    Without a word about it in FILE everything is on loopback.
+    """
+    from workbench.lab.serving import Role, serve
+    from workbench.lab.settings.mrfp import mrfp, plan, probes
+
+    role = Role(lambda source, epoch, _, keys: mrfp(config, source, epoch, log_keys=keys),
+                lambda: plan(config), probes=lambda: probes(config))
+    serve(role, _options(every, log, capture, size, keylog, metrics))
 
 
 def alg(

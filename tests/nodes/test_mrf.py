@@ -98,3 +98,19 @@ def test_nodes_are_named_by_what_they_do(tmp_path: Any):
     assert conference_nodes(relayed.signalling.contexts, relayed.signalling.dialogs.values()) == {}
     legs = [leg.name for leg in found.sessions[0].legs]
     assert legs == ["participant 1", "participant 2", "participant 3"]
+
+
+def test_an_mrfp_of_a_file(tmp_path: Any):
+    """An empty file is an MRFP on loopback; what is wrong is said with its key."""
+    from workbench.errors import SettingsError
+    from workbench.lab.settings.mrfp import mrfp, plan, probes
+    from workbench.security.source import Source
+
+    path = tmp_path / "mrfp.toml"
+    path.write_text("")
+    assert mrfp(path, Source(1, "mrfp"), 0.0).name == "mrfp"
+    assert probes(path) == [Endpoint("127.0.0.1", 0)] and plan(path)
+    for wrong, key in (("ports = [9, 1]", "ports"), ("contexts = 0", "contexts"), ("media = []", "media")):
+        path.write_text(wrong)
+        with pytest.raises(SettingsError, match=key):
+            mrfp(path, Source(1, "mrfp"), 0.0)

@@ -30,6 +30,7 @@ KNOWN: dict[str, tuple[str, str, str]] = {
     "registered": ("", "gauge", "1 while a controller obeys, or is obeyed."),
     "calls": ("", "gauge", "Calls that run."),
     "registrations": ("", "gauge", "UEs that are registered."),
+    "participants": ("", "gauge", "Who takes part in conferences."),
     "nat_sessions": ("", "gauge", "Bindings of the NAT, each with one remote endpoint."),
     "nat_held": ("", "gauge", "Unsolicited SYNs that wait for their answer."),
     "packets_lost": ("", "counter", "Packets that the system did not take from the TUN device."),
