@@ -225,7 +225,7 @@ def talking() -> tuple[Line, Peer]:
 
 # Two UEs back to back
 
-HOSTS = {"A": "203.0.113.10", "B": "203.0.113.20", "STUN": "203.0.113.30"}
+HOSTS = {"A": "203.0.113.10", "B": "203.0.113.20", "STUN": "203.0.113.30", "KMS": "203.0.113.40"}
 STUN = Endpoint(HOSTS["STUN"], 3478)
 
 
@@ -236,14 +236,17 @@ class Pair:
         a, b: their settings, beside who they are.
         seed: what all follows from.
         behind: A sits behind a NAT with endpoint-independent mapping and this filtering; only A can call then.
+        kms: a KMS at its address; None: there is none.
         wire: the quality of the wire.
     """
 
     def __init__(
         self, a: dict[str, object] | None = None, b: dict[str, object] | None = None, *, seed: int = 1,
-        behind: Behaviour | None = None, **wire: float,
+        behind: Behaviour | None = None, kms: Any = None, **wire: float,
     ) -> None:
         self.nodes: dict[str, Any] = {"STUN": StunServer("STUN", address=STUN)}
+        if kms is not None:
+            self.nodes["KMS"] = kms
         for name, other, settings in (("A", "B", a), ("B", "A", b)):
             source = Source(seed, name)
             identity = Identity.self_signed(f"{name.lower()}.example", source)

@@ -17,6 +17,7 @@ from workbench.nodes.ue.keyed import Keyed
 from workbench.nodes.ue.settings import Media as Kind
 from workbench.protocols import sdp, sip
 from workbench.security.identities import Identity
+from workbench.security.tickets import Initiator
 
 Media = MsrpEndpoint | FloorClient | ServedEnd | FaxEndpoint | AudioEndpoint
 
@@ -61,6 +62,7 @@ class Bearer:
         self.identity: Identity | None = None
         self.presents: Identity | None = None
         self.keyed: Keyed | None = None
+        self.initiator: Initiator | None = None
 
     @property
     def local(self) -> Endpoint:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from workbench.errors import PeerError
 from workbench.net.values import Note
 from workbench.nodes.procedure import Await, Steps
-from workbench.nodes.ue import keyed, settling
+from workbench.nodes.ue import keyed, settling, ticketing
 from workbench.nodes.ue.call import Call
 from workbench.nodes.ue.describing import Peer, read_offer
 from workbench.nodes.ue.phone import Phone, Wait
@@ -33,6 +33,12 @@ def call(phone: Phone, to: str) -> Steps:
     call = Call(bearer, phone.source.number(10**8, 10**9), caller=True)
     yield from phone.begin(call)
     yield from phone.discovered(bearer)
+    without = yield from ticketing.offer(phone, bearer, to)
+    if without:
+        call.failed = True
+        yield Note(f"{to} is not called: {without}")
+        yield from phone.close(call)
+        return
     setup = settings.insists or settings.offers
     ours = settling.offer(phone, call, bearer, setup)
     if bearer.waits(setup):
@@ -82,6 +88,11 @@ def _take(phone: Phone, key: str, invite: sip.Request, tag: str, offered: Peer, 
     protected = offered.protected and settings.faults.describes != "clear"
     bearer = yield from phone.new_bearer(protected, offers=False, user=user)
     keyed.settle(bearer, offered)
+    without = yield from ticketing.answer(phone, bearer, offered)
+    if without:
+        yield Note(without)
+        yield from phone.refuse(key, invite, 488, without)
+        return
     call = Call(bearer, phone.source.number(10**8, 10**9), caller=False)
     yield from phone.begin(call)
     if not (yield from _ring(phone, call, key, invite, tag)):

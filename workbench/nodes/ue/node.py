@@ -33,6 +33,7 @@ from workbench.nodes.ue.faults import Faults
 from workbench.nodes.ue.keyed import Keyed
 from workbench.nodes.ue.phone import Phone
 from workbench.nodes.ue.settings import Media, OpensToo, Secures, Settings
+from workbench.nodes.ue.ticketing import Tickets
 from workbench.protocols import sdp, sip
 from workbench.protocols.msrp.cema import Model
 from workbench.security.identities import Identity
@@ -76,6 +77,7 @@ class UserEquipment:
         faults: what it does wrong with media plane security.
         names_tls: its offers of TLS have a=tls-id, as those of DTLS do (RFC 8842).
         keyed: TLS is by pre-shared key, and SDP has a=key-mgmt in place of a=fingerprint; None: by certificate.
+        tickets: the same, with keys of MIKEY tickets; None: without.
         secures: its offers ask for e2ae, or for security up to the other UE (`e2e`, without a=3ge2ae).
         opens_too: with end-to-end TLS it opens TCP although it is passive, `silent` or `indicated` at registration (TR
             29.828 Annex D); `no`.
@@ -117,6 +119,7 @@ class UserEquipment:
         faults: Faults | None = None,
         names_tls: bool = False,
         keyed: Keyed | None = None,
+        tickets: Tickets | None = None,
         secures: str = "e2ae",
         opens_too: str = "no",
     ) -> None:
@@ -140,7 +143,7 @@ class UserEquipment:
             insists=_setup(name, insists) if insists else None, listens=listens, accepts_after=accepts_after,
             connects=connects, connects_after=connects_after, discovers=discovers, media=Media(media),
             tls_role=sdp.BfcpClient(tls_role), conference=conference, fax=fax or FaxTerminal(),
-            faults=faults or Faults(), names_tls=names_tls, keyed=keyed, secures=Secures(secures),
+            faults=faults or Faults(), names_tls=names_tls, keyed=keyed, tickets=tickets, secures=Secures(secures),
             opens_too=OpensToo(opens_too))
         self._phone = Phone(
             settings, source, obey=self._obey, unacknowledged=lambda call: releasing.release(self._phone, call))

@@ -21,6 +21,7 @@ from workbench.nodes.ue.discovery import Discovery
 from workbench.nodes.ue.dtls_faults import UntrueDtls
 from workbench.nodes.ue.faults import Untrue
 from workbench.nodes.ue.settings import ACCEPTED_TYPES, MOST_OCTETS, MOST_UNFINISHED, Media, Settings
+from workbench.nodes.ue.ticketing import Question
 from workbench.protocols import sdp, sip
 from workbench.protocols.bfcp.machine import Chair
 from workbench.protocols.msrp import machine as msrp
@@ -29,6 +30,7 @@ from workbench.protocols.rtp import g711
 from workbench.security.dtls import Cookies, DtlsSession
 from workbench.security.identities import Identity
 from workbench.security.source import Source
+from workbench.security.tickets import Replays
 from workbench.security.tls import TlsSession
 
 MEDIA: Topic = ("media",)
@@ -70,6 +72,8 @@ class Phone:
         self.procedures = Procedures(most=64)
         self.room = None if settings.conference is None else Room(settings.conference)
         self.sip = sip.Transactions(str(settings.local), source.token)
+        self.question: Question | None = None
+        self.replays = Replays()
         self._former: list[Call] = []
         self._obey = obey
         self._unacknowledged = unacknowledged
@@ -239,6 +243,7 @@ class Phone:
         bearer = self._bearer(
             local, former.session_id, former.discovery, former.protected, True, former.floor, former.kind)
         bearer.path, former.discovery = former.path, None
+        bearer.keyed = former.keyed
         return bearer
 
     def renew_certificate(self, bearer: Bearer) -> None:
@@ -331,6 +336,8 @@ class Phone:
 
     def media_happened(self, happened: Happening) -> list[Command] | None:
         """What a happening means for the session that it is about; None: it is about none."""
+        if self.question is not None and getattr(happened, "stream", None) == self.question.stream:
+            return self.question.handle(happened) + self.tell()
         for call in self.calls():
             for bearer in call.bearers():
                 if bearer.concerns(happened):

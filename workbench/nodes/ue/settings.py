@@ -11,6 +11,7 @@ from workbench.nodes.conference import Conference
 from workbench.nodes.fax_terminal import FaxTerminal
 from workbench.nodes.ue.faults import Faults
 from workbench.nodes.ue.keyed import Keyed
+from workbench.nodes.ue.ticketing import Tickets
 from workbench.protocols import sdp
 from workbench.protocols.msrp.cema import Model
 from workbench.security.identities import Identity
@@ -89,5 +90,6 @@ class Settings(msgspec.Struct, frozen=True):
     faults: Faults = Faults()
     names_tls: bool = False
     keyed: Keyed | None = None
+    tickets: Tickets | None = None
     secures: Secures = Secures.E2AE
     opens_too: OpensToo = OpensToo.NO

@@ -16,7 +16,7 @@ from workbench.net.values import Command, Note
 from workbench.nodes.audio_endpoint import AudioEndpoint, Sound
 from workbench.nodes.fax_endpoint import FaxEndpoint
 from workbench.nodes.procedure import Await, Steps
-from workbench.nodes.ue import connecting, releasing
+from workbench.nodes.ue import connecting, releasing, ticketing
 from workbench.nodes.ue.call import Bearer, Call
 from workbench.nodes.ue.describing import Description, Peer, direction_answered, read_answer
 from workbench.nodes.ue.phone import Phone
@@ -60,7 +60,8 @@ def check_offer(phone: Phone, offered: Peer) -> sdp.Setup:
         raise IncompatiblePeerError("the stream is refused (port 0)", clause="RFC 3264 §6")
     if offered.protected and not phone.settings.media_security:
         raise IncompatiblePeerError("no media plane security here", clause="TS 24.229 §6.1")
-    if offered.protected and not offered.media.fingerprints and phone.settings.keyed is None:
+    if offered.protected and not offered.media.fingerprints and phone.settings.keyed is None and (
+            phone.settings.tickets is None):
         raise IncompatiblePeerError("TLS by a key that is not there", clause="RFC 4567 §4")
     cema = connecting.answers_cema(phone.settings, offered)
     role = role_of_answerer(phone, offered)
@@ -214,6 +215,11 @@ def answered(phone: Phone, call: Call, bearer: Bearer, ours: Description, respon
             connecting.destination(phone.settings, ours.cema, theirs)
     except PeerError as error:
         yield Note(f"the answer can't be used: {error}")
+        yield from releasing.release(phone, call)
+        return
+    without = yield from ticketing.answered(phone, bearer, theirs)
+    if without:
+        yield Note(without)
         yield from releasing.release(phone, call)
         return
     if falls_back:
