@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import sys
 import tempfile
@@ -9,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
@@ -18,6 +19,7 @@ from workbench.errors import CaptureError
 
 if TYPE_CHECKING:
     from workbench.analysis.following import Came
+    from workbench.analysis.growing import Growing
 
 Follow = Annotated[bool, typer.Option(
     "--follow", help="Show messages of a capture that is being written, as they come; - is standard input.")]
@@ -55,8 +57,11 @@ def _follow(path: Path, spool: Path | None, keylog: Path | None, seconds: float 
 
     until = None if seconds is None else time.monotonic() + seconds
 
+    def enough() -> bool:
+        return until is not None and time.monotonic() >= until
+
     def wait() -> bool:
-        if until is not None and time.monotonic() >= until:
+        if enough():
             return False
         sys.stdout.flush()
         time.sleep(_STEP)
@@ -64,25 +69,45 @@ def _follow(path: Path, spool: Path | None, keylog: Path | None, seconds: float 
 
     try:
         if spool is None:
-            with Growing(path, wait) as growing:
-                _tell(follow(growing, keylog), until, quiet)
+            with Growing(path, wait, enough=enough) as growing:
+                _tell(follow(growing, keylog), quiet)
                 if growing.replaced:
                     complain(f"{growing.replaced}; reading ends here")
             return
-        with spool.open("wb") as kept:
-            source = sys.stdin.buffer if str(path) == "-" else path.open("rb")
-            with source, Growing(source, wait, kept) as growing:
-                _tell(follow(growing, keylog), until, quiet)
+        with (spool.open("wb") as kept, _opened(path) as source,
+              Growing(source, wait, kept, enough=enough) as growing):
+            if str(path) != "-":
+                growing.name = str(path)
+            try:
+                _tell(follow(growing, keylog), quiet)
+            finally:
+                _tell_dropped(growing)
     except KeyboardInterrupt:
         say_line("")    # behind the terminal's ^C
 
 
-def _tell(came: Iterator[Came], until: float | None, quiet: bool) -> None:
+def _opened(path: Path) -> BinaryIO:
+    """Standard input, or a FIFO; one that nobody writes to yet is open at once. Read without a buffer of Python's."""
+    if str(path) == "-":
+        return os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0)
+    try:
+        return os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0)
+    except OSError as error:
+        raise CaptureError(f"{path}: {error.strerror or error}") from None
+
+
+def _tell_dropped(growing: Growing) -> None:
+    from workbench.analysis.growing import MOST_SPOOLED
+
+    if growing.dropped:
+        complain(f"{growing.dropped} octets behind the first {MOST_SPOOLED} were shown and not kept: "
+                 "the report is of what was kept")
+
+
+def _tell(came: Iterator[Came], quiet: bool) -> None:
     for one in came:
         if not quiet:
             say_line(_line(one))
-        if until is not None and time.monotonic() >= until:
-            return
 
 
 def _line(one: Came) -> str:

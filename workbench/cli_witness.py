@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from workbench.cli_words import say
+from workbench.cli_words import say_line
 
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
@@ -51,4 +51,4 @@ def print_opinion(opinion: Opinion) -> None:
     from workbench.witness.words import opinion_lines
 
     for line, bad in opinion_lines(opinion):
-        say(f"  {line}", "fail" if bad else "")
+        say_line(f"  {line}", "fail" if bad else "")

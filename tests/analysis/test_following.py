@@ -131,3 +131,44 @@ def test_the_command_for_some_time(tmp_path: Path) -> None:
     said = subprocess.run([sys.executable, "-m", "workbench.cli", "analyze", str(path), "--follow", "--for", "0.2"],
                           capture_output=True, text=True, timeout=60, check=False)
     assert "cut short" in said.stderr and f"{path.name}" in said.stdout and said.returncode in (0, 1)
+
+
+def test_a_pipe_on_which_nothing_comes_is_left_after_the_time_given() -> None:
+    """Its writer is there and silent: reading asks whether to wait on, and ends; what came is there."""
+    reading, writing = os.pipe()
+    asked: list[int] = []
+    os.write(writing, STORED.read_bytes()[:-30])
+
+    def wait() -> bool:
+        asked.append(1)
+        return len(asked) < 3
+
+    with os.fdopen(reading, "rb") as file, os.fdopen(writing, "wb"), Growing(file, wait, io.BytesIO()) as growing:
+        assert list(follow(growing))
+    assert len(asked) == 3
+
+
+def test_what_a_pipe_gives_is_kept_up_to_a_bound(tmp_path: Path) -> None:
+    """Behind it everything is still shown, and told as not kept."""
+    octets, kept = STORED.read_bytes(), io.BytesIO()
+    reading, writing = os.pipe()
+
+    def write() -> None:
+        with os.fdopen(writing, "wb") as file:
+            file.write(octets)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    with os.fdopen(reading, "rb") as file, Growing(file, lambda: True, kept, most=1000) as growing:
+        came = list(follow(growing))
+    thread.join()
+    assert (kept.getvalue(), growing.dropped) == (octets[:1000], len(octets) - 1000)
+    assert len(came) == len(analyze(STORED).messages)
+
+
+def test_the_command_on_a_fifo_that_nobody_writes_to(tmp_path: Path) -> None:
+    """It ends when its time is over, in words."""
+    os.mkfifo(tmp_path / "live.pcapng")
+    said = subprocess.run([sys.executable, "-m", "workbench.cli", "analyze", str(tmp_path / "live.pcapng"), "--follow",
+                           "--for", "0.2"], capture_output=True, text=True, timeout=60, check=False)
+    assert said.returncode == 2 and "Traceback" not in said.stderr and "live.pcapng" in said.stderr + said.stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from workbench.analysis.merging import Merged
 from workbench.analysis.pcapng import Packet, Reader, scan
 from workbench.analysis.report import Report
 from workbench.analysis.rules import check
+from workbench.analysis.sources import unpacked
 from workbench.analysis.tls_stream import KeyLog
 from workbench.errors import CaptureError
 
@@ -52,8 +54,13 @@ def _is_large(path: str | os.PathLike[str], columns: bool | None) -> bool:
     if columns is not None:
         return columns
     try:
-        return os.stat(path).st_size >= _COLUMNS_FROM_OCTETS
-    except OSError:
+        told = os.stat(path)
+        if told.st_size >= _COLUMNS_FROM_OCTETS or not stat.S_ISREG(told.st_mode):
+            return stat.S_ISREG(told.st_mode)
+        with open(path, "rb") as file:
+            plain = unpacked(file, Path(path).name)
+        return plain is not None and plain.path.stat().st_size >= _COLUMNS_FROM_OCTETS
+    except OSError:     # whoever reads it says why not
         return False
 
 

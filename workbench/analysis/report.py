@@ -193,9 +193,9 @@ class Report:
         content = self.content(leg)
         if content is not None:
             return self.of_connection(content.connection, *protocols, readable=readable)
-        frames = set(leg.frames)
-        return [one for one in self.messages if frames.issuperset(one.frames)
-                and (not protocols or one.protocol in protocols)] if frames else []
+        frames, at = set(leg.frames), self._by_frame()
+        found = (self.messages[index] for index in sorted({index for frame in frames for index in at.get(frame, ())}))
+        return [one for one in found if frames.issuperset(one.frames) and (not protocols or one.protocol in protocols)]
 
     def chunks(self, leg: Leg) -> Iterator[Chunk]:
         """What a leg carries of MSRP: what rules ask of each message, without the message itself, in order."""
@@ -266,14 +266,18 @@ class Report:
         if not 1 <= number <= self.packets:
             raise CaptureError(f"{self.capture} has {self.packets} frames, not {number}")
         packet = self._packet(number)
+        messages = tuple(self.messages[index] for index in self._by_frame().get(number, ()))
+        return FrameView(number, (packet.time_ns - self.start_ns) / 1e9, packet.wire, packet.link, packet.octets,
+                         packet.length, packet.comment, messages)
+
+    def _by_frame(self) -> dict[int, list[int]]:
+        """By frame the messages that it has a part of, looked through once."""
         if self._of_frame is None:
             self._of_frame = {}
             for message in self.messages:
                 for frame in message.frames:
                     self._of_frame.setdefault(frame, []).append(message.index)
-        messages = tuple(self.messages[index] for index in self._of_frame.get(number, ()))
-        return FrameView(number, (packet.time_ns - self.start_ns) / 1e9, packet.wire, packet.link, packet.octets,
-                         packet.length, packet.comment, messages)
+        return self._of_frame
 
     def _packet(self, number: int) -> Packet:
         if self._frames is not None and number in self._frames:

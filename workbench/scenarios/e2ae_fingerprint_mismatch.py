@@ -46,6 +46,7 @@ _WRONG = seen.alert("bad_certificate", ACCESS.wire, "IMS-AGW")
 _ALERT = seen.fatal_alert(ACCESS.wire)
 _TLS_SENTENCES = (SILENT, LINKED, REPORTED, BYE)
 _TERMINATING_ONLY = "an answer of UE A is what this is about, so UE A has to be called"
+_CLIENT_ONLY = "without a certificate UE A is no TLS server at all; a TLS client can leave its certificate out"
 _ORIGINATING_ONLY = "an offer of UE A is what this is about, so UE A has to call"
 
 _REFUSAL = seen.sip_response(488, "INVITE", ACCESS.wire)
@@ -83,7 +84,8 @@ scenario = Scenario(
              "downgrade": {UE: {"presents": "announced", "faults": Faults(describes="clear")}},
              "unagreed": {UE: {"presents": "announced", "faults": Faults(agrees=False)}}}, default="another",
             implies={"downgrade": {"side": "terminating"}, "bare": {"side": "terminating"}},
-            conflicts={"downgrade": ("side", "originating", _TERMINATING_ONLY),
+            conflicts={"none": ("tcp_active", "peer", _CLIENT_ONLY),
+                       "downgrade": ("side", "originating", _TERMINATING_ONLY),
                        "bare": ("side", "originating", _TERMINATING_ONLY),
                        "unagreed": ("side", "terminating", _ORIGINATING_ONLY)},
             drops={
