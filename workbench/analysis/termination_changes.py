@@ -10,6 +10,7 @@ from workbench.analysis.announced import endpoint_of
 from workbench.analysis.context_values import StreamState, TerminationState
 from workbench.analysis.summaries import shortened
 from workbench.protocols.h248 import message as h248
+from workbench.protocols.h248.packages import registry
 from workbench.protocols.sdp import SessionDescription
 
 _MOST_STREAMS = 64
@@ -53,13 +54,20 @@ def _media(termination: TerminationState, media: h248.Media) -> TerminationState
         termination, streams=tuple(streams[number] for number in sorted(streams)), service=service)
 
 
+def _shown(item: h248.Property) -> str:
+    """The value of a property; a key is in the message for who looks there, and in no report."""
+    if item.name.lower() == registry().wire_name("pre-shared-key").lower():
+        return f"(a key of {len(item.value) // 2} octets)"
+    return text(",".join(item.values))
+
+
 def _stream(stream: StreamState, given: h248.StreamDescriptor) -> StreamState:
     control = given.local_control
     if control is not None:
         properties = dict(one.partition("=")[::2] for one in stream.properties)
         for item in control.properties[:_MOST_ITEMS]:
             if item.form is not h248.Form.NAME:
-                properties[text(item.name)] = text(",".join(item.values))
+                properties[text(item.name)] = _shown(item)
         stream = msgspec.structs.replace(
             stream, mode=stream.mode if control.mode is None else str(control.mode),
             properties=tuple(f"{name}={value}" for name, value in list(properties.items())[:_MOST_ITEMS]))
