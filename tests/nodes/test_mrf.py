@@ -117,7 +117,7 @@ def test_an_mrfp_of_a_file(tmp_path: Any):
 
 
 def test_no_report_and_no_remark_shows_a_key(tmp_path: Any):
-    """X28: the key of a termination is in the H.248 message alone; who reads the report or the trace does not see it."""
+    """X28: the key of a termination is in the H.248 message alone; neither report nor trace shows it."""
     run = scenarios.get("mp-msrp-dial-in").run(out=tmp_path)
     key = "AE444098F7C20D1D0CFE701A2A72CF3F"
     assert run.capture.read_bytes().upper().count(key.encode()) == 1
