@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from workbench.errors import ScenarioError
-from workbench.lab import topology_mp
+from workbench.lab import topology_kms, topology_mp
+from workbench.lab.topology_kms import Kms
 from workbench.lab.topology_mp import Mrfc, Mrfp
 from workbench.net.interface import Foot, Host, Plan, Translation, Wire
 from workbench.net.values import Endpoint
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from workbench.nodes.nat import Nat
     from workbench.nodes.node import Node
     from workbench.nodes.ue.keyed import Keyed
+    from workbench.nodes.ue.ticketing import Tickets
     from workbench.security.identities import Identity
     from workbench.security.source import Source
 
@@ -138,6 +140,7 @@ class Ue(msgspec.Struct, frozen=True):
         opens_too: with end-to-end TLS it opens TCP although it is passive, as TR 29.828 Annex D has it: `silent`, or
             `indicated` at registration.
         keyed: its TLS is by pre-shared key, and its SDP has a=key-mgmt in place of a fingerprint; None: by certificate.
+        tickets: the same, by the keys of MIKEY tickets, whose epoch is the run's.
     """
 
     name: str
@@ -170,6 +173,7 @@ class Ue(msgspec.Struct, frozen=True):
     secures: Literal["e2ae", "e2e"] = "e2ae"
     opens_too: Literal["no", "silent", "indicated"] = "no"
     keyed: Keyed | None = None
+    tickets: Tickets | None = None
 
 
 class Alg(msgspec.Struct, frozen=True):
@@ -327,7 +331,7 @@ class Puncher(msgspec.Struct, frozen=True):
     behind: Behind | None = None
 
 
-Setup = Ue | Alg | Agw | Stun | Puncher | Mrfc | Mrfp
+Setup = Ue | Alg | Agw | Stun | Puncher | Mrfc | Mrfp | Kms
 
 
 class Topology(msgspec.Struct, frozen=True):
@@ -384,6 +388,8 @@ class Topology(msgspec.Struct, frozen=True):
                     hosts.append(Host(node.name, (
                         Foot(node.access_wire, node.access.host), Foot(node.control_wire, node.control.host),
                         Foot(node.core_wire, node.core.host))))
+                case Kms():
+                    hosts.append(topology_kms.host(node))
                 case Mrfc() | Mrfp():
                     hosts.append(topology_mp.host(node))
                 case Stun():
@@ -440,7 +446,7 @@ def build(topology: Topology, seed: int, epoch: float, *, packets: bool = True, 
                     connects_after=node.connects_after, discovers=node.discovers, media=node.media,
                     tls_role=node.tls_role, conference=node.conference, fax=node.fax, faults=node.faults,
                     names_tls=node.names_tls, secures=node.secures, opens_too=node.opens_too,
-                    keyed=node.keyed)
+                    keyed=node.keyed, tickets=topology_kms.tickets(node.tickets, epoch))
             case Alg():
                 nodes[node.name] = (IbcfNode if isinstance(node, Ibcf) else ImsAlg)(
                     node.name, access=node.access, core=node.core, control=node.control, gateway=node.gateway,
@@ -452,6 +458,8 @@ def build(topology: Topology, seed: int, epoch: float, *, packets: bool = True, 
                     refuses_downgrade=node.refuses_downgrade, patience=node.patience,
                     end_to_end=EndToEnd(node.end_to_end), annex_d=node.annex_d,
                     alters=node.alters if isinstance(node, Ibcf) else "")
+            case Kms():
+                nodes[node.name] = topology_kms.made(node, source, epoch)
             case Mrfc() | Mrfp():
                 nodes[node.name] = topology_mp.made(node, source, epoch)
             case Stun():

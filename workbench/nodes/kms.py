@@ -58,13 +58,14 @@ class KeyManagementService:
         address: where it listens, TCP.
         kms: grants and resolves tickets.
         epoch: Unix seconds at which the node's time is 0.
+        also: further endpoints, on other sides.
         most: connections at a time; one more is refused.
     """
 
     def __init__(self, name: str, *, address: Endpoint, kms: Kms, epoch: float, transport: Transport | None = None,
-                 most: int = 1024) -> None:
+                 also: tuple[Endpoint, ...] = (), most: int = 1024) -> None:
         self.name = name
-        self._address, self._kms, self._most = address, kms, most
+        self._addresses, self._kms, self._most = (address, *also), kms, most
         self._transport = transport or Transport()
         self._since_1900 = epoch + UNIX_EPOCH
         self._streams: dict[Stream, wire.Inbox] = {}
@@ -73,7 +74,7 @@ class KeyManagementService:
         """Answer a happening."""
         match happened:
             case Started():
-                return [Listen(self._address)]
+                return [Listen(address) for address in self._addresses]
             case StreamOffered(stream=stream):
                 if len(self._streams) >= self._most:
                     return [RefuseStream(stream, f"{self._most} connections are open")]

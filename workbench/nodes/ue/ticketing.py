@@ -71,7 +71,7 @@ class Tickets(msgspec.Struct, frozen=True):
 
     kms: Endpoint
     shared: mikey.Shared
-    epoch: float
+    epoch: float = 0.0
     identity: str = ""
     groups: tuple[str, ...] = ()
     kms_identity: str = "kms@ims.example"
