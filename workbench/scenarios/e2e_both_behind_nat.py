@@ -16,7 +16,7 @@ from workbench.scenarios import tcp_edge as tcp
 from workbench.scenarios.e2e_edge import A, B
 
 REFUSED = "UE B's IMS-ALG refuses the offer with 488 and says why in a Warning"
-TOLD_BACK = "the refusal reaches UE A"
+TOLD_BACK = "the refusal reaches UE A, with its reason"
 UNASKED = "UE B never hears of the call"
 UNOPENED = "nobody opens a connection"
 NO_WORD = "no word of a user gets through"
@@ -48,7 +48,7 @@ scenario = Scenario(
             drops={"refuses": (MODIFIED, MERGED, COLLIDED, ALERTED, NO_SERVER, FREED)},
             adds={"refuses": (
                 Holds(REFUSED, seen.refused_with_warning(tcp.CORE_A.wire)),
-                Eventually(TOLD_BACK, seen.sip_response(488, "INVITE", tcp.ACCESS_A.wire)),
+                Holds(TOLD_BACK, seen.refused_with_warning(tcp.ACCESS_A.wire)),
                 Never(UNASKED, seen.sip_request("INVITE", tcp.ACCESS_B.wire),
                       provided=seen.sip_request("INVITE", tcp.ACCESS_A.wire)),
                 Never(UNOPENED, seen.any_of(*(seen.comes(side, "SYN") for side in (tcp.ACCESS_A, tcp.ACCESS_B))),
@@ -85,10 +85,11 @@ scenario = Scenario(
         Weakened("UE B can be reached, and presents another certificate", {B: {"behind": None, "presents": "another"}},
                  (MODIFIED, MERGED, COLLIDED, ALERTED, NO_SERVER), rules=("fingerprint-mismatch",)),
         Weakened("UE B's IMS-ALG does not look at end-to-end TLS", {"IMS-ALG B": {"guards_e2e": False}},
-                 (TOLD_BACK, UNASKED, UNOPENED), knobs={"edge": "refuses"},
+                 (UNASKED, UNOPENED), knobs={"edge": "refuses"},
                  rules=("both-tls-clients", "setup-modified-on-e2e-tls", "tls-alert", "tls-roles-against-setup")),
         Weakened("UE B can be reached, and takes no TLS", {B: {"behind": None, "media_security": False}},
-                 (REFUSED, UNASKED), knobs={"edge": "refuses"}, no_rule="UE B may refuse what it can't do (488)"),
+                 (REFUSED, TOLD_BACK, UNASKED), knobs={"edge": "refuses"},
+                 no_rule="UE B may refuse what it can't do (488)"),
     ),
     shows=("both-tls-clients", "setup-modified-on-e2e-tls", "tls-alert", "tls-roles-against-setup"),
     provisional=e2e.PROVISIONAL,

@@ -154,14 +154,16 @@ class Rejected(Exception):
 
     Args:
         warns: the reason goes into a Warning header.
+        warning: of the node that has refused, to be handed on as it is.
     """
 
-    def __init__(self, status: int, why: str, *, reason: str = "", warns: bool = False) -> None:
+    def __init__(self, status: int, why: str, *, reason: str = "", warns: bool = False, warning: str = "") -> None:
         super().__init__(why)
         self.status = status
         self.reason = reason or sip.REASONS.get(status, "Rejected")
         self.why = why
         self.warns = warns
+        self.warning = warning
 
 
 class Exchange(msgspec.Struct, eq=False):

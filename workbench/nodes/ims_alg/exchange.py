@@ -230,7 +230,8 @@ def asked(
         if not isinstance(response, sip.Response):
             raise Rejected(408, "nobody answered")
         if response.status >= 300:
-            raise Rejected(response.status, "the other end refused", reason=response.reason)
+            raise Rejected(response.status, "the other end refused", reason=response.reason,
+                           warning=response.headers.get("Warning") or "")
         if response.status >= 200:
             edge.sip.agreed(call, answerer, request, response)
             return response

@@ -82,8 +82,9 @@ class Signalling:
 
     def reject(self, side: str, key: str, invite: sip.Request, tag: str, rejected: Rejected) -> Steps:
         """Tell the offerer why its offer can't be accepted."""
-        warning = sip.warning(399, str(self.locals[side]), rejected.why)
-        extra = [("Warning", warning)] if rejected.warns else []
+        warning = rejected.warning or (
+            sip.warning(399, str(self.locals[side]), rejected.why) if rejected.warns else "")
+        extra = [("Warning", warning)] if warning else []
         response = sip.response(invite, rejected.status, rejected.reason, tag, extra=extra)
         yield from self.reply(side, key, response, f"the call can't go on: {rejected.why}")
 
