@@ -79,7 +79,7 @@ def analyze(
         opinions = hear(witness, reports, keylog)
         comparisons = beside(reports, against, knobs)
         if html is not None:
-            write_html(html, reports)
+            write_html(html, reports, comparisons)
         written = [*write_mermaid(mermaid, reports), *write_parquet(parquet, reports)]
     if json:
         documents = with_opinions([plain(report.to_json()) for report in reports], opinions)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress
 
+    from workbench.analysis.aligning import Comparison
     from workbench.analysis.report import Report
     from workbench.lab.run import Run
 
@@ -46,12 +47,12 @@ def know(packages: Path | None) -> None:
         lay_over(packages)
 
 
-def write_html(path: Path, shown: Sequence[Run] | Sequence[Report]) -> None:
-    """Write one HTML page of all runs or reports."""
+def write_html(path: Path, shown: Sequence[Run] | Sequence[Report], beside: Sequence[Comparison] = ()) -> None:
+    """Write one HTML page of all runs or reports, and of comparisons."""
     from workbench import views
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(views.report_html(shown), encoding="utf-8")
+    path.write_text(views.report_html(shown, beside=beside), encoding="utf-8")
 
 
 def settings(option: str, what: str, settings: Sequence[str]) -> dict[str, str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -98,3 +101,15 @@ def test_hostile_text_is_text(browser: Any, tmp_path: Path) -> None:
     assert seen.happened == []
     assert seen.page.evaluate(FOREIGN, [sorted({*OURS, "del", "ins"} - {"script"}), MARK]) == []
     seen.close()
+
+
+def test_a_report_holds_the_comparison_that_was_asked_for(tmp_path: Path) -> None:
+    """`analyze --html --against`: each difference stands in the page, behind the report; its ids are its own."""
+    stored = Path(__file__).parents[2] / "captures" / "e2ae-msrp-terminating.pcapng"
+    page = tmp_path / "page.html"
+    said = subprocess.run([sys.executable, "-m", "workbench.cli", "analyze", str(stored), "--html", str(page),
+                           "--against", "e2ae-msrp-originating"], capture_output=True, timeout=120, check=False)
+    told = page.read_text(encoding="utf-8")
+    ids = re.findall(r' id="([^"]+)"', told)
+    assert said.returncode in (0, 1) and len(ids) == len(set(ids))
+    assert "beside e2ae-msrp-originating, run now</h2>" in told and 'id="v1t1"' in told and "<td>" in told

@@ -62,6 +62,8 @@ border:1px solid var(--wb-line);border-radius:6px;font:12.5px/1.5 ui-monospace,"
 @media print{.wb-page .skip,.wb-page nav{display:none}}
 """
 
+BESIDE_STYLE = _STYLE[_STYLE.index(".wb-page .scroll"):_STYLE.index("@media print")].replace(".wb-page", ".versus")
+
 
 def comparison_html(comparison: Comparison, *, everything: bool = False) -> str:
     """The page.
@@ -73,6 +75,7 @@ def comparison_html(comparison: Comparison, *, everything: bool = False) -> str:
     pairs = list(enumerate(shown[:MOST_TRACKS], start=1))
     left_out = len(shown) - len(pairs)
     quiet = len(comparison.pairs) - len(shown)
+    tables = "".join(_section(f"t{number}", pair, everything=everything) for number, pair in pairs)
     contents = "".join(f'<li><a href="#t{number}">{_cut(pair.name)}</a> <span class="quiet">{_counted(pair.rows)}'
                        "</span></li>" for number, pair in pairs)
     return (
@@ -87,10 +90,22 @@ def comparison_html(comparison: Comparison, *, everything: bool = False) -> str:
         '<p class="quiet">Addresses, ports, tags and other values that each run has of its own count for nothing. '
         f"{_legend()}</p></header><main id=\"tracks\">"
         f"{f'<nav aria-label=tracks><ul>{contents}</ul></nav>' if contents else ''}"
-        f"{''.join(_section(number, pair, everything=everything) for number, pair in pairs)}"
+        f"{tables}"
         f"{f'<p>{left_out} more tracks with differences are left out here.</p>' if left_out else ''}"
         f"{f'<p>{quiet} tracks without a difference are not shown.</p>' if quiet else ''}"
         "</main></body></html>")
+
+
+def beside_html(number: int, comparison: Comparison) -> str:
+    """The comparison as a section of a larger page that has `BESIDE_STYLE`: its differences, track by track."""
+    pairs = [pair for pair in comparison.pairs if pair.differences]
+    tables = "".join(_section(f"v{number}t{at}", pair, everything=False)
+                     for at, pair in enumerate(pairs[:MOST_TRACKS], start=1))
+    left_out = len(pairs) - MOST_TRACKS
+    return (f'<section id="v{number}" class="versus" aria-labelledby="v{number}h">'
+            f'<h2 id="v{number}h">{_cut(comparison.left)} beside {_cut(comparison.right)}</h2>'
+            f'<p>{escape(told(comparison))}.</p><p class="quiet">{_legend()}</p>{tables}'
+            f"{f'<p>{left_out} more tracks with differences are left out here.</p>' if left_out > 0 else ''}</section>")
 
 
 def _legend() -> str:
@@ -103,14 +118,14 @@ def _counted(rows: Sequence[Row]) -> str:
     return ", ".join(f"{count} {said}" for count, said in counts if count)
 
 
-def _section(number: int, pair: Pair, *, everything: bool) -> str:
+def _section(mark: str, pair: Pair, *, everything: bool) -> str:
     rows = pair.rows if everything else pair.differences
     notes = [f"{side}: {track.left_out} later messages were not compared"
              for side, track in (("left", pair.left), ("right", pair.right)) if track is not None and track.left_out]
     if len(rows) > MOST_ROWS:
         notes.append(f"{len(rows) - MOST_ROWS} more rows are left out here")
-    return (f'<section id="t{number}" aria-labelledby="t{number}h"><h2 id="t{number}h">{_cut(pair.name)}</h2>'
-            f'<div class="scroll" tabindex="0" role="region" aria-label="table of track {number}"><table>'
+    return (f'<section id="{mark}" aria-labelledby="{mark}h"><h2 id="{mark}h">{_cut(pair.name)}</h2>'
+            f'<div class="scroll" tabindex="0" role="region" aria-label="table of track {mark}"><table>'
             f"<caption>{_counted(pair.rows)}</caption>"
             '<thead><tr><th scope="col" class="what">difference</th><th scope="col">left</th>'
             '<th scope="col">right</th></tr></thead>'

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.views.comparing_html import BESIDE_STYLE, beside_html
 from workbench.views.excerpt import excerpt
 from workbench.views.html_joined import joined_html
 from workbench.views.html_media import media_html
@@ -23,6 +24,7 @@ from workbench.views.ladder import ladder_rows
 from workbench.views.palette import escape
 
 if TYPE_CHECKING:
+    from workbench.analysis.aligning import Comparison
     from workbench.analysis.report import Report
     from workbench.analysis.values import Finding
 
@@ -39,12 +41,14 @@ _POLICY = (f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{
 Linked = Callable[[Sequence[int]], str]
 
 
-def report_html(shown: Sequence[Any], title: str = "eMediasec workbench") -> str:
+def report_html(shown: Sequence[Any], title: str = "eMediasec workbench", *,
+                beside: Sequence[Comparison] = ()) -> str:
     """The page.
 
     Args:
         shown: runs (with their verdicts) or reports, in order.
         title: of the page.
+        beside: comparisons, shown behind them.
     """
     explainer = Explainer()
     told = list(enumerate(shown, start=1))[:MOST_SECTIONS]
@@ -57,12 +61,12 @@ def report_html(shown: Sequence[Any], title: str = "eMediasec workbench") -> str
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-        f"<title>{escape(title)}</title><style>{PAGE_STYLE}</style></head>"
+        f"<title>{escape(title)}</title><style>{PAGE_STYLE}{BESIDE_STYLE if beside else ''}</style></head>"
         '<body class="wb-page"><a class="skip" href="#s1">Skip to the first scenario</a>'
         f"<header><h1>{escape(title)}</h1>"
         "<p>Everything here was read back from the captured octets. Choose a message in a ladder to have it explained "
         f"field by field.</p></header><main><nav aria-label=\"contents\"><ul>{summary}</ul></nav>"
-        f"{''.join(sections)}"
+        f"{''.join(sections)}{''.join(beside_html(number, one) for number, one in enumerate(beside, start=1))}"
         '<section id="meanings" class="meanings" aria-labelledby="meant"><h2 id="meant">Meanings</h2><p>What the '
         "fields above are for, and where that is specified. Entries marked provisional rest on knowledge that could "
         f"not be checked against the text of the specification.</p>{explainer.glossary()}</section></main>"
