@@ -15,6 +15,7 @@ from workbench import scenarios
 from workbench.analysis.explain import coverage, explain_frame
 from workbench.lab.scenario import Scenario
 from workbench.lab.topology import Agw, Alg, Ibcf, Trgw, Ue
+from workbench.lab.topology_kms import Kms
 from workbench.net import packets
 from workbench.nodes.ue.describing import Description
 from workbench.protocols import sdp
@@ -60,9 +61,11 @@ def on_the_access(id: str) -> Scenario:
             case Trgw() | Ibcf():
                 changed = ()
             case Ue(registers=True) | Agw():
-                changed = ("address", "proxy", "behind") if isinstance(node, Ue) else ("access",)
+                changed = ("address", "proxy", "behind", "tickets") if isinstance(node, Ue) else ("access",)
             case Alg():
                 changed = ("access",)
+            case Kms():
+                changed = ("feet",)
             case _:
                 changed = ()
         nodes.append(msgspec.structs.replace(node, **{name: over_ipv6(getattr(node, name)) for name in changed}))

@@ -1,6 +1,7 @@
 """Marks of end-to-end TLS: an offer with TLS and without a=3ge2ae, and what the networks between make of it.
 
     e2e-a-behind-nat             the caller is behind a NAT, opens TCP and begins TLS
+    e2e-msrp-kms                 TLS is by the key of a MIKEY ticket, carried in a=key-mgmt
     e2e-b-behind-nat             the called UE is, and does
     e2e-downgrade-guard          nobody is, UE and network could do e2ae, and nobody does
     e2e-tls-b2bua                a gateway ends TLS on both sides
@@ -47,6 +48,7 @@ def marks(report: Report, call: Call) -> list[tuple[str, Marks]]:
         return [(f"ix-e2e-{call.session.kind}", [*_through(call, flow), *_across(report, call)])]
     return [
         ("e2e-downgrade-guard", [*_through(call, flow), *_guarded(report, flow)]),
+        ("e2e-msrp-kms", [*_through(call, flow), *_keyed(call)]),
         ("e2e-annex-d", [*_through(call, flow), *_both_open(flow)]),
         ("e2e-tls-b2bua", _opened(call, flow)),
         ("e2e-both-behind-nat", _refused(call, flow)),
@@ -85,6 +87,13 @@ def _one_sided(call: Call, flow: CallFlow, inside: str, outside: str) -> Marks:
         (not flow.behind_nat(outside), f"a NAT is seen on the {outside} side"),
         (opens, f"the UE of the {inside} side does not open TCP"),
     ]
+
+
+def _keyed(call: Call) -> Marks:
+    """TLS is by the key of a ticket: a=key-mgmt is in offer and answer."""
+    told = {one.role for dialog in call.dialogs for one in dialog.described
+            if one.media.attribute("key-mgmt") is not None}
+    return [*[({"offer", "answer"} <= told, "a=key-mgmt is not in offer and answer")] * 5]
 
 
 def _across(report: Report, call: Call) -> Marks:

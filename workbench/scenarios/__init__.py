@@ -23,7 +23,7 @@ IDS = (
     "t38-dtls-terminating", "t38-dtls-originating", "t38-dtls-failure", "t38-dtls-reoffer",
     "t38-dtls-switch",
     "e2e-a-behind-nat", "e2e-b-behind-nat", "e2e-both-behind-nat", "e2e-tls-b2bua",
-    "e2e-annex-d", "e2e-downgrade-guard",
+    "e2e-annex-d", "e2e-downgrade-guard", "e2e-msrp-kms",
     "ix-e2e-msrp", "ix-e2e-bfcp",
     "mp-tcp-conference", "mp-msrp-dial-in",
 )

@@ -34,7 +34,7 @@ from workbench.protocols import sdp
 from workbench.protocols.http import messages as http
 from workbench.protocols.http import wire
 from workbench.protocols.mikey.messages import Identity
-from workbench.protocols.mikey.registry import IdRole, IdType
+from workbench.protocols.mikey.registry import Flag, IdRole, IdType
 from workbench.protocols.mikey.times import UNIX_EPOCH
 from workbench.protocols.mikey.wire import encode_base64
 from workbench.security import tickets as mikey
@@ -46,6 +46,10 @@ if TYPE_CHECKING:
     from workbench.nodes.ue.describing import Peer
     from workbench.nodes.ue.phone import Phone
 
+MODE_3 = USUAL & ~Flag.D | Flag.L
+"""Flags of a ticket that the UE makes."""
+FORKED = USUAL | Flag.I
+"""Flags of a ticket whose keys are forked."""
 PATIENCE_SECONDS = 20.0
 """How long the KMS may take."""
 _MEDIA: Topic = ("media",)
@@ -67,6 +71,7 @@ class Tickets(msgspec.Struct, frozen=True):
         holds: seconds for which a ticket is asked.
         target: where requests are posted to. Provisional.
         versions: of TLS.
+        ahead: seconds by which its clock is.
     """
 
     kms: Endpoint
@@ -80,6 +85,7 @@ class Tickets(msgspec.Struct, frozen=True):
     holds: float = 3600.0
     target: str = "/keymanagement"
     versions: tuple[str, ...] = ("1.2",)
+    ahead: float = 0.0
 
     def own(self, uri: str, role: IdRole) -> Identity:
         """The UE's identity."""
@@ -224,4 +230,4 @@ def _carried(peer: Peer) -> bytes:
 
 
 def _since_1900(phone: Phone, tickets: Tickets) -> float:
-    return tickets.epoch + UNIX_EPOCH + phone.now
+    return tickets.epoch + UNIX_EPOCH + phone.now + tickets.ahead
