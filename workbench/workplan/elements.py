@@ -1,7 +1,7 @@
 """What stands in H.248 messages, as short words that a table can name with patterns.
 
 ```
-signal tcpbcc/EstBNC              event g/cause                 observed tlsbsc/BNCChange Type=Fail
+signal ipnapt/latch               event g/cause                 observed g/cause Generalcause=NR
 property ipdc/realm               mode SendReceive              context Emergency
 local m=- TCP/TLS                 local a=setup:active          remote a=fingerprint:SHA-256 12:34...
 local c=$ (asked)                 answered a=fingerprint:...    command Add
