@@ -13,13 +13,15 @@ from workbench.lab import settings
 from workbench.lab.metrics import KNOWN
 from workbench.lab.settings.agw import AgwFile
 from workbench.lab.settings.alg import AlgFile
+from workbench.lab.settings.kms import KmsFile, kms
+from workbench.lab.settings.mrfp import MrfpFile, mrfp
 from workbench.lab.settings.nat import NatFile, device
 from workbench.lab.settings.ue import UeFile, script
 from workbench.security.source import Source
 
 PAGE = (Path(__file__).parents[2] / "docs" / "nodes.md").read_text(encoding="utf-8")
 KINDS = {"agw": (settings.agw, AgwFile), "alg": (settings.alg, AlgFile), "ue": (settings.ue, UeFile),
-         "nat": (settings.nat, NatFile)}
+         "nat": (settings.nat, NatFile), "mrfp": (mrfp, MrfpFile), "kms": (kms, KmsFile)}
 
 
 def shown(kind: str) -> list[str]:
