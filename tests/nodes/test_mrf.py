@@ -10,7 +10,7 @@ import pytest
 from workbench import scenarios
 from workbench.lab.scenario import Scenario, at
 from workbench.net.values import Endpoint
-from workbench.nodes.mrfc.describing import Rejected, answer, path_of, read_offer
+from workbench.nodes.mrfc.describing import Rejected, answer, of_floors, of_messages, path_of, read_offer
 from workbench.nodes.mrfp import mp_profile
 from workbench.nodes.orders import Call, SendText
 from workbench.protocols import sdp, sip
@@ -55,10 +55,26 @@ def test_garbage_is_refused(body: bytes):
 
 def test_the_answer_goes_with_the_offer():
     """By the rules of offer and answer that the analyser has too."""
-    offer = sdp.decode(offered()).media[0]
-    body = answer(7, Endpoint("192.0.2.160", 40000), sdp.Setup.ACTIVE, path_of("conference.example", "abc"))
-    given = sdp.decode(body)
-    assert sdp.check_answer(offer, given.effective(given.media[0])) == []
+    floor = sdp.BfcpStream((sdp.FloorControl.SERVER,), 4321, 234, (sdp.FloorStreams(543),))
+    for octets, says in ((offered(), of_messages(path_of("conference.example", "abc"))),
+                         (offered_floors(), of_floors(floor))):
+        offer = read_offer(octets, sdp.Setup.ACTIVE)
+        given = sdp.decode(answer(7, Endpoint("192.0.2.160", 40000), sdp.Setup.ACTIVE, offer, says))
+        assert sdp.check_answer(offer.media, given.effective(given.media[0])) == []
+
+
+def offered_floors(control: str = "c-only") -> bytes:
+    """An offer of BFCP."""
+    return (f"v=0\r\no=- 1 1 IN IP4 192.0.2.201\r\ns=-\r\nc=IN IP4 192.0.2.201\r\nt=0 0\r\n"
+            f"m=application 20000 TCP/BFCP *\r\na=setup:actpass\r\na=connection:new\r\n"
+            f"a=floorctrl:{control}\r\n").encode()
+
+
+def test_two_floor_control_servers():
+    """An offer whose side wants to be server itself is refused; one that leaves it open is taken."""
+    with pytest.raises(Rejected, match="two floor control servers"):
+        read_offer(offered_floors("s-only"), sdp.Setup.ACTIVE)
+    assert read_offer(offered_floors("c-s"), sdp.Setup.ACTIVE).asks_floors
 
 
 def test_the_profile_has_no_move_and_no_topology():
@@ -124,3 +140,25 @@ def test_no_report_and_no_remark_shows_a_key(tmp_path: Any):
     said = [getattr(entry.what, "text", "") + getattr(entry.what, "why", "") for entry in run.trace]
     assert not [one for one in said if key in one.upper()]
     assert key not in repr(run.report.to_json()).upper()
+
+
+def test_who_does_not_belong_to_floor_control_is_refused(tmp_path: Any):
+    """Somebody whom the conference does not know gets 403, and nothing is reserved for anybody."""
+    from workbench.nodes.conference import Conference
+
+    scenario = scenarios.get("mp-bfcp-dial-in")
+    floors = {"MRFC": {"floors": {"sip:conf-1@ims.example": Conference(4321, 543, {})}}}
+    run = msgspec.structs.replace(scenario, topology=scenario.topology.changed(floors)).run(out=tmp_path)
+    octets = run.capture.read_bytes()
+    assert octets.count(b"SIP/2.0 403 ") == 2
+    assert b"TCP/TLS/BFCP $" not in octets and b"Add" not in octets
+
+
+def test_every_octet_of_floor_control_is_explained():
+    """Mp with TLS by pre-shared key and BFCP inside: each octet has a meaning of its own."""
+    from workbench.analysis.explain import coverage, explain_frame
+
+    report = scenarios.get("mp-bfcp-dial-in").run(seed=1).report
+    missing = [(number, name) for number in range(1, report.packets + 1)
+               for _, _, name in coverage(explain_frame(report, number)).unexplained]
+    assert missing == []

@@ -8,6 +8,7 @@ import msgspec
 
 from workbench.net.interface import Foot, Host
 from workbench.net.values import Endpoint
+from workbench.nodes.conference import Conference
 
 if TYPE_CHECKING:
     from workbench.nodes.mrfc.keying import Agreed
@@ -30,6 +31,8 @@ class Mrfc(msgspec.Struct, frozen=True):
         keys: values of a=key-mgmt that it takes, and what each leads to.
         keys_at: when the MRFP gets a key: as soon as it is `reserved`, or when the call is `answered`; `never`
             weakens.
+        floors: conferences with floors, by URI.
+        begins_tls: the MRFP is told to be TLS client with BFCP, too, which weakens.
         coding: of H.248: text with long (`pretty`) or short (`compact`) tokens, or `binary`.
     """
 
@@ -46,6 +49,8 @@ class Mrfc(msgspec.Struct, frozen=True):
     reports: bool = True
     keys: tuple[tuple[str, Agreed], ...] = ()
     keys_at: Literal["reserved", "answered", "never"] = "reserved"
+    floors: dict[str, Conference] = {}
+    begins_tls: bool = False
     coding: Literal["pretty", "compact", "binary"] = "pretty"
 
 
@@ -56,6 +61,8 @@ class Mrfp(msgspec.Struct, frozen=True):
         control, control_wire: its H.248 endpoint; `controller` is its MRFC's.
         media, media_wire: its media address.
         distributes: what one participant says is sent to the others; False weakens.
+        holders: of a floor, at most.
+        passes_floors_on: a floor whose holder is gone goes to the next; False weakens.
         guard: seconds after which a connection that should be up is given up.
         coding: of H.248, as its MRFC's.
     """
@@ -67,6 +74,8 @@ class Mrfp(msgspec.Struct, frozen=True):
     media: str
     media_wire: str
     distributes: bool = True
+    holders: int = 1
+    passes_floors_on: bool = True
     guard: float = 30.0
     coding: Literal["pretty", "compact", "binary"] = "pretty"
 
@@ -102,10 +111,13 @@ def made(node: Mrfc | Mrfp, source: Source, epoch: float) -> Node:
     if isinstance(node, Mrfp):
         return mrfp.Mrfp(
             node.name, control=node.control, controller=node.controller, address=node.media, source=source,
-            tcp_guard=node.guard, distributes=node.distributes, log_keys=True, coding=node.coding, epoch=epoch)
+            tcp_guard=node.guard, distributes=node.distributes,
+            floors=mrfp.Rules(holders=node.holders, passes_on=node.passes_floors_on), log_keys=True,
+            coding=node.coding, epoch=epoch)
     settings = mrfc.Settings(
         node.conferences, answers=Setup(node.answers), orders=Setup(node.orders) if node.orders else None,
-        starts_tcp=mrfc.StartsTcp(node.starts_tcp), reports=node.reports, keys_at=mrfc.KeysAt(node.keys_at))
+        starts_tcp=mrfc.StartsTcp(node.starts_tcp), reports=node.reports, keys_at=mrfc.KeysAt(node.keys_at),
+        floors=node.floors, begins_tls=node.begins_tls)
     return mrfc.Mrfc(
         node.name, local=node.sip, control=node.control, mrfp=node.mrfp, settings=settings, source=source,
         keys=mrfc.Configured(node.keys), coding=node.coding)

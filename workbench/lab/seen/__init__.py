@@ -37,6 +37,7 @@ from workbench.lab.seen.bfcp import (
 )
 from workbench.lab.seen.combined import after, all_of, any_of, followed, in_order, in_turn, once, patience
 from workbench.lab.seen.conference import (
+    bfcp_protected,
     failure_ends_leg,
     failure_reports_asked,
     joins,
@@ -172,6 +173,7 @@ __all__ = [
     "associations",
     "attribute",
     "bare_tls",
+    "bfcp_protected",
     "certificate_differs",
     "certificates_match",
     "chair_decides",

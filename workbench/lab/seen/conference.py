@@ -168,45 +168,54 @@ def _leg(report: Report, peer: str) -> Leg | None:
     return next((leg for leg in legs_of(report) if peer in (leg.tcp_client, leg.tcp_server) and leg.tls_client), None)
 
 
-def tls_client_of(peer: str, client: str) -> Fact:
-    """On the connection with `peer`, `client` opens TCP and is TLS client."""
+def tls_client_of(peer: str, client: str, *, opener: str = "") -> Fact:
+    """On the connection with `peer`, `client` is TLS client, and `opener`, or else `client` too, opens TCP."""
 
     def check(report: Report) -> tuple[bool, Frames, str] | None:
         leg = _leg(report, peer)
         if leg is None:
             return None
-        held = leg.tcp_client == client == leg.tls_client
+        held = (leg.tcp_client, leg.tls_client) == (opener or client, client)
         return held, leg.frames[:_FIRST], f"{leg.tcp_client} opens TCP, {leg.tls_client} is TLS client"
 
     return Fact(f"TCP and TLS client on the leg of {peer}", check)
 
 
-def keyed_by_psk(peer: str) -> Fact:
+def keyed_by_psk(peer: str, inside: str = "MSRP") -> Fact:
     """TLS on the connection with `peer` is by pre-shared key, and no certificate was shown."""
 
     def check(report: Report) -> tuple[bool, Frames, str] | None:
         leg = _leg(report, peer)
         if leg is None:
             return None
-        up = any(one.protocol == "MSRP" and one.protected for one in report.on(leg))
+        up = any(one.protocol == inside and one.protected for one in report.on(leg))
         held = up and bool(leg.psk_identity) and not leg.certificates
-        return held, leg.frames[:_FIRST], f"suite {leg.cipher_suite}, {'MSRP' if up else 'no MSRP'} inside"
+        return held, leg.frames[:_FIRST], f"suite {leg.cipher_suite}, {inside if up else f'no {inside}'} inside"
 
     return Fact(f"TLS-PSK on the leg of {peer}", check)
 
 
 def msrp_protected(peer: str) -> Fact:
     """All MSRP to and from a node is inside TLS."""
+    return _protected(peer, "MSRP")
+
+
+def bfcp_protected(peer: str) -> Fact:
+    """All BFCP to and from a node is inside TLS."""
+    return _protected(peer, "BFCP")
+
+
+def _protected(peer: str, protocol: str) -> Fact:
 
     def check(report: Report) -> tuple[bool, Frames, str] | None:
-        found = [one for one in report.messages if one.protocol == "MSRP"
+        found = [one for one in report.messages if one.protocol == protocol
                  and peer in (one.source.node, one.destination.node)]
         clear = [one for one in found if not one.protected]
         if not found:
             return None
         return not clear, (clear or found)[0].frames, f"{len(clear)} messages in the clear"
 
-    return Fact(f"MSRP of {peer}", check)
+    return Fact(f"{protocol} of {peer}", check)
 
 
 def failure_ends_leg(side: Side, controller: str, *, layer: str = "tcp") -> Fact:

@@ -15,7 +15,7 @@ import msgspec
 
 from workbench.net.values import Endpoint
 from workbench.protocols.h248.message import ContextProperties, Mode
-from workbench.protocols.sdp import Fingerprint
+from workbench.protocols.sdp import BfcpStream, Fingerprint
 from workbench.security.psk import PreSharedKey
 
 HEARTBEAT_SECONDS = 600
@@ -91,6 +91,7 @@ class ConnectionPoint(msgspec.Struct, frozen=True):
         heartbeat: Notify termination heartbeat: seconds of silence about the termination; 0 does not ask.
         path: MSRP path (local): what the gateway is on this leg; "" where it does not interwork MSRP.
         remote_path: MSRP path (remote): what the peer of this leg said of itself, complete.
+        floor: conference, user and floors, where the gateway is floor control server (Mp); None: no floors.
         pre_shared_key: Pre-Shared Key of TLS that ends here (Mp); None: by certificate.
         psk_name: its name, where the key itself follows later.
         stream: its number.
@@ -128,6 +129,7 @@ class ConnectionPoint(msgspec.Struct, frozen=True):
     heartbeat: int = HEARTBEAT_SECONDS
     path: str = ""
     remote_path: str = ""
+    floor: BfcpStream | None = None
     pre_shared_key: PreSharedKey | None = None
     psk_name: bytes = b""
     stream: int = 1

@@ -291,6 +291,8 @@ def _local(point: ConnectionPoint) -> SessionDescription:
         lines.append(f"a=fingerprint:SHA-256 {CHOOSE}")
     if point.path:
         lines.append(f"a=path:{point.path}")
+    # Provisional: TS 23.333 §8.44 and §8.45 name the elements; which items of package fcp carry them is not readable.
+    lines += point.floor.names if point.floor is not None else []
     lines += _association(point.tls_id)
     return _description(point, point.local, lines)
 

@@ -38,6 +38,7 @@ class Local(msgspec.Struct, frozen=True):
         renew: `a=connection:new`.
         path: `a=path`, as advertised to the peer; None while it is not given, or has a `$` in it.
         tls_id: `a=tls-id`; empty: not told.
+        floor: `a=confid`, `a=userid` and `a=floorid` of BFCP; None: not told.
     """
 
     proto: str
@@ -50,6 +51,7 @@ class Local(msgspec.Struct, frozen=True):
     renew: bool
     path: Path | None = None
     tls_id: str = ""
+    floor: sdp.BfcpStream | None = None
 
     @property
     def underspecified(self) -> bool:
@@ -91,7 +93,7 @@ def read_local(described: sdp.SessionDescription, transports: Mapping[str, bool]
     said = _attributes(described, media)
     return Local(
         sys.intern(media.proto), tls, version, host, port, _role(said) or Role.NONE, _hash(said, media, identity, tls),
-        _one(said, "connection") == "new", _path(said, media), _tls_id(said))
+        _one(said, "connection") == "new", _path(said, media), _tls_id(said), _floor(said, media))
 
 
 def read_remote(described: sdp.SessionDescription) -> Remote:
@@ -229,6 +231,16 @@ def _path(said: _Attributes, media: sdp.Media) -> Path | None:
         return decode_path(" ".join(value.split()))
     except PeerError as error:
         raise Refused(449, f"a=path: {error}") from None
+
+
+def _floor(said: _Attributes, media: sdp.Media) -> sdp.BfcpStream | None:
+    """Whom of which conference a BFCP endpoint serves, where that is told."""
+    if "confid" not in said or not media.proto.lower().endswith("/bfcp"):
+        return None
+    try:
+        return sdp.BfcpStream.of(media)
+    except PeerError as error:
+        raise Refused(449, str(error)) from None
 
 
 def _hash(said: _Attributes, media: sdp.Media, identity: Identity, tls: bool) -> str | None:

@@ -264,7 +264,7 @@ class Planner:
                 raise Refused(501, f"{before.proto} to {local.proto} on a running connection")
         return msgspec.structs.replace(
             before, proto=local.proto, tls=local.tls, role=local.role, local=where, path=local.path,
-            tls_id=local.tls_id or before.tls_id)
+            tls_id=local.tls_id or before.tls_id, floor=local.floor)
 
     @staticmethod
     def _known_remote(end: StreamEnd) -> describing.Remote | None:

@@ -13,7 +13,7 @@ from workbench.net.values import Command, Endpoint
 from workbench.nodes.gateway.agenda import Agenda
 from workbench.protocols.h248.message import Kind, Mode, TopologyDirection
 from workbench.protocols.msrp.uri import Path
-from workbench.protocols.sdp import Fingerprint
+from workbench.protocols.sdp import BfcpStream, Fingerprint
 from workbench.security.cookies import Cookies
 from workbench.security.identities import Identity
 from workbench.security.psk import PreSharedKey
@@ -114,6 +114,7 @@ class Setting(msgspec.Struct, frozen=True, gc=False):
         latch: the source of the first accepted connection is the peer, whatever Remote says (H.248.37).
         gate: which sources are let in; None: as Remote says.
         path, remote_path: `a=path` in Local and in Remote: advertised to the peer, and by the peer.
+        floor: conference, user and floors in Local of a BFCP endpoint that ends here; None: not said.
         tls_id, remote_tls_id: `a=tls-id` there: which DTLS association is meant; empty: not told.
         keyed: TLS that ends here is by pre-shared key, not by certificate (TS 23.333 §6.2.19).
         pre_shared_key: that key; None while the controller has not said, then TLS waits for it.
@@ -134,6 +135,7 @@ class Setting(msgspec.Struct, frozen=True, gc=False):
     remote_tls_id: str = ""
     keyed: bool = False
     pre_shared_key: PreSharedKey | None = None
+    floor: BfcpStream | None = None
 
     def refusal(self, source: Endpoint) -> str:
         """Why nothing is taken from that source; empty if it is (R-5.4-4, R-5.4-6)."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from workbench.nodes.controller.readings import Reserved
-from workbench.protocols import sip
+from workbench.protocols import sdp, sip
 
 
 class Participant(msgspec.Struct, eq=False):
@@ -17,6 +17,7 @@ class Participant(msgspec.Struct, eq=False):
         key: the transaction of the INVITE.
         hop: where it came from.
         lost: the MRFP has reported that the connection failed or is gone, while the call was set up.
+        floor: conference, user and floors that it is told, where the call is for floor control.
         withdrawn: the caller has sent CANCEL.
     """
 
@@ -24,6 +25,7 @@ class Participant(msgspec.Struct, eq=False):
     hop: sip.Address
     dialog: sip.Dialog | None = None
     reserved: Reserved | None = None
+    floor: sdp.BfcpStream | None = None
     lost: bool = False
     withdrawn: bool = False
     over: bool = False

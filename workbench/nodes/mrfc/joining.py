@@ -59,6 +59,7 @@ class Joining:
             if room is None:
                 raise Rejected(404, f"no conference {invite.uri}")
             offer = self._acceptable(room, invite)
+            who.floor = self._floor(room, invite) if offer.asks_floors else None
             room.participants.append(who)
             yield from self._join(room, who, key, invite, tag, offer)
         except Rejected as rejected:
@@ -76,12 +77,24 @@ class Joining:
             raise Rejected(486, f"{self.settings.participants} take part already")
         return offer
 
+    def _floor(self, room: Conference, invite: sip.Request) -> sdp.BfcpStream:
+        """Who the caller is to the floor control server. Raises Rejected: nobody it knows, or there are no floors."""
+        floors = self.settings.floors.get(room.uri)
+        if floors is None:
+            raise Rejected(488, "this conference has no floors")
+        caller = sip.uri_key(sip.address_uri(invite.headers.get("From") or ""))
+        user = next((number for uri, number in floors.people.items() if sip.uri_key(uri) == caller), None)
+        if user is None:
+            raise Rejected(403, "the caller is nobody whom this conference knows")
+        return sdp.BfcpStream((sdp.FloorControl.SERVER,), floors.number, user, (sdp.FloorStreams(floors.floor),))
+
     def _join(
         self, room: Conference, who: Participant, key: str, invite: sip.Request, tag: str, offer: Offer
     ) -> Wait:
         agreed = self._agreed(offer)
-        path = describing.path_of(self.settings.host, self._source.token(16), protected=agreed is not None)
-        point = self._point(offer, path, agreed)
+        path = "" if who.floor is not None else describing.path_of(
+            self.settings.host, self._source.token(16), protected=agreed is not None)
+        point = self._point(offer, path, who.floor, agreed)
         late = agreed is not None and self.settings.keys_at is not KeysAt.RESERVED
         given = yield from self._reserve(
             room, who, msgspec.structs.replace(point, pre_shared_key=None, psk_name=agreed.key.identity)
@@ -90,7 +103,8 @@ class Joining:
             raise Rejected(487, "the caller gave up")
         if who.lost:
             raise Rejected(503, "the MRFP reports that the connection failed")
-        body = describing.answer(self._source.number(10**8, 10**9), given.local, self.settings.answers, path,
+        says = describing.of_messages(path) if who.floor is None else describing.of_floors(who.floor)
+        body = describing.answer(self._source.number(10**8, 10**9), given.local, self.settings.answers, offer, says,
                                  agreed.says if agreed is not None else "")
         accepted = sip.response(invite, 200, "OK", tag, contact=self.sip.contact, body=body)
         who.dialog = sip.Dialog.of_callee(invite, accepted)
@@ -114,16 +128,19 @@ class Joining:
             raise Rejected(488, "a=key-mgmt of the offer leads to no key here [TS 23.333 §6.2.19]")
         return agreed
 
-    def _point(self, offer: Offer, path: str, agreed: Agreed | None) -> ConnectionPoint:
+    def _point(
+        self, offer: Offer, path: str, floor: sdp.BfcpStream | None, agreed: Agreed | None
+    ) -> ConnectionPoint:
         role = self.settings.role
         starts = role is sdp.Setup.ACTIVE and self.settings.starts_tcp is StartsTcp.RESERVED
-        transport = "TCP/MSRP" if agreed is None else "TCP/TLS/MSRP"
         return ConnectionPoint(
-            INTERFACE if self._named else "", REALM, "message", transport, setup=role, version=offer.address.version,
-            remote=offer.address, remote_setup=sdp.complement(role), mode=h248.Mode.SEND_RECEIVE, establish_tcp=starts,
-            watch_tcp=self.settings.reports, path=path, remote_path=offer.path,
-            # The TCP client is TLS client (RFC 4975 §14.4), so it is told to begin.
-            establish_tls=agreed is not None and role is sdp.Setup.ACTIVE,
+            INTERFACE if self._named else "", REALM, offer.media.media, offer.proto, setup=role,
+            version=offer.address.version, remote=offer.address, remote_setup=sdp.complement(role),
+            mode=h248.Mode.SEND_RECEIVE, establish_tcp=starts, watch_tcp=self.settings.reports,
+            path=path, remote_path=offer.path, floor=floor,
+            # With MSRP the TCP client is TLS client (RFC 4975 §14.4), with BFCP the offerer (RFC 8856 §8).
+            establish_tls=agreed is not None and (
+                role is sdp.Setup.ACTIVE if floor is None else self.settings.begins_tls),
             watch_tls=agreed is not None and self.settings.reports,
             pre_shared_key=agreed.key if agreed is not None else None)
 

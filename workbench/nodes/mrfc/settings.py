@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 
 import msgspec
 
+from workbench.nodes.conference import Conference
 from workbench.protocols.sdp import Setup
 
 
@@ -42,6 +44,8 @@ class Settings(msgspec.Struct, frozen=True):
         starts_tcp: see there.
         reports: the MRFP is asked to report connections that do not come about; False weakens.
         keys_at: see `KeysAt`.
+        floors: conferences with floors, by URI; a=confid, a=userid and a=floorid are theirs.
+        begins_tls: with BFCP, too, the MRFP is told to be TLS client. Weakens: that is the offerer (RFC 8856 §8).
     """
 
     conferences: tuple[str, ...]
@@ -52,6 +56,8 @@ class Settings(msgspec.Struct, frozen=True):
     starts_tcp: StartsTcp = StartsTcp.RESERVED
     reports: bool = True
     keys_at: KeysAt = KeysAt.RESERVED
+    floors: Mapping[str, Conference] = {}
+    begins_tls: bool = False
 
     @property
     def role(self) -> Setup:

@@ -1,6 +1,6 @@
 """The node: the gateway core with the profile of Mp, and a conference that its connections end at.
 
-Source: TS 23.333 §5.20, §6.2.20; TS 29.333 (not read: see `gateway/profiles/mp.toml`).
+Source: TS 23.333 §5.20, §6.2.13, §6.2.20; TS 29.333 (not read: see `gateway/profiles/mp.toml`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from workbench.nodes.gateway import profiles
 from workbench.nodes.gateway.core import Gateway
 from workbench.nodes.gateway.link import Transport
 from workbench.nodes.gateway.settings import Interlinkage, Limits, Policy, Profile
+from workbench.nodes.mrfp.applications import Applications
 from workbench.nodes.mrfp.chat import Bounds, Chat
+from workbench.nodes.mrfp.floors import Floors, Rules
 from workbench.protocols.h248.coding import Codec, Coding
 from workbench.protocols.h248.packages import Registry
 from workbench.security.identities import Identity
@@ -29,7 +31,7 @@ def mp_profile(registry: Registry, name: str | None = None, override: Path | Non
 
 
 class Mrfp(Gateway):
-    """An MRFP for messaging conferences.
+    """An MRFP for conferences with messages and floors.
 
     Args:
         name: of the node.
@@ -42,6 +44,7 @@ class Mrfp(Gateway):
         tcp_guard: seconds after which a connection that should be up is given up.
         bounds: what a participant can make a conference hold.
         distributes: see `Chat`.
+        floors: how floors are given.
         log_keys: TLS keys go to the capture.
         limits, ports, port_step, profile, profile_file, coding, transport, version, waiting_delay, first_id, epoch,
             registry: as for an IMS-AGW.
@@ -60,6 +63,7 @@ class Mrfp(Gateway):
         tcp_guard: float = 30.0,
         bounds: Bounds | None = None,
         distributes: bool = True,
+        floors: Rules | None = None,
         log_keys: bool = False,
         limits: Limits | None = None,
         ports: tuple[int, int] = (40_000, 49_998),
@@ -75,7 +79,8 @@ class Mrfp(Gateway):
         registry: Registry | None = None,
     ) -> None:
         names = registry or Registry.load()
-        self._chat = Chat(source.token, bounds or Bounds(), distributes=distributes)
+        self._hosted = Applications(
+            Chat(source.token, bounds or Bounds(), distributes=distributes), Floors(floors or Rules()))
         super().__init__(
             name,
             profile=mp_profile(names, profile, profile_file),
@@ -96,9 +101,9 @@ class Mrfp(Gateway):
             jitter=lambda: source.number(0, 1_000_000) / 1_000_000,
             isn=lambda: source.number(0, (1 << 32) - 1),
             first_id=first_id,
-            host=self._chat,
+            host=self._hosted,
         )
 
     def figures(self) -> dict[str, dict[str, float]]:
         """As of any gateway, and how many take part in conferences."""
-        return {**super().figures(), "participants": {"": len(self._chat)}}
+        return {**super().figures(), "participants": {"": len(self._hosted)}}

@@ -92,6 +92,13 @@ class BfcpStream(msgspec.Struct, frozen=True):
             _number(media, "userid", _ID_MOST, "RFC 8856 §5.3"),
             tuple(FloorStreams.decode(value.strip(" ")) for value in media.attributes("floorid")), versions)
 
+    @property
+    def names(self) -> list[str]:
+        """The lines that name conference, user and floors (RFC 8856 §5.2 to §5.4)."""
+        lines = [f"a={name}:{number}" for name, number in (("confid", self.conference), ("userid", self.user))
+                 if number is not None]
+        return [*lines, *(f"a=floorid:{one.encode()}" for one in self.floors)]
+
     def written(self, media: Media) -> Media:
         """The stream with these attributes in place of what it said before."""
         for name in ("floorctrl", "confid", "userid", "floorid", "bfcpver"):
