@@ -2,6 +2,7 @@
 
     mp-tcp-conference            TCP/MSRP, one termination for each caller, all in one context
     mp-msrp-dial-in              a caller has TLS by pre-shared key, which ends at the MRFP
+    mp-bfcp-dial-in              the same with BFCP: the MRFP is floor control server, the caller TLS client
 """
 
 from __future__ import annotations
@@ -22,16 +23,17 @@ def marks(report: Report, call: Call) -> list[tuple[str, Marks]]:
     """What a conference may be; nothing where the call is none."""
     if not is_conference(call):
         return []
-    return [("mp-tcp-conference", _chat(report, call)), ("mp-msrp-dial-in", _keyed(report, call))]
+    return [("mp-tcp-conference", _chat(report, call)), ("mp-msrp-dial-in", _keyed(report, call, "TCP/TLS/MSRP")),
+            ("mp-bfcp-dial-in", _keyed(report, call, "TCP/TLS/BFCP"))]
 
 
-def _keyed(report: Report, call: Call) -> Marks:
+def _keyed(report: Report, call: Call, bearer: str) -> Marks:
     """TLS by pre-shared key ends at the MRFP, whose key came of an exchange of MIKEY."""
     flow = CallFlow(report, call)
     told = {(one.role, one.media.attribute("key-mgmt") is not None) for dialog in call.dialogs
             for one in dialog.described}
     return [
-        *[("TCP/TLS/MSRP" in flow.bearers, "the MRFP was not told to end TLS")] * 3,
+        *[(bearer in flow.bearers, "the MRFP was not told to end TLS")] * 3,
         ({("offer", True), ("answer", True)} <= told, "a=key-mgmt is not in an offer and an answer"),
         (any(leg.psk_identity for leg, _, _ in call.legs), "TLS is not by pre-shared key"),
         (not any(leg.certificates for leg, _, _ in call.legs), "a certificate was shown"),

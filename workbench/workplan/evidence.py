@@ -52,8 +52,8 @@ class Evidence(msgspec.Struct, frozen=True):
 
     @property
     def reason(self) -> str:
-        """Why it is not simply shown; empty where it is."""
-        if self.status == SHOWN:
+        """Why it is not simply shown, empty where it is; of a row that is a table, what its entries came to."""
+        if self.status == SHOWN and not (isinstance(self.entry, Row) and self.entry.table):
             return ""
         told = [self.entry.reason] if self.entry.reason else []
         told += [f"{id} is not in the catalogue" for id in self.missing]
