@@ -188,7 +188,7 @@ def test_every_name_has_its_entry() -> None:
     for kind in {*_GRAMMARS, *ExtensionType, 0x1A1A}:
         found.add("tls.extension." + (extension_name(kind) if kind in list(ExtensionType) else "unknown"))
     written = Path(layout.__file__).parent
-    for file in ("layout.py", "datagram_layout.py", "grammar.py", "x509.py", "cursor.py"):
+    for file in ("layout.py", "datagram_layout.py", "grammar.py", "x509.py", "../cursor.py"):
         for word in (written / file).read_text().split('"'):
             if word.startswith("tls.") and " " not in word:
                 found.add(word)

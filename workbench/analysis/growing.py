@@ -24,7 +24,7 @@ class Growing:
         source: path of the file; or an open pipe, which is over when its writer closes it.
         wait: called where there is nothing to read; waits a little, and says whether to go on.
         spool: where to write what a pipe gave, so that it can be read again.
-        enough: asked before each read; whether reading ends here though there is more.
+        enough: asked before each read of what was not there at first; whether reading ends though there is more.
         most: octets that go into the spool at most; what comes behind them is read and not kept.
 
     Attributes:
@@ -41,6 +41,7 @@ class Growing:
         self.dropped = 0
         self._most = most
         self._enough = enough
+        self._there = source.stat().st_size if isinstance(source, Path) and source.is_file() else 0
         self._path = source if isinstance(source, Path) else None
         self._wait = wait
         self._spool = spool
@@ -73,7 +74,7 @@ class Growing:
         """Exactly `size` octets, or what there was when reading ended."""
         octets = b""
         while len(octets) < size and not self._over:
-            if self._enough() or (self._path is None and not self._wait_for_octets()):
+            if (self._at >= self._there and self._enough()) or (self._path is None and not self._wait_for_octets()):
                 self._over = True
                 break
             part = self._take(size - len(octets))
