@@ -10,6 +10,7 @@ Source: TS 23.333 §6.2.13, §8.44, §8.45; RFC 8855 §13.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 
 import msgspec
@@ -51,6 +52,7 @@ class Floors:
         self._rules = rules
         self._rooms: dict[int, FloorControlServer] = {}
         self._present: dict[int, set[Flow]] = {}
+        self._due: deque[tuple[bfcp.ServerEvent, bfcp.Peer]] = deque()
         self._now = 0.0
 
     def __len__(self) -> int:
@@ -111,23 +113,25 @@ class Floors:
             conference, (), [Floor(one.floor, policy) for one in told.floors], max_clients=self._rules.clients)
 
     def _happened(self, events: Sequence[bfcp.ServerEvent]) -> None:
-        for event in events:
-            match event:
-                case bfcp.TransmitTo(peer=Flow() as bearer, octets=octets):
-                    self._say(bearer, octets)
-                case bfcp.ClientViolation(peer=Flow() as bearer, error=error):
-                    self._give_up(bearer, f"BFCP can't be read: {error} [RFC 8855 §6.1]", self._now)
-                case bfcp.MessageRefused(peer=Flow() as bearer, error=error):
-                    bearer.order(Note(f"{bearer.termination}: BFCP is refused: {error}"))
-                case bfcp.FloorRequestChanged(request=request, holder=holder):
-                    status = status_name(request.status or 0)
-                    self._note(f"floor request {request.request} of user {holder} is {status}", events)
+        """Do what the events ask for, in order: what comes of it meanwhile waits behind them."""
+        witness = next((one.peer for one in events if isinstance(one, bfcp.TransmitTo)), None)
+        idle = not self._due
+        self._due += [(one, witness) for one in events]
+        while idle and self._due:
+            self._carry_out(*self._due[0])
+            self._due.popleft()
 
-    def _note(self, what: str, events: Sequence[bfcp.ServerEvent]) -> None:
-        """A remark goes along with what one of the clients is told."""
-        told = next((one.peer for one in events if isinstance(one, bfcp.TransmitTo)), None)
-        if isinstance(told, Flow):
-            told.order(Note(what))
+    def _carry_out(self, event: bfcp.ServerEvent, witness: bfcp.Peer) -> None:
+        match event:
+            case bfcp.TransmitTo(peer=Flow() as bearer, octets=octets):
+                self._say(bearer, octets)
+            case bfcp.ClientViolation(peer=Flow() as bearer, error=error):
+                self._give_up(bearer, f"BFCP can't be read: {error} [RFC 8855 §6.1]", self._now)
+            case bfcp.MessageRefused(peer=Flow() as bearer, error=error):
+                bearer.order(Note(f"{bearer.termination}: BFCP is refused: {error}"))
+            case bfcp.FloorRequestChanged(request=request, holder=holder) if isinstance(witness, Flow):
+                status = status_name(request.status or 0)
+                witness.order(Note(f"floor request {request.request} of user {holder} is {status}"))
 
     def _say(self, bearer: Flow, octets: bytes) -> None:
         """Who does not read what it is told is given up, so that nothing piles up for it."""
