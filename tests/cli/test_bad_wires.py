@@ -3,24 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import pytest
 
-from workbench import cli
-
 ID = "e2ae-msrp-originating"
-
-
-@pytest.fixture
-def command(monkeypatch, capsys):
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["workbench", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        return end.value.code, *capsys.readouterr()
-
-    return run
 
 
 def test_many_seeds_are_counted_and_kept_apart(command, tmp_path):

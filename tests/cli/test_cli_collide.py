@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import pytest
 
-from workbench import cli
 
-
-def collide(monkeypatch, capsys, *words):
-    """Exit status, stdout and stderr of `workbench collide WORDS`."""
-    monkeypatch.setattr(sys, "argv", ["workbench", "collide", *words])
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    out, err = capsys.readouterr()
-    return ended.value.code, out, err
-
-
-def test_the_tables_are_told_as_text_and_as_json(monkeypatch, capsys):
+def test_the_tables_are_told_as_text_and_as_json(command):
     """The same calls, once for people and once as one JSON document with the reason for each."""
     asked = ["--mechanism", "merge", "--mechanism", "b2bua", "--nat", "home"]
-    status, out, _ = collide(monkeypatch, capsys, *asked)
+    status, out, _ = command("collide", *asked)
     assert status in (0, None)
     assert out.count("two clients") == 3 and out.count("works, is read") == 3 and out.count("no connection") == 2
-    status, out, _ = collide(monkeypatch, capsys, *asked, "--json")
+    status, out, _ = command("collide", *asked, "--json")
     merge, b2bua = json.loads(out)
     assert [one["outcome"] for one in merge["calls"]] == ["two clients", "no connection", "two clients", "two clients"]
     assert b2bua["calls"][0]["readers"] == ["IMS-AGW A", "IMS-AGW B"] and not b2bua["calls"][0]["end_to_end"]
@@ -36,7 +24,7 @@ def test_the_tables_are_told_as_text_and_as_json(monkeypatch, capsys):
     (["--mechanism", "magic"], "annex-d-silent"), (["--nat", "cone"], "strict"), (["--tls", "1.1"], "1.2, 1.3"),
     (["--media", "t38"], "msrp, bfcp"), (["--key", "none"], "certificate, psk"),
     (["--key", "psk", "--mechanism", "e2ae", "--nat", "none"], "fingerprints")])
-def test_what_can_not_be_is_said(monkeypatch, capsys, words, says):
+def test_what_can_not_be_is_said(command, words, says):
     """Exit status 2 and one line for an impossible wish, before anything has run."""
-    status, out, err = collide(monkeypatch, capsys, *words)
+    status, out, err = command("collide", *words)
     assert (status, out) == (2, "") and says in " ".join(err.split())

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import pytest
 
-from workbench import cli, workplan
+from workbench import workplan
 from workbench.workplan import Proof, Row, Tables
 
 
 @pytest.fixture
-def plan(monkeypatch, capsys, tmp_path):
+def plan(command, tmp_path):
     """Exit status, stdout and stderr of `workbench plan WORDS`."""
-
-    def said(*words):
-        monkeypatch.setattr(sys, "argv", ["workbench", "plan", *words, "--out", str(tmp_path)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capsys.readouterr()
-        return ended.value.code, out, err
-
-    return said
+    return lambda *words: command("plan", *words, "--out", tmp_path)
 
 
 def test_a_row_is_told_with_its_frames(plan, tmp_path):
