@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _MOST_DESCRIBED = 256
 _DIALOGS: weakref.WeakKeyDictionary[Report, dict[str, DialogSeen]] = weakref.WeakKeyDictionary()
+_SEEN: weakref.WeakKeyDictionary[Report, list[Seen]] = weakref.WeakKeyDictionary()
 
 
 class Keyed(msgspec.Struct, frozen=True):
@@ -104,6 +105,13 @@ def keyed_dialogs(report: Report) -> dict[str, DialogSeen]:
 
 def seen(report: Report) -> list[Seen]:
     """Every message once for each role, in order of time, however often it goes on; what does not decode too."""
+    kept = _SEEN.get(report)
+    if kept is None:
+        kept = _SEEN[report] = _once(report)
+    return kept
+
+
+def _once(report: Report) -> list[Seen]:
     found = [Seen(keyed, one.role, one.draft.frames, report.names(one.draft.source.host), one.draft.time,
                   (one.draft.source.host, one.draft.destination.host)) for one, keyed in said(report)]
     found += with_kms(report)
