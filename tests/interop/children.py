@@ -112,6 +112,11 @@ class Child:
 
         self.polls(there, f"listens at TCP {address}:{port}")
 
+    def accepts(self, address: str, port: int) -> None:
+        """The same for a program that takes one connection only: the kernel knows who listens."""
+        wanted = f" {socket.inet_aton(address)[::-1].hex().upper()}:{port:04X} 00000000:0000 0A "
+        self.polls(lambda: wanted in Path("/proc/net/tcp").read_text(), f"listens at TCP {address}:{port}")
+
     def receives(self, address: str, port: int) -> None:
         """The same for datagrams: the kernel knows who has a UDP socket there."""
         wanted = f" {socket.inet_aton(address)[::-1].hex().upper()}:{port:04X} "

@@ -75,13 +75,16 @@ carry_out(Connection, Number, What, Words) ->
     end.
 
 order("add", [Context, Side, Mode, Local, Remote, Watch]) ->
-    Realm = #'PropertyParm'{name = name("ipdc/realm", [0, 16#9D, 0, 1]), value = [string(Side ++ ".example.net")]},
-    {context(Context), [amm(addReq, choose(list_to_atom(Side)), described(Mode, [Realm], Local, Remote, Watch))]};
+    {context(Context), [amm(addReq, choose(list_to_atom(Side)), described(Mode, [realm(Side)], Local, Remote, Watch))]};
+order("start", [Context, Side, Mode, Local, Remote, Watch, Key, Signals]) ->
+    Properties = [realm(Side) | [property(One) || One <- split(Key, ","), One =/= "-"]],
+    Started = {signalsDescriptor, [established(One) || One <- split(Signals, ","), One =/= "-"]},
+    {context(Context),
+     [amm(addReq, choose(list_to_atom(Side)), described(Mode, Properties, Local, Remote, Watch) ++ [Started])]};
 order("modify", [Context, Termination, Mode, Local, Remote, Watch]) ->
     {context(Context), [amm(modReq, termination(Termination), described(Mode, [], Local, Remote, Watch))]};
 order("tls", [Context, Termination]) ->
-    Signal = {signal, {'Signal', "tlsbsc/EstBNC", 1, ?NO, ?NO, ?NO, ?NO, []}},
-    {context(Context), [amm(modReq, termination(Termination), [{signalsDescriptor, [Signal]}])]};
+    {context(Context), [amm(modReq, termination(Termination), [{signalsDescriptor, [established("tls")]}])]};
 order("subtract", [Context, Termination]) ->
     {context(Context), [h248_words:subtract(termination(Termination), ?NO, ?NO)]};
 order("audit", [Context, Termination, "-"]) -> {context(Context), [audit(termination(Termination), [])]};
@@ -113,6 +116,18 @@ described(Mode, Properties, Local, Remote, Watch) ->
     Parms = #'StreamParms'{localControlDescriptor = Control, localDescriptor = sdp(Local), remoteDescriptor = sdp(Remote)},
     Request = erlang:unique_integer([positive]),
     [media(Parms), {eventsDescriptor, {'EventsDescriptor', Request, [watched(One) || One <- split(Watch, ",")]}}].
+
+realm(Side) ->
+    #'PropertyParm'{name = name("ipdc/realm", [0, 16#9D, 0, 1]), value = [string(Side ++ ".example.net")]}.
+
+property(Text) ->
+    [Name, Value] = split(Text, "="),
+    #'PropertyParm'{name = Name, value = [Value]}.
+
+established(Layer) -> {signal, {'Signal', Layer ++ signal(Layer), 1, ?NO, ?NO, ?NO, ?NO, []}}.
+
+signal("tcp") -> "bcc/EstBNC";
+signal("tls") -> "bsc/EstBNC".
 
 sdp("-") -> ?NO;
 sdp(Text) ->

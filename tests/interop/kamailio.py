@@ -1,4 +1,4 @@
-"""kamailio as an MSRP end, and as a SIP proxy."""
+"""kamailio as an MSRP end, as an MSRP relay, and as a SIP proxy."""
 
 from __future__ import annotations
 
@@ -15,6 +15,13 @@ def kamailio(programs: Children) -> Child:
     """kamailio, which answers MSRP at the core port."""
     child = _started(programs, "kamailio_msrp.cfg", PORT=CORE)
     child.listens(programs.address, CORE)
+    return child
+
+
+def relay(programs: Children, port: int) -> Child:
+    """kamailio, which takes MSRP clients at a port and sends on what they say, and what is said to them."""
+    child = _started(programs, "kamailio_msrp_relay.cfg", PORT=port)
+    child.listens(programs.address, port)
     return child
 
 

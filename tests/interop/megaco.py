@@ -92,10 +92,19 @@ class Megaco:
         """What it did not like."""
         return re.findall(r"^(?:failed|syntax|message|unexpected)\b.*$", self.child.text, re.MULTILINE)
 
-    def add(self, context: str, side: str, local: str, remote: str = "-", watch: str = "") -> End:
-        """Add a termination; what is watched for is what can be told in the coding unless it is said."""
+    def add(
+        self, context: str, side: str, local: str, remote: str = "-", watch: str = "", *, starts: str = "",
+        properties: str = "-",
+    ) -> End:
+        """Add a termination; what is watched for is what can be told in the coding unless it is said.
+
+        Args:
+            starts: `tcp`, or `tcp,tls`: what the gateway is to establish at once.
+            properties: `name=value`, several with commas, in LocalControl; with `starts`.
+        """
         watch = watch or ("cause" if self.binary else "cause,tcp,tls")
-        ((where, name, *found),) = self.order("add", context, side, "sendRecv", local, remote, watch)
+        what, more = ("start", (properties, starts or "-")) if starts or properties != "-" else ("add", ())
+        ((where, name, *found),) = self.order(what, context, side, "sendRecv", local, remote, watch, *more)
         filled = next(word.removeprefix("local=") for word in found if word.startswith("local="))
         return End(where, name, tuple(filled.split("|")))
 

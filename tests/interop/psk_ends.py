@@ -62,6 +62,16 @@ def openssl_server(programs: Children, key: PreSharedKey, way: str) -> int:
     return port
 
 
+def openssl_speaks(programs: Children, key: PreSharedKey, way: str) -> tuple[Child, int]:
+    """OpenSSL as server for one connection, whose payload is its standard input and output; and its port."""
+    port = free_port(stream=True)
+    child = programs.start(
+        need("openssl"), "s_server", "-accept", f"{programs.address}:{port}", "-nocert", "-psk", key.key.hex(),
+        "-psk_identity", key.identity.decode(), *_OPENSSL[way], "-naccept", "1", "-quiet")
+    child.accepts(programs.address, port)
+    return child, port
+
+
 def gnutls_server(programs: Children, key: PreSharedKey, way: str) -> int:
     """GnuTLS as server that gives back what it hears, and knows one identity; its port, at every address."""
     passwords = programs.folder / "psk.txt"

@@ -104,14 +104,18 @@ def test_words_before_others_came_are_not_told_them(tmp_path: Any):
 
 
 def test_nodes_are_named_by_what_they_do(tmp_path: Any):
-    """Without names in the capture MRFC and MRFP are told apart from IMS-ALG and IMS-AGW."""
-    from workbench.analysis.conferences import conference_nodes
+    """Without names in the capture MRFC and MRFP are told apart from IMS-ALG and IMS-AGW; without SIP, too."""
+    from workbench.analysis.conferences import conference_nodes, hosts
 
     found = CONFERENCE.run(out=tmp_path).report
     assert conference_nodes(found.signalling.contexts, found.signalling.dialogs.values()) == {
         "192.0.2.40": ["192.0.2.150"]}
     relayed = scenarios.get("msrp-cema").run(out=tmp_path).report
     assert conference_nodes(relayed.signalling.contexts, relayed.signalling.dialogs.values()) == {}
+    keyed = scenarios.get("mp-msrp-dial-in").run(out=tmp_path).report
+    for report, alone in ((found, {"192.0.2.40": []}), (keyed, {"192.0.2.40": []}), (relayed, {})):
+        assert conference_nodes(report.signalling.contexts, ()) == alone
+        assert hosts(report.signalling.contexts, ()) is bool(alone)
     legs = [leg.name for leg in found.sessions[0].legs]
     assert legs == ["participant 1", "participant 2", "participant 3"]
 

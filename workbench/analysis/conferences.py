@@ -1,12 +1,13 @@
 """Calls that end at a gateway: a conference at an MRFP, ordered by the MRFC that is called (TS 23.333).
 
 Between a UE and the rest a gateway has two terminations, and its address is in the answer on one side and in the offer
-on the other. A conference has one for each dialog, and its address is in answers alone.
+on the other. A conference has one for each dialog, and its address is in answers alone. Where SIP was not captured,
+what the controller orders tells them apart: a pre-shared key, or many terminations in one realm, of no side.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from workbench.analysis.signalling import ContextSeen, DialogSeen, TerminationSeen
 
 _FIRST = 16
+_MANY = 3       # terminations of a context: more than the two ends of a stream
 
 
 def is_conference(call: Call) -> bool:
@@ -23,6 +25,9 @@ def is_conference(call: Call) -> bool:
 
 def hosts(contexts: Iterable[ContextSeen], dialogs: Iterable[DialogSeen]) -> bool:
     """The gateway's addresses stand in all answers and in no offer, and no dialog has more than one termination."""
+    contexts, dialogs = list(contexts), list(dialogs)
+    if not dialogs:
+        return bool(contexts) and all(looks_hosted(context) for context in contexts)
     ends = [end for context in contexts for end in context.terminations.values() if end.locals]
     ours = {end.local.host for end in ends if end.local is not None}
     if not ours:
@@ -36,7 +41,14 @@ def hosts(contexts: Iterable[ContextSeen], dialogs: Iterable[DialogSeen]) -> boo
     return answered > 0 and len(ends) <= answered
 
 
-def conference_nodes(contexts: Iterable[ContextSeen], dialogs: Iterable[DialogSeen]) -> dict[str, list[str]]:
+def looks_hosted(context: ContextSeen) -> bool:
+    """A context is a conference, by H.248 alone (TS 23.333 §6.2.19, §6.2.20)."""
+    ends = [end for end in context.terminations.values() if end.locals]
+    return any(end.keyed for end in ends) or (
+        len(ends) >= _MANY and len({end.realm for end in ends}) == 1 and not any(end.side for end in ends))
+
+
+def conference_nodes(contexts: Sequence[ContextSeen], dialogs: Iterable[DialogSeen]) -> dict[str, list[str]]:
     """Hosts of gateways at which calls end, each with the hosts whose answers name it."""
     gateway_of: dict[str, str] = {}
     ends: dict[str, int] = {}
@@ -56,8 +68,12 @@ def conference_nodes(contexts: Iterable[ContextSeen], dialogs: Iterable[DialogSe
             answering.setdefault(gateway, {})[one.draft.source.host] = None
         for gateway in {gateway for gateway, _ in told}:
             answered[gateway] = answered.get(gateway, 0) + 1
-    return {gateway: list(hosts) for gateway, hosts in answering.items()
-            if gateway not in relays and ends[gateway] <= answered[gateway]}
+    found = {gateway: list(hosts) for gateway, hosts in answering.items()
+             if gateway not in relays and ends[gateway] <= answered[gateway]}
+    for context in contexts:
+        if context.gateway.host not in answering and looks_hosted(context):
+            found[context.gateway.host] = []
+    return found
 
 
 def number_of(call: Call, termination: TerminationSeen) -> int:

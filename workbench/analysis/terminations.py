@@ -6,6 +6,7 @@ from workbench.analysis.dialogs import Described
 from workbench.analysis.drafts import Draft
 from workbench.net.values import Endpoint
 from workbench.protocols.h248 import message as h248
+from workbench.protocols.h248.packages import registry
 from workbench.protocols.h248.transactions.segmentation import Collector
 
 _MOST_TERMINATIONS = 1000
@@ -20,6 +21,7 @@ class TerminationSeen:
         self.name = name
         self.context = context
         self.realm = ""
+        self.keyed = False      # a pre-shared key is told, which is so on Mp only
         self.locals: list[Described] = []
         self.remotes: list[Described] = []
         self.watched: list[tuple[Draft, h248.Events]] = []      # in order; each replaces the one before
@@ -56,6 +58,7 @@ class TerminationSeen:
         realm = control.property("ipdc/realm")
         if realm is not None:
             self.realm = realm.value
+        self.keyed = self.keyed or control.property(registry().wire_name("pre-shared-key-identity")) is not None
         if control.mode is not None:
             self.modes.append((draft, stream, control.mode))
 
