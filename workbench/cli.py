@@ -277,7 +277,10 @@ for _command in (cli_captures.analyze, cli_captures.show, cli_compare.compare, c
                  cli_exports.query):
     app.command()(_command)
 
-for _node in (cli_nodes.agw, cli_nodes.trgw, cli_nodes.mrfp, cli_nodes.alg, cli_nodes.ue, cli_nodes.nat, cli_nodes.kms):
+for _node in (
+    cli_nodes.agw, cli_nodes.trgw, cli_nodes.mrfp, cli_nodes.alg, cli_nodes.ibcf, cli_nodes.mrfc, cli_nodes.ue,
+    cli_nodes.nat, cli_nodes.kms,
+):
     app.command()(_node)
 
 

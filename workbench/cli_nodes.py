@@ -1,4 +1,4 @@
-"""The commands of `workbench` that are a node on this host: `agw`, `trgw`, `mrfp`, `alg`, `ue`, `nat`, `kms`."""
+"""The commands of `workbench` that are a node on this host, from `agw` to `kms`."""
 
 from __future__ import annotations
 
@@ -85,6 +85,36 @@ def alg(
     from workbench.lab.settings.alg import alg, plan
 
     serve(Role(lambda source, epoch, *_: alg(config, source, epoch), lambda: plan(config)),
+          _options(every, log, capture, size, metrics=metrics))
+
+
+def ibcf(
+    config: Config, every: Every = False, log: LogFile = "", capture: Capture = None, size: Size = 1000,
+    metrics: Metrics = "",
+) -> None:
+    """An IBCF on this host, until Ctrl-C: SIP over UDP with two networks, H.248 with one TrGW (Ix).
+
+    Without a word about it in FILE everything is on loopback.
+    """
+    from workbench.lab.serving import Role, serve
+    from workbench.lab.settings.ibcf import ibcf, plan
+
+    serve(Role(lambda source, epoch, *_: ibcf(config, source, epoch), lambda: plan(config)),
+          _options(every, log, capture, size, metrics=metrics))
+
+
+def mrfc(
+    config: Config, every: Every = False, log: LogFile = "", capture: Capture = None, size: Size = 1000,
+    metrics: Metrics = "",
+) -> None:
+    """An MRFC on this host, until Ctrl-C: conferences that are called by SIP over UDP, H.248 with one MRFP (Mp).
+
+    Without a word about it in FILE everything is on loopback.
+    """
+    from workbench.lab.serving import Role, serve
+    from workbench.lab.settings.mrfc import mrfc, plan
+
+    serve(Role(lambda source, epoch, *_: mrfc(config, source, epoch), lambda: plan(config)),
           _options(every, log, capture, size, metrics=metrics))
 
 

@@ -13,7 +13,9 @@ from workbench.lab import settings
 from workbench.lab.metrics import KNOWN
 from workbench.lab.settings.agw import AgwFile
 from workbench.lab.settings.alg import AlgFile
+from workbench.lab.settings.ibcf import IbcfFile, ibcf
 from workbench.lab.settings.kms import KmsFile, kms
+from workbench.lab.settings.mrfc import MrfcFile, mrfc
 from workbench.lab.settings.mrfp import MrfpFile, mrfp
 from workbench.lab.settings.nat import NatFile, device
 from workbench.lab.settings.ue import UeFile, script
@@ -21,7 +23,8 @@ from workbench.security.source import Source
 
 PAGE = (Path(__file__).parents[2] / "docs" / "nodes.md").read_text(encoding="utf-8")
 KINDS = {"agw": (settings.agw, AgwFile), "alg": (settings.alg, AlgFile), "ue": (settings.ue, UeFile),
-         "nat": (settings.nat, NatFile), "mrfp": (mrfp, MrfpFile), "kms": (kms, KmsFile)}
+         "nat": (settings.nat, NatFile), "mrfp": (mrfp, MrfpFile), "kms": (kms, KmsFile), "ibcf": (ibcf, IbcfFile),
+         "mrfc": (mrfc, MrfcFile)}
 
 
 def shown(kind: str) -> list[str]:

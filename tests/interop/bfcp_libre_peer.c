@@ -1,12 +1,16 @@
-/* libre's BFCP over UDP at one end: its transactions, retransmissions and acknowledgements, not only its codec.
+/* libre's BFCP over UDP at one end: its transactions, retransmissions and acknowledgements, not only its codec; and
+ * libre's codec over libre's TCP, for which it has no transactions.
  *
  *   bfcp_libre_peer server            listens on a port of loopback, which it prints; grants what is asked for
  *   bfcp_libre_peer client PORT       greets, asks for a floor, waits until it is granted, gives it back, says goodbye
+ *   bfcp_libre_peer tcp ADDRESS PORT CONFERENCE USER FLOOR
+ *                                     greets, asks for a floor; gives it back when a line comes in
  *
  * Prints a line for each message: PRIMITIVE and, where there is one, the request's status.
  */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <re.h>
 
 enum { CONFERENCE = 4321, USER = 234, FLOOR = 543, REQUEST = 1 };
@@ -138,6 +142,103 @@ static void take(const struct bfcp_msg *msg, void *arg)
 	}
 }
 
+/* TCP */
+
+static struct tcp_conn *stream;
+static struct mbuf *inbox;
+static uint32_t conference;
+static uint16_t user, transaction;
+
+static void tell(enum bfcp_prim prim, int kind, uint16_t *value)
+{
+	struct mbuf *mb = mbuf_alloc(64);
+
+	if (kind)
+		bfcp_msg_encode(mb, BFCP_VER1, false, prim, conference, ++transaction, user, 1,
+				kind | BFCP_MANDATORY, 0, value);
+	else
+		bfcp_msg_encode(mb, BFCP_VER1, false, prim, conference, ++transaction, user, 0);
+	mb->pos = 0;
+	tcp_send(stream, mb);
+	mem_deref(mb);
+}
+
+static void established(void *arg)
+{
+	(void)arg;
+	tell(BFCP_HELLO, 0, NULL);
+}
+
+static void received(struct mbuf *mb, void *arg)
+{
+	(void)arg;
+	mbuf_set_pos(inbox, inbox->end);
+	mbuf_write_mem(inbox, mbuf_buf(mb), mbuf_get_left(mb));
+	mbuf_set_pos(inbox, 0);
+	while (mbuf_get_left(inbox) >= 12) {
+		size_t start = inbox->pos, size = 12 + 4 * (inbox->buf[start + 2] << 8 | inbox->buf[start + 3]);
+		struct mbuf *one;
+		struct bfcp_msg *msg;
+
+		if (mbuf_get_left(inbox) < size)
+			break;
+		one = mbuf_alloc(size);
+		mbuf_write_mem(one, mbuf_buf(inbox), size);
+		mbuf_set_pos(one, 0);
+		if (bfcp_msg_decode(&msg, one)) {
+			printf("unreadable 0\n");
+			re_cancel();
+			return;
+		}
+		say(msg);
+		if (msg->prim == BFCP_HELLO_ACK)
+			tell(BFCP_FLOOR_REQUEST, BFCP_FLOOR_ID, &floor_id);
+		if (msg->prim == BFCP_FLOOR_REQUEST_STATUS)
+			request_id = bfcp_msg_attr(msg, BFCP_FLOOR_REQ_INFO)->v.u16;
+		mem_deref(msg);
+		mem_deref(one);
+		mbuf_set_pos(inbox, start + size);
+	}
+	memmove(inbox->buf, mbuf_buf(inbox), mbuf_get_left(inbox));
+	mbuf_set_end(inbox, mbuf_get_left(inbox));
+}
+
+static void closed(int err, void *arg)
+{
+	(void)arg;
+	printf("closed %d\n", err);
+	re_cancel();
+}
+
+static void line(int flags, void *arg)
+{
+	char text[64];
+	(void)flags;
+	(void)arg;
+
+	if (read(0, text, sizeof text) > 0)
+		tell(BFCP_FLOOR_RELEASE, BFCP_FLOOR_REQUEST_ID, &request_id);
+	else
+		re_cancel();
+}
+
+static int over_tcp(char **argv)
+{
+	conference = atoi(argv[4]);
+	user = atoi(argv[5]);
+	floor_id = atoi(argv[6]);
+	inbox = mbuf_alloc(512);
+	sa_set_str(&server, argv[2], atoi(argv[3]));
+	if (tcp_connect(&stream, &server, established, received, closed, NULL) || fd_listen(0, FD_READ, line, NULL))
+		return 1;
+	re_main(NULL);
+	fd_close(0);
+	mem_deref(stream);
+	mem_deref(inbox);
+	libre_close();
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct sa local;
@@ -145,6 +246,8 @@ int main(int argc, char **argv)
 
 	if (libre_init())
 		return 1;
+	if (argc > 6)
+		return over_tcp(argv);
 	sa_set_str(&local, "127.0.0.1", 0);
 	if (bfcp_listen(&conn, BFCP_UDP, &local, NULL, serves ? serve : take, NULL))
 		return 1;

@@ -165,6 +165,13 @@ def _body(sdp: str) -> str:
     return f"Content-Type: application/sdp\nContent-Length: [len]\n\n{sdp.strip()}\n"
 
 
+def bfcp(setup: str, port: int = 9, host: str = "[local_ip]") -> str:
+    """An offer of BFCP over TCP by a floor participant (RFC 8856 §5)."""
+    return "\n".join([
+        "v=0", f"o=sipp 53655765 2353687637 IN IP[local_ip_type] {host}", "s=-", f"c=IN IP[local_ip_type] {host}",
+        "t=0 0", f"m=application {port} TCP/BFCP *", f"a=setup:{setup}", "a=connection:new", "a=floorctrl:c-only"])
+
+
 def msrp(port: int, setup: str, *more: str, proto: str = "TCP/MSRP", host: str = "[local_ip]") -> str:
     """A description of an MSRP session with CEMA."""
     scheme = "msrps" if "TLS" in proto else "msrp"

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from programs import missing, need
 
 from workbench.protocols.bfcp import wire
 from workbench.protocols.bfcp.events import FloorRequestChanged, Left, Ready, RequestChanged, Transmit, TransmitTo
@@ -23,22 +22,7 @@ from workbench.protocols.bfcp.messages import UNRELIABLE, FloorStatus, Request, 
 from workbench.protocols.bfcp.registry import Status, status_name
 from workbench.protocols.bfcp.server import FloorControlServer
 
-SOURCE = Path(__file__).with_name("bfcp_libre_peer.c")
-HEADERS = Path("/usr/include/re")
 CONFERENCE, USER, FLOOR = 4321, 234, 543
-
-
-@pytest.fixture(scope="module")
-def peer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The program, compiled now."""
-    compiler = need("gcc")
-    if not (HEADERS / "re_bfcp.h").exists():
-        missing("libre", "apt-get install libre-dev")
-    program = tmp_path_factory.mktemp("libre") / "bfcp_libre_peer"
-    subprocess.run(
-        [compiler, "-DHAVE_STDBOOL_H", "-DHAVE_INTTYPES_H", f"-I{HEADERS}", str(SOURCE), "-o", str(program), "-lre"],
-        check=True, timeout=60)
-    return program
 
 
 class Wire:
@@ -110,9 +94,9 @@ def started(program: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def test_our_participant_gets_a_floor_from_libre(peer: Path, line: Wire) -> None:
+def test_our_participant_gets_a_floor_from_libre(libre: Path, line: Wire) -> None:
     """Hello, FloorRequest, unasked Granted and its acknowledgement, FloorRelease, Goodbye: against libre's server."""
-    with started(peer, "server") as process:
+    with started(libre, "server") as process:
         assert process.stdout is not None
         port = int(process.stdout.readline())
         ann = Participant(CONFERENCE, USER, version=UNRELIABLE)
@@ -152,7 +136,7 @@ def test_our_participant_gets_a_floor_from_libre(peer: Path, line: Wire) -> None
     assert (line.lost > 5) == line.lossy
 
 
-def test_libre_gets_a_floor_from_our_server(peer: Path, line: Wire) -> None:
+def test_libre_gets_a_floor_from_our_server(libre: Path, line: Wire) -> None:
     """libre asks, hears Pending, then Granted once the chair has decided, gives back and leaves."""
     fcs = FloorControlServer(CONFERENCE, [User(USER), User(1)], [Floor(FLOOR, Policy(chair=1))], version=UNRELIABLE)
     fcs.opened("chair")
@@ -187,7 +171,7 @@ def test_libre_gets_a_floor_from_our_server(peer: Path, line: Wire) -> None:
             fcs.opened("libre")
         carry(fcs.receive_data("libre", octets, now))
 
-    with started(peer, "client", str(line.port)) as process:
+    with started(libre, "client", str(line.port)) as process:
         run(line, fcs.next_wakeup, lambda now: carry(fcs.wake(now)), take, lambda: process.poll() is not None)
         assert process.stdout is not None
         said = process.stdout.read().splitlines()

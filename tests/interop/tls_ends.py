@@ -93,6 +93,16 @@ def openssl_server(programs: Children, port: int, own: Identity, version: str) -
     return child
 
 
+def openssl_speaks(programs: Children, own: Identity) -> tuple[int, Child]:
+    """OpenSSL as server for one connection, whose payload is its standard input and output; its port, and itself."""
+    port = free_port(stream=True)
+    child = programs.start(
+        need("openssl"), "s_server", "-accept", f"{programs.address}:{port}", "-cert", own.certificate, "-key",
+        own.key, "-naccept", "1", "-quiet")
+    child.accepts(programs.address, port)
+    return port, child
+
+
 def server_saw(server: Child) -> str:
     """SHA-256 of the client certificate that OpenSSL's server has shown."""
     pem = server.says("(?s)-+BEGIN CERTIFICATE-+\n(.*?)-+END CERTIFICATE-+")[1]

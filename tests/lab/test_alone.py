@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import copy_context
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import pytest
 from workbench.errors import LocalProtocolError, NetworkError, SettingsError
 from workbench.lab import settings
 from workbench.lab.alone import Alone
+from workbench.lab.settings.ibcf import ibcf
+from workbench.lab.settings.mrfc import mrfc
+from workbench.lab.settings.mrfp import mrfp
 from workbench.lab.spoken import Quit
 from workbench.net.interface import Arrival
 from workbench.net.sockets import SocketNetwork, free_port
@@ -251,6 +255,33 @@ def test_what_is_wrong_in_a_file_is_said_with_key_and_line(tmp_path: Path, text:
         settings.agw(file, Source(1, "x"), 0.0)
     assert str(caught.value).startswith(str(file))
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(("make", "text", "said"), [
+    (ibcf, 'border = "there"', "line 1: border: 'there' is not an IPv4"),
+    (ibcf, 'border = "[::1]:5060"\n[routes]\n"home2.example" = "[2001:db8::1]:5060"',
+     r"line 3: routes\.home2\.example: \[2001:db8::1\]:5060 can't be reached from ::1"),
+    (ibcf, "modifies_setup = true", "line 1: modifies_setup: no such setting"),
+    (mrfc, "conferences = []", "line 1: conferences: "),
+    (mrfc, 'conferences = ["conf-1"]', "line 1: conferences: 'conf-1': "),
+    (mrfc, 'mrfp = "192.0.2.1"', "line 1: mrfp: 192.0.2.1:2944 can't be reached"),
+    (mrfc, 'host = "a b"', "line 1: host: "),
+    (mrfc, 'participants = 1000', "line 1: participants: "),
+    (mrfc, '[floors."sip:other@ims.example"]\npeople = { "sip:a@b" = 1 }',
+     "line 1: floors: 'sip:other@ims.example' is not one of conferences"),
+    (mrfc, '[floors."sip:conf-1@ims.example"]\npeople = { "sip:a@b" = 1, "sip:c@d" = 1 }',
+     "line 2: people: each person has a user id of its own"),
+    (mrfc, '[floors."sip:conf-1@ims.example"]\npeople = { }', "line 2: .*people: "),
+    (mrfp, "floors.holders = 0", "line 1: floors.holders: "),
+])
+def test_wrong_settings_of_controllers(tmp_path: Path, make: Callable[..., object], text: str, said: str):
+    """With key and line; an empty file is a node on loopback."""
+    file = tmp_path / "node.toml"
+    file.write_text("")
+    assert make(file, Source(1, "x"), 0.0)
+    file.write_text(text)
+    with pytest.raises(SettingsError, match=said):
+        make(file, Source(1, "x"), 0.0)
 
 
 def test_a_controller_s_routes(tmp_path: Path):

@@ -19,6 +19,20 @@ if TYPE_CHECKING:
 _PRIVILEGED = 1024
 
 
+class Floors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How floors are given (TS 23.333 §8.45); whose they are is said over H.248.
+
+    Args:
+        holders: of a floor at the same time, at most.
+        queue: how many may wait for a floor.
+        clients: of one conference, at most.
+    """
+
+    holders: Annotated[int, msgspec.Meta(ge=1, le=256)] = 1
+    queue: Annotated[int, msgspec.Meta(ge=0, le=1_024)] = 16
+    clients: Annotated[int, msgspec.Meta(ge=1, le=4_096)] = 256
+
+
 class MrfpFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of an MRFP.
 
@@ -31,6 +45,7 @@ class MrfpFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         media: its media address, or several.
         ports: first and last local port for media.
         contexts: how many conferences there may be at one time.
+        floors: how floors are given.
         packages: a file that is laid over the package registry.
     """
 
@@ -43,13 +58,14 @@ class MrfpFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     media: str | tuple[str, ...] = "127.0.0.1"
     ports: tuple[int, int] = (40_000, 49_998)
     contexts: Annotated[int, msgspec.Meta(ge=1)] = 1_000
+    floors: Floors = Floors()
     packages: str | None = None
 
 
 def mrfp(path: Path, source: Source, epoch: float, *, log_keys: bool = False) -> Node:
     """An MRFP as a file says; arguments and errors as of `agw`."""
     from workbench.nodes.gateway.settings import Limits
-    from workbench.nodes.mrfp import Mrfp
+    from workbench.nodes.mrfp import Mrfp, Rules
 
     file = File.read(path)
     told = file.settings(MrfpFile)
@@ -64,7 +80,8 @@ def mrfp(path: Path, source: Source, epoch: float, *, log_keys: bool = False) ->
         raise file.wrong("media" if controllers else "controller", "an MRFP needs at least one")
     return Mrfp(
         told.name, control=control, controller=controllers, address=addresses, realm=told.realm, source=source,
-        log_keys=log_keys, limits=Limits(contexts=told.contexts), ports=told.ports, coding=told.coding,
+        log_keys=log_keys, limits=Limits(contexts=told.contexts),
+        floors=Rules(told.floors.holders, told.floors.queue, told.floors.clients), ports=told.ports, coding=told.coding,
         transport=told.transport, first_id=source.number(1, 0x7FFFFFFF), epoch=epoch,
         registry=registry_of(file, told.packages))
 

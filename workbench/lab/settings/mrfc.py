@@ -1,0 +1,120 @@
+"""Settings of an MRFC that runs alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import msgspec
+
+from workbench.lab.recording import Plan, planned
+from workbench.lab.settings.agw import PORTS, Coding, Transport
+from workbench.lab.settings.file import File, registry_of
+from workbench.nodes.conference import Conference
+
+if TYPE_CHECKING:
+    from workbench.nodes.node import Node
+    from workbench.security.source import Source
+
+_MOST_PARTICIPANTS = 200
+
+
+class Floors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A conference with floors.
+
+    Args:
+        people: SIP URIs of those who may take part, each with its a=userid.
+        number: a=confid.
+        floor: its one floor, a=floorid.
+    """
+
+    people: Annotated[dict[str, Annotated[int, msgspec.Meta(ge=1, le=65_535)]], msgspec.Meta(min_length=1)]
+    number: Annotated[int, msgspec.Meta(ge=0, le=0xFFFF_FFFF)] = 4321
+    floor: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 543
+
+
+class MrfcFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of an MRFC.
+
+    Args:
+        name: of the node.
+        sip: its SIP endpoint, over UDP, where conferences are called.
+        control: its own H.248 endpoint; as in `AgwFile`.
+        mrfp: its MRFP's.
+        coding, transport: of H.248; as in `AgwFile`.
+        conferences: SIP URIs that can be called.
+        participants: of one conference, at most.
+        host: who the conference is in a=path: a name, since CEMA is assumed.
+        answers: a=setup in its answers: `active`, the MRFP opens the connections, or `passive`.
+        reports: the MRFP is asked to report connections that do not come about.
+        packages: a file that is laid over the package registry.
+        floors: conferences with floors, by URI.
+    """
+
+    name: str = "mrfc"
+    sip: str = "127.0.0.1:5060"
+    control: str = "127.0.0.1:2946"
+    mrfp: str = "127.0.0.1:2944"
+    coding: Coding = "pretty"
+    transport: Transport = "udp"
+    conferences: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)] = ("sip:conf-1@ims.example",)
+    participants: Annotated[int, msgspec.Meta(ge=2, le=_MOST_PARTICIPANTS)] = 100
+    host: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.-]{1,253}$")] = "conference.ims.example"
+    answers: Literal["active", "passive"] = "active"
+    reports: bool = True
+    packages: str | None = None
+    floors: dict[str, Floors] = {}
+
+
+def mrfc(path: Path, source: Source, _: float) -> Node:
+    """An MRFC as a file says; arguments and errors as of `agw`."""
+    from workbench.nodes.mrfc import Mrfc, Settings
+    from workbench.protocols.h248.packages import lay_over
+    from workbench.protocols.sdp import Setup
+
+    file = File.read(path)
+    told = file.settings(MrfcFile)
+    if registry_of(file, told.packages) is not None:
+        lay_over(file.path.parent / str(told.packages))
+    for uri in told.conferences:
+        _check_uri(file, "conferences", uri)
+    for uri, floors in told.floors.items():
+        _check_floors(file, told, uri, floors)
+    port = PORTS[told.coding]
+    control = file.endpoint("control", told.control, port)
+    settings = Settings(
+        told.conferences, participants=told.participants, host=told.host, answers=Setup(told.answers),
+        reports=told.reports,
+        floors={uri: Conference(one.number, one.floor, one.people) for uri, one in told.floors.items()})
+    return Mrfc(
+        told.name, local=file.endpoint("sip", told.sip, 5060), control=control,
+        mrfp=file.peer("mrfp", told.mrfp, port, control), settings=settings, source=source, coding=told.coding,
+        transport=told.transport, first_id=source.number(1, 0x7FFFFFFF))
+
+
+def _check_uri(file: File, key: str, uri: str) -> None:
+    from workbench.errors import PeerError
+    from workbench.protocols import sip
+
+    try:
+        sip.Uri.decode(uri)
+    except PeerError as error:
+        raise file.wrong(key, f"{uri!r}: {error}", quoted=uri) from None
+
+
+def _check_floors(file: File, told: MrfcFile, uri: str, floors: Floors) -> None:
+    if uri not in told.conferences:
+        raise file.wrong("floors", f"{uri!r} is not one of conferences", quoted=uri)
+    for one in floors.people:
+        _check_uri(file, "people", one)
+    if len(set(floors.people.values())) < len(floors.people):
+        raise file.wrong("people", "each person has a user id of its own")
+
+
+def plan(path: Path) -> Plan:
+    """What a capture says of the controller's surroundings. Raises SettingsError."""
+    file = File.read(path)
+    told = file.settings(MrfcFile)
+    control, sip = file.endpoint("control", told.control, PORTS[told.coding]), file.endpoint("sip", told.sip, 5060)
+    return planned(told.name, {str(sip): "SIP", str(control): "Mp"},
+                   [file.endpoint("mrfp", told.mrfp, PORTS[told.coding])])
