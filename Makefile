@@ -8,6 +8,8 @@ JOBS ?= 3
 
 VENV := .venv
 BIN := $(VENV)/bin
+# Byte code is kept, whatever the surroundings say: the tests start `workbench` hundreds of times.
+unexport PYTHONDONTWRITEBYTECODE
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip --quiet --no-input
 PACKAGES := tests/apt.txt
 POLICY := /usr/sbin/policy-rc.d
