@@ -22,6 +22,13 @@ def exchange(asked: bytes, told: bytes, portion: int = 0) -> Talk:
     return talk
 
 
+def certified_exchanges() -> Talk:
+    """The Request and the Resolve exchange of the stored run with certificates, one behind the other."""
+    talk = exchange(stored("request-init-pk"), stored("request-resp-pk"), 1400)
+    asked, told = wire.encode(post("/keys", "kms.ims.example", stored("resolve-init-pk"))), stored("resolve-resp-pk")
+    return talk.says(0, asked[:1400]).says(0, asked[1400:]).says(1, wire.encode(answer(200, "OK", told)))
+
+
 def request_exchange(portion: int = 0) -> Talk:
     """The Request exchange of the stored run."""
     return exchange(stored("request-init-psk"), stored("request-resp"), portion)

@@ -1,4 +1,5 @@
-"""The stored MIKEY messages: one complete run of mode 1 without forking, and the Transfer of one with forking."""
+"""The stored MIKEY messages: a run of mode 1 without forking, the Transfer of one with forking, and what a run with
+certificates has instead of pre-shared keys. Who made the last ones is this workbench; openssl checks them."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from workbench.protocols.mikey import messages as m
 
 VECTORS = Path(__file__).parent / "vectors" / "mikey"
 RUN = ("request-init-psk", "request-resp", "transfer-init", "resolve-init-psk", "resolve-resp", "transfer-resp")
+PUBLIC = ("request-init-pk", "request-resp-pk", "resolve-init-pk", "resolve-resp-pk")
 FORKING = ("forking-transfer-init", "forking-transfer-resp")
 
 PAYLOADS: list[m.Payload] = [

@@ -1,15 +1,18 @@
-"""Parties of MIKEY-TICKET with the inputs of the stored run; chance comes from a list."""
+"""Parties of MIKEY-TICKET with the inputs of the stored runs; chance comes from a list."""
 
 from __future__ import annotations
 
+from workbench.lab import certificates
 from workbench.protocols.mikey import keys
 from workbench.protocols.mikey.messages import Identity
 from workbench.protocols.mikey.registry import Flag, IdRole, IdType
 from workbench.security.source import Source
-from workbench.security.tickets import Initiator, Kms, Replays, Responder, Shared, User, Wanted
-from workbench.security.tickets.terms import USUAL
+from workbench.security.tickets import Credential, Initiator, Kms, Replays, Responder, Shared, User, Wanted
+from workbench.security.tickets.terms import STRONG, USUAL
 
 START, END, ASKED = 0xD7359440, 0xD736E5C0, 0xD7359440
+SIGNED = 0xEBE61680
+"""When the stored run with certificates begins: 2025-06-01 00:00 UTC."""
 FORKED = USUAL | Flag.I
 MODE_3 = USUAL & ~Flag.D | Flag.L
 MODE_2 = USUAL & ~Flag.E
@@ -58,7 +61,11 @@ def times(octet: int, count: int = 16) -> bytes:
     return bytes((octet,)) * count
 
 
-def initiator(*chance: bytes, shared: Shared | None = UE_A) -> Initiator:
+BY_CERTIFICATE = {"UE A": certificates.certified("UE A", A.text), "UE B": certificates.certified("UE B", CONF.text)}
+"""UE-A's certificate, and in place of UE B's one of the MRFC."""
+
+
+def initiator(*chance: bytes, shared: Credential | None = UE_A) -> Initiator:
     """UE-A."""
     return Initiator(A, KMS_ID, shared, Told(*chance))
 
@@ -70,7 +77,13 @@ def kms(*chance: bytes, longest: float = 30 * 86_400.0) -> Kms:
     return Kms(KMS_ID, users, TPK, Told(*chance), longest=longest)
 
 
-def responder(*chance: bytes, identity: Identity = CONF, shared: Shared | None = MRFC,
+def certifying(*chance: bytes) -> Kms:
+    """The KMS, with UE-A and the MRFC, who have certificates only."""
+    users = [User(None, (A.data,), certificates=()), User(None, (CONF.data,), certificates=())]
+    return Kms(KMS_ID, users, TPK, Told(*chance), authority=certificates.authority())
+
+
+def responder(*chance: bytes, identity: Identity = CONF, shared: Credential | None = MRFC,
               replays: Replays | None = None) -> Responder:
     """The MRFC, or a device of the group ue-b."""
     return Responder(identity, KMS_ID, shared, Told(*chance), replays=Replays() if replays is None else replays,
@@ -80,3 +93,8 @@ def responder(*chance: bytes, identity: Identity = CONF, shared: Shared | None =
 def wanted(flags: int = USUAL, to: Identity = CONF) -> Wanted:
     """A ticket for a day."""
     return Wanted((to,), START, END, flags)
+
+
+def strong(flags: int = USUAL) -> Wanted:
+    """The ticket for the conference with algorithms of 256 bits, for a day."""
+    return Wanted((CONF,), SIGNED, SIGNED + 86_400, flags, STRONG.key_octets, STRONG)

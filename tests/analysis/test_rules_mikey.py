@@ -8,19 +8,24 @@ import msgspec
 import pytest
 from capturing import A, B, Frame, sdp, sip, udp, write
 from crafted_calls import Crafted
-from http_words import exchange, request_exchange
-from mikey_words import stored
+from http_words import certified_exchanges, exchange, request_exchange
+from mikey_words import PUBLIC, stored
 from test_rules import found
+from tickets_words import BY_CERTIFICATE, KMS_ID, SIGNED, strong
+from tickets_words import A as UE_A
 
 from workbench.analysis.analyzing import analyze
 from workbench.analysis.report import Report
+from workbench.lab import certificates
 from workbench.net.values import Endpoint
 from workbench.protocols.mikey import messages as m
 from workbench.protocols.mikey import wire
 from workbench.protocols.mikey.registry import Flag
+from workbench.security.source import Source
+from workbench.security.tickets import Initiator
 
 RULES = ("key-mgmt-changed", "mikey-malformed", "mikey-misplaced", "mikey-sessions", "transfer-response-missing",
-         "mikey-refused", "kms-response-unrelated",
+         "mikey-refused", "kms-response-unrelated", "mikey-certificate",
          "ticket-flags", "ticket-keys-readable", "ticket-out-of-time", "transfer-replayed")
 INIT, RESP = stored("transfer-init"), stored("transfer-resp")
 SENT = wire.decode(INIT)
@@ -217,3 +222,59 @@ def test_faults_between_user_and_kms_are_found_as_those_in_sdp(tmp_path: Path):
     octets = wire.encode(m.Message(asked.header, wrong))
     (finding,) = found(judged(tmp_path, exchange(octets, stored("request-resp")).frames), "ticket-flags")
     assert "D=0 without L=1; G=0 without H=1; H=0 without G=1" in finding.explanation
+
+
+def test_a_sound_exchange_by_certificate_keeps_all_rules(tmp_path: Path):
+    """REQUEST_INIT_PK and RESOLVE_INIT_PK; certificates, their times, and signatures are looked at."""
+    assert told(judged(tmp_path, certified_exchanges().frames)) == []
+
+
+@pytest.mark.parametrize(("name", "rule", "change"), [
+    ("resolve-init-pk", "ticket-flags", {"flags": Flag.E}), ("request-init-pk", "ticket-flags", {"flags": Flag.E}),
+    ("resolve-init-pk", "ticket-keys-readable", {"data": (m.Kemac(0, wire.encode_keys([m.KeyData(0, b"GGGG")])),)}),
+    ("request-init-pk", "ticket-keys-readable", {"data": (m.Kemac(0, wire.encode_keys([m.KeyData(0, b"GGGG")])),)}),
+    ("resolve-init-pk", "ticket-out-of-time", {"data": (m.Timestamp(3, SIGNED - 9, 3),)})])
+def test_rules_on_tickets_hold_for_messages_with_certificates_too(tmp_path: Path, name: str, rule: str, change: dict):
+    """Whatever proves who asks, the ticket is judged; and the signature does not hold any more."""
+    message = wire.decode(stored(name))
+    chain = []
+    for one in message.payloads:
+        if isinstance(one, m.Ticket):
+            chain.append(msgspec.structs.replace(one, policy=msgspec.structs.replace(one.policy, **change)))
+        else:
+            chain.append(msgspec.structs.replace(one, **change) if isinstance(one, m.TicketPolicy) else one)
+    octets = wire.encode(m.Message(message.header, tuple(chain)))
+    assert {rule, "mikey-certificate"} <= set(told(judged(tmp_path, exchange(octets, b"").frames)))
+
+
+@pytest.mark.parametrize(("asked", "answered", "rule"), [
+    (PUBLIC[0], PUBLIC[3], "kms-response-unrelated"), (PUBLIC[1], PUBLIC[1], "mikey-misplaced")])
+def test_rules_on_places_hold_for_messages_with_certificates_too(tmp_path: Path, asked: str, answered: str, rule: str):
+    """A response of the other exchange; a response where a request stands; and one in SDP."""
+    assert rule in told(judged(tmp_path, exchange(stored(asked), stored(answered)).frames))
+    assert told(judged(tmp_path, call(value(stored(PUBLIC[0]))))) == ["mikey-misplaced"]
+
+
+def by(kind: certificates.Kind, change: str = "") -> bytes:
+    """A REQUEST_INIT_PK of UE A with that kind of certificate, and with another chain or signature."""
+    how = certificates.certified("UE A", UE_A.text, kind)
+    if change == "chain":
+        how = msgspec.structs.replace(how, chain=(*how.chain, BY_CERTIFICATE["UE B"].chain[0]))
+    if change == "no DER":
+        how = msgspec.structs.replace(how, chain=(b"none", *how.chain[1:]))
+    octets = Initiator(UE_A, KMS_ID, how, Source(1, "A")).request(strong(), SIGNED)
+    return octets[:-1] + bytes((octets[-1] ^ 1,)) if change == "signature" else octets
+
+
+@pytest.mark.parametrize(("octets", "why"), [
+    (by("valid"), ""), (by("stranger"), ""),
+    (by("expired"), "certificate 1 is valid from 2025-01-01 to 2025-02-01, while the message is of 2025-06-01"),
+    (by("another"), "its certificate is not for sip:ue-a@ims.example"),
+    (by("valid", "chain"), "certificate 2 is not certified by the next one"),
+    (by("valid", "no DER"), "certificate 1 does not decode"),
+    (by("valid", "signature"), "the signature is not by the key of its certificate")],
+    ids=["valid", "unknown anchor", "expired", "another user", "chain", "no DER", "signature"])
+def test_certificates_that_users_ask_with(tmp_path: Path, octets: bytes, why: str):
+    """Whom the KMS trusts no capture says; all else is held against the octets."""
+    findings = found(judged(tmp_path, exchange(octets, b"").frames), "mikey-certificate")
+    assert [why in one.explanation for one in findings] == ([True] if why else [])

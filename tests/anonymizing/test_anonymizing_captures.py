@@ -13,7 +13,7 @@ import pytest
 from analysis.link_frames import FRAMES, capture
 from capturing import sdp, sip, udp
 from capturing import write as crafted
-from http_words import request_exchange
+from http_words import certified_exchanges, request_exchange
 from mikey_words import stored
 from programs import need
 from psk_sessions import Recorded
@@ -346,6 +346,16 @@ def test_mikey_in_sdp_has_other_identities_and_keys_and_the_same_form(tmp_path: 
         assert [leaf.name for leaf in before.leaves()] == [leaf.name for leaf in after.leaves()]
         assert [leaf.value for leaf in before.leaves() if "timestamp" in leaf.name] == [
             leaf.value for leaf in after.leaves() if "timestamp" in leaf.name]
+
+
+def test_certificates_in_mikey_are_others_of_the_same_form(tmp_path: Path):
+    """They still decode, are for the identity that the message has, and hold as long; no rule breaks that held."""
+    source = bare(crafted(tmp_path / "a.pcapng", certified_exchanges().closes().frames), tmp_path / "bare.pcapng")
+    target, _ = done(source, tmp_path)
+    before, after = analyze(source), analyze(target)
+    assert story(after) == story(before) and before.findings == ()
+    for secret in (b"ue-a@ims", b"conf-1", b"Workbench issuer"):
+        assert secret in source.read_bytes() and secret not in target.read_bytes()
 
 
 def test_an_exchange_with_a_kms_has_other_identities_and_the_same_form(tmp_path: Path):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from capturing import A, B, Talk, sdp, sip, udp, write
 from http_words import request_exchange
-from mikey_words import FORKING, PAYLOADS, RUN, stored
+from mikey_words import FORKING, PAYLOADS, PUBLIC, RUN, stored
 
 from workbench.analysis.analyzing import analyze
 from workbench.analysis.explain import coverage, explain_frame, explain_message
@@ -30,9 +30,9 @@ def key_mgmt(name: str) -> str:
     return f"key-mgmt:mikey {wire.encode_base64(stored(name))}"
 
 
-@pytest.mark.parametrize("name", [*RUN, *FORKING])
+@pytest.mark.parametrize("name", [*RUN, *FORKING, *PUBLIC])
 def test_every_octet_of_a_stored_message_has_words(name: str) -> None:
-    """Headers, payloads, the ticket and what is in it."""
+    """Headers, payloads, the ticket and what is in it; certificates, envelope and signature."""
     assert coverage(explain_octets("MIKEY", stored(name))).unexplained == ()
 
 

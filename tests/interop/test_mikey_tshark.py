@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from capturing import A, B, sdp, sip, udp, write
-from mikey_words import RUN, stored
+from mikey_words import PUBLIC, RUN, stored
 from programs import need
 
 from workbench.net.values import Endpoint
@@ -110,7 +110,7 @@ def test_tshark_finds_the_message_behind_the_base64_of_sdp(tmp_path: Path):
     assert said["mikey.id.data"] == ["sip:ue-a@ims.example"]
 
 
-@pytest.mark.parametrize("name", RUN)
+@pytest.mark.parametrize("name", [*RUN, *PUBLIC])
 def test_tshark_reads_version_and_csb_id_of_ticket_messages(tmp_path: Path, name: str):
     """Of a whole run: what it knows it reads as we do."""
     said = fields(tmp_path, stored(name), "mikey.version", "mikey.type", "mikey.csb_id")

@@ -6,7 +6,7 @@ import random
 
 import msgspec
 import pytest
-from mikey_words import FORKING, PAYLOADS, RUN, stored
+from mikey_words import FORKING, PAYLOADS, PUBLIC, RUN, stored
 from rich.pretty import pretty_repr
 
 from workbench.errors import LocalProtocolError, MalformedMessageError
@@ -70,7 +70,7 @@ def test_each_message_of_a_run_decodes_to_what_it_says_and_encodes_to_its_octets
     assert wire.decode(stored(name)) == built(name)
 
 
-@pytest.mark.parametrize("name", [*RUN, *FORKING])
+@pytest.mark.parametrize("name", [*RUN, *FORKING, *PUBLIC])
 def test_every_octet_of_a_message_has_a_name(name: str) -> None:
     """Nothing is left over, nothing is named twice, nothing is called undecoded."""
     octets = stored(name)
@@ -208,7 +208,7 @@ def mutate(octets: bytes, chance: random.Random) -> bytes:
 def campaign(count: int, seed: int) -> int:
     """So many changed messages read; how many decoded. Those come back octet by octet."""
     chance = random.Random(seed)
-    seeds = [stored(name) for name in (*RUN, *FORKING)]
+    seeds = [stored(name) for name in (*RUN, *FORKING, *PUBLIC)]
     decoded = 0
     for number in range(count):
         octets = mutate(chance.choice(seeds), chance)

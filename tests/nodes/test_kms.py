@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 
+import msgspec
 import pytest
+from cryptography.hazmat.primitives import serialization
 from play import play
-from tickets_words import ASKED, initiator, kms, wanted
+from tickets_words import ASKED, BY_CERTIFICATE, SIGNED, initiator, kms, strong, wanted
 
 from workbench.errors import SettingsError
+from workbench.lab import certificates
 from workbench.lab.settings import kms as settings
 from workbench.net.values import (
     AbortStream,
@@ -116,6 +120,71 @@ def test_a_settings_file_makes_a_kms(tmp_path: Path) -> None:
     node = settings.kms(path, Source(1, "kms"), 0.0)
     assert node.handle(Started(), 0.0) == [Listen(Endpoint("127.0.0.50", 8080))]
     assert settings.plan(path).wires == {"127.0.0.50:8080": "KMS"}
+
+
+def pem(folder: Path) -> None:
+    """Certificates and keys of the lab as files: the KMS's, UE A's with its issuer's, and the root's."""
+    center, ue_a = certificates.authority(), BY_CERTIFICATE["UE A"].chain
+    for name, octets in (("kms.pem", [center.certificate]), ("ca.pem", center.anchors), ("ue-a.pem", ue_a)):
+        (folder / name).write_text("".join(ssl.DER_cert_to_PEM_cert(one) for one in octets))
+    for name, whose in (("kms.key", "KMS"), ("ue-a.key", "UE A")):
+        form = serialization
+        (folder / name).write_bytes(certificates.key_of(whose).private_bytes(
+            form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption()))
+
+
+CERTIFIED = """
+certificate = "kms.pem"
+certificate_key = "kms.key"
+anchors = ["ca.pem"]
+[users.a]
+certificate = "ue-a.pem"
+identities = ["sip:ue-a@ims.example"]
+[users.conf]
+certified = true
+identities = ["sip:conf-1@ims.example"]
+"""
+
+
+@pytest.mark.parametrize("chain", [True, False])
+def test_a_settings_file_makes_a_kms_that_takes_certificates(tmp_path: Path, chain: bool) -> None:
+    """UE A's is stored, so it may leave it out; no key shows."""
+    pem(tmp_path)
+    (tmp_path / "kms.toml").write_text(CERTIFIED)
+    node = settings.kms(tmp_path / "kms.toml", Source(1, "kms"), SIGNED - UNIX_EPOCH)
+    how = BY_CERTIFICATE["UE A"] if chain else msgspec.structs.replace(BY_CERTIFICATE["UE A"], chain=())
+    caller = initiator(shared=how)
+    stream = Stream(Endpoint("127.0.0.50", 8080), Endpoint("127.0.0.1", 40_000))
+    node.handle(StreamOffered(stream), 0.0)
+    (sent,) = node.handle(StreamData(stream, posted(caller.request(strong(), SIGNED))), 0.0)
+    assert isinstance(sent, SendStream)
+    assert isinstance(caller.receive_response(wire.decode(sent.data).body, SIGNED), Granted)
+
+
+@pytest.mark.parametrize(("old", "new", "what"), [
+    ('certificate = "kms.pem"\n', "", "certificate: has to be set for users who ask by certificate"),
+    ('certificate_key = "kms.key"\n', "", "certificate_key: has to be set for users who ask by certificate"),
+    ('anchors = ["ca.pem"]', "", "anchors: has to name who certifies users"),
+    ('"ca.pem"', '"none.pem"', r"line 4: anchors: none.pem: No such file"),
+    ('"ca.pem"', '"kms.key"', r"line 4: anchors: kms.key has no certificate in PEM that decodes"),
+    ('"kms.key"', '"ue-a.key"', "line 3: certificate_key: ue-a.key is not the RSA key of kms.pem"),
+    ('"kms.key"', '"kms.pem"', "line 3: certificate_key: kms.pem is no private key in PEM"),
+    ("certified = true", "", "line 8: users: 'conf' has no key, and may not ask by certificate"),
+    ('"ue-a.pem"', '"ca.key"', "line 6: certificate: ca.key: No such file")])
+def test_what_is_wrong_with_certificates_of_a_settings_file_is_said_with_its_line(
+    tmp_path: Path, old: str, new: str, what: str) -> None:
+    """Missing, unreadable, of another key; a person is told where and what."""
+    pem(tmp_path)
+    (tmp_path / "kms.toml").write_text(CERTIFIED.replace(old, new))
+    with pytest.raises(SettingsError, match=what):
+        settings.kms(tmp_path / "kms.toml", Source(1, "kms"), 0.0)
+
+
+def test_a_certificate_without_its_key_is_not_taken_for_none(tmp_path: Path) -> None:
+    """Also where nobody asks by certificate yet."""
+    (tmp_path / "kms.toml").write_text('certificate = "kms.pem"\n' + FILE.format(key="b0" * 16))
+    with pytest.raises(SettingsError, match="certificate_key: has to be set too"):
+        settings.kms(tmp_path / "kms.toml", Source(1, "kms"), 0.0)
 
 
 @pytest.mark.parametrize(("key", "what"), [("nothex" * 6, "not hexadecimal"), ("b0", "1 octets")])

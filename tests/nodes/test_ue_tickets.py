@@ -7,6 +7,7 @@ import pytest
 from tickets_words import KMS_ID, TPK, named
 from ue_stage import HOSTS, Pair
 
+from workbench.lab import certificates
 from workbench.net.values import Endpoint
 from workbench.nodes.kms import KeyManagementService
 from workbench.nodes.orders import Call, HangUp, SendText
@@ -26,15 +27,20 @@ AT = Endpoint(HOSTS["KMS"], 80)
 MODE_3 = {"flags": USUAL & ~Flag.D | Flag.L, "ticket_key": TPK_A}
 
 
+BY_CERTIFICATE = {A: certificates.certified("UE A", A), B: certificates.certified("UE B", B)}
+
+
 def center(**users):
-    known = {"a": User(KEYS[A], (A.encode(),), TPK_A), "b": User(KEYS[B], (B.encode(),)), **users}
-    kms = Kms(KMS_ID, [one for one in known.values() if one is not None], TPK, Source(1, "KMS"))
+    known = {"a": User(KEYS[A], (A.encode(),), TPK_A, certificates=()),
+             "b": User(KEYS[B], (B.encode(),), certificates=()), **users}
+    kms = Kms(KMS_ID, [one for one in known.values() if one is not None], TPK, Source(1, "KMS"),
+              authority=certificates.authority())
     return KeyManagementService("KMS", address=AT, kms=kms, epoch=EPOCH)
 
 
-def ue(uri, offers="active", answers="passive", **more):
+def ue(uri, offers="active", answers="passive", by=None, **more):
     return {"media_security": True, "secures": "e2e", "offers": offers, "answers": answers,
-            "tickets": Tickets(AT, KEYS[uri], EPOCH, **more)}
+            "tickets": Tickets(AT, (by or KEYS)[uri], EPOCH, **more)}
 
 
 def carried(pair):
@@ -44,11 +50,13 @@ def carried(pair):
 
 
 @pytest.mark.parametrize(("more", "setup"), [
-    ({}, {}), (MODE_3, {}), ({"flags": USUAL | Flag.I}, {}), ({"versions": ("1.3",)}, {}),
-    ({}, {"offers": "passive", "answers": "active"})], ids=["mode 1", "mode 3", "forked", "TLS 1.3", "A waits"])
+    ({}, {}), (MODE_3, {}), ({"forks": True}, {}), ({"versions": ("1.3",)}, {}),
+    ({}, {"offers": "passive", "answers": "active"}), ({"by": BY_CERTIFICATE}, {}),
+    ({"by": BY_CERTIFICATE, "forks": True}, {})],
+    ids=["mode 1", "mode 3", "forked", "TLS 1.3", "A waits", "certificates", "certificates, forked"])
 def test_two_ues_with_tickets_talk(more, setup):
     """TRANSFER_INIT and TRANSFER_RESP in SDP, the KMS asked by both (mode 3: by B alone), messages both ways."""
-    told = {"versions": more.get("versions", ("1.2",))}
+    told = {"versions": more.get("versions", ("1.2",)), "by": more.get("by")}
     pair = Pair(ue(A, **setup, **more), ue(B, **setup, **told), kms=center())
     pair.asks("A", Call(B)).until(2).asks("A", SendText("hello")).until(3).asks("B", SendText("hi")).until(4)
     assert (pair.heard("B"), pair.heard("A")) == (["hello"], ["hi"]), (pair.notes("A"), pair.notes("B"))

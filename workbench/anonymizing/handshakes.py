@@ -200,7 +200,7 @@ class Handshakes:
                 return content[:1] + self._der(content[1:], depth + 1)
             return content[:1] + (self._point(content[1:]) if len(content) > 2 else content[1:])
         if kind == 4:
-            whole = len(content) > 2 and content[0] in (0x30, 0x04, 0x03, 0x01) and content[1] == len(content) - 2
+            whole = len(content) > 1 and content[0] in (0x30, 0x04, 0x03, 0x01) and content[1] == len(content) - 2
             return self._der(content, depth + 1) if whole else self._map.octets(content)
         if kind in (0x87,):
             return self._map.address(content) if len(content) in (4, 16) else self._map.octets(content)

@@ -11,7 +11,8 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-from workbench.anonymizing.keying import other_message, other_octets
+from workbench.anonymizing.handshakes import Handshakes
+from workbench.anonymizing.keying import Others, other_message, other_octets
 from workbench.anonymizing.mapping import Mapping
 from workbench.anonymizing.words import METHODS, known
 
@@ -65,6 +66,7 @@ class Texts:
         # Lines come again in each message of a dialog, on each leg.
         self._header, self._sdp_line, self._h248_line = (
             _remembered(one) for one in (self._make_header, self._make_sdp_line, self._make_h248_line))
+        self._others = Others(self.whole, mapping.token, self._certificate)
 
     # --- whole messages
 
@@ -92,8 +94,15 @@ class Texts:
         if len(parts) == 3 and not start.startswith("HTTP/"):
             start = " ".join((parts[0], self.whole(parts[1]), parts[2]))
         kept = [line if line.lower().startswith("content-") else self._header(line) for line in lines]
-        made = other_octets(body, self.whole, self._map.token) or self.content(body)
+        made = other_octets(body, self._others) or self.content(body)
         return "\r\n".join([start, *kept]).encode("latin-1"), made
+
+    def _certificate(self, octets: bytes) -> bytes:
+        """A certificate in MIKEY, as one in TLS; what is none becomes noise."""
+        try:
+            return Handshakes(self._map).certificate(octets)
+        except (IndexError, ValueError):
+            return self._map.octets(octets)
 
     def h248(self, octets: bytes) -> bytes:
         """An H.248 message in text, with the SDP in it."""
@@ -254,7 +263,7 @@ class Texts:
         if line[:2] in ("i=", "u=", "e=", "p=", "k=") or (line.startswith("s=") and line.strip() not in ("s=-", "s=")):
             return line[:2] + self.whole(line[2:])
         keyed = _MIKEY.fullmatch(line)
-        if keyed and (other := other_message(keyed[2], self.whole, self._map.token)) is not None:
+        if keyed and (other := other_message(keyed[2], self._others)) is not None:
             self._map.note(keyed[2])
             return keyed[1] + other + keyed[3]
         named = _SDP_WHOLE.match(line)

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import msgspec
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from workbench.security.identities import Identity
     from workbench.security.source import Source
 
+_S = TypeVar("_S", bound=msgspec.Struct)
 Changes = Mapping[str, Mapping[str, Any]]
 Impairments = Mapping[str, "float | Mapping[str, float]"]
 """Qualities for every wire (`loss`, `reorder`, `duplicate`, `jitter`, `delay`), or a wire's name and its own."""
@@ -141,6 +142,7 @@ class Ue(msgspec.Struct, frozen=True):
             `indicated` at registration.
         keyed: its TLS is by pre-shared key, and its SDP has a=key-mgmt in place of a fingerprint; None: by certificate.
         tickets: the same, by the keys of MIKEY tickets, whose epoch is the run's.
+        asks_kms_with: the kind of certificate that it has for its KMS in place of a shared key; empty: it has none.
     """
 
     name: str
@@ -174,6 +176,7 @@ class Ue(msgspec.Struct, frozen=True):
     opens_too: Literal["no", "silent", "indicated"] = "no"
     keyed: Keyed | None = None
     tickets: Tickets | None = None
+    asks_kms_with: Literal["", "valid", "expired", "stranger", "another"] = ""
 
 
 class Alg(msgspec.Struct, frozen=True):
@@ -341,16 +344,17 @@ class Topology(msgspec.Struct, frozen=True):
     nodes: tuple[Setup, ...]
 
     def changed(self, changes: Changes) -> Topology:
-        """With other settings for the nodes named. Raises ScenarioError for an unknown node or setting."""
+        """With other settings for the nodes named; a mapping changes parts of a setting that is a value with fields.
+
+        Raises:
+            ScenarioError: an unknown node or setting.
+        """
         nodes = list(self.nodes)
         for name, settings in changes.items():
             index = next((i for i, node in enumerate(nodes) if node.name == name), None)
             if index is None:
                 raise ScenarioError(f"no node {name!r} in this topology")
-            unknown = set(settings) - set(nodes[index].__struct_fields__)
-            if unknown:
-                raise ScenarioError(f"{name} has no setting {', '.join(sorted(unknown))}")
-            nodes[index] = msgspec.structs.replace(nodes[index], **settings)
+            nodes[index] = _changed(nodes[index], settings, name)
         return Topology(self.wires, tuple(nodes))
 
     def impaired(self, impairments: Impairments) -> Topology:
@@ -405,6 +409,19 @@ class Topology(msgspec.Struct, frozen=True):
         return {foot.address: host.name for host in self.plan().hosts for foot in host.feet}
 
 
+def _changed(value: _S, settings: Mapping[str, Any], name: str) -> _S:
+    """A node, or a setting of it, with other settings; `name` is for errors."""
+    unknown = set(settings) - set(value.__struct_fields__)
+    if unknown:
+        raise ScenarioError(f"{name} has no setting {', '.join(sorted(unknown))}")
+    made = dict(settings)
+    for key, given in settings.items():
+        former = getattr(value, key)
+        if isinstance(given, Mapping) and isinstance(former, msgspec.Struct):
+            made[key] = _changed(former, given, f"{name}: {key}")
+    return msgspec.structs.replace(value, **made)
+
+
 def build(topology: Topology, seed: int, epoch: float, *, packets: bool = True, splices: bool = False,
           relays: bool = False) -> dict[str, Node]:
     """The nodes of a topology, each with its own seeded source.
@@ -446,7 +463,7 @@ def build(topology: Topology, seed: int, epoch: float, *, packets: bool = True, 
                     connects_after=node.connects_after, discovers=node.discovers, media=node.media,
                     tls_role=node.tls_role, conference=node.conference, fax=node.fax, faults=node.faults,
                     names_tls=node.names_tls, secures=node.secures, opens_too=node.opens_too,
-                    keyed=node.keyed, tickets=topology_kms.tickets(node.tickets, epoch))
+                    keyed=node.keyed, tickets=topology_kms.tickets(node, epoch))
             case Alg():
                 nodes[node.name] = (IbcfNode if isinstance(node, Ibcf) else ImsAlg)(
                     node.name, access=node.access, core=node.core, control=node.control, gateway=node.gateway,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from workbench.lab import certificates
 from workbench.net.interface import Foot, Host
 from workbench.net.values import Endpoint
 from workbench.nodes.ue.ticketing import Tickets
@@ -15,6 +16,7 @@ from workbench.security.tickets import Kms as Center
 from workbench.security.tickets import Shared, User
 
 if TYPE_CHECKING:
+    from workbench.lab.topology import Ue
     from workbench.nodes.node import Node
     from workbench.security.source import Source
 
@@ -27,6 +29,8 @@ class KmsUser(msgspec.Struct, frozen=True):
         shared: its key (`shared`).
         ticket_key: a key under which it makes tickets itself (mode 3).
         groups: identities of groups that it answers for.
+
+    It may ask by a certificate for its `uri`, too, where the KMS has one.
     """
 
     uri: str
@@ -42,12 +46,14 @@ class Kms(msgspec.Struct, frozen=True):
         feet: wire and HTTP endpoint of each of its sides.
         users: who may ask.
         identity: IDRkms.
+        certified: it has a certificate, and users may ask by theirs (`certificates`).
     """
 
     name: str
     feet: tuple[tuple[str, Endpoint], ...]
     users: tuple[KmsUser, ...]
     identity: str = "kms@ims.example"
+    certified: bool = False
 
 
 def shared(name: str, key: bytes) -> Shared:
@@ -64,14 +70,20 @@ def made(node: Kms, source: Source, epoch: float) -> Node:
     """The node itself."""
     from workbench.nodes.kms import KeyManagementService
 
-    users = [User(one.shared, tuple(uri.encode() for uri in (one.uri, *one.groups)), one.ticket_key)
-             for one in node.users]
+    users = [User(one.shared, tuple(uri.encode() for uri in (one.uri, *one.groups)), one.ticket_key,
+                  certificates=()) for one in node.users]
     center = Center(Identity(IdType.NAI, node.identity.encode(), IdRole.KMS), users,
-                    shared("tpk-1", source.octets(32)), source)
+                    shared("tpk-1", source.octets(32)), source,
+                    authority=certificates.authority() if node.certified else None)
     first, *also = (place for _, place in node.feet)
     return KeyManagementService(node.name, address=first, also=tuple(also), kms=center, epoch=epoch)
 
 
-def tickets(told: Tickets | None, epoch: float) -> Tickets | None:
-    """A UE's use of tickets, with the clock of a run."""
-    return None if told is None else msgspec.structs.replace(told, epoch=epoch)
+def tickets(node: Ue, epoch: float) -> Tickets | None:
+    """A UE's use of tickets, with the clock of a run, and with its certificate where it asks by one."""
+    if node.tickets is None:
+        return None
+    told = msgspec.structs.replace(node.tickets, epoch=epoch)
+    if not node.asks_kms_with:
+        return told
+    return msgspec.structs.replace(told, credential=certificates.certified(node.name, node.uri, node.asks_kms_with))

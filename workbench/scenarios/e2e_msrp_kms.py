@@ -11,7 +11,7 @@ from workbench.lab.scenario import Knob, Scenario, Weakened
 from workbench.lab.topology import Topology
 from workbench.lab.topology_kms import Kms, KmsUser, shared
 from workbench.net.values import Endpoint
-from workbench.nodes.ue.ticketing import FORKED, MODE_3, Tickets
+from workbench.nodes.ue.ticketing import MODE_3, Tickets
 from workbench.scenarios import e2e_edge as e2e
 from workbench.scenarios import tcp_edge as tcp
 from workbench.scenarios.e2e_edge import A, B
@@ -37,20 +37,28 @@ scenario = Scenario(
     topology=Topology(_EDGES.wires, (*_EDGES.nodes, _KMS)),
     knobs={
         "ticket": Knob("ticket", "who makes the ticket: the KMS (mode 1), or UE A (mode 3)", {
-            "kms": {}, "own": {A: {"tickets": Tickets(_AT_A, _KEY_A, flags=MODE_3, ticket_key=_OWN)}}}, default="kms"),
+            "kms": {}, "own": {A: {"tickets": {"flags": MODE_3, "ticket_key": _OWN}}}}, default="kms"),
+        "kms_auth": Knob("kms_auth", "what the UEs ask the KMS with: a pre-shared key, or a certificate and its key", {
+            "psk": {}, "pk": {**{one: {"asks_kms_with": "valid"} for one in (A, B)}, "KMS": {"certified": True}}},
+            default="psk"),
         "keys": Knob("keys", "whether each responder gets keys of its own (forking, flag I)", {
-            "one": {}, "forked": {A: {"tickets": Tickets(_AT_A, _KEY_A, flags=FORKED)}}}, default="one"),
+            "one": {}, "forked": {A: {"tickets": {"forks": True}}}}, default="one"),
         "tls": Knob("tls", "TLS version between the UEs", {
-            "1.2": {}, "1.3": {A: {"tickets": Tickets(_AT_A, _KEY_A, versions=("1.3",))},
-                               B: {"tickets": Tickets(_AT_B, _KEY_B, versions=("1.3",))}}}, default="1.2"),
+            "1.2": {}, "1.3": {one: {"tickets": {"versions": ("1.3",)}} for one in (A, B)}}, default="1.2"),
     },
     script=e2e.TALK,
     expect=(SESSION, Eventually(e2e.CONFIRMED, seen.delivered(A)), Eventually(e2e.CONFIRMED_TOO, seen.delivered(B)),
             Holds(e2e.HIDDEN, seen.passes_unread(*e2e.WIRES)), *e2e.ORDERLY),
     weakened=(
-        Weakened("UE B has another key than the KMS knows", {B: {"tickets": Tickets(_AT_B, _ANOTHER)}},
+        Weakened("UE B has another key than the KMS knows", {B: {"tickets": {"credential": _ANOTHER}}},
                  (e2e.CONFIRMED, e2e.CONFIRMED_TOO), drops=(SESSION.name,), rules=("mikey-refused",)),
-        Weakened("UE B's clock is ten minutes slow", {B: {"tickets": Tickets(_AT_B, _KEY_B, ahead=-600)}},
+        Weakened("UE B's certificate has expired", {B: {"asks_kms_with": "expired"}},
+                 (e2e.CONFIRMED, e2e.CONFIRMED_TOO), drops=(SESSION.name,), knobs={"kms_auth": "pk"},
+                 rules=("mikey-refused", "mikey-certificate")),
+        Weakened("UE A has the certificate of somebody else", {A: {"asks_kms_with": "another"}},
+                 (e2e.CONFIRMED, e2e.CONFIRMED_TOO), drops=(SESSION.name,), knobs={"kms_auth": "pk"},
+                 rules=("mikey-refused", "mikey-certificate")),
+        Weakened("UE B's clock is ten minutes slow", {B: {"tickets": {"ahead": -600}}},
                  (e2e.CONFIRMED, e2e.CONFIRMED_TOO), drops=(SESSION.name,), rules=("sip-refused",)),
         Weakened("UE A has no media plane security", {A: {"media_security": False}}, (SESSION.name, e2e.HIDDEN),
                  no_rule="the networks protect UE B's access by themselves (TS 33.328 §4.1)"),

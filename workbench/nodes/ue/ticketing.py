@@ -39,7 +39,7 @@ from workbench.protocols.mikey.times import UNIX_EPOCH
 from workbench.protocols.mikey.wire import encode_base64
 from workbench.security import tickets as mikey
 from workbench.security.psk import PreSharedKey
-from workbench.security.tickets.terms import USUAL
+from workbench.security.tickets.terms import STRONG, USUAL
 
 if TYPE_CHECKING:
     from workbench.nodes.ue.call import Bearer
@@ -48,8 +48,6 @@ if TYPE_CHECKING:
 
 MODE_3 = USUAL & ~Flag.D | Flag.L
 """Flags of a ticket that the UE makes."""
-FORKED = USUAL | Flag.I
-"""Flags of a ticket whose keys are forked."""
 PATIENCE_SECONDS = 20.0
 """How long the KMS may take."""
 _MEDIA: Topic = ("media",)
@@ -61,12 +59,13 @@ class Tickets(msgspec.Struct, frozen=True):
 
     Args:
         kms: HTTP endpoint of its KMS.
-        shared: its key there (Ks_NAF) and the key's name.
+        credential: its key there (Ks_NAF) with the key's name, or its certificate.
         epoch: Unix seconds at which the node's time is 0.
         identity: its KMS user identity; empty: its SIP URI.
         groups: identities of groups that it answers for.
         kms_identity: IDRkms, an NAI.
         flags: of tickets that it asks for or makes.
+        forks: keys are forked too (flag I).
         ticket_key: it makes tickets itself under this key (mode 3); None: the KMS makes them.
         holds: seconds for which a ticket is asked.
         target: where requests are posted to. Provisional.
@@ -75,12 +74,13 @@ class Tickets(msgspec.Struct, frozen=True):
     """
 
     kms: Endpoint
-    shared: mikey.Shared
+    credential: mikey.Credential
     epoch: float = 0.0
     identity: str = ""
     groups: tuple[str, ...] = ()
     kms_identity: str = "kms@ims.example"
     flags: int = USUAL
+    forks: bool = False
     ticket_key: mikey.Shared | None = None
     holds: float = 3600.0
     target: str = "/keymanagement"
@@ -95,6 +95,12 @@ class Tickets(msgspec.Struct, frozen=True):
     def center(self) -> Identity:
         """IDRkms."""
         return Identity(IdType.NAI, self.kms_identity.encode(), IdRole.KMS)
+
+    def wanted(self, responder: Identity, now: float) -> mikey.Wanted:
+        """The ticket for a call; `now`: seconds since 1900. Who asks by certificate asks for 256 bits throughout."""
+        suite = STRONG if isinstance(self.credential, mikey.Certified) else mikey.Suite()
+        flags = self.flags | (Flag.I if self.forks else 0)
+        return mikey.Wanted((responder,), now - 60, now + self.holds, flags, suite.key_octets, suite)
 
 
 class Question:
@@ -160,11 +166,11 @@ def offer(phone: Phone, bearer: Bearer, to: str) -> Agreed:
     tickets = phone.settings.tickets
     if tickets is None or not bearer.protected or bearer.datagrams:
         return ""
-    caller = mikey.Initiator(tickets.own(phone.settings.uri, IdRole.INITIATOR), tickets.center, tickets.shared,
+    caller = mikey.Initiator(tickets.own(phone.settings.uri, IdRole.INITIATOR), tickets.center, tickets.credential,
                              phone.source)
     called = Identity(IdType.URI, to.encode(), IdRole.RESPONDER)
     now = _since_1900(phone, tickets)
-    wanted = mikey.Wanted((called,), now - 60, now + tickets.holds, tickets.flags)
+    wanted = tickets.wanted(called, now)
     if tickets.ticket_key is not None:
         caller.make(wanted, tickets.ticket_key, now)
     else:
@@ -202,7 +208,7 @@ def answer(phone: Phone, bearer: Bearer, offered: Peer) -> Agreed:
     if tickets is None or not offered.keyed or not bearer.protected:
         return ""
     groups = [Identity(IdType.URI, one.encode(), IdRole.RESPONDER) for one in tickets.groups]
-    called = mikey.Responder(tickets.own(phone.settings.uri, IdRole.RESPONDER), tickets.center, tickets.shared,
+    called = mikey.Responder(tickets.own(phone.settings.uri, IdRole.RESPONDER), tickets.center, tickets.credential,
                              phone.source, replays=phone.replays, groups=groups)
     found: object = called.receive_offer(_carried(offered), _since_1900(phone, tickets))
     if isinstance(found, mikey.Resolve):

@@ -34,12 +34,17 @@ def stamp(kind: int, since_1900: float) -> int:
     return int(since_1900) & 0xFFFFFFFF
 
 
+def moment(since_1900: float) -> datetime:
+    """A second since 1900 as date and time in UTC."""
+    return _EPOCH + timedelta(seconds=since_1900)
+
+
 def text(kind: int, value: int) -> str:
     """`2014-05-29 12:00:00 UTC`; a counter as its number."""
     since_1900 = seconds(kind, value)
     if since_1900 is None:
         return str(value)
-    when = _EPOCH + timedelta(seconds=since_1900)
+    when = moment(since_1900)
     told = when.strftime("%Y-%m-%d %H:%M:%S")
     tail = f".{when.microsecond // 1000:03d}" if when.microsecond else ""
     return f"{told}{tail}{' UTC' if kind != TimestampType.NTP else ''}"

@@ -41,6 +41,7 @@ from workbench.protocols.mikey.registry import (
 )
 from workbench.protocols.mikey.rules import key_faults, session_faults
 from workbench.security.source import Source
+from workbench.security.tickets.asking import question
 from workbench.security.tickets.protecting import (
     Protection,
     base_ticket,
@@ -58,12 +59,14 @@ from workbench.security.tickets.terms import (
     RAND_OCTETS,
     TGK_SPI,
     TLS_PROTOCOL,
+    Credential,
     Granted,
     Keyed,
     Refused,
     Shared,
     Suite,
     Wanted,
+    suite_of,
 )
 
 MOST_ANSWERS = 16
@@ -99,16 +102,17 @@ class Initiator:
     Args:
         identity: IDRi.
         kms: IDRkms.
-        shared: its key at the KMS; in modes 3 and 4 only the ticket protection key of `make` is needed.
+        credential: its key at the KMS, or its certificate; in modes 3 and 4 only the ticket protection key of `make` is
+            needed.
         skew: seconds by which clocks may differ.
         tek_octets: of the key that is derived.
     """
 
-    def __init__(self, identity: Identity, kms: Identity, shared: Shared | None, source: Source, *,
+    def __init__(self, identity: Identity, kms: Identity, credential: Credential | None, source: Source, *,
                  skew: float = 300.0, tek_octets: int = 16, protocol: int = TLS_PROTOCOL) -> None:
         self.state = State.IDLE
         self.granted: Granted | None = None
-        self._identity, self._kms, self._shared, self._source = identity, kms, shared, source
+        self._identity, self._kms, self._credential, self._source = identity, kms, credential, source
         self._replays = Replays(skew, 2 * MOST_ANSWERS)
         self._tek_octets, self._protocol = tek_octets, protocol
         self._sent = b""
@@ -116,18 +120,14 @@ class Initiator:
         self._keys: Protection | None = None
 
     def request(self, wanted: Wanted, now: float) -> bytes:
-        """REQUEST_INIT_PSK: ask the KMS for a ticket (RFC 6043 §4.2.1)."""
+        """REQUEST_INIT_PSK or REQUEST_INIT_PK: ask the KMS for a ticket (RFC 6043 §4.2.1)."""
         self._only("request")
-        if self._shared is None:
-            raise LocalProtocolError("no key at the KMS to ask with (RFC 6043 §4.2.1)")
-        csb_id, rand = self._draw()
+        if self._credential is None:
+            raise LocalProtocolError("neither key nor certificate to ask the KMS with (RFC 6043 §4.2.1)")
         self._wanted = wanted
-        self._keys = Protection(wanted.suite.prf, self._shared.key, Direction.INIT, csb_id, rand)
-        asked = wanted.policy(self._identity, self._kms, asked=True)
-        head = Header(DataType.REQUEST_INIT_PSK, csb_id, wanted.suite.prf, verify=True)
-        chain: tuple[Payload, ...] = (stamp_of(now), Rand(rand, RandRole.INITIATOR), self._identity, self._kms,
-                                      asked, self._shared.name)
-        self._sent = self._keys.seal(Message(head, chain), wanted.suite.mac, self._identity.data, self._kms.data)
+        init = question(wanted.policy(self._identity, self._kms, asked=True), self._identity, self._kms,
+                        self._credential, wanted.suite, self._source, now)
+        self._sent, self._keys = init.octets, init.keys
         self.state = State.REQUESTED
         return self._sent
 
@@ -165,7 +165,8 @@ class Initiator:
         self._only("make a ticket")
         if wanted.flags & Flag.D or not wanted.flags & Flag.L:
             raise LocalProtocolError("a ticket made by its initiator has D=0 and L=1 (RFC 6043 §6.10)")
-        rand, mpk, tgk = (self._source.octets(size) for size in (RAND_OCTETS, 16, wanted.key_octets))
+        sizes = RAND_OCTETS, wanted.suite.key_octets, wanted.key_octets
+        rand, mpk, tgk = (self._source.octets(size) for size in sizes)
         held = (KeyData(KeyType.TGK, tgk, None, Spi(TGK_SPI)),)
         policy = wanted.policy(self._identity, self._kms, asked=False)
         ticket = base_ticket(tpk, wanted.suite, policy, mpk, held, rand, now)
@@ -183,7 +184,7 @@ class Initiator:
         self._only("transfer")
         assert self.granted is not None
         ticket, policy = self.granted.ticket, self.granted.ticket.policy
-        algorithms = suite or Suite(policy.prf)
+        algorithms = suite or suite_of(policy.prf)
         csb_id, rand = self._draw()
         self._keys = Protection(algorithms.prf, self.granted.mpki, Direction.INIT, csb_id, rand)
         session = CryptoSession(1, self._protocol, (0,), b"", first_spi(self.granted.keys))

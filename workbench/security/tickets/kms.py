@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from workbench.errors import LocalProtocolError, MalformedMessageError
+from workbench.errors import MalformedMessageError
 from workbench.protocols.mikey import coverage, times, wire
 from workbench.protocols.mikey import keys as derived
-from workbench.protocols.mikey.keys import Constant, Direction
+from workbench.protocols.mikey.keys import Constant
 from workbench.protocols.mikey.messages import (
     Header,
     Identity,
@@ -55,28 +55,12 @@ from workbench.security.tickets.protecting import (
 )
 from workbench.security.tickets.replays import Replays
 from workbench.security.tickets.reporting import reported
-from workbench.security.tickets.terms import MPK_SPI, MPKR_SPI, RAND_OCTETS, Refused, Shared, Suite
+from workbench.security.tickets.terms import MPK_SPI, MPKR_SPI, RAND_OCTETS, Refused, Shared, Suite, suite_of
+from workbench.security.tickets.users import REQUESTS, Authority, User, Users
 
-MOST_USERS = 100_000
 MOST_KEYS = 8
 """Keys that one ticket is given."""
 _USUAL_KEY = KeyData(KeyType.TGK, bytes(16))
-
-
-class User(msgspec.Struct, frozen=True):
-    """Somebody who shares a key with the KMS.
-
-    Args:
-        shared: the PSK (of a UE: Ks_NAF) and its name.
-        identities: whom this user may speak for: own identities and groups that it answers for.
-        tpk: ticket protection key shared with it, for modes 2 and 3; None without.
-        may_call: responders for whom it gets tickets; None: everybody.
-    """
-
-    shared: Shared
-    identities: tuple[bytes, ...]
-    tpk: Shared | None = None
-    may_call: tuple[bytes, ...] | None = None
 
 
 class Answered(msgspec.Struct, frozen=True):
@@ -94,53 +78,30 @@ class Kms:
         users: who may ask.
         tpk: under which it makes tickets.
         longest: seconds for which it grants a ticket; one asked for longer ends sooner (flag K).
+        authority: for who asks by certificate; None: nobody does.
     """
 
     def __init__(self, identity: Identity, users: Sequence[User], tpk: Shared, source: Source, *,
-                 replays: Replays | None = None, longest: float = 30 * 86_400.0) -> None:
-        if len(users) > MOST_USERS:
-            raise LocalProtocolError(f"{len(users)} users, and {MOST_USERS} are the most")
+                 replays: Replays | None = None, longest: float = 30 * 86_400.0,
+                 authority: Authority | None = None) -> None:
         self._identity, self._tpk, self._source, self._longest = identity, tpk, source, longest
-        self._users = {user.shared.name.data: user for user in users}
+        self._users = Users(identity, users, authority)
         self._makers: dict[bytes, User | None] = {tpk.name.data: None}
         self._makers |= {user.tpk.name.data: user for user in users if user.tpk is not None}
         self._replays = Replays() if replays is None else replays
 
     def receive(self, octets: bytes, now: float) -> Answered | Refused:
-        """Answer REQUEST_INIT_PSK and RESOLVE_INIT_PSK; a refusal brings the Error message."""
+        """Answer REQUEST_INIT and RESOLVE_INIT, with key or certificate; a refusal brings the Error message."""
         return reported(lambda: self._receive(octets, now), now, octets)
 
     def _receive(self, octets: bytes, now: float) -> Answered:
-        message = read(octets, DataType.REQUEST_INIT_PSK, DataType.RESOLVE_INIT_PSK)
-        if message.header.data_type == DataType.REQUEST_INIT_PSK:
-            role, drawn = IdRole.INITIATOR, RandRole.INITIATOR
-        else:
-            role, drawn = IdRole.RESPONDER, RandRole.RESPONDER
-        user, keys = self._caller(octets, message, role, drawn)
+        message = read(octets, *self._users.kinds)
+        user, keys = self._users.caller(octets, message, now)
         self._replays.check(message.timestamp(), octets[-20:], now)
         self._replays.keep(octets[-20:], now)
-        if role is IdRole.INITIATOR:
+        if message.header.data_type in REQUESTS:
             return self._grant(octets, message, user, keys, now)
         return self._resolve(octets, message, user, keys, now)
-
-    def _caller(self, octets: bytes, message: Message, role: IdRole, drawn: RandRole) -> tuple[User, Protection]:
-        """Whose message it is, as its MAC proves."""
-        name, who, rand = message.identity(IdRole.PSK), message.identity(role), message.rand(drawn)
-        user = self._users.get(name.data) if name is not None else None
-        if user is None:
-            raise refused("nobody has a key of that name", "RFC 6043 §4.2", Error.AUTHENTICATION_FAILURE)
-        if rand is None or len(rand.data) < RAND_OCTETS:
-            raise refused("no RANDR of 16 octets", "RFC 6043 §4.2", Error.UNSPECIFIED)
-        said = who.data if who is not None else user.identities[0]
-        if said not in user.identities:
-            raise refused("an identity of somebody else", "RFC 6043 §4.2", Error.ID_NOT_SUPPORTED)
-        kms = message.identity(IdRole.KMS)
-        if kms is not None and kms != self._identity:
-            raise refused("for another KMS", "RFC 6043 §4.2", Error.ID_NOT_SUPPORTED)
-        rands = {"rand_i": rand.data} if role is IdRole.INITIATOR else {"rand_r": rand.data}
-        keys = Protection(message.header.prf, user.shared.key, Direction.INIT, message.header.csb_id, **rands)
-        keys.check(octets, message, said, self._identity.data)
-        return user, keys
 
     # Request: RFC 6043 §4.2.1
 
@@ -152,7 +113,7 @@ class Kms:
         policy = self._granted(asked, now)
         tpk = self._tpk if policy.has(Flag.E) else self._tpk_of(responders)
         suite = _suite(message)
-        rand, mpk = self._source.octets(RAND_OCTETS), self._source.octets(16)
+        rand, mpk = self._source.octets(RAND_OCTETS), self._source.octets(suite.key_octets)
         held = self._keys_as_asked(asked)
         ticket = base_ticket(tpk, suite, policy, mpk, held, rand, now)
         mpki, mpkr = derived.protection_keys(policy.prf, mpk, rand)
@@ -207,7 +168,7 @@ class Kms:
 
     def _tpk_of(self, responders: Sequence[Identity]) -> Shared:
         """Mode 2: the responder opens the ticket itself, with a key that it shares with the KMS."""
-        for user in self._users.values():
+        for user in self._users.all:
             if user.tpk is not None and all(one.data in user.identities for one in responders):
                 return user.tpk
         raise refused("E=0, and that responder shares no ticket protection key", "RFC 6043 §6.10",
@@ -274,9 +235,9 @@ def _check_initiator_data(ticket: Ticket, mpkr: bytes) -> None:
 
 
 def _suite(message: Message) -> Suite:
+    """The algorithms of a message, for its response."""
     last = message.payloads[-1]
-    assert isinstance(last, Verification)
-    return Suite(message.header.prf, mac=last.algorithm)
+    return suite_of(message.header.prf, last.algorithm if isinstance(last, Verification) else None)
 
 
 def _end(policy: TicketPolicy) -> float:

@@ -38,6 +38,7 @@ from workbench.protocols.mikey.registry import (
 )
 from workbench.protocols.mikey.rules import flag_faults, key_faults, session_faults, time_fault
 from workbench.security.source import Source
+from workbench.security.tickets.asking import question
 from workbench.security.tickets.protecting import (
     Protection,
     first_spi,
@@ -51,7 +52,7 @@ from workbench.security.tickets.protecting import (
 )
 from workbench.security.tickets.replays import Replays
 from workbench.security.tickets.reporting import reported
-from workbench.security.tickets.terms import RAND_OCTETS, TLS_PROTOCOL, Keyed, Refused, Shared, Suite
+from workbench.security.tickets.terms import RAND_OCTETS, TLS_PROTOCOL, Credential, Keyed, Refused, Shared, suite_of
 
 
 class State(enum.Enum):
@@ -78,17 +79,17 @@ class Responder:
     Args:
         identity: its own IDRr.
         kms: IDRkms that it trusts.
-        shared: its key at the KMS; None where it resolves tickets itself only.
+        credential: its key at the KMS, or its certificate; None where it resolves tickets itself only.
         replays: what this node accepted before.
         groups: identities of groups that it answers for.
         tpks: ticket protection keys that it holds, by the data of their IDRpsk (modes 2 and 4).
     """
 
-    def __init__(self, identity: Identity, kms: Identity, shared: Shared | None, source: Source, *, replays: Replays,
-                 groups: Sequence[Identity] = (), tpks: Mapping[bytes, Shared] | None = None, tek_octets: int = 16,
-                 protocols: frozenset[int] = frozenset({TLS_PROTOCOL})) -> None:
+    def __init__(self, identity: Identity, kms: Identity, credential: Credential | None, source: Source, *,
+                 replays: Replays, groups: Sequence[Identity] = (), tpks: Mapping[bytes, Shared] | None = None,
+                 tek_octets: int = 16, protocols: frozenset[int] = frozenset({TLS_PROTOCOL})) -> None:
         self.state = State.IDLE
-        self._identity, self._kms, self._shared, self._source = identity, kms, shared, source
+        self._identity, self._kms, self._credential, self._source = identity, kms, credential, source
         self._replays, self._tpks, self._protocols = replays, tpks or {}, protocols
         self._named = {identity.data, *(one.data for one in groups)}
         self._tek_octets = tek_octets
@@ -156,16 +157,12 @@ class Responder:
             raise refused("RANDRi and RANDRr are shorter than the key", "RFC 6043 §12.1", Error.UNSPECIFIED)
 
     def _ask(self, ticket: Ticket, now: float) -> Resolve:
-        if self._shared is None:
-            raise refused("the ticket has to be resolved, and there is no key at the KMS", "RFC 6043 §4.2.3",
+        if self._credential is None:
+            raise refused("the ticket has to be resolved, and there is nothing to ask the KMS with", "RFC 6043 §4.2.3",
                           Error.INVALID_TICKET)
-        suite = Suite(ticket.policy.prf)
-        csb_id, rand = int.from_bytes(self._source.octets(4)), self._source.octets(RAND_OCTETS)
-        self._keys = Protection(suite.prf, self._shared.key, Direction.INIT, csb_id, rand_r=rand)
-        head = Header(DataType.RESOLVE_INIT_PSK, csb_id, suite.prf, verify=True)
-        chain: tuple[Payload, ...] = (stamp_of(now), Rand(rand, RandRole.RESPONDER), self._identity, self._kms, ticket,
-                                      self._shared.name)
-        self._resolve = self._keys.seal(Message(head, chain), suite.mac, self._identity.data, self._kms.data)
+        init = question(ticket, self._identity, self._kms, self._credential, suite_of(ticket.policy.prf), self._source,
+                        now)
+        self._resolve, self._keys = init.octets, init.keys
         return Resolve(self._resolve)
 
     def _resolved(self, octets: bytes, now: float) -> Keyed:

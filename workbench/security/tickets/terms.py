@@ -14,6 +14,7 @@ from workbench.protocols.mikey.registry import (
     KeyType,
     Mac,
     Prf,
+    Signature,
     TimestampRole,
     TimestampType,
 )
@@ -52,6 +53,17 @@ class Suite(msgspec.Struct, frozen=True):
         return KEY_OCTETS[Encryption(self.encryption)]
 
 
+STRONG = Suite(Prf.HMAC_SHA_256, Encryption.AES_CM_256, Mac.HMAC_SHA_256_256)
+"""The algorithms of 256 bits; who asks by certificate has them unless told otherwise."""
+
+
+def suite_of(prf: int, mac: int | None = None) -> Suite:
+    """The suite that a message's PRF and MAC belong to; without a MAC (it is signed) the PRF alone says it."""
+    wide = mac == Mac.HMAC_SHA_256_256 if mac is not None else prf == Prf.HMAC_SHA_256
+    return Suite(prf, STRONG.encryption if wide else Encryption.AES_CM_128,
+                 mac if mac is not None else STRONG.mac if wide else Mac.HMAC_SHA_1_160)
+
+
 class Shared(msgspec.Struct, frozen=True):
     """A key that two parties share, and its name (IDRpsk)."""
 
@@ -60,6 +72,29 @@ class Shared(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Shared({self.name.text!r}, {8 * len(self.key)} bits)"
+
+
+class Certified(msgspec.Struct, frozen=True):
+    """A certificate to ask the KMS with, in place of a shared key (RFC 6043 §4.2.1.3, §4.2.3.3).
+
+    Args:
+        chain: certificates in DER, the own one first, each certified by the next; empty: the KMS has them stored.
+        key: the private key of the first one, RSA, PKCS #8 in DER.
+        kms: the KMS's certificate in DER; the envelope is made for it.
+        signature: a `Signature`.
+    """
+
+    chain: tuple[bytes, ...]
+    key: bytes
+    kms: bytes
+    signature: int = Signature.PKCS1
+
+    def __repr__(self) -> str:
+        return f"Certified({len(self.chain)} certificates)"
+
+
+Credential = Shared | Certified
+"""What a user proves to the KMS who it is with."""
 
 
 class Wanted(msgspec.Struct, frozen=True):
