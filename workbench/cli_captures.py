@@ -138,7 +138,8 @@ def show(
         pydoc.pager(visible(shown))
     else:
         say(shown)
-    for note in report.notes:
+    for note in [*report.notes, *(f"frame {frame}: {one.severity}: {one.explanation} [{one.clause}]"
+                                  for one in report.findings if frame in one.frames)]:
         complain(note)
 
 

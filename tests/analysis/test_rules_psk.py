@@ -9,8 +9,10 @@ from capturing import A, B, sdp, sip, udp, write
 from psk_sessions import STRANGE, TEK, WRONG, Recorded
 from test_rules import found
 
+from workbench import scenarios
 from workbench.analysis.analyzing import analyze
 from workbench.analysis.report import Report
+from workbench.cli import main
 from workbench.net.values import Endpoint
 from workbench.security.identities import Identity
 from workbench.security.psk import KeyRing, PskSession
@@ -18,6 +20,7 @@ from workbench.security.source import Source
 from workbench.security.tls import TlsSession
 
 KEYED, SHOWN = "key-mgmt:mikey AAAA", f"fingerprint:SHA-256 {':'.join(['AB'] * 32)}"
+_KEY = TEK.key.hex().upper()
 PSK_RULES = ("psk-identity-unknown", "psk-wrong-key", "psk-or-certificate")
 UE, PEER = (Identity.self_signed(name, Source(1, name)) for name in ("ue", "peer"))
 VERSIONS = pytest.mark.parametrize("version", ["1.2", "1.3"])
@@ -136,3 +139,40 @@ def test_an_answer_that_takes_the_key_keeps_the_security(tmp_path: Path):
     """Offered both, answered with a=key-mgmt alone: nothing was dropped."""
     report = call(tmp_path, Recorded.keyed().close(), offer=(SHOWN, KEYED), answer=(KEYED,))
     assert found(report, "answer-drops-security") == []
+
+
+def test_a_key_over_h248_is_told_wherever_a_report_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """X28: text, JSON and page name the frame and who can read what, and so does what shows that frame.
+
+    The key itself is in none of them but the frame's own octets.
+    """
+    run = scenarios.get("mp-msrp-dial-in").run(seed=1, out=tmp_path)
+    (finding,) = found(run.report, "key-readable")
+    (frame,) = finding.frames
+    assert finding.severity == "note" and "'cs1' that MRFP gets over H.248" in finding.explanation
+    assert finding.explanation in str(run.report.to_json()["findings"])
+    page = tmp_path / "report.html"
+    said = _said(capsys, "analyze", run.capture, "--html", page)
+    assert f"frame {frame})" in said and "workbench anonymize" in said and _KEY not in said.upper()
+    assert "whoever has this capture" in page.read_text()
+    assert "whoever has this capture" in _said(capsys, "show", run.capture, "--frame", frame)
+    assert "whoever has this capture" not in _said(capsys, "show", run.capture, "--frame", frame + 1)
+
+
+def _said(capsys: pytest.CaptureFixture[str], *words: object) -> str:
+    """Both outputs of a command."""
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr("sys.argv", ["workbench", *map(str, words)])
+        main()
+    return "".join(capsys.readouterr())
+
+
+def test_a_key_in_sdp_is_told_once(tmp_path: Path):
+    """RFC 4568: a=crypto with its key; without a key, or over TLS by certificate, there is nothing to tell."""
+    one, other = Endpoint(A.host, 5060), Endpoint(B.host, 5060)
+    crypto = "crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz"
+    for line, count in ((crypto, 1), ("crypto:1 AES_CM_128_HMAC_SHA1_80 inline", 0), (SHOWN, 0)):
+        invite = sip("INVITE sip:b@home2.example SIP/2.0", "c1", "INVITE", sdp(A.host, A.port, "RTP/SAVP", line))
+        frames = [udp(0.0, one, other, invite, "SIP"), udp(0.5, one, other, invite, "SIP")]
+        told = found(analyze(write(tmp_path / "a.pcapng", frames)), "key-readable")
+        assert [(finding.frames, "WVNf" in finding.explanation) for finding in told] == [((1, 2), False)] * count

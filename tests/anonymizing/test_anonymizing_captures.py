@@ -16,7 +16,7 @@ from capturing import write as crafted
 from http_words import certified_exchanges, request_exchange
 from mikey_words import stored
 from programs import need
-from psk_sessions import Recorded
+from psk_sessions import TEK, Recorded
 from typer.testing import CliRunner
 
 from workbench import analyze, scenarios
@@ -29,6 +29,7 @@ from workbench.errors import CaptureError
 from workbench.net import packets
 from workbench.net.packets import ACK, PSH, SYN, Tcp, encode_ip, encode_tcp, encode_udp
 from workbench.net.values import Endpoint
+from workbench.protocols.mikey import layout
 from workbench.protocols.mikey import wire as mikey
 
 CAPTURES = Path(__file__).parents[2] / "captures"
@@ -371,3 +372,54 @@ def test_an_exchange_with_a_kms_has_other_identities_and_the_same_form(tmp_path:
         for secret in (b"ue-a@ims", b"kms.ims", b"oKGio6Slpq", b"\xa1" * 8):
             assert secret in source.read_bytes() or portion
             assert not any(secret in one.octets for one in after.messages_of("HTTP"))
+
+
+def test_the_key_over_h248_is_another(tmp_path: Path):
+    """Mp: neither key nor name of the termination's TLS is left, in digits or octets; its form is, so all reads alike.
+
+    With the new key nothing of what was recorded can be read: the capture's own TLS is noise.
+    """
+    run = scenarios.get("mp-msrp-dial-in").run(seed=1, out=tmp_path / "run")
+    source = bare(run.capture, tmp_path / "bare.pcapng")
+    target, result = done(source, tmp_path)
+    before, after = analyze(source), analyze(target)
+    assert story(after) == story(before) and result.zeros == 0
+    (old,), (new,) = ([one for one in report.findings if one.rule == "key-readable"] for report in (before, after))
+    assert old.frames == new.frames and "'cs1'" in old.explanation and "'cs1'" not in new.explanation
+    octets, original = target.read_bytes(), source.read_bytes()
+    for secret in (TEK.key.hex().upper().encode(), TEK.key.hex().encode(), TEK.key, b"637331", b"cs1"):
+        assert secret not in octets
+    assert TEK.key.hex().upper().encode() in original and b"637331" in original
+    keys = re.findall(rb"tlspsk/psk = ([0-9A-F]+)", octets)
+    assert [len(key) for key in keys] == [32] and octets.count(keys[0]) == 1
+    (name,) = {leg.psk_identity for leg in after.sessions[0].legs} - {""}
+    assert f"'{name}'" in new.explanation  # the same name in H.248 and in TLS
+
+
+def test_nothing_of_a_ticket_s_keys_is_left(tmp_path: Path):
+    """A call by the key of a ticket: who it is for, random octets, encrypted keys and MACs are all others."""
+    run = scenarios.get("e2e-msrp-kms").run(seed=1, out=tmp_path / "run")
+    source = bare(run.capture, tmp_path / "bare.pcapng")
+    target, _ = done(source, tmp_path)
+    before, after = analyze(source), analyze(target)
+    assert story(after) == story(before)
+    secrets = _hidden(before)
+    assert {"mikey.kemac.data", "mikey.rand.data", "mikey.mac", "mikey.id.data"} <= set(secrets)
+    octets = target.read_bytes()
+    for name, values in secrets.items():
+        assert not values & _hidden(after)[name]
+        assert not [value for value in values if value in octets]
+
+
+def _hidden(report: Report) -> dict[str, set[bytes]]:
+    """What stands in fields of MIKEY, in a=key-mgmt and over HTTP, by the field's name: of 8 octets and more."""
+    found: dict[str, set[bytes]] = {}
+    for message in report.messages:
+        told = [mikey.decode_base64(text.decode()) for text in re.findall(rb"a=key-mgmt:mikey (\S+)", message.octets)]
+        if message.protocol == "HTTP":
+            told.append(message.octets.partition(b"\r\n\r\n")[2])
+        for one in filter(None, told):
+            for leaf in (leaf for span in layout.spans(one) for leaf in span.leaves()):
+                if leaf.end - leaf.start >= 8 and any(one[leaf.start : leaf.end]) and "timestamp" not in leaf.name:
+                    found.setdefault(leaf.name, set()).add(one[leaf.start : leaf.end])
+    return found

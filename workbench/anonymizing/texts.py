@@ -15,6 +15,7 @@ from workbench.anonymizing.handshakes import Handshakes
 from workbench.anonymizing.keying import Others, other_message, other_octets
 from workbench.anonymizing.mapping import Mapping
 from workbench.anonymizing.words import METHODS, known
+from workbench.protocols.h248.packages import registry
 
 _WORD = re.compile(r"[A-Za-z0-9]+")
 _PIECES = re.compile(r"""
@@ -56,6 +57,8 @@ _MIKEY = re.compile(r"(a=key-mgmt:mikey +)([A-Za-z0-9+/]+=*)(\s*)", re.IGNORECAS
 _KEPT_IN_KEYS = re.compile(
     r"(?i:AES_(?:CM_)?\d+_\w+|AEAD_AES_\w+|F8_128_\w+|\b(?:mikey|inline|cname|name|size|type|hash)\b)")
 
+_KEY_ROLES = ("pre-shared-key", "pre-shared-key-identity")
+
 
 class Texts:
     """Rewrites texts. All of them go through it, so that one value becomes the same everywhere."""
@@ -63,6 +66,8 @@ class Texts:
     def __init__(self, mapping: Mapping) -> None:
         self._map = mapping
         self._known = known()
+        names = "|".join(re.escape(registry().wire_name(role)) for role in _KEY_ROLES)
+        self._keys = re.compile(rf"((?:{names})\s*=\s*)([0-9A-F]+)", re.IGNORECASE)
         # Lines come again in each message of a dialog, on each leg.
         self._header, self._sdp_line, self._h248_line = (
             _remembered(one) for one in (self._make_header, self._make_sdp_line, self._make_h248_line))
@@ -255,7 +260,21 @@ class Texts:
         return self.content(body)
 
     def _make_h248_line(self, line: str) -> str:
-        return self._sdp_line(line) if _SDP_LINE.match(line) else self.words(line, quoted=False)
+        if _SDP_LINE.match(line):
+            return self._sdp_line(line)
+        at, made = 0, ""
+        for key in self._keys.finditer(line):
+            made += self.words(line[at : key.start()], quoted=False) + key[1] + self._octets_of(key[2])
+            at = key.end()
+        return made + self.words(line[at:], quoted=False)
+
+    def _octets_of(self, digits: str) -> str:
+        """A key or its name: the octets that stand for them in TLS, too."""
+        if len(digits) % 2:
+            return self.whole(digits)
+        self._map.note(digits)
+        new = self._map.octets(bytes.fromhex(digits)).hex()
+        return new.upper() if digits == digits.upper() else new
 
     def _make_sdp_line(self, line: str) -> str:
         if line.startswith("o="):

@@ -60,7 +60,7 @@ handoff ho failover fl reason re method mt version v profile pf delay dl mgcid m
 bw oneway ow isolate is external ex embed em contextattr ct contextlist cl immediateackrequired ia andauditselect nd
 all segment segmentationcomplete sm end null address serviceaddress ad serviceaction network ipv4 ipv6 both
 resetevents regulated notifybehaviour notifyimmediate notifyregulated never nbnb
-profilename access core ip cold boot warm mgc directed change impending failure transmission commissioning
+profilename access core border ip cold boot warm mgc directed change impending failure transmission commissioning
 termination restored taken out service media capability registered normal removal capabilities level expired
 administratively congestion test true false est rel fail
 """

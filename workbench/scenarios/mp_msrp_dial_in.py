@@ -63,9 +63,10 @@ scenario = Scenario(
             {"none": {}, "wrong-key": {A: {"keyed": keys.OF_UE_WRONG}}}, default="none",
             adds={"wrong-key": (Holds(REPORTED, seen.failure_ends_leg(edge.MEDIA, "MRFC", layer="tls")),)},
             drops={"wrong-key": (TOGETHER, PSK, FROM_A, FROM_B, CONFIRMED, CLEAR)},
-            shows={"wrong-key": ("psk-wrong-key", "tls-alert")}),
+            shows={"wrong-key": ("key-readable", "psk-wrong-key", "tls-alert")}),
         "tokens": edge.style_knob(),
     },
+    shows=("key-readable",),
     script=(
         at(8.0, A, Call(edge.CONFERENCE)),
         at(9.0, B, Call(edge.CONFERENCE)),
