@@ -11,7 +11,7 @@ from workbench.lab import certificates
 from workbench.net.values import Endpoint
 from workbench.nodes.kms import KeyManagementService
 from workbench.nodes.orders import Call, HangUp, SendText
-from workbench.nodes.ue.ticketing import Tickets
+from workbench.nodes.tickets import Tickets
 from workbench.protocols.mikey import wire
 from workbench.protocols.mikey.registry import DataType, Flag
 from workbench.protocols.sdp import KeyManagement

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from workbench.nodes.interceptor import Interceptor
     from workbench.nodes.nat import Nat
     from workbench.nodes.node import Node
+    from workbench.nodes.tickets import Tickets
     from workbench.nodes.ue.keyed import Keyed
-    from workbench.nodes.ue.ticketing import Tickets
     from workbench.security.identities import Identity
     from workbench.security.source import Source
 

@@ -9,7 +9,7 @@ import msgspec
 from workbench.lab import certificates
 from workbench.net.interface import Foot, Host
 from workbench.net.values import Endpoint
-from workbench.nodes.ue.ticketing import Tickets
+from workbench.nodes.tickets import Tickets
 from workbench.protocols.mikey.messages import Identity
 from workbench.protocols.mikey.registry import IdRole, IdType
 from workbench.security.tickets import Kms as Center

@@ -11,7 +11,7 @@ from workbench.lab.scenario import Knob, Scenario, Weakened
 from workbench.lab.topology import Topology
 from workbench.lab.topology_kms import Kms, KmsUser, shared
 from workbench.net.values import Endpoint
-from workbench.nodes.ue.ticketing import MODE_3, Tickets
+from workbench.nodes.tickets import MODE_3, Tickets
 from workbench.scenarios import e2e_edge as e2e
 from workbench.scenarios import tcp_edge as tcp
 from workbench.scenarios.e2e_edge import A, B

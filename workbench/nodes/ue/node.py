@@ -28,12 +28,12 @@ from workbench.nodes.conference import Conference
 from workbench.nodes.fax_terminal import FaxTerminal
 from workbench.nodes.orders import Order
 from workbench.nodes.procedure import Await, Steps
+from workbench.nodes.tickets import Tickets
 from workbench.nodes.ue import calling, person, releasing, renegotiating
 from workbench.nodes.ue.faults import Faults
 from workbench.nodes.ue.keyed import Keyed
 from workbench.nodes.ue.phone import Phone
 from workbench.nodes.ue.settings import Media, OpensToo, Secures, Settings
-from workbench.nodes.ue.ticketing import Tickets
 from workbench.protocols import sdp, sip
 from workbench.protocols.msrp.cema import Model
 from workbench.security.identities import Identity

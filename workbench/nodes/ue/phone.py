@@ -14,6 +14,7 @@ from workbench.nodes.media_news import Down, Heard, News, NotTold, Remark, Told,
 from workbench.nodes.msrp_endpoint import MsrpEndpoint
 from workbench.nodes.msrp_listener import Manners
 from workbench.nodes.procedure import Await, Procedures, Steps, Topic, earliest
+from workbench.nodes.tickets import Question
 from workbench.nodes.ue.call import Bearer, Call
 from workbench.nodes.ue.call import Media as BearerMedia
 from workbench.nodes.ue.describing import path_of
@@ -21,7 +22,6 @@ from workbench.nodes.ue.discovery import Discovery
 from workbench.nodes.ue.dtls_faults import UntrueDtls
 from workbench.nodes.ue.faults import Untrue
 from workbench.nodes.ue.settings import ACCEPTED_TYPES, MOST_OCTETS, MOST_UNFINISHED, Media, Settings
-from workbench.nodes.ue.ticketing import Question
 from workbench.protocols import sdp, sip
 from workbench.protocols.bfcp.machine import Chair
 from workbench.protocols.msrp import machine as msrp

@@ -9,9 +9,9 @@ import msgspec
 from workbench.net.values import Endpoint
 from workbench.nodes.conference import Conference
 from workbench.nodes.fax_terminal import FaxTerminal
+from workbench.nodes.tickets import Tickets
 from workbench.nodes.ue.faults import Faults
 from workbench.nodes.ue.keyed import Keyed
-from workbench.nodes.ue.ticketing import Tickets
 from workbench.protocols import sdp
 from workbench.protocols.msrp.cema import Model
 from workbench.security.identities import Identity
