@@ -13,18 +13,22 @@ _MOST = 65_536
 
 
 class _Flow(msgspec.Struct):
-    """One direction of a connection: the sequence number behind all that was sent, and when the last of it was."""
+    """One direction of a connection: the sequence number behind all that was sent, and when the last of it was.
+
+    `apart`: seconds between its last two repetitions; 0: there was none.
+    """
 
     end: int
     moment: float
+    apart: float = 0.0
 
 
 class Flows:
     """What was sent and not yet acknowledged, on all wires.
 
     Args:
-        patience: seconds for which we wait for an answer to a segment, or for its next repetition. A sender that has
-            been silent for longer is not waited for: each repetition comes after twice the time (RFC 6298 §5.5).
+        patience: seconds for which we wait for an answer to a segment, or for its first repetition. Each later one
+            comes after twice the time (RFC 6298 §5.5); a sender that is silent for three times this is not waited for.
     """
 
     def __init__(self, patience: float) -> None:
@@ -49,15 +53,20 @@ class Flows:
         if flow is None and len(self._flows) < _MOST:
             self._flows[way] = _Flow(end, moment)
         elif flow is not None:
+            new = _is_before(flow.end, end)
+            flow.apart = 0.0 if new else moment - flow.moment
             flow.moment = moment
-            if _is_before(flow.end, end):
+            if new:
                 flow.end = end
 
     def waits(self, moment: float) -> bool:
         """Whether somebody waits for an acknowledgment, or will soon send again."""
-        for way in [way for way, flow in self._flows.items() if flow.moment + self._patience < moment]:
+        for way in [way for way, flow in self._flows.items() if flow.moment + self._patience_of(flow) < moment]:
             del self._flows[way]
         return bool(self._flows)
+
+    def _patience_of(self, flow: _Flow) -> float:
+        return min(max(1.0, 2 * flow.apart), 3.0) * self._patience
 
 
 def _is_before(a: int, b: int) -> bool:
