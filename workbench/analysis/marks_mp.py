@@ -2,7 +2,8 @@
 
     mp-tcp-conference            TCP/MSRP, one termination for each caller, all in one context
     mp-msrp-dial-in              a caller has TLS by pre-shared key, which ends at the MRFP
-    mp-bfcp-dial-in              the same with BFCP: the MRFP is floor control server, the caller TLS client
+    mp-msrp-dial-out             the same, and the conference has called
+    mp-bfcp-dial-in              a caller has it with BFCP: the MRFP is floor control server, the caller TLS client
 """
 
 from __future__ import annotations
@@ -24,16 +25,26 @@ def marks(report: Report, call: Call) -> list[tuple[str, Marks]]:
     if not is_conference(call):
         return []
     return [("mp-tcp-conference", _chat(report, call)), ("mp-msrp-dial-in", _keyed(report, call, "TCP/TLS/MSRP")),
+            ("mp-msrp-dial-out", _keyed(report, call, "TCP/TLS/MSRP", calls=True)),
             ("mp-bfcp-dial-in", _keyed(report, call, "TCP/TLS/BFCP"))]
 
 
-def _keyed(report: Report, call: Call, bearer: str) -> Marks:
-    """TLS by pre-shared key ends at the MRFP, whose key came of an exchange of MIKEY."""
+def _keyed(report: Report, call: Call, bearer: str, *, calls: bool = False) -> Marks:
+    """TLS by pre-shared key ends at the MRFP, whose key came of an exchange of MIKEY.
+
+    Args:
+        calls: the conference has offered it, and not somebody who calls.
+    """
     flow = CallFlow(report, call)
     told = {(one.role, one.media.attribute("key-mgmt") is not None) for dialog in call.dialogs
             for one in dialog.described}
+    ours = {end.local.host for context in call.contexts for end in context.terminations.values()
+            if end.local is not None}
+    offering = {one.endpoint.host in ours for dialog in call.dialogs for one in dialog.described
+                if one.role == "offer" and one.endpoint is not None and one.media.attribute("key-mgmt") is not None}
     return [
         *[(bearer in flow.bearers, "the MRFP was not told to end TLS")] * 3,
+        *[(offering == {calls}, f"a=key-mgmt was {'not ' if calls else ''}offered by the conference")] * 2,
         ({("offer", True), ("answer", True)} <= told, "a=key-mgmt is not in an offer and an answer"),
         (any(leg.psk_identity for leg, _, _ in call.legs), "TLS is not by pre-shared key"),
         (not any(leg.certificates for leg, _, _ in call.legs), "a certificate was shown"),

@@ -54,6 +54,7 @@ class Call:
         self.flows: list[Flow] = []
         self.session = Session("", "")
         self.legs: list[tuple[Leg, Span | None, TerminationSeen | None]] = []
+        self.hosted: bool | None = None     # its media end at a gateway; None: nobody has asked (`conferences`)
 
     def first(self) -> float:
         """When it began."""
