@@ -13,6 +13,7 @@ from workbench.nodes.conference import Conference
 if TYPE_CHECKING:
     from workbench.nodes.mrfc.keying import Agreed
     from workbench.nodes.node import Node
+    from workbench.nodes.tickets import Tickets
     from workbench.nodes.ue.keyed import Keyed
     from workbench.security.source import Source
 
@@ -31,6 +32,10 @@ class Mrfc(msgspec.Struct, frozen=True):
         keys: values of a=key-mgmt that it takes, and what each leads to.
         keys_at: when the MRFP gets a key: as soon as it is `reserved`, or when the call is `answered`; `never`
             weakens.
+        tickets: how it has tickets resolved, and gets or makes them for its own calls, by the run's clock; None: it
+            has no KMS, and calls without TLS.
+        routes: SIP domains, and where its calls to people in them go to.
+        lets_go: the termination of a call that came to nothing is released; False weakens.
         floors: conferences with floors, by URI.
         begins_tls: the MRFP is told to be TLS client with BFCP, too, which weakens.
         coding: of H.248: text with long (`pretty`) or short (`compact`) tokens, or `binary`.
@@ -49,6 +54,9 @@ class Mrfc(msgspec.Struct, frozen=True):
     reports: bool = True
     keys: tuple[tuple[str, Agreed], ...] = ()
     keys_at: Literal["reserved", "answered", "never"] = "reserved"
+    tickets: Tickets | None = None
+    routes: dict[str, Endpoint] = {}
+    lets_go: bool = True
     floors: dict[str, Conference] = {}
     begins_tls: bool = False
     coding: Literal["pretty", "compact", "binary"] = "pretty"
@@ -117,7 +125,8 @@ def made(node: Mrfc | Mrfp, source: Source, epoch: float) -> Node:
     settings = mrfc.Settings(
         node.conferences, answers=Setup(node.answers), orders=Setup(node.orders) if node.orders else None,
         starts_tcp=mrfc.StartsTcp(node.starts_tcp), reports=node.reports, keys_at=mrfc.KeysAt(node.keys_at),
-        floors=node.floors, begins_tls=node.begins_tls)
+        floors=node.floors, begins_tls=node.begins_tls, routes=node.routes, lets_go=node.lets_go)
     return mrfc.Mrfc(
         node.name, local=node.sip, control=node.control, mrfp=node.mrfp, settings=settings, source=source,
-        keys=mrfc.Configured(node.keys), coding=node.coding)
+        keys=node.keys, coding=node.coding,
+        tickets=None if node.tickets is None else msgspec.structs.replace(node.tickets, epoch=epoch))

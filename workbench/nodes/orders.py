@@ -17,6 +17,13 @@ class Call(msgspec.Struct, frozen=True):
     to: str
 
 
+class CallOut(msgspec.Struct, frozen=True):
+    """Have a conference invite `to` (SIP URIs both): for an MRFC, which does so at once."""
+
+    to: str
+    conference: str
+
+
 class SendText(msgspec.Struct, frozen=True):
     """Say something in the running session; done when the other end has reported it delivered."""
 
@@ -186,5 +193,5 @@ class SendFax(msgspec.Struct, frozen=True):
     waits: bool = True
 
 
-Order = (Register | Call | SendText | SendFile | ReOffer | AnswerAnew | CloseMedia | SpeakClear | ConnectAgain
+Order = (Register | Call | CallOut | SendText | SendFile | ReOffer | AnswerAnew | CloseMedia | SpeakClear | ConnectAgain
          | HangUp | Hello | WatchFloor | RequestFloor | ReleaseFloor | DecideFloor | SwitchToFax | SendFax)

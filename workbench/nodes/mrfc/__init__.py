@@ -1,4 +1,4 @@
-"""An MRFC: conferences that UEs call, and orders for them to an MRFP over Mp (TS 23.333)."""
+"""An MRFC: conferences that UEs call and that call UEs, and orders for them to an MRFP over Mp (TS 23.333)."""
 
 from workbench.nodes.mrfc.keying import Agreed, Configured, KeyManagement
 from workbench.nodes.mrfc.node import Mrfc

@@ -11,11 +11,11 @@ from workbench.protocols import sdp, sip
 
 
 class Participant(msgspec.Struct, eq=False):
-    """Somebody who has called: the dialog, the termination at the MRFP.
+    """Somebody who has called, or is called: the dialog, the termination at the MRFP.
 
     Args:
-        key: the transaction of the INVITE.
-        hop: where it came from.
+        key: the transaction of the INVITE; empty until there is one.
+        hop: where it came from, or goes to.
         lost: the MRFP has reported that the connection failed or is gone, while the call was set up.
         floor: conference, user and floors that it is told, where the call is for floor control.
         withdrawn: the caller has sent CANCEL.

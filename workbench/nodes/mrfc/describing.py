@@ -1,6 +1,6 @@
-"""What a UE's offer says, and what the conference answers.
+"""What a UE's offer says and the conference answers, and what the conference offers and a UE answers.
 
-Source: TS 23.333 §6.2.20.1, §6.2.19.3.1; RFC 8856 §5; RFC 4975 §8, RFC 6135 §4.2, RFC 6714 §4, RFC 3264 §6.
+Source: TS 23.333 §6.2.20.1, §6.2.19.2, §6.2.19.3.1; RFC 8856 §5; RFC 4975 §8, RFC 6135 §4.2, RFC 6714 §4, RFC 3264 §6.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ MOST_OCTETS = 1 << 18
 DISCARD = 9
 """The port of an m= line whose side opens the connection (RFC 6135 §4.2.1)."""
 _MSRP_PORT = 2855
+# An address of the path, and a=connection, are ignored: with CEMA the path is a name (RFC 6714 §4, RFC 6135 §4.3).
+_IGNORED = frozenset({"msrp-path-port", "msrp-no-connection"})
 _CLIENTS = {sdp.FloorControl.CLIENT, sdp.FloorControl.BOTH}
 
 
 class Rejected(Exception):
-    """The offer can't be accepted: status and reason. Never leaves the node."""
+    """Offer or answer can't be accepted: status and reason. Never leaves the node."""
 
     def __init__(self, status: int, why: str) -> None:
         super().__init__(why)
@@ -31,8 +33,8 @@ class Rejected(Exception):
         self.why = why
 
 
-class Offer(msgspec.Struct, frozen=True):
-    """What the conference needs of an offer: m= section, address and path of the UE, and its a=key-mgmt with TLS."""
+class Said(msgspec.Struct, frozen=True):
+    """What the conference needs of a UE's description: m= section, address, path, and its a=key-mgmt with TLS."""
 
     media: sdp.Media
     address: Endpoint
@@ -50,7 +52,7 @@ class Offer(msgspec.Struct, frozen=True):
         return self.proto.endswith("/BFCP")
 
 
-def read_offer(body: bytes, role: sdp.Setup) -> Offer:
+def read_offer(body: bytes, role: sdp.Setup) -> Said:
     """One MSRP or BFCP stream over TCP that the role goes with. Raises Rejected (488)."""
     try:
         described = sdp.decode(body)
@@ -61,14 +63,12 @@ def read_offer(body: bytes, role: sdp.Setup) -> Offer:
         _check_application(media)
     except PeerError as error:
         raise Rejected(488, f"the offer: {error}") from None
-    protected = media.proto.upper().startswith("TCP/TLS/")
-    key_mgmt = (media.attribute("key-mgmt") or "").strip() if protected else ""
-    if protected and not key_mgmt:
+    said = _said(media, address)
+    if said.proto.startswith("TCP/TLS/") and not said.key_mgmt:
         raise Rejected(488, "TLS without a=key-mgmt: the keys of a conference come from MIKEY [TS 23.333 §6.2.19]")
     if role not in sdp.legal_answers(sdp.setup_of_offer(media)):
         raise Rejected(488, f"the conference is {role} [RFC 4145 §4.1]")
-    path = " ".join((media.attribute("path") or "").split())
-    return Offer(media, address, path, key_mgmt)
+    return said
 
 
 def _check_application(media: sdp.Media) -> None:
@@ -99,7 +99,7 @@ def path_of(host: str, session_id: str, *, protected: bool = False) -> str:
 
 
 def of_messages(path: str) -> tuple[str, ...]:
-    """What an answer says of MSRP."""
+    """What our side says of MSRP."""
     return "a=accept-types:*", f"a=max-size:{MOST_OCTETS}", f"a=path:{path}", "a=msrp-cema"
 
 
@@ -110,13 +110,52 @@ def of_floors(floor: sdp.BfcpStream) -> tuple[str, ...]:
 
 
 def answer(
-    number: int, local: Endpoint, role: sdp.Setup, offer: Offer, says: tuple[str, ...], key_mgmt: str = "",
+    number: int, local: Endpoint, role: sdp.Setup, offer: Said, says: tuple[str, ...], key_mgmt: str = "",
 ) -> bytes:
     """The SDP answer; `says` is of the application."""
-    family = f"IN IP{local.version} {local.host}"
     port = DISCARD if role is sdp.Setup.ACTIVE else local.port
+    return _description(number, local, f"{offer.media.media} {port} {offer.proto} *", role, says, key_mgmt)
+
+
+def offer(number: int, local: Endpoint, path: str, key_mgmt: str = "") -> bytes:
+    """The SDP offer of MSRP, with TLS where there is a=key-mgmt. Who opens TCP is left open (R-6.2.19-4)."""
+    return _description(number, local, f"message {local.port} {proto_of(key_mgmt)} *", sdp.Setup.ACTPASS,
+                        of_messages(path), key_mgmt)
+
+
+def proto_of(key_mgmt: str) -> str:
+    """The transport of an offer with or without a=key-mgmt."""
+    return "TCP/TLS/MSRP" if key_mgmt else "TCP/MSRP"
+
+
+def read_answer(body: bytes, offered: bytes) -> Said:
+    """The answer to an offer of ours. Raises Rejected: it refuses the stream, or can't be used."""
+    try:
+        described, ours = sdp.decode(body), sdp.decode(offered)
+        if len(described.media) != 1 or described.media[0].rejected:
+            raise Rejected(488, "the answer refuses the stream, or has others than were offered [RFC 3264 §6]")
+        media = described.effective(described.media[0])
+        broken = [one for one in sdp.check_answer(ours.effective(ours.media[0]), media) if one.rule not in _IGNORED]
+        if broken:
+            raise Rejected(488, f"the answer: {broken[0].what} [{broken[0].clause}]")
+        address = _address(media)
+        _check_application(media)
+    except PeerError as error:
+        raise Rejected(488, f"the answer: {error}") from None
+    return _said(media, address)
+
+
+def _said(media: sdp.Media, address: Endpoint) -> Said:
+    protected = media.proto.upper().startswith("TCP/TLS/")
+    key_mgmt = (media.attribute("key-mgmt") or "").strip() if protected else ""
+    return Said(media, address, " ".join((media.attribute("path") or "").split()), key_mgmt)
+
+
+def _description(
+    number: int, local: Endpoint, media: str, role: sdp.Setup, says: tuple[str, ...], key_mgmt: str,
+) -> bytes:
+    family = f"IN IP{local.version} {local.host}"
     lines = (
-        "v=0", f"o=- {number} {number} {family}", "s=-", f"c={family}", "t=0 0",
-        f"m={offer.media.media} {port} {offer.proto} *", f"a=setup:{role}", *says,
+        "v=0", f"o=- {number} {number} {family}", "s=-", f"c={family}", "t=0 0", f"m={media}", f"a=setup:{role}", *says,
         *([f"a=key-mgmt:{key_mgmt}"] if key_mgmt else []))
     return "".join(f"{line}\r\n" for line in lines).encode()

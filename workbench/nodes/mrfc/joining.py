@@ -17,8 +17,8 @@ from workbench.nodes.controller.engine import Engine
 from workbench.nodes.controller.readings import Refused, Reserved, Unanswered
 from workbench.nodes.mrfc import describing
 from workbench.nodes.mrfc.conferences import Conference, Conferences, Participant
-from workbench.nodes.mrfc.describing import Offer, Rejected
-from workbench.nodes.mrfc.keying import Agreed, KeyManagement
+from workbench.nodes.mrfc.describing import Rejected, Said
+from workbench.nodes.mrfc.keying import Agreed, KeyManagement, Without
 from workbench.nodes.mrfc.settings import KeysAt, Settings, StartsTcp
 from workbench.nodes.mrfc.signalling import Signalling
 from workbench.nodes.procedure import Await, Procedures, Steps
@@ -28,6 +28,8 @@ from workbench.security.source import Source
 
 CLAUSE = "[TS 23.333 §6.2.20.1]"
 INTERFACE, REALM = "media", "media.example.net"
+LOST = "lost"
+"""What wakes who waits for the answer to a call out: the MRFP has lost its termination."""
 _ROOM_TOPIC = "room"
 
 Wait = Generator[Command | Await, Any, None]
@@ -46,7 +48,7 @@ class Joining:
         self.engine = engine
         self._procedures = procedures
         self._source = source
-        self._keys = keys
+        self.keys = keys
         self._named = named
 
     # Coming
@@ -67,9 +69,9 @@ class Joining:
                                     extra=self.sip.warn(rejected.why))
             yield from self.sip.reply(key, response, f"the call can't go on: {rejected.why}")
             if room is not None and who in room.participants:
-                yield from self._release(room, who)
+                yield from self.release(room, who)
 
-    def _acceptable(self, room: Conference, invite: sip.Request) -> Offer:
+    def _acceptable(self, room: Conference, invite: sip.Request) -> Said:
         offer = describing.read_offer(invite.body, self.settings.answers)
         if not self.engine.in_service:
             raise Rejected(503, "the MRFP has not registered")
@@ -89,16 +91,15 @@ class Joining:
         return sdp.BfcpStream((sdp.FloorControl.SERVER,), floors.number, user, (sdp.FloorStreams(floors.floor),))
 
     def _join(
-        self, room: Conference, who: Participant, key: str, invite: sip.Request, tag: str, offer: Offer
+        self, room: Conference, who: Participant, key: str, invite: sip.Request, tag: str, offer: Said
     ) -> Wait:
-        agreed = self._agreed(offer)
+        agreed = yield from self._agreed(room, offer)
         path = "" if who.floor is not None else describing.path_of(
             self.settings.host, self._source.token(16), protected=agreed is not None)
-        point = self._point(offer, path, who.floor, agreed)
+        point = self.point(offer, self.settings.role, path, who.floor, agreed)
         late = agreed is not None and self.settings.keys_at is not KeysAt.RESERVED
-        given = yield from self._reserve(
-            room, who, msgspec.structs.replace(point, pre_shared_key=None, psk_name=agreed.key.identity)
-            if late and agreed is not None else point)
+        given = yield from self.reserve(
+            room, who, without_key(point) if late else point, f"Reserve and Configure IMS Resources {CLAUSE}")
         if who.withdrawn:
             raise Rejected(487, "the caller gave up")
         if who.lost:
@@ -113,55 +114,64 @@ class Joining:
         if not acknowledged:
             yield from self.over(room, who, "no ACK came [RFC 3261 §13.3.1.4]")
         elif self.settings.role is sdp.Setup.ACTIVE and self.settings.starts_tcp is StartsTcp.ANSWERED and not who.over:
-            yield from self._order(self.engine.start_tcp(given, point, why="TCP is started after the answer"))
+            yield from self.order(self.engine.start_tcp(given, point, why="TCP is started after the answer"))
         if late and self.settings.keys_at is KeysAt.ANSWERED and acknowledged and not who.over:
             known = msgspec.structs.replace(point, local=given.local, establish_tcp=False, establish_tls=False)
-            yield from self._order(self.engine.configure(
+            yield from self.order(self.engine.configure(
                 given, known, why="the key of TLS comes late [TS 23.333 §6.2.19]"))
 
-    def _agreed(self, offer: Offer) -> Agreed | None:
+    def _agreed(self, room: Conference, offer: Said) -> Generator[Command | Await, Any, Agreed | None]:
         """The key for TLS, from the offer's a=key-mgmt; None: no TLS. Raises Rejected: it is not valid (P10)."""
         if not offer.key_mgmt:
             return None
-        agreed = self._keys.respond(offer.key_mgmt)
-        if agreed is None:
-            raise Rejected(488, "a=key-mgmt of the offer leads to no key here [TS 23.333 §6.2.19]")
+        agreed = yield from self.keys.respond(room.uri, offer.key_mgmt)
+        if isinstance(agreed, Without):
+            raise Rejected(agreed.status, agreed.why)
         return agreed
 
-    def _point(
-        self, offer: Offer, path: str, floor: sdp.BfcpStream | None, agreed: Agreed | None
+    def waiting_point(self, proto: str, path: str, name: bytes) -> ConnectionPoint:
+        """A termination for somebody who is called: where the UE is and who opens TCP comes with its answer.
+
+        The UE may be faster than the answer, so TLS is told the name of its key, and waits for the key.
+        """
+        return ConnectionPoint(
+            INTERFACE if self._named else "", REALM, "message", proto, setup=sdp.Setup.ACTPASS,
+            version=self.sip.local.version, watch_tcp=self.settings.reports,
+            watch_tls=bool(name) and self.settings.reports, path=path, psk_name=name)
+
+    def point(
+        self, said: Said, role: sdp.Setup, path: str, floor: sdp.BfcpStream | None, agreed: Agreed | None
     ) -> ConnectionPoint:
-        role = self.settings.role
+        """A termination whose peer has said where it is; `role` is the MRFP's."""
         starts = role is sdp.Setup.ACTIVE and self.settings.starts_tcp is StartsTcp.RESERVED
         return ConnectionPoint(
-            INTERFACE if self._named else "", REALM, offer.media.media, offer.proto, setup=role,
-            version=offer.address.version, remote=offer.address, remote_setup=sdp.complement(role),
+            INTERFACE if self._named else "", REALM, said.media.media, said.proto, setup=role,
+            version=said.address.version, remote=said.address, remote_setup=sdp.complement(role),
             mode=h248.Mode.SEND_RECEIVE, establish_tcp=starts, watch_tcp=self.settings.reports,
-            path=path, remote_path=offer.path, floor=floor,
+            path=path, remote_path=said.path, floor=floor,
             # With MSRP the TCP client is TLS client (RFC 4975 §14.4), with BFCP the offerer (RFC 8856 §8).
             establish_tls=agreed is not None and (
                 role is sdp.Setup.ACTIVE if floor is None else self.settings.begins_tls),
             watch_tls=agreed is not None and self.settings.reports,
             pre_shared_key=agreed.key if agreed is not None else None)
 
-    def _reserve(
-        self, room: Conference, who: Participant, point: ConnectionPoint
+    def reserve(
+        self, room: Conference, who: Participant, point: ConnectionPoint, why: str
     ) -> Generator[Command | Await, Any, Reserved]:
-        """Reserve and Configure IMS Resources, in the context of the conference; the first one makes it."""
+        """Reserve IMS Resources, in the context of the conference; the first one makes it. Raises Rejected."""
         while room.reserving:
             yield Await(((_ROOM_TOPIC, room.uri),))
         room.reserving = room.context is None
         context = h248.CHOOSE if room.context is None else room.context
         try:
-            given = yield from self.engine.reserve(
-                context, point, why=f"Reserve and Configure IMS Resources {CLAUSE}")
+            given = yield from self.engine.reserve(context, point, why=why)
         except PeerError as error:
             raise Rejected(500, str(error)) from error
         finally:
             room.reserving = False
         if not isinstance(given, Reserved):
             yield from self._procedures.post((_ROOM_TOPIC, room.uri), None, self.sip.now)
-            raise _not_done(given)
+            raise not_done(given)
         room.context, who.reserved = given.context, given
         yield from self._procedures.post((_ROOM_TOPIC, room.uri), None, self.sip.now)
         return given
@@ -173,7 +183,7 @@ class Joining:
         yield from self.sip.reply(key, sip.response(bye, 200, "OK"), "somebody leaves the conference")
         if not who.over:
             who.over = True
-            yield from self._release(room, who)
+            yield from self.release(room, who)
 
     def over(self, room: Conference, who: Participant, why: str) -> Steps:
         """End the call of a participant, or refuse it if it is not answered yet."""
@@ -181,10 +191,11 @@ class Joining:
             return
         if who.dialog is None:
             who.lost = True
+            yield from self._procedures.post(("sip", who.key), LOST, self.sip.now)
             return
         who.over = True
         yield from self.sip.bye(who.dialog, who.hop, why)
-        yield from self._release(room, who)
+        yield from self.release(room, who)
 
     def cancelled(self, key: str, cancel: sip.Request) -> Steps:
         """CANCEL: 200 for itself, 487 for its INVITE if that has no final response yet (RFC 3261 §9.2)."""
@@ -197,7 +208,7 @@ class Joining:
         yield from self.sip.reply(key, response, "CANCEL is taken")
         found[1].withdrawn = True
 
-    def _release(self, room: Conference, who: Participant) -> Wait:
+    def release(self, room: Conference, who: Participant) -> Wait:
         """Release IMS Resources: the termination; with the last one the context goes by itself (H.248.1 §6.1)."""
         room.participants.remove(who)
         given = who.reserved
@@ -205,21 +216,22 @@ class Joining:
             return
         if not any(one.reserved is not None for one in room.participants):
             room.context = None
-        yield from self._order(self.engine.release_termination(
+        yield from self.order(self.engine.release_termination(
             given.context, given.termination, why=f"Release IMS Resources {CLAUSE}"))
 
-    def _order(self, procedure: Generator[Command | Await, Any, Any]) -> Wait:
+    def order(self, procedure: Generator[Command | Await, Any, Any]) -> Wait:
+        """Have something ordered; what does not come about is told."""
         try:
             given = yield from procedure
         except PeerError as error:
             yield Note(f"that was not understood: {error}")
             return
         if isinstance(given, Refused | Unanswered):
-            yield Note(f"that was not done: {_not_done(given).why}")
+            yield Note(f"that was not done: {not_done(given).why}")
 
     def let_go(self, context: int, termination: str) -> Steps:
         """A termination that nobody here knows is released (H.248.36)."""
-        yield from self._order(self.engine.release_termination(
+        yield from self.order(self.engine.release_termination(
             context, termination, why="a termination that hangs is released"))
 
     def forget(self) -> Steps:
@@ -229,7 +241,14 @@ class Joining:
             yield from self.over(room, who, "the MRFP has begun anew: the call is released")
 
 
-def _not_done(given: Refused | Unanswered) -> Rejected:
+def without_key(point: ConnectionPoint) -> ConnectionPoint:
+    """The same with the key's name alone: the key follows."""
+    key = point.pre_shared_key
+    return point if key is None else msgspec.structs.replace(point, pre_shared_key=None, psk_name=key.identity)
+
+
+def not_done(given: Refused | Unanswered) -> Rejected:
+    """Why the MRFP has not done something."""
     if isinstance(given, Unanswered):
         return Rejected(503, given.why.replace("gateway", "MRFP"))
     return Rejected(503, f"the MRFP refused: {given.code} {given.text}")

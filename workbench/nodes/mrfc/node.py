@@ -5,8 +5,11 @@ Source: TS 23.333 §5.20, §6.2.20; RFC 3261.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from workbench.errors import PeerError
 from workbench.net.values import (
+    Asked,
     BindDatagrams,
     Command,
     DatagramReceived,
@@ -21,11 +24,15 @@ from workbench.nodes.controller.association import Association, Said, Stray, Tra
 from workbench.nodes.controller.engine import Engine, Told
 from workbench.nodes.controller.indications import ServiceChanged, ends_bearer
 from workbench.nodes.mrfc.conferences import Conferences
+from workbench.nodes.mrfc.inviting import Inviting
 from workbench.nodes.mrfc.joining import Joining
-from workbench.nodes.mrfc.keying import Configured, KeyManagement
+from workbench.nodes.mrfc.keying import Agreed, Configured
 from workbench.nodes.mrfc.settings import Settings
 from workbench.nodes.mrfc.signalling import Signalling
+from workbench.nodes.mrfc.ticketing import Questions, Ticketed
+from workbench.nodes.orders import CallOut
 from workbench.nodes.procedure import Procedures, Steps, earliest
+from workbench.nodes.tickets import Tickets
 from workbench.protocols import sip
 from workbench.protocols.h248.coding import Coding
 from workbench.protocols.h248.supervision import Changed, Meaning
@@ -42,7 +49,9 @@ class Mrfc:
         local: its SIP endpoint.
         control, mrfp: H.248 endpoints of this controller and of its MRFP.
         settings: see there.
-        keys: what a=key-mgmt of offers leads to; without it TLS is refused.
+        keys: exchanges of a=key-mgmt that are known beforehand.
+        tickets: how tickets are resolved at the KMS, and got or made for calls of the conference; None: TLS is refused
+            unless `keys` know of it, and calls of the conference have none.
         source: where tags, session-ids and numbers come from.
         coding, transport, first_id: of H.248, as for an IMS-ALG.
     """
@@ -56,7 +65,8 @@ class Mrfc:
         mrfp: Endpoint,
         settings: Settings,
         source: Source,
-        keys: KeyManagement | None = None,
+        keys: Iterable[tuple[str, Agreed]] = (),
+        tickets: Tickets | None = None,
         coding: Coding = "pretty",
         transport: Transport = "udp",
         first_id: int = 1001,
@@ -69,20 +79,27 @@ class Mrfc:
         self._engine = Engine(
             Association(control, mrfp, coding=coding, transport=transport, first_id=first_id), self._procedures,
             self._told)
+        self._questions = Questions(local.host, source, self._procedures)
+        ticketed = None if tickets is None else Ticketed(tickets, self._questions, source)
         # In binary, names of terminations are octets of the gateway's own choice.
         self._joining = Joining(
-            settings, self._conferences, self._sip, self._engine, self._procedures, source, keys or Configured(),
+            settings, self._conferences, self._sip, self._engine, self._procedures, source, Configured(keys, ticketed),
             named=coding != "binary")
+        self._inviting = Inviting(self._joining, source)
 
     def handle(self, happened: Happening, now: float) -> list[Command]:
         """Answer a happening."""
-        self._sip.now = now
+        self._sip.now = self._questions.now = now
         self._engine.at(now)
         match happened:
             case Started():
                 return [BindDatagrams(self._sip.local), *self._engine.handle(happened, now)]
             case _ if self._engine.concerns(happened):
                 return self._engine.handle(happened, now)
+            case Asked(order=CallOut() as order):
+                return self._procedures.start(self._inviting.call(order), now)
+            case _ if self._questions.concerns(happened):
+                return self._questions.handle(happened)
             case DatagramReceived(local=local, remote=remote, data=data) if local == self._sip.local:
                 return self._sip.receive(data, remote)
             case Woke():

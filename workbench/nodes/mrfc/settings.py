@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from workbench.net.values import Endpoint
 from workbench.nodes.conference import Conference
 from workbench.protocols.sdp import Setup
 
@@ -24,9 +25,10 @@ class KeysAt(enum.StrEnum):
     """When the MRFP gets the key of a participant's TLS."""
 
     RESERVED = "reserved"
-    """With Reserve and Configure IMS Resources (TS 23.333 §6.2.19.2.1)."""
+    """With Reserve and Configure IMS Resources (TS 23.333 §6.2.19.2.1); of who is called, as soon as that is known."""
     ANSWERED = "answered"
-    """Once the answer is acknowledged, when the peer may have begun TLS: the MRFP waits with it."""
+    """Once the answer is acknowledged (of who is called: behind Configure), when the peer may have begun TLS: the MRFP
+    waits with it."""
     NEVER = "never"
     """Weakens: the MRFP is told the name of a key, and waits for the key."""
 
@@ -45,6 +47,8 @@ class Settings(msgspec.Struct, frozen=True):
         reports: the MRFP is asked to report connections that do not come about; False weakens.
         keys_at: see `KeysAt`.
         floors: conferences with floors, by URI; a=confid, a=userid and a=floorid are theirs.
+        routes: SIP domains, and where calls to people in them go to. A URI with an address needs none.
+        lets_go: the termination of a call that came to nothing is released; False weakens.
         begins_tls: with BFCP, too, the MRFP is told to be TLS client. Weakens: that is the offerer (RFC 8856 §8).
     """
 
@@ -58,6 +62,8 @@ class Settings(msgspec.Struct, frozen=True):
     keys_at: KeysAt = KeysAt.RESERVED
     floors: Mapping[str, Conference] = {}
     begins_tls: bool = False
+    routes: Mapping[str, Endpoint] = {}
+    lets_go: bool = True
 
     @property
     def role(self) -> Setup:

@@ -1,13 +1,14 @@
-"""SIP of an MRFC: it is called, and ends calls; as steps of procedures (RFC 3261)."""
+"""SIP of an MRFC: it is called, calls, and ends calls; as steps of procedures (RFC 3261)."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from typing import Any
 
 from workbench.errors import PeerError
 from workbench.net.values import Command, Endpoint, Note, SendDatagram
-from workbench.nodes.procedure import Procedures, Steps
+from workbench.nodes.procedure import Await, Procedures, Steps
 from workbench.protocols import sip
 from workbench.security.source import Source
 
@@ -71,6 +72,26 @@ class Signalling:
         """A Warning that tells people why something is refused (RFC 3261 §20.43)."""
         return [("Warning", sip.warning(399, str(self.local), why))]
 
+    def invite(
+        self, invite: sip.Request, hop: sip.Address, why: str
+    ) -> Generator[Command | Await, Any, str]:
+        """Call somebody; the transaction. What comes back is posted to `("sip", transaction)`, None: nobody answers."""
+        key, events = self._transactions.request(invite, hop, self.now)
+        yield from self._did(events, why)
+        return key
+
+    def cancel(self, key: str, why: str) -> Generator[Command | Await, Any, bool]:
+        """CANCEL our INVITE; False where it can't be yet, or any more (RFC 3261 §9.1)."""
+        sent = self._transactions.cancel(key, self.now)
+        if sent is None:
+            return False
+        yield from self._did(sent[1], why)
+        return True
+
+    def acknowledge(self, dialog: sip.Dialog, hop: sip.Address, why: str) -> Steps:
+        """The ACK for the 2xx to our INVITE."""
+        yield from self._did(self._transactions.ack(dialog.ack(), _next_hop(dialog, hop), self.now), why)
+
     def bye(self, dialog: sip.Dialog, hop: sip.Address, why: str) -> Steps:
         """End a call; the answer changes nothing."""
         to = _next_hop(dialog, hop)
@@ -88,8 +109,11 @@ class Signalling:
                     commands.append(SendDatagram(self.local, Endpoint(*to), data, why))
                 case sip.AckReceived(key=key) if key is not None:
                     commands += self._procedures.post(("ack", key), True, self.now)
+                case sip.ResponseReceived(key=key, response=response):
+                    commands += self._procedures.post(("sip", key), response, self.now)
                 case sip.TimedOut(key=key):
                     commands += self._procedures.post(("ack", key), False, self.now)
+                    commands += self._procedures.post(("sip", key), None, self.now)
                 case sip.RequestReceived(key=key, request=request, source=source):
                     commands += self._procedures.start(self._obey(key, request, source), self.now)
                 case sip.PeerViolation(error=error):

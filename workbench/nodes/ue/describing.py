@@ -62,7 +62,7 @@ class Description(msgspec.Struct, frozen=True):
         fax: the same as a T.38 stream.
         tls_id: of the DTLS association; empty: not written.
         audio: payload types of an audio stream; with none of these it is MSRP.
-        bare: a fault: TLS, and the fingerprint is not written.
+        bare: a fault: TLS, and the fingerprint, or a=key-mgmt, is not written.
         beside: further m= lines.
         key_mgmt: value of a=key-mgmt, with TLS by pre-shared key; empty: none.
     """
@@ -101,7 +101,7 @@ class Description(msgspec.Struct, frozen=True):
         lines += ["a=msrp-cema"] if self.cema else []
         lines += [f"a=3ge2ae:{self.e2ae}"] if self.e2ae else []
         lines += [f"a=fingerprint:{self.fingerprint}"] if self.fingerprint is not None and not self.bare else []
-        lines += [f"a=key-mgmt:{self.key_mgmt}"] if self.key_mgmt else []
+        lines += [f"a=key-mgmt:{self.key_mgmt}"] if self.key_mgmt and not self.bare else []
         lines += [f"a=tls-id:{self.tls_id}"] if self.tls_id else []
         lines += self.beside
         return "".join(f"{line}\r\n" for line in lines).encode()

@@ -29,7 +29,7 @@ class Faults(msgspec.Struct, frozen=True):
         speaks: for TLS or DTLS: `tls`; `clear`: its application as it is; `garbage`: octets that are nothing;
             `nothing`: it waits; `hello`: a ClientHello where it is client, and nothing more.
         suites: the cipher suites of TLS 1.2 that it knows, in OpenSSL's words; empty: the usual ones.
-        describes: its SDP: `whole`; `bare`: TLS without a=fingerprint; `clear`: it answers TLS without TLS.
+        describes: its SDP: `whole`; `bare`: TLS without a=fingerprint or a=key-mgmt; `clear`: it answers TLS without.
         other_role: it is DTLS client where its a=setup says server, and the other way round.
         agrees: it says at registration which media plane security it can do.
     """
