@@ -187,7 +187,7 @@ def test_a_relay_is_no_conference(id: str, knobs: dict[str, str], tmp_path: Any)
 
 
 def test_what_a_kms_can_make_the_mrfc_hold():
-    """So many questions wait at a time; a KMS that keeps its side open, and one that answers with no MIKEY, hold none."""
+    """So many questions wait at a time; a KMS that keeps its side open, or answers with no MIKEY, holds none."""
     from workbench.scenarios import mp_msrp_dial_out as place
 
     procedures = Procedures()

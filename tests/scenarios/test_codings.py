@@ -39,7 +39,8 @@ NOT_IN_BINARY = {
     "t38-dtls-terminating": _ASKED, "t38-dtls-originating": _ASKED, "t38-dtls-failure": _FAILED,
     "e2ae-msrp-terminating": _BEGIN, "e2ae-bfcp-terminating": _BEGIN,
     "e2ae-fingerprint-mismatch": _FAILED, "e2ae-handshake-timeout": _FAILED, "e2ae-man-in-the-middle": _FAILED,
-    "mp-tcp-conference": _OPENS, "mp-msrp-dial-in": _OPENS, "mp-bfcp-dial-in": _OPENS,
+    "mp-tcp-conference": _OPENS, "mp-msrp-dial-in": _OPENS, "mp-msrp-dial-out": _OPENS,
+    "mp-bfcp-dial-in": _OPENS,
     "e2ae-early-clienthello": "it asks when a Modify was obeyed; in BER that names neither side nor realm",
 }
 

@@ -65,7 +65,7 @@ def on_the_access(id: str) -> Scenario:
             case Alg():
                 changed = ("access",)
             case Kms():
-                changed = ("feet",)
+                changed = ("feet",) if any(isinstance(one, Alg) for one in scenario.topology.nodes) else ()
             case _:
                 changed = ()
         nodes.append(msgspec.structs.replace(node, **{name: over_ipv6(getattr(node, name)) for name in changed}))

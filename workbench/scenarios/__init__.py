@@ -25,7 +25,7 @@ IDS = (
     "e2e-a-behind-nat", "e2e-b-behind-nat", "e2e-both-behind-nat", "e2e-tls-b2bua",
     "e2e-annex-d", "e2e-downgrade-guard", "e2e-msrp-kms",
     "ix-e2e-msrp", "ix-e2e-bfcp",
-    "mp-tcp-conference", "mp-msrp-dial-in", "mp-bfcp-dial-in",
+    "mp-tcp-conference", "mp-msrp-dial-in", "mp-msrp-dial-out", "mp-bfcp-dial-in",
 )
 
 

@@ -294,3 +294,90 @@ def _messages(report: Report, source: str, destination: str) -> dict[bytes, Fram
             parts.setdefault(value.get("Message-ID") or "", []).append((value.body, message))
     return {b"".join(body for body, _ in found): tuple(frame for _, one in found for frame in one.frames)
             for found in parts.values()}
+
+
+def called_out(wire: str, caller: str, answer: str) -> Fact:
+    """Each offer that a node makes says a=setup:actpass, and its answer the given one."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        found = [one for one in exchanges(report, wire) if one.offered is not None and one.answer is not None
+                 and one.offered.source.node == caller]
+        for one in found:
+            assert one.offer is not None and one.answer is not None
+            said = one.offer.attribute("setup"), one.answer.attribute("setup")
+            if said != ("actpass", answer):
+                return False, one.frames, f"offered {said[0]}, answered {said[1]}"
+        return (True, tuple(frame for one in found for frame in one.frames), "") if found else None
+
+    return Fact(f"offers of {caller} say actpass, answers {answer}, on {wire}", check)
+
+
+def configured_by_answer(wire: str, transport: str, setup: str) -> Fact:
+    """A termination is added without Remote; behind the answer it gets the answerer's address and path, and its role.
+
+    Args:
+        wire: where offer and answer are.
+        transport: m= proto.
+        setup: a=setup in Local.
+    """
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        added = next(((message, command) for message, command in _adds(report, transport)), None)
+        answered = next((one for one in exchanges(report, wire) if one.offer is not None and one.answer is not None
+                         and one.offer.proto == transport), None)
+        if added is None or answered is None or answered.answered is None or answered.answer is None:
+            return None
+        if any(True for _ in remotes_of(added[1])):
+            return False, added[0].frames, "Remote is there before anybody has answered"
+        later = next(((message, command) for message, _, command in commands_once(report)
+                      if command.kind is h248.Kind.MODIFY and message.frames > answered.answered.frames
+                      and any(True for _ in remotes_of(command))), None)
+        if later is None:
+            return False, answered.frames, "no Modify with Remote follows the answer"
+        theirs, ours = answered.answer, next((media for one in locals_of(later[1]) for media in one.media), None)
+        told = next((media for one in remotes_of(later[1]) for media in one.media), None)
+        if told is None or ours is None or ours.attribute("setup") != setup:
+            return False, later[0].frames, f"Local does not say a=setup:{setup}"
+        held = told.port == theirs.port and told.attribute("path") == theirs.attribute("path")
+        return held, (*added[0].frames, *answered.frames, *later[0].frames), "Remote is not what the answer says"
+
+    return Fact(f"Add without Remote, answer, Modify with it and a=setup:{setup}", check)
+
+
+def kms_answers(asker: str, exchange: str) -> Fact:
+    """A node asks the KMS over HTTP, and the KMS gives it what it asks for.
+
+    Args:
+        asker: name of the node.
+        exchange: `REQUEST` (a ticket) or `RESOLVE` (the keys of one).
+    """
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        said = [one for one in report.messages if one.protocol == "HTTP"]
+        asked = next((one for one in said if one.source.node == asker and f"{exchange}_INIT" in one.summary), None)
+        if asked is None:
+            return (False, (1,), f"{asker} asks no KMS") if report.packets else None
+        answer = next((one for one in said if one.destination.node == asker and one.frames > asked.frames), None)
+        held = answer is not None and f"{exchange}_RESP" in answer.summary
+        return held, (*asked.frames, *(answer.frames if answer is not None else ())), (
+            "the KMS does not answer" if answer is None else f"the KMS answers {answer.summary}")
+
+    return Fact(f"{exchange}_INIT of {asker} and {exchange}_RESP over HTTP", check)
+
+
+def refusal_lets_go(wire: str, controller: str) -> Fact:
+    """A call of the controller is refused, and a Subtract follows before anybody else leaves."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        refused = next((message for message, value in sip_messages(report, wire) if isinstance(value, sip.Response)
+                        and value.status >= 300 and value.method == "INVITE"
+                        and message.destination.node == controller), None)
+        if refused is None:
+            return (False, (1,), f"no call of {controller} is refused") if report.packets else None
+        left = next((message for message, value in sip_messages(report, wire) if isinstance(value, sip.Request)
+                     and value.method == "BYE" and message.frames > refused.frames), None)
+        gone = next((message for message, _, command in commands_once(report) if command.kind is h248.Kind.SUBTRACT
+                     and message.frames > refused.frames and (left is None or message.frames < left.frames)), None)
+        return gone is not None, (*refused.frames, *(gone.frames if gone else ())), "no Subtract follows"
+
+    return Fact(f"an INVITE of {controller} is refused; Subtract", check)
