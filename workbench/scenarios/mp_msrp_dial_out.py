@@ -98,6 +98,7 @@ scenario = Scenario(
             shows={"refused": ("mikey-refused", "sip-refused")}),
         "tokens": edge.style_knob(),
     },
+    shows=("key-readable",),
     script=(
         at(8.0, A, Call(edge.CONFERENCE)),
         at(9.0, "MRFC", CallOut(URI_B, edge.CONFERENCE)),
