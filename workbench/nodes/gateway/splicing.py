@@ -44,7 +44,9 @@ class Spliced(Joint["Flow"]):
 
 def consider(bearer: Flow) -> None:
     """Splice this endpoint and its partner, if that may be."""
-    if not bearer.means.policy.splices or bearer.joint is not None or bearer.setting.tls:
+    policy = bearer.means.policy
+    # What is to be changed has to come by here.
+    if not policy.splices or policy.tampers_after or bearer.joint is not None or bearer.setting.tls:
         return
     partner = bearer.partner
     if (partner is not None and not partner.setting.tls
