@@ -35,7 +35,8 @@ CROSSING["tcp-merge-terminating"] = "both UEs speak at once; octets that the ker
 RACING = {"e2e-both-behind-nat": "which of two alerts that cross ends the call, and so which termination is reported"}
 # Controls that break less here, and what they leave whole.
 KEPT = {("mp-tcp-conference", "the MRFC answers passive, and has the MRFP open the connection"): (
-    "UEs take the MRFP's connection", "Linux answers a SYN by itself while the UE listens, and resets only what comes later")}
+    "UEs take the MRFP's connection",
+    "Linux answers a SYN by itself while the UE listens, and resets only what comes later")}
 # What is not compared at all.
 TIMED = {
     "RTP": "each side sends sound by its own clock; how many packets leave before a message of SIP comes is chance"}
