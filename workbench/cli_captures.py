@@ -191,7 +191,7 @@ def _print_report(report: Report) -> None:
         say(f"  {node.name}{kind}: {', '.join(node.addresses)}{'' if node.named else ', named after its behaviour'}")
     for session in report.sessions:
         context = "" if session.context is None else f", H.248 context {session.context}"
-        security = f", {session.security}" if session.security else ""
+        security = f", {session.security_said}" if session.security else ""
         say(f"  {session.id}: {session.kind}{security}{context}, {len(session.frames)} frames")
         for leg in session.legs:
             refused = "" if leg.tcp_server else ", refused"

@@ -166,3 +166,21 @@ def test_every_octet_of_floor_control_is_explained():
     missing = [(number, name) for number in range(1, report.packets + 1)
                for _, _, name in coverage(explain_frame(report, number)).unexplained]
     assert missing == []
+
+
+@pytest.mark.parametrize(("id", "security", "said"), [
+    ("mp-msrp-dial-in", "e2e-mrfp", "msrp, e2e up to the MRFP"), ("mp-tcp-conference", "none", "msrp, none")])
+def test_end_to_end_ends_at_the_mrfp(id: str, security: str, said: str, tmp_path: Any, monkeypatch: Any, capsys: Any):
+    """TS 23.333 §5.20: TLS of a conference is neither e2ae nor e2e to a UE; between legs nothing is relayed."""
+    from workbench.cli import main
+
+    run = scenarios.get(id).run(out=tmp_path)
+    session = run.report.sessions[0]
+    assert (session.security, session.handling, session.handlings) == (security, "", ())
+    assert run.report.to_json()["sessions"][0]["security"] == security
+    page = tmp_path / "page.html"
+    monkeypatch.setattr("sys.argv", ["workbench", "analyze", str(run.capture), "--html", str(page)])
+    with pytest.raises(SystemExit):
+        main()
+    assert said in capsys.readouterr().out
+    assert f"<td>{said.rpartition(', ')[2]}</td>" in page.read_text()

@@ -17,7 +17,7 @@ from workbench.analysis.naming import Names
 from workbench.analysis.sessions import Call
 from workbench.analysis.signalling import ContextSeen, Described, Signalling, TerminationSeen
 from workbench.analysis.spans import Span
-from workbench.analysis.values import Certificate, Handling, Leg, Session
+from workbench.analysis.values import TO_MRFP, Certificate, Handling, Leg, Session
 from workbench.protocols.sdp import transport_of
 
 _LEG_ORDER = {"access": 0, "access A": 0, "end to end": 1, "elsewhere": 1, "core": 2, "core A": 2, "core B": 3,
@@ -143,9 +143,9 @@ def _session(id: str, kind: str, call: Call, by_connection: dict[int, list[Draft
 def _handlings(call: Call, names: Names) -> tuple[Handling, ...]:
     """What each gateway does, the offerer's first; without a controller in the capture, whether there is a relay.
 
-    It is about TCP: there is nothing to say of a call that is all datagrams.
+    It is about TCP between two legs: there is nothing to say of a call that is all datagrams, or of a conference.
     """
-    if call.flows and not call.spans:
+    if (call.flows and not call.spans) or is_conference(call):
         return ()
     told = [handling_of(context, call.spans, names(context.gateway.host))
             for context in sorted(call.contexts, key=_since) if len(context.terminations) > 1]
@@ -160,17 +160,20 @@ def _role(roles: dict[str, tuple[str, ...]], node: str, role: str) -> None:
 
 def _security(call: Call) -> str:
     """As the connections show it; where there is none, as the bearers ordered or the SDP say."""
+    hosted = is_conference(call)
     shown = [(leg, termination) for leg, span, termination in call.legs if span is not None or leg.frames]
     if shown:
         protected = [(leg, termination) for leg, termination in shown if leg.tls_client or leg.tls_version]
         if not protected:
             return "none"
+        if hosted:
+            return TO_MRFP
         ends_here = any(_is_tls(termination.bearer) for _, termination in protected if termination is not None)
         return "e2ae" if ends_here or len(protected) < len(shown) else "e2e"
     bearers = [termination.bearer for context in call.contexts for termination in context.terminations.values()]
     if bearers:
         if any(_is_tls(bearer) for bearer in bearers):
-            return "e2ae"
+            return TO_MRFP if hosted else "e2ae"
         said = [one for dialog in call.dialogs for one in dialog.described]
         return "e2e" if any(_is_tls(one.media.proto) for one in said) else "none"
     return ""

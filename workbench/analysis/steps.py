@@ -7,6 +7,7 @@ nothing; they are named after their owner or left out. What repeats in bulk (chu
 from __future__ import annotations
 
 import re
+from binascii import a2b_base64
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ import msgspec
 
 from workbench.analysis.values import Message, Session
 from workbench.errors import WorkbenchError
+from workbench.protocols.mikey import layout as mikey
 
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
@@ -127,7 +129,7 @@ def _facts(session: Session, opened: dict[str, Message], names: Names) -> Iterat
     began = [step("began", told, message.frames[-1], message.time) for told, message in opened.items()]
     if began:
         yield Track(session.id, "all wires", "order", "who", "whom", began)
-    facts = [step("security", f"security: {session.security or 'not to be told'}")]
+    facts = [step("security", f"security: {session.security_said or 'not to be told'}")]
     facts += [step(f"handling {way.gateway}", f"{way.gateway or 'a gateway'}: {way.handling or 'not to be told'}",
                    min(way.frames, default=0)) for way in session.handlings]
     facts += [step(f"leg {leg.name}", f"{leg.name}: {leg.transport}, TCP client {leg.tcp_client or 'nobody'}"
@@ -221,6 +223,7 @@ class Names:
         line = _FINGERPRINT.sub(lambda match: self._certificate(match[0]), line)
         line = _ADDRESS.sub(lambda match: self._nodes.get(match[1].strip("[]"), match[1] if match[1] == "0.0.0.0" else
                                                          "an address"), line)
+        line = _MIKEY.sub(lambda match: f"{match[1]}{_exchange(match[2])} ~", line)
         for pattern, by in _ONLY_HERE:
             line = pattern.sub(by, line)
         return line.rstrip()
@@ -237,6 +240,15 @@ def _digest(text: str) -> str:
     return re.sub(r"[^0-9A-F]", "", text.rpartition(" ")[2].upper())
 
 
+def _exchange(base64: str) -> str:
+    """Which message of an exchange: `TRANSFER_RESP`. Two runs have others; that it is of this type they share."""
+    try:
+        return mikey.name(a2b_base64(base64[:16]))
+    except ValueError:
+        return "unreadable"
+
+
+_MIKEY = re.compile(r"(?i)(a=key-mgmt:mikey )(\S*).*")
 _FINGERPRINT = re.compile(r"\b(?:[0-9A-Fa-f]{2}:){3,}[0-9A-Fa-f]{2}(?:…|\b)")
 _ADDRESS = re.compile(
     r"((?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])|\[?\b[0-9a-fA-F]{1,4}(?::[0-9a-fA-F]{0,4}){3,7}\]?)(?::\d{1,5})?")
@@ -244,7 +256,8 @@ _ONLY_HERE: tuple[tuple[re.Pattern[str], str], ...] = tuple((re.compile(pattern)
     (r"\b(tag|branch|nonce|cnonce|response|icid-value|boundary|rport|nc|auts)=\"?[^\s;,>\"]*\"?", r"\1=~"),
     (r"(?i)^(Call-ID|i|Message-ID|Date|SIP-ETag|Session-ID) *:.*", r"\1: ~"),
     (r"(msrps?://[^/]*)/[^\s;]*", r"\1/~"),
-    (r"(?i)(a=(?:tls-id|ice-ufrag|ice-pwd|key-mgmt|crypto|candidate|ssrc)):.*", r"\1:~"),
+    (r"(?i)(a=(?:tls-id|ice-ufrag|ice-pwd|crypto|candidate|ssrc)):.*", r"\1:~"),
+    (r"(?i)(a=key-mgmt):(?!mikey ).*", r"\1:~"),
     (r"^(o=\S+) \S+ \S+", r"\1 ~ ~"),
     (r"\bCSeq: *\d+", "CSeq: ~"),
     (r"^([am]=\w+) (?!0\b|9\b)\d+", r"\1 ~"),

@@ -74,7 +74,7 @@ TABLES: tuple[Table, ...] = (
            ("octets", "whole", "its length")),
     _table("sessions", "a call, registration or control association", _SESSION,
            ("kind", "text", "registration, msrp, bfcp, t38, media or control"),
-           ("security", "text", "e2ae, e2e, none; empty where it can't be told"),
+           ("security", "text", "e2ae, e2e, e2e-mrfp (up to the MRFP), none; empty where it can't be told"),
            ("context", "whole", "H.248 ContextID"), ("handling", "text", "what the gateway does with TCP"),
            ("frames", "whole", "how many belong to it"), ("first_frame", "whole", ""), ("last_frame", "whole", ""),
            ("dialogs", "texts", "Call-IDs")),

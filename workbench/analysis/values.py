@@ -185,6 +185,10 @@ class NatBehaviour(msgspec.Struct, frozen=True):
     frames: tuple[int, ...]
 
 
+TO_MRFP = "e2e-mrfp"
+"""`Session.security` of a conference whose TLS ends at the MRFP (TS 23.333 §5.20)."""
+
+
 class Session(msgspec.Struct, frozen=True):
     """A call: the SIP dialogs, the H.248 context and the connections that belong together.
 
@@ -192,7 +196,8 @@ class Session(msgspec.Struct, frozen=True):
         id: stable within the report, such as `call-1`.
         kind: `registration`, `msrp`, `bfcp`, `t38`, `media` (anything else) or `control` (H.248 outside any context).
         legs: media connections, access first.
-        security: `e2ae`, `e2e`, `none` or empty where it can't be told.
+        security: `e2ae`, `e2e`, `e2e-mrfp` (a conference: end to end up to the MRFP, TS 23.333 §5.20), `none` or empty
+            where it can't be told; `security_said` for people.
         roles: node name to the roles it was seen in, such as `("TCP client", "TLS client")`.
         frames: every frame that belongs to it.
         dialogs: Call-IDs.
@@ -214,6 +219,11 @@ class Session(msgspec.Struct, frozen=True):
     handling: str = ""
     handlings: tuple[Handling, ...] = ()
     bindings: tuple[NatBinding, ...] = ()
+
+    @property
+    def security_said(self) -> str:
+        """`security` in words."""
+        return "e2e up to the MRFP" if self.security == TO_MRFP else self.security
 
 
 class Finding(msgspec.Struct, frozen=True):

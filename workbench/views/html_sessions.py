@@ -86,7 +86,7 @@ def _session_cells(report: Report, session: Session, linked: Callable[[Sequence[
     errors = sum(finding.severity == "error" for finding in broken)
     ids = ", ".join(session.dialogs[:_MOST_CALL_IDS])
     more = len(session.dialogs) - _MOST_CALL_IDS
-    return (escape(session.id), escape(session.kind), escape(session.security or "-"),
+    return (escape(session.id), escape(session.kind), escape(session.security_said or "-"),
             "-" if session.context is None else str(session.context),
             f"<code>{escape(ids)}</code>{f' and {more} more' if more > 0 else ''}" if ids else "-",
             _frames_said(session.frames, linked),

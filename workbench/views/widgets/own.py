@@ -128,5 +128,5 @@ def _call(report: Report, id: str) -> str:
     session = next(one for one in report.sessions if one.id == id)
     legs = "; ".join(f"{leg.name}: {leg.transport or 'not described'}, TCP client {leg.tcp_client or 'nobody'}"
                      + (f", TLS client {leg.tls_client}" if leg.tls_client else "") for leg in session.legs)
-    security = f", {session.security}" if session.security else ""
+    security = f", {session.security_said}" if session.security else ""
     return f"{session.id}: {session.kind}{security}; {legs or 'no media seen'}"
