@@ -146,7 +146,7 @@ def test_a_key_over_h248_is_told_wherever_a_report_is_read(tmp_path: Path, capsy
 
     The key itself is in none of them but the frame's own octets.
     """
-    run = scenarios.get("mp-msrp-dial-in").run(seed=1, out=tmp_path)
+    run = scenarios.get("mp-msrp-dial-in").run(seed=1, out=tmp_path, keys="configured")
     (finding,) = found(run.report, "key-readable")
     (frame,) = finding.frames
     assert finding.severity == "note" and "'cs1' that MRFP gets over H.248" in finding.explanation

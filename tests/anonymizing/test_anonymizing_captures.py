@@ -379,7 +379,7 @@ def test_the_key_over_h248_is_another(tmp_path: Path):
 
     With the new key nothing of what was recorded can be read: the capture's own TLS is noise.
     """
-    run = scenarios.get("mp-msrp-dial-in").run(seed=1, out=tmp_path / "run")
+    run = scenarios.get("mp-msrp-dial-in").run(seed=1, out=tmp_path / "run", keys="configured")
     source = bare(run.capture, tmp_path / "bare.pcapng")
     target, result = done(source, tmp_path)
     before, after = analyze(source), analyze(target)

@@ -112,7 +112,7 @@ def test_nodes_are_named_by_what_they_do(tmp_path: Any):
         "192.0.2.40": ["192.0.2.150"]}
     relayed = scenarios.get("msrp-cema").run(out=tmp_path).report
     assert conference_nodes(relayed.signalling.contexts, relayed.signalling.dialogs.values()) == {}
-    keyed = scenarios.get("mp-msrp-dial-in").run(out=tmp_path).report
+    keyed = scenarios.get("mp-msrp-dial-in").run(out=tmp_path, keys="configured").report
     for report, alone in ((found, {"192.0.2.40": []}), (keyed, {"192.0.2.40": []}), (relayed, {})):
         assert conference_nodes(report.signalling.contexts, ()) == alone
         assert hosts(report.signalling.contexts, ()) is bool(alone)
@@ -138,7 +138,7 @@ def test_an_mrfp_of_a_file(tmp_path: Any):
 
 def test_no_report_and_no_remark_shows_a_key(tmp_path: Any):
     """X28: the key of a termination is in the H.248 message alone; neither report nor trace shows it."""
-    run = scenarios.get("mp-msrp-dial-in").run(out=tmp_path)
+    run = scenarios.get("mp-msrp-dial-in").run(out=tmp_path, keys="configured")
     key = "AE444098F7C20D1D0CFE701A2A72CF3F"
     assert run.capture.read_bytes().upper().count(key.encode()) == 1
     said = [getattr(entry.what, "text", "") + getattr(entry.what, "why", "") for entry in run.trace]

@@ -18,6 +18,7 @@ from workbench.nodes.procedure import Procedures
 from workbench.protocols import sip
 from workbench.protocols.http import messages as http
 from workbench.protocols.http import wire as http_wire
+from workbench.scenarios import conference_keys as keys
 from workbench.security.source import Source
 
 DIAL_OUT = scenarios.get("mp-msrp-dial-out")
@@ -82,10 +83,7 @@ def test_an_answer_that_takes_the_security_away_ends_the_call(how: str, tmp_path
 
 def test_a_kms_that_gives_no_ticket(tmp_path: Any):
     """Mode 1 without a KMS: nobody is called without a ticket."""
-    from workbench.nodes.tickets import Tickets
-    from workbench.scenarios import mp_msrp_dial_out as place
-
-    nobody = Tickets(Endpoint("192.0.2.10", 80), place._ASKS.credential)
+    nobody = msgspec.structs.replace(keys.OF_CONFERENCE, kms=keys.NOBODY)
     run = calling(MRFC={"tickets": nobody}).run(out=tmp_path)
     assert any("no ticket" in one for one in notes(run)) and not [one for one in said(run) if "INVITE" in one]
 
@@ -188,14 +186,12 @@ def test_a_relay_is_no_conference(id: str, knobs: dict[str, str], tmp_path: Any)
 
 def test_what_a_kms_can_make_the_mrfc_hold():
     """So many questions wait at a time; a KMS that keeps its side open, or answers with no MIKEY, holds none."""
-    from workbench.scenarios import mp_msrp_dial_out as place
-
     procedures = Procedures()
     questions = Questions("192.0.2.150", Source(1, "MRFC"), procedures, most=2)
     answers: list[bytes] = []
 
     def asking() -> Any:
-        answers.append((yield from questions.ask(place._ASKS, b"question")))
+        answers.append((yield from questions.ask(keys.OF_CONFERENCE, b"question")))
 
     opened = [one.stream for _ in range(3) for one in procedures.start(asking(), 0.0) if hasattr(one, "stream")]
     assert len(opened) == 2 and answers == [b""]

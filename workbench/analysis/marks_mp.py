@@ -1,7 +1,7 @@
 """Marks of conferences at an MRFP (TS 23.333): calls that end at a gateway.
 
     mp-tcp-conference            TCP/MSRP, one termination for each caller, all in one context
-    mp-msrp-dial-in              a caller has TLS by pre-shared key, which ends at the MRFP
+    mp-msrp-dial-in              a caller has TLS by pre-shared key, which ends at the MRFP; or is refused for none
     mp-msrp-dial-out             the same, and the conference has called
     mp-bfcp-dial-in              a caller has it with BFCP: the MRFP is floor control server, the caller TLS client
 """
@@ -11,11 +11,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workbench.analysis.call_flow import CallFlow
-from workbench.analysis.conferences import is_conference
+from workbench.analysis.conferences import conference_nodes, is_conference
 
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
     from workbench.analysis.sessions import Call
+
+_MOST_CALLS = 50
 
 Marks = list[tuple[bool, str]]
 
@@ -24,6 +26,8 @@ def marks(report: Report, call: Call) -> list[tuple[str, Marks]]:
     """What a conference may be; nothing where the call is none."""
     if not is_conference(call):
         return []
+    if _is_turned_away(report, call):
+        return [("mp-msrp-dial-in", _without_key(report, call))]
     return [("mp-tcp-conference", _chat(report, call)), ("mp-msrp-dial-in", _keyed(report, call, "TCP/TLS/MSRP")),
             ("mp-msrp-dial-out", _keyed(report, call, "TCP/TLS/MSRP", calls=True)),
             ("mp-bfcp-dial-in", _keyed(report, call, "TCP/TLS/BFCP"))]
@@ -48,6 +52,27 @@ def _keyed(report: Report, call: Call, bearer: str, *, calls: bool = False) -> M
         ({("offer", True), ("answer", True)} <= told, "a=key-mgmt is not in an offer and an answer"),
         (any(leg.psk_identity for leg, _, _ in call.legs), "TLS is not by pre-shared key"),
         (not any(leg.certificates for leg, _, _ in call.legs), "a certificate was shown"),
+        (not flow.refused_orders, "the MRFP refused an order"),
+        (flow.released, "not all terminations were subtracted"),
+    ]
+
+
+def _is_turned_away(report: Report, call: Call) -> bool:
+    """Somebody else has offered this conference MSRP over TLS with a=key-mgmt, and was refused."""
+    mrfc = {host for hosts in conference_nodes(call.contexts, call.dialogs).values() for host in hosts}
+    return any(
+        one.role == "offer" and one.media.proto.upper() == "TCP/TLS/MSRP" and one.draft.destination.host in mrfc
+        and one.media.attribute("key-mgmt") is not None and dialog.accepted is None and dialog.over is not None
+        for other in report.calls[:_MOST_CALLS] if not other.contexts
+        for dialog in other.dialogs for one in dialog.described[:2])
+
+
+def _without_key(report: Report, call: Call) -> Marks:
+    """The MRFC got no key of the ticket, so nothing was reserved; who has no TLS takes part as ever."""
+    flow = CallFlow(report, call)
+    return [
+        *[(True, "")] * 3,
+        ("TCP/TLS/MSRP" not in flow.bearers, "the MRFP was told to end TLS all the same"),
         (not flow.refused_orders, "the MRFP refused an order"),
         (flow.released, "not all terminations were subtracted"),
     ]

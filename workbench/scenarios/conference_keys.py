@@ -1,15 +1,19 @@
-"""Keys of the conference scenarios: a whole exchange of MIKEY-TICKET (RFC 6043) and the key that comes of it.
+"""Keys of the conference scenarios: a KMS that UEs and the MRFC ask, and one exchange that both know beforehand.
 
-They stand in for a live KMS: UE and MRFC know them beforehand. Where tickets are resolved, `nodes.ue.keyed.Keyed` and
-`nodes.mrfc.keying.KeyManagement` get the same from there. The messages are for sip:ue-a@ims.example and
-sip:conf-1@ims.example.
+The exchange is a whole one of MIKEY-TICKET (RFC 6043), for sip:ue-a@ims.example and sip:conf-1@ims.example, with the
+key that comes of it: it stands in for a KMS where none is asked.
 """
 
 from __future__ import annotations
 
 from base64 import b64encode
 
+from workbench.lab.topology import Topology
+from workbench.lab.topology_kms import Kms, KmsUser, shared
 from workbench.lab.topology_mp import agreed, keyed
+from workbench.net.values import Endpoint
+from workbench.nodes.tickets import MODE_3, Tickets
+from workbench.scenarios import conference_edge as edge
 
 _TRANSFER_INIT = bytes.fromhex("""
 010e058022222222010201f10100000001020f00d735944a000000000e0110c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c10e0101
@@ -35,3 +39,25 @@ OF_UE = keyed(OFFERED, _NAME, _TEK)
 OF_UE_WRONG = keyed(OFFERED, _NAME, bytes(16))
 OF_MRFC = (agreed(OFFERED, ANSWERED, _NAME, _TEK),)
 OF_MRFC_ECHO = (agreed(OFFERED, OFFERED, _NAME, _TEK),)
+
+AT, NOBODY = Endpoint("192.0.2.9", 80), Endpoint("192.0.2.10", 80)
+UNKNOWN = shared("nobody@bsf.ims.example", b"\x0c" * 32)
+_OF_MRFC, OWN_OF_MRFC = shared("mrfc-1", b"\x0e" * 32), shared("tpk-mrfc", b"\x0f" * 16)
+OWN_OF_UE = shared("tpk-ue", b"\x0d" * 16)
+_AT_KMS = {uri: shared(f"btid-{number}@bsf.ims.example", bytes([0x10 + number]) * 32) for number, uri in enumerate(
+    ("sip:ue-a@ims.example", "sip:bob@home2.example"))}
+
+OF_CONFERENCE = Tickets(AT, _OF_MRFC)
+MADE_BY_CONFERENCE = Tickets(AT, _OF_MRFC, flags=MODE_3, ticket_key=OWN_OF_MRFC)
+
+
+def tickets(uri: str) -> Tickets:
+    """What a UE does with tickets."""
+    return Tickets(AT, _AT_KMS[uri])
+
+
+def with_kms(there: Topology) -> Topology:
+    """The same with a KMS, which MRFC and UEs have keys of."""
+    users = [KmsUser(uri, key, OWN_OF_UE if number == 0 else None) for number, (uri, key) in enumerate(_AT_KMS.items())]
+    kms = Kms("KMS", ((edge.CORE, AT),), (KmsUser(edge.CONFERENCE, _OF_MRFC, OWN_OF_MRFC), *users))
+    return Topology(there.wires, (*there.nodes, kms))

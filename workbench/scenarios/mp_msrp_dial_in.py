@@ -11,12 +11,15 @@ from workbench.lab import seen
 from workbench.lab.expect import Eventually, Holds
 from workbench.lab.scenario import Knob, Scenario, Weakened, at
 from workbench.nodes.orders import Call, HangUp, SendText
+from workbench.nodes.tickets import MODE_3
 from workbench.scenarios import conference_edge as edge
 from workbench.scenarios import conference_keys as keys
 
 A = "UE A"
 B = "UE B"
 
+GRANTED = "UE A asks the KMS for a ticket, and gets it"
+RESOLVED = "the MRFC asks the KMS to resolve UE A's ticket, and the KMS does"
 OFFERED = "UE A offers TLS with a=key-mgmt, and the conference answers with its own"
 KEYED = "the MRFP is told to end TLS, and gets the key and its name"
 ASKED = "the MRFC asks for reports of TCP and of TLS that do not come about"
@@ -33,9 +36,22 @@ RELEASED = "all terminations are subtracted"
 SERVER = "UE A opens TCP to the MRFP, and is TLS client on it"
 REPORTED = "the MRFP reports that TLS failed; the MRFC ends UE A's call and subtracts its termination"
 
+REFUSED = "the MRFC refuses UE A's call with 488, and reserves nothing for it"
+UNANSWERED = "the MRFC refuses UE A's call with 500, and reserves nothing for it"
+
+_URI_A = "sip:ue-a@ims.example"
 _A = msgspec.structs.replace(
-    edge.participant(A, "sip:ue-a@ims.example", 201), media_security=True, secures="e2e", keyed=keys.OF_UE)
+    edge.participant(A, _URI_A, 201), media_security=True, secures="e2e", tickets=keys.tickets(_URI_A))
 _B = edge.participant(B, "sip:bob@home2.example", 202)
+
+_TRANSPORT = "TCP/TLS/MSRP"
+_OF_TLS = (OFFERED, KEYED, ASKED, CLIENT, PSK)
+_WITHOUT_A = (RESOLVED, *_OF_TLS, FROM_A, FROM_B, CONFIRMED, CLEAR, SERVER)
+
+
+def _refused(name: str, status: int) -> Holds:
+    return Holds(name, seen.refused_without_a_reservation(edge.CORE, A, status, _TRANSPORT))
+
 
 scenario = Scenario(
     id="mp-msrp-dial-in",
@@ -44,12 +60,12 @@ scenario = Scenario(
     clauses=("TS 23.333 §6.2.19.2.1", "TS 23.333 §5.20", "RFC 4279 §2", "RFC 4567 §3", "RFC 4975 §14.4"),
     workplan=("C14", "S3", "S4", "N19", "N20"),
     teaching=(
-        "For a UE the conference is the other end: they agree keys by MIKEY-TICKET, and TLS has no certificates. "
-        "The MRFC has the keys, the MRFP has the connection; so the MRFC gives the traffic key over H.248, where it "
-        "stands in the clear and the signalling needs protection of its own. UE B, who is in the same conference "
-        "without TLS, reads what UE A says: end to end ends at the MRFP."
+        "For a UE the conference is the other end: UE A gets a ticket for it from the KMS, the MRFC has the ticket "
+        "resolved, and TLS has no certificates. The MRFC has the keys, the MRFP has the connection; so the MRFC gives "
+        "the traffic key over H.248, where it stands in the clear and the signalling needs protection of its own. UE "
+        "B, who is in the same conference without TLS, reads what UE A says: end to end ends at the MRFP."
     ),
-    topology=edge.conference(_A, _B).changed({"MRFC": {"keys": keys.OF_MRFC}}),
+    topology=keys.with_kms(edge.conference(_A, _B)).changed({"MRFC": {"tickets": keys.OF_CONFERENCE}}),
     knobs={
         "setup": Knob(
             "setup", "a=setup of the answer: the MRFP opens TCP and is TLS client (active), or UE A (passive)",
@@ -58,12 +74,27 @@ scenario = Scenario(
         "key": Knob(
             "key", "when the MRFP gets the key: with the reservation, or when the call is answered (TLS waits for it)",
             {"reserved": {}, "late": {"MRFC": {"keys_at": "answered"}}}, default="reserved"),
+        "keys": Knob(
+            "keys", "where UE A and the MRFC have the key from: the KMS, which both ask, or configuration",
+            {"kms": {}, "configured": {A: {"tickets": None, "keyed": keys.OF_UE},
+                                       "MRFC": {"tickets": None, "keys": keys.OF_MRFC}}}, default="kms",
+            drops={"configured": (GRANTED, RESOLVED)}),
         "fault": Knob(
-            "fault", "what goes wrong: nothing, or UE A has another key",
-            {"none": {}, "wrong-key": {A: {"keyed": keys.OF_UE_WRONG}}}, default="none",
-            adds={"wrong-key": (Holds(REPORTED, seen.failure_ends_leg(edge.MEDIA, "MRFC", layer="tls")),)},
-            drops={"wrong-key": (TOGETHER, PSK, FROM_A, FROM_B, CONFIRMED, CLEAR)},
-            shows={"wrong-key": ("key-readable", "psk-wrong-key", "tls-alert")}),
+            "fault", "what goes wrong: nothing; UE A has another key than the MRFP; the KMS does not know the MRFC; or "
+            "does not answer it",
+            {"none": {}, "wrong-key": {A: {"keyed": keys.OF_UE_WRONG}},
+             "kms-refuses": {"MRFC": {"tickets": {"credential": keys.UNKNOWN}}},
+             "kms-silent": {"MRFC": {"tickets": {"kms": keys.NOBODY}}}}, default="none",
+            implies={"wrong-key": {"keys": "configured"}},
+            conflicts={"wrong-key": ("keys", "kms", "both ends have the key of the ticket"),
+                       "kms-refuses": ("keys", "configured", "the KMS is not asked"),
+                       "kms-silent": ("keys", "configured", "the KMS is not asked")},
+            adds={"wrong-key": (Holds(REPORTED, seen.failure_ends_leg(edge.MEDIA, "MRFC", layer="tls")),),
+                  "kms-refuses": (_refused(REFUSED, 488),), "kms-silent": (_refused(UNANSWERED, 500),)},
+            drops={"wrong-key": (TOGETHER, PSK, FROM_A, FROM_B, CONFIRMED, CLEAR),
+                   "kms-refuses": _WITHOUT_A, "kms-silent": _WITHOUT_A},
+            shows={"wrong-key": ("key-readable", "psk-wrong-key", "tls-alert"),
+                   "kms-refuses": ("mikey-refused", "sip-refused"), "kms-silent": ("sip-refused",)}),
         "tokens": edge.style_knob(),
     },
     shows=("key-readable",),
@@ -76,9 +107,11 @@ scenario = Scenario(
         at(61.0, B, HangUp()),
     ),
     expect=(
+        Holds(GRANTED, seen.kms_answers(A, "REQUEST")),
+        Holds(RESOLVED, seen.kms_answers("MRFC", "RESOLVE")),
         Holds(OFFERED, seen.key_mgmt_answered(edge.CORE)),
-        Holds(KEYED, seen.key_told("TCP/TLS/MSRP")),
-        Holds(ASKED, seen.failure_reports_asked("TCP/TLS/MSRP", "tcp-change", "tls-change")),
+        Holds(KEYED, seen.key_told(_TRANSPORT)),
+        Holds(ASKED, seen.failure_reports_asked(_TRANSPORT, "tcp-change", "tls-change")),
         Holds(TOGETHER, seen.one_context()),
         Holds(CLIENT, seen.tls_client_of(A, "MRFP")),
         Holds(PSK, seen.keyed_by_psk(A)),
@@ -95,22 +128,31 @@ scenario = Scenario(
         Weakened("the MRFC asks for no reports", {"MRFC": {"reports": False}}, (ASKED,),
                  no_rule="the events may be left out (steps of a flow)"),
         Weakened("the MRFC sends the offer's a=key-mgmt back", {"MRFC": {"keys": keys.OF_MRFC_ECHO}}, (OFFERED,),
-                 rules=("transfer-response-missing",)),
+                 knobs={"keys": "configured"}, rules=("transfer-response-missing",)),
         Weakened("the MRFP never gets the key", {"MRFC": {"keys_at": "never"}}, (KEYED, FROM_B, CONFIRMED),
                  drops=(CLIENT, PSK, FROM_A, CLEAR),
                  no_rule="nobody begins TLS, and the MRFP reports after a time that it failed, as it should"),
         Weakened("the MRFC answers passive", {"MRFC": {"answers": "passive"}}, (CLIENT,),
                  no_rule="it may; then UE A opens TCP and is TLS client"),
         Weakened("UE A has another key", {A: {"keyed": keys.OF_UE_WRONG}}, (TOGETHER, PSK, FROM_B, CONFIRMED),
-                 drops=(FROM_A, CLEAR), rules=("psk-wrong-key", "tls-alert")),
-        Weakened("UE A offers no TLS", {A: {"media_security": False, "keyed": None}},
-                 (CLEAR,), drops=(OFFERED, KEYED, ASKED, CLIENT, PSK), no_rule="nobody has asked for protection"),
+                 drops=(FROM_A, CLEAR), knobs={"keys": "configured"}, rules=("psk-wrong-key", "tls-alert")),
+        Weakened("UE A offers no TLS", {A: {"media_security": False, "tickets": None}}, (GRANTED, RESOLVED, CLEAR),
+                 drops=_OF_TLS, no_rule="nobody has asked for protection"),
+        Weakened("UE A makes the ticket itself", {A: {"tickets": {"flags": MODE_3, "ticket_key": keys.OWN_OF_UE}}},
+                 (GRANTED,), no_rule="it may (RFC 6043, mode 3)"),
+        Weakened("the KMS does not know the MRFC", {"MRFC": {"tickets": {"credential": keys.UNKNOWN}}},
+                 (RESOLVED, FROM_B, CONFIRMED), drops=(*_OF_TLS, FROM_A, CLEAR),
+                 rules=("mikey-refused", "sip-refused")),
         Weakened("the MRFC knows no key for UE A's ticket", {"MRFC": {"keys": ()}}, (FROM_B, CONFIRMED),
-                 drops=(OFFERED, KEYED, ASKED, CLIENT, PSK, FROM_A, CLEAR), rules=("sip-refused",)),
+                 drops=(*_OF_TLS, FROM_A, CLEAR), knobs={"keys": "configured"}, rules=("sip-refused",)),
+        Weakened("the KMS knows the MRFC after all", {"MRFC": {"tickets": keys.OF_CONFERENCE}}, (REFUSED,),
+                 knobs={"fault": "kms-refuses"}, rules=("key-readable",)),
+        Weakened("the MRFC's KMS answers after all", {"MRFC": {"tickets": keys.OF_CONFERENCE}}, (UNANSWERED,),
+                 knobs={"fault": "kms-silent"}, rules=("key-readable",)),
         Weakened("the MRFC asks for no report of TLS that fails", {"MRFC": {"reports": False}}, (ASKED, REPORTED),
                  knobs={"fault": "wrong-key"}, no_rule="nobody has asked for a report, so none is missing"),
     ),
     provisional=(
         "how the Pre-Shared Key is coded in H.248 (a stand-in package without number), the PSK identity in TLS, the "
-        "packages on Mp; keys come from configuration on both sides, as a ticket and a KMS would give them"),
+        "packages on Mp; how MIKEY travels between a user and its KMS"),
 )

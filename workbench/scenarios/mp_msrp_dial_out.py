@@ -10,13 +10,11 @@ import msgspec
 from workbench.lab import seen
 from workbench.lab.expect import Eventually, Holds
 from workbench.lab.scenario import Knob, Scenario, Weakened, at
-from workbench.lab.topology import Topology
-from workbench.lab.topology_kms import Kms, KmsUser, shared
 from workbench.net.values import Endpoint
 from workbench.nodes.orders import Call, CallOut, HangUp, SendText
-from workbench.nodes.tickets import MODE_3, Tickets
 from workbench.nodes.ue.faults import Faults
 from workbench.scenarios import conference_edge as edge
+from workbench.scenarios import conference_keys as keys
 
 A, B = "UE A", "UE B"
 URI_B = "sip:bob@home2.example"
@@ -43,18 +41,10 @@ SERVER = "the MRFP opens TCP to UE B, and is TLS client on it"
 GRANTED = "the MRFC asks the KMS for the ticket, and gets it"
 LET_GO = "UE B refuses the call, and its termination is subtracted"
 
-_AT = Endpoint("192.0.2.9", 80)
-_KEY_B, _ANOTHER = shared("btid-b@bsf.ims.example", b"\x0b" * 32), shared("btid-b@bsf.ims.example", b"\x0c" * 32)
-_KEY_MRFC, _OWN = shared("mrfc-1", b"\x0e" * 32), shared("tpk-mrfc", b"\x0f" * 16)
-_MAKES = Tickets(_AT, _KEY_MRFC, flags=MODE_3, ticket_key=_OWN)
-_ASKS = Tickets(_AT, _KEY_MRFC)
-_KMS = Kms("KMS", ((edge.CORE, _AT),), (KmsUser(edge.CONFERENCE, _KEY_MRFC, _OWN), KmsUser(URI_B, _KEY_B)))
-
 _A = edge.participant(A, "sip:alice@home1.example", 201)
 _B = msgspec.structs.replace(
     edge.participant(B, URI_B, 202), media_security=True, secures="e2e", answers="active",
-    tickets=Tickets(_AT, _KEY_B))
-_EDGE = edge.conference(_A, _B)
+    tickets=keys.tickets(URI_B))
 
 _TRANSPORT = "TCP/TLS/MSRP"
 _OF_TLS = (CLIENT, PSK, CLEAR)
@@ -72,8 +62,8 @@ scenario = Scenario(
         "who opens TCP and which key TLS has is known with the answer. UE B may be faster: its SYN is there when the "
         "key is still on its way, so the MRFP is told beforehand that TLS will have one, and waits with it."
     ),
-    topology=Topology(_EDGE.wires, (*_EDGE.nodes, _KMS)).changed(
-        {"MRFC": {"tickets": _MAKES, "routes": {"home2.example": Endpoint("192.0.2.202", 5060)}}}),
+    topology=keys.with_kms(edge.conference(_A, _B)).changed({"MRFC": {
+        "tickets": keys.MADE_BY_CONFERENCE, "routes": {"home2.example": Endpoint("192.0.2.202", 5060)}}}),
     knobs={
         "setup": Knob(
             "setup", "a=setup of UE B's answer: it opens TCP and is TLS client (active), or the MRFP (passive)",
@@ -87,11 +77,11 @@ scenario = Scenario(
             {"answered": {}, "late": {"MRFC": {"keys_at": "answered"}}}, default="answered"),
         "ticket": Knob(
             "ticket", "who makes the ticket: the MRFC (mode 3), or the KMS, which it asks (mode 1)",
-            {"own": {}, "kms": {"MRFC": {"tickets": _ASKS}}}, default="own",
+            {"own": {}, "kms": {"MRFC": {"tickets": keys.OF_CONFERENCE}}}, default="own",
             adds={"kms": (Holds(GRANTED, seen.kms_answers("MRFC", "REQUEST")),)}),
         "fault": Knob(
             "fault", "what goes wrong: nothing, or UE B can't have the ticket resolved, and refuses the call",
-            {"none": {}, "refused": {B: {"tickets": {"credential": _ANOTHER}}}}, default="none",
+            {"none": {}, "refused": {B: {"tickets": {"credential": keys.UNKNOWN}}}}, default="none",
             adds={"refused": (Holds(LET_GO, seen.refusal_lets_go(edge.CORE, "MRFC")),)},
             drops={"refused": (INVITED, OFFERED, RESOLVED, RESERVED, KEYED, *_OF_TLS, *_OF_WORDS, LEFT_TO_MRFP, OPENS,
                                SERVER)},
@@ -130,7 +120,7 @@ scenario = Scenario(
         Weakened("UE B answers without TRANSFER_RESP", {B: {"faults": Faults(describes="bare")}},
                  (OFFERED, RESERVED, KEYED, FROM_A, CONFIRMED), drops=(*_OF_TLS, FROM_B),
                  rules=("transfer-response-missing",)),
-        Weakened("UE B has another key than the KMS knows", {B: {"tickets": {"credential": _ANOTHER}}},
+        Weakened("UE B has another key than the KMS knows", {B: {"tickets": {"credential": keys.UNKNOWN}}},
                  (RESOLVED, KEYED, FROM_A, CONFIRMED), drops=(INVITED, OFFERED, RESERVED, *_OF_TLS, FROM_B),
                  rules=("mikey-refused", "sip-refused")),
         Weakened("the MRFC has no KMS, and calls without TLS", {"MRFC": {"tickets": None}}, (RESOLVED, CLEAR),
@@ -148,7 +138,7 @@ scenario = Scenario(
                  no_rule="each message is answered as it should be; whom it is for is the conference's business"),
         Weakened("UE B opens TCP, as it likes to", {B: {"answers": "active"}}, (LEFT_TO_MRFP, OPENS, SERVER),
                  knobs={"setup": "passive"}, no_rule="it may"),
-        Weakened("the MRFC makes the ticket itself", {"MRFC": {"tickets": _MAKES}}, (GRANTED,),
+        Weakened("the MRFC makes the ticket itself", {"MRFC": {"tickets": keys.MADE_BY_CONFERENCE}}, (GRANTED,),
                  knobs={"ticket": "kms"}, no_rule="it may (TS 23.333 §6.2.19.2.2)"),
         Weakened("the MRFC keeps the termination of who refuses", {"MRFC": {"lets_go": False}}, (LET_GO, RELEASED),
                  knobs={"fault": "refused"},

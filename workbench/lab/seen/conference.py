@@ -381,3 +381,20 @@ def refusal_lets_go(wire: str, controller: str) -> Fact:
         return gone is not None, (*refused.frames, *(gone.frames if gone else ())), "no Subtract follows"
 
     return Fact(f"an INVITE of {controller} is refused; Subtract", check)
+
+
+def refused_without_a_reservation(wire: str, caller: str, status: int, transport: str) -> Fact:
+    """A node's call is refused with this status, and no termination with this transport is added."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        answer = next(((message, value.status) for message, value in sip_messages(report, wire)
+                       if isinstance(value, sip.Response) and value.status >= 200 and value.method == "INVITE"
+                       and message.destination.node == caller), None)
+        if answer is None:
+            return (False, (1,), f"no call of {caller} is answered") if report.packets else None
+        added = next(_adds(report, transport), None)
+        if answer[1] != status:
+            return False, answer[0].frames, f"it is answered {answer[1]}"
+        return added is None, answer[0].frames, f"an Add with {transport} is there"
+
+    return Fact(f"{status} to the INVITE of {caller}, and no Add with {transport}", check)
