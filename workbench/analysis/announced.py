@@ -66,7 +66,7 @@ class Announced:
     """What is known of places. What it holds is bounded."""
 
     def __init__(self) -> None:
-        self._bfcp: OrderedDict[Endpoint, None] = OrderedDict()
+        self._bfcp: OrderedDict[Endpoint, str] = OrderedDict()      # to `tcp` or `udp`
         self._fax: OrderedDict[Endpoint, FaxLine] = OrderedDict()
         self._rtp: OrderedDict[Endpoint, dict[int, str]] = OrderedDict()
 
@@ -85,6 +85,10 @@ class Announced:
     def bfcp_at(self, sides: tuple[Endpoint, Endpoint]) -> bool:
         """A BFCP stream was put at one of these places."""
         return any(side in self._bfcp for side in sides)
+
+    def floors_between(self, source: Endpoint, destination: Endpoint) -> bool:
+        """BFCP in datagrams was put at one of these places."""
+        return bool(self._bfcp) and "udp" in (self._bfcp.get(source), self._bfcp.get(destination))
 
     def fax_between(self, source: Endpoint, destination: Endpoint) -> FaxLine | None:
         """The fax stream between these places; where one of them is protected, both are."""
@@ -111,7 +115,7 @@ class Announced:
             if place is None or place.port == _DISCARD:
                 continue
             if media.proto.upper().endswith("/BFCP"):
-                self._bfcp[place] = None
+                self._bfcp[place] = "udp" if media.proto.upper().startswith("UDP/") else "tcp"
             self._fax_at(place, media, of)
             self._rtp_at(place, media)
         for held in (self._bfcp, self._fax, self._rtp):

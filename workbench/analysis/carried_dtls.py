@@ -162,10 +162,12 @@ class DtlsFlow:
         source, destination = self.sides[direction], self.sides[1 - direction]
         draft = there.fax.record(hearing, self.wire, source, destination, octets, frames, time)
         if draft is None:
+            draft = there.floors.record(self.wire, source, destination, octets, frames, time)
+        if draft is None:
             draft = there.inside(self.wire, source, destination, octets, frames, time)
             if draft.protocol == "unknown":
                 there.fax.by_content(draft, octets, hearing)
-        if draft.protocol == "UDPTL":
+        if draft.protocol in ("UDPTL", "BFCP"):
             draft.repeated = there.repeats(draft, octets)
         return draft
 

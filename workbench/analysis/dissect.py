@@ -15,6 +15,7 @@ from workbench.analysis.announced import Announced
 from workbench.analysis.associations import Associations, UserMessage
 from workbench.analysis.carried import CONTROL_PORTS, Recogniser
 from workbench.analysis.carried_dtls import DtlsFlow
+from workbench.analysis.carried_floors import FloorReader
 from workbench.analysis.carried_rtp import SoundReader
 from workbench.analysis.carried_udptl import FaxReader
 from workbench.analysis.carriers import Layer
@@ -132,6 +133,7 @@ class Dissector:
         self.announced = Announced()
         self.fax = FaxReader(self)
         self.sound = SoundReader(self)
+        self.floors = FloorReader(self)
         self._comments: dict[int, str] = {}
         self._twin_frames = 0
         self._segments = 0
@@ -285,6 +287,8 @@ class Dissector:
         draft = self.fax.datagram(wire, source, destination, data, frames, time)
         if draft is None and self.sound.datagram(wire, source, destination, data, frames, time) is not None:
             return
+        if draft is None:
+            draft = self.floors.datagram(wire, source, destination, data, frames, time)
         if draft is None and looks_like_dtls(data):
             self._dtls(wire, source, destination, data, frames, time)
             return

@@ -115,7 +115,7 @@ class Report:
         self.calls: list[Call] = find_calls(self.signalling, spans)
         self.nodes: tuple[Node, ...] = self.names.nodes
         made = make_sessions(self.calls, self.signalling, dissector.drafts, self.names,
-                             (*self.dtls, *self.faxes, *dissector.sound.flows))
+                             (*self.dtls, *self.faxes, *dissector.sound.flows, *dissector.floors.flows))
         self.bindings = Bindings(spans, dissector.drafts, self.names)
         self.nats: tuple[NatBehaviour, ...] = behaviours(self.bindings, spans)
         self.sessions: tuple[Session, ...] = with_bindings(made, self.calls, self.bindings)

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from workbench.analysis.values import Message
+from workbench.protocols.bfcp import messages as bfcp
+from workbench.protocols.bfcp.header import FRAGMENTED
 from workbench.protocols.msrp import messages as msrp
 from workbench.protocols.t38 import ifp
 from workbench.protocols.t38.messages import FieldType, UdptlPacket
@@ -55,6 +57,26 @@ def _page_breaks_off(told: Disagreement, messages: Sequence[Message], row: Row |
 
 def _keys_forgotten(told: Disagreement, messages: Sequence[Message], row: Row | None) -> bool:
     return told.theirs == ("0",) and bool(messages) and all(one.protected for one in messages)
+
+
+def _is_version_2(told: Disagreement, messages: Sequence[Message], row: Row | None) -> bool:
+    return told.theirs == ("0",) and bool(messages) and all(
+        isinstance(one.value, bfcp.Message) and one.value.version == bfcp.UNRELIABLE and not _in_fragments(one)
+        for one in messages)
+
+
+def _is_last_fragment(told: Disagreement, messages: Sequence[Message], row: Row | None) -> bool:
+    return told.theirs == ("0",) and bool(messages) and all(
+        isinstance(one.value, bfcp.Message) and _in_fragments(one) for one in messages)
+
+
+def _in_fragments(message: Message) -> bool:
+    return bool(message.octets[0] & FRAGMENTED)
+
+
+def _as_version_1(message: Message) -> Message:
+    """The same octets, but for version and flags."""
+    return msgspec.structs.replace(message, octets=bytes([bfcp.RELIABLE << 5]) + message.octets[1:])
 
 
 def _alert_to_no_tls(told: Disagreement, messages: Sequence[Message], row: Row | None) -> bool:
@@ -108,6 +130,12 @@ KNOWN: tuple[Known, ...] = (
           "answers with an alert of TLS, it does not see the alert. It is given to it once more by itself, and "
           "compared there",
           _alert_to_no_tls, _as_record),
+    Known("bfcp-version-2", "BFCP", ("messages",),
+          "Wireshark 4.0 knows BFCP of version 1 only; over datagrams it is version 2 (RFC 8855 §5.1). Such a message "
+          "is given to it once more with version 1 in its header, and compared there", _is_version_2, _as_version_1),
+    Known("bfcp-fragments", "BFCP", ("messages",),
+          "Wireshark 4.0 does not put fragments of BFCP together (RFC 8855 §6.2.3). What they make is told with the "
+          "last of them; its values are not compared", _is_last_fragment),
     Known("t38-page-breaks-off", "UDPTL", ("indicator", "data type", "error recovery"),
           "Wireshark puts T.30 frames together without looking at sequence numbers of UDPTL; where the end of a frame "
           "comes again, or a frame is not whole, it leaves the rest of the packet unread. Such a packet is given to it "

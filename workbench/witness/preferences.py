@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 # tshark's dissector for what a connection, or a datagram, starts with.
 _OVER_TCP = {"TLS": "tls", "MSRP": "msrp", "SIP": "sip"}
-_OVER_UDP = {"SIP": "sip", "RTP": "rtp"}
+_OVER_UDP = {"SIP": "sip", "RTP": "rtp", "BFCP": "bfcp"}
 _MOST_PORTS = 512
 _MOST_LOOKED_AT = 100_000
 _ALWAYS = {

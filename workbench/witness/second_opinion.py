@@ -128,7 +128,7 @@ class _Witness:
 
     def _compare_pieces(self) -> None:
         """What Wireshark stumbles over in a stream, each message in a segment of its own."""
-        for protocol, dissector in (("MSRP", "msrp"), ("TLS", "tls")):
+        for protocol, dissector in (("MSRP", "msrp"), ("TLS", "tls"), ("BFCP", "bfcp")):
             messages = [one for one in (*self._pieces, *self._again()) if one.protocol == protocol]
             if not messages:
                 continue

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from workbench.analysis.rules.floors import closed_by, messages_of
 from workbench.analysis.rules.rule import Evidence, Rule
+from workbench.protocols.bfcp.messages import RELIABLE
 from workbench.protocols.bfcp.registry import Primitive
 
 if TYPE_CHECKING:
@@ -25,10 +26,11 @@ def _find(report: Report) -> Iterator[Evidence]:
     for call in report.calls:
         if call.session.kind != "bfcp":
             continue
-        open_: dict[tuple[int, int], Message] = {}
+        open_: dict[tuple[int, int, str], Message] = {}
         for message in messages_of(report, call):
-            key = (message.value.user, message.value.transaction)
-            if message.value.primitive in _REQUESTS:
+            asks, asker = _asks(message)
+            key = (message.value.user, message.value.transaction, asker)
+            if asks:
                 open_[key] = message
             else:
                 open_.pop(key, None)
@@ -39,6 +41,14 @@ def _find(report: Report) -> Iterator[Evidence]:
             yield Evidence(tuple(frame for one in lost[:_MOST_SHOWN] for frame in one.frames), (
                 f"{lost[0].source.node} says {lost[0].summary}, and no answer with this transaction comes{more}: a "
                 "server answers every request, if only with Error"))
+
+
+def _asks(message: Message) -> tuple[bool, str]:
+    """Whether it wants an answer, and who numbers the transaction: over datagrams the server asks too (§8.3.1)."""
+    if message.value.version == RELIABLE:
+        return message.value.primitive in _REQUESTS, ""
+    asks = not message.value.responder
+    return asks, str(message.source if asks else message.destination)
 
 
 rule = Rule("bfcp-unanswered", "RFC 8855 §8.3.2, §13", "error", "Every BFCP request is answered", _find,

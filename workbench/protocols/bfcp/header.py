@@ -16,11 +16,12 @@ FRAGMENT_OCTETS = 4
 """Fragment Offset and Fragment Length, where F says that they are there."""
 UNIT = 4
 """Octets that a length of the header counts as one."""
+FRAGMENTED = 0x08
+"""F, in the first octet of version 2."""
 
 _HEADER = struct.Struct("!BBHIHH")
 _FRAGMENT = struct.Struct("!HH")
 _RESPONDER = 0x10
-_FRAGMENTED = 0x08
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -80,7 +81,7 @@ def decode_header(octets: bytes | bytearray) -> Header:
     version = flags >> 5
     responder = version != RELIABLE and bool(flags & _RESPONDER)
     header = Header(version, responder, primitive, UNIT * size, conference, transaction, user)
-    if version == RELIABLE or not flags & _FRAGMENTED:
+    if version == RELIABLE or not flags & FRAGMENTED:
         return header
     if len(octets) < HEADER_OCTETS + FRAGMENT_OCTETS:
         raise wrong_length(header, "header of a fragment cut short", len(octets))
@@ -94,7 +95,7 @@ def encode_header(header: Header) -> bytes:
     if header.version not in (RELIABLE, UNRELIABLE) or (header.version == RELIABLE and (
             header.responder or header.part is not None)):
         raise LocalProtocolError(f"BFCP version {header.version} with these flags")
-    flags = header.version << 5 | header.responder * _RESPONDER | (header.part is not None) * _FRAGMENTED
+    flags = header.version << 5 | header.responder * _RESPONDER | (header.part is not None) * FRAGMENTED
     try:
         octets = _HEADER.pack(
             flags, header.primitive, header.size // UNIT, header.conference, header.transaction, header.user)

@@ -12,6 +12,7 @@ from workbench.errors import LocalProtocolError
 from workbench.protocols.bfcp.attributes import SUPPORTED_ATTRIBUTES, decode_attributes, encode_attribute
 from workbench.protocols.bfcp.header import (
     FRAGMENT_OCTETS,
+    FRAGMENTED,
     HEADER_OCTETS,
     UNIT,
     Header,
@@ -26,7 +27,7 @@ from workbench.protocols.bfcp.registry import ErrorCode, Primitive
 __all__ = [
     "FRAGMENT_OCTETS", "HEADER_OCTETS", "SUPPORTED_ATTRIBUTES", "UNIT", "Fragment", "Header", "RefusedMessageError",
     "decode", "decode_datagram", "decode_header", "decode_payload", "encode", "encode_attribute", "encode_datagrams",
-    "encode_header", "looks_like_bfcp",
+    "encode_header", "looks_like_bfcp", "looks_like_bfcp_datagram",
 ]
 
 
@@ -96,6 +97,20 @@ def looks_like_bfcp(octets: bytes) -> bool:
     Told from 4 octets on; text does not begin with a space and a control character (RFC 8855 §5.1).
     """
     return len(octets) >= 4 and octets[0] == RELIABLE << 5 and 1 <= octets[1] <= Primitive.ERROR
+
+
+def looks_like_bfcp_datagram(octets: bytes) -> bool:
+    """Whether a datagram has a header of version 2 with one of its primitives, and the length that the header says.
+
+    Neither STUN, DTLS nor RTP begins with such an octet (RFC 8855 §5.1, §6.2; RFC 7983 §7).
+    """
+    if len(octets) < HEADER_OCTETS or octets[0] >> 5 != UNRELIABLE or not (
+            Primitive.FLOOR_REQUEST <= octets[1] <= Primitive.GOODBYE_ACK):
+        return False
+    if not octets[0] & FRAGMENTED:
+        return len(octets) == HEADER_OCTETS + UNIT * int.from_bytes(octets[2:4], "big")
+    return len(octets) >= HEADER_OCTETS + FRAGMENT_OCTETS and (
+        len(octets) == HEADER_OCTETS + FRAGMENT_OCTETS + UNIT * int.from_bytes(octets[14:16], "big"))
 
 
 def encode(message: Message) -> bytes:
