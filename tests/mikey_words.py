@@ -19,7 +19,7 @@ PAYLOADS: list[m.Payload] = [
     m.DiffieHellman(0, bytes(192), m.Interval(b"\x01", b"\x00\x02"), 5), m.DiffieHellman(1, bytes(96), m.Spi(b"x")),
     m.Sign(1, bytes(256)), m.Verification(0, b""), m.Verification(2, bytes(32)),
     m.Policy(3, 0, ((0, b"\x01"), (1, b"\x10"))),
-    m.Failure(14), m.Failure(200, 9), m.Extension(0, b"vendor"), m.Extension(77, b""),
+    m.Failure(14), m.Failure(200, 9), m.Extension(0, b"vendor"), m.Extension(77, b""), m.Extension(1, b"mikey;keyp1"),
     m.KeyData(3, bytes(16), bytes(14)),
     m.KeyData(9, b""), m.TicketPolicy(0xFFF, (m.Identity(1, b"sip:ue-a@ims.example", 1),), 2, 9, 8, 127, 31),
     m.Ticket(m.TicketPolicy(0, ()), b""),

@@ -26,7 +26,7 @@ from workbench.security.tickets import Initiator
 
 RULES = ("key-mgmt-changed", "mikey-malformed", "mikey-misplaced", "mikey-sessions", "transfer-response-missing",
          "mikey-refused", "kms-response-unrelated", "mikey-certificate",
-         "ticket-flags", "ticket-keys-readable", "ticket-out-of-time", "transfer-replayed")
+         "ticket-flags", "ticket-keys-readable", "ticket-out-of-time", "transfer-replayed", "key-mgmt-list")
 INIT, RESP = stored("transfer-init"), stored("transfer-resp")
 SENT = wire.decode(INIT)
 TICKET = SENT.first(m.Ticket)
@@ -185,6 +185,43 @@ def test_a_node_in_between_takes_key_management_away(tmp_path: Path, went: str, 
     """K21: in the offer or in the answer; what comes through as it was keeps the rule."""
     findings = through_a_gateway(tmp_path, value(INIT), went, value(RESP), on)
     assert [word in text for word, text in zip(why, findings, strict=True)] == [True] * len(why)
+
+
+LISTED = value(wire.encode(m.Message(SENT.header, (*SENT.payloads[:-1], m.sdp_ids(["keyp1", "mikey"]),
+                                                   SENT.payloads[-1]))))
+OTHER = "key-mgmt:keyp1 AAAA"
+
+
+def offering(tmp_path: Path, *lines: str) -> list[str]:
+    """What is found on an offer with these attributes."""
+    said = sdp(A.host, A.port, "TCP/TLS/MSRP", "setup:active", *lines)
+    invite = sip("INVITE sip:b@home2.example SIP/2.0", "c1", "INVITE", said)
+    frames = [udp(at, Endpoint(A.host, 5060), Endpoint(B.host, 5060), invite, "SIP") for at in (0.0, 0.5)]
+    return [finding.explanation for finding in found(judged(tmp_path, frames), "key-mgmt-list")]
+
+
+@pytest.mark.parametrize(("lines", "came"), [
+    ((OTHER, LISTED), ""), (("key-mgmt:KEYP1 AAAA", LISTED), ""), ((OTHER, value(INIT)), ""), ((value(INIT),), ""),
+    ((LISTED,), "mikey"), ((LISTED, OTHER), "mikey, keyp1"), ((OTHER, LISTED, "key-mgmt:k2 AA"), "keyp1, mikey, k2")],
+    ids=["as listed", "in capitals", "no list", "no list, alone", "taken out", "moved", "put in"])
+def test_the_list_of_key_management_protocols_is_that_of_the_offer(tmp_path: Path, lines: tuple[str, ...], came: str):
+    """RFC 4567 §4.1.4; told once, however often the offer is sent."""
+    told_of = [f"made for an offer of keyp1, mikey, and came in one of {came}."] if came else []
+    findings = offering(tmp_path, *lines)
+    assert [what in text for what, text in zip(told_of, findings, strict=True)] == [True] * len(told_of)
+
+
+@pytest.mark.parametrize(("went", "what"), [
+    ((OTHER, LISTED), ""), ((LISTED,), "1 of 2 such lines"), ((LISTED, OTHER), "such lines in another order")])
+def test_a_node_in_between_changes_one_of_several_lines(tmp_path: Path, went: tuple[str, ...], what: str):
+    """What goes on is compared whole: each line, and their order."""
+    crafted = Crafted()
+    crafted.agrees("access", ("setup:active", OTHER, LISTED), ("setup:passive", value(RESP)), at=0.3, takes=0.4,
+                   proto="TCP/TLS/MSRP")
+    crafted.agrees("core", ("setup:active", *went), ("setup:passive", value(RESP)), at=0.4, takes=0.2,
+                   proto="TCP/TLS/MSRP")
+    findings = [one.explanation for one in found(crafted.report(tmp_path), "key-mgmt-changed")]
+    assert [what in text for text in findings] == ([True] if what else [])
 
 
 def test_a_sound_exchange_with_a_kms_keeps_all_rules(tmp_path: Path):

@@ -30,6 +30,7 @@ from workbench.net import packets
 from workbench.net.packets import ACK, PSH, SYN, Tcp, encode_ip, encode_tcp, encode_udp
 from workbench.net.values import Endpoint
 from workbench.protocols.mikey import layout
+from workbench.protocols.mikey import messages as m
 from workbench.protocols.mikey import wire as mikey
 
 CAPTURES = Path(__file__).parents[2] / "captures"
@@ -347,6 +348,23 @@ def test_mikey_in_sdp_has_other_identities_and_keys_and_the_same_form(tmp_path: 
         assert [leaf.name for leaf in before.leaves()] == [leaf.name for leaf in after.leaves()]
         assert [leaf.value for leaf in before.leaves() if "timestamp" in leaf.name] == [
             leaf.value for leaf in after.leaves() if "timestamp" in leaf.name]
+
+
+def test_key_management_protocols_keep_their_names(tmp_path: Path):
+    """In SDP and in the list of the MIKEY message: it stays the list of its offer, and one that is not stays so."""
+    message = mikey.decode(stored("transfer-init"))
+    listed = mikey.encode(m.Message(message.header, (*message.payloads[:-1], m.sdp_ids(["keyp1", "mikey"]),
+                                                     message.payloads[-1])))
+    lines = ["key-mgmt:keyp1 c2VjcmV0", f"key-mgmt:mikey {mikey.encode_base64(listed)}"]
+    said = [sdp("192.0.2.11", 4000, "TCP/TLS/MSRP", "setup:active", *kept) for kept in (lines, lines[1:])]
+    frames = [udp(float(at), A, B, sip("INVITE sip:conf-1@ims.example SIP/2.0", f"c{at}", "INVITE", one))
+              for at, one in enumerate(said)]
+    source = bare(crafted(tmp_path / "a.pcapng", frames), tmp_path / "bare.pcapng")
+    target, _ = done(source, tmp_path)
+    before, after = analyze(source), analyze(target)
+    assert story(after) == story(before)
+    assert [one.frames for one in after.findings if one.rule == "key-mgmt-list"] == [(2,)]
+    assert b"a=key-mgmt:keyp1 " in target.read_bytes() and b"c2VjcmV0" not in target.read_bytes()
 
 
 def test_certificates_in_mikey_are_others_of_the_same_form(tmp_path: Path):

@@ -83,6 +83,15 @@ def test_tshark_reads_a_key_with_salt_and_validity(tmp_path: Path, key: m.KeyDat
         assert said["mikey.key.kv.from"] == ["01"] and said["mikey.key.kv.to"] == ["0203"]
 
 
+def test_tshark_reads_the_list_against_bidding_down(tmp_path: Path):
+    """SDP IDs as text, behind whatever stands before."""
+    chain = (m.Timestamp(0, 1 << 63), m.sdp_ids(["keyp1", "mikey"]), m.Verification(1, b"\x33" * 20))
+    octets = wire.encode(m.Message(HEAD, chain))
+    said = fields(tmp_path, octets, "mikey.ext.type", "mikey.ext.value", "mikey.v.ver_data")
+    assert said["mikey.ext.type"] == ["1"] and said["mikey.v.ver_data"] == ["33" * 20]
+    assert ";".join(said["mikey.ext.value"]) == "keyp1;mikey"
+
+
 def test_tshark_reads_envelope_and_signature(tmp_path: Path):
     """With the lengths that share their octets with other bits."""
     said = fields(tmp_path, wire.encode(m.Message(HEAD, SENT["public key"])), "mikey.pke.len", "mikey.pke.data",

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import random
+import string
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from mikey_words import FORKING, PAYLOADS, PUBLIC, RUN, stored
 from rich.pretty import pretty_repr
 
@@ -184,6 +187,31 @@ def test_reprs_hold_no_key() -> None:
     assert "SSSS" not in repr(m.Message(m.Header(0, 1), (m.Kemac(0, b"SSSS"),)))
     for one in (m.KeyData(0, b"SSSS", b"SSSS"), m.Kemac(0, b"SSSS")):
         assert "SSSS" not in pretty_repr(one)
+
+
+PROTOCOLS = st.lists(st.text(string.ascii_lowercase + string.digits, min_size=1), min_size=1, max_size=5)
+PAYLOAD = st.one_of(
+    st.builds(m.Certificate, st.integers(0, 255), st.binary(max_size=400)), st.builds(m.sdp_ids, PROTOCOLS),
+    st.builds(m.CertificateHash, st.just(2), st.binary(min_size=32, max_size=32)),
+    st.builds(m.Envelope, st.binary(max_size=400), st.integers(0, 3)),
+    st.builds(m.Extension, st.integers(0, 255), st.binary(max_size=40)),
+    st.builds(m.Identity, st.integers(0, 255), st.binary(max_size=40), st.integers(0, 255)))
+
+
+@given(st.integers(0, 255), st.lists(PAYLOAD, max_size=8),
+       st.builds(m.Sign, st.integers(0, 15), st.binary(max_size=512)))
+def test_messages_with_certificates_come_back_as_they_were_written(kind: int, chain: list[m.Payload], sign: m.Sign):
+    """Whatever stands before SIGN, in whatever order and number."""
+    message = m.Message(m.Header(kind, 7), (*chain, sign))
+    assert wire.decode(wire.encode(message)) == message
+
+
+@given(PROTOCOLS)
+def test_a_list_of_protocols_is_read_as_it_was_written(protocols: list[str]):
+    """RFC 4567 §4.1.4: `prtcl-list = prtcl-id *(";" prtcl-id)`."""
+    message = m.Message(m.Header(14, 7), (m.Timestamp(0, 1), m.sdp_ids(protocols)))
+    assert m.listed(wire.decode(wire.encode(message))) == tuple(protocols)
+    assert m.listed(m.Message(m.Header(14, 7))) is None
 
 
 def mutate(octets: bytes, chance: random.Random) -> bytes:

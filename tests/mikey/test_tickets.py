@@ -317,6 +317,50 @@ def test_a_response_of_another_resolve_is_refused() -> None:
     assert isinstance(found, Refused) and found.error == Error.AUTHENTICATION_FAILURE
 
 
+@pytest.mark.parametrize("flags", [USUAL, FORKED])
+def test_an_offer_keeps_the_list_of_key_management_protocols_that_it_was_made_for(flags: int) -> None:
+    """RFC 4567 §4.1.4: a line taken out, put in, moved or renamed is refused before the KMS hears of it; error 0."""
+    to, who, shared = (B, B2, UE_B2) if flags & Flag.I else (CONF, CONF, MRFC)
+    caller, center = initiator(), kms()
+    granted(caller, center, flags, to)
+    offer = caller.transfer(to, TRANSFERRED, offered=["keyp1", "mikey"])
+    assert m.listed(wire.decode(offer)) == ("keyp1", "mikey")
+    for wrong in (["mikey"], ["keyp1"], ["mikey", "keyp1"], ["keyp1", "mikey", "keyp2"], ["keyp2", "mikey"]):
+        found = responder(identity=who, shared=shared).receive_offer(offer, TRANSFERRED, wrong)
+        assert isinstance(found, Refused) and found.error == Error.AUTHENTICATION_FAILURE, wrong
+        assert found.clause == "RFC 4567 §4.1.4" and "keyp1, mikey" in found.what
+    called = responder(identity=who, shared=shared)
+    resolve = called.receive_offer(offer, TRANSFERRED, ["keyp1", "mikey"])
+    assert isinstance(resolve, Resolve)
+    answer = center.receive(resolve.octets, RESOLVED)
+    assert isinstance(answer, Answered)
+    there = called.receive_resolved(answer.octets, RESOLVED)
+    assert isinstance(there, Keyed) and isinstance(caller.receive_answer(there.answer, RESOLVED), Keyed)
+
+
+def test_the_list_itself_is_under_the_mac() -> None:
+    """Who changes it to what is offered now, or takes it out, breaks the MAC (RFC 4567 §4.1.4)."""
+    caller = initiator()
+    granted(caller, kms())
+    message = wire.decode(caller.transfer(CONF, TRANSFERRED, offered=["keyp1", "mikey"]))
+    for made in ([m.sdp_ids(["mikey"])], []):
+        chain = [*(one for one in message.payloads if not isinstance(one, m.Extension | m.Verification)), *made,
+                 message.payloads[-1]]
+        called = responder()
+        resolve = called.receive_offer(wire.encode(m.Message(message.header, tuple(chain))), TRANSFERRED, ["mikey"])
+        assert isinstance(resolve, Resolve)
+        answer = kms().receive(resolve.octets, RESOLVED)
+        assert isinstance(answer, Answered)
+        found = called.receive_resolved(answer.octets, RESOLVED)
+        assert isinstance(found, Refused) and found.error == Error.AUTHENTICATION_FAILURE
+
+
+def test_a_message_without_a_list_is_taken_with_any_offer() -> None:
+    """RFC 6043 §4.2.2 has no such payload in TRANSFER_INIT, and the worked messages have none."""
+    _, offer = offered()
+    assert isinstance(responder().receive_offer(offer, TRANSFERRED, ["keyp1", "mikey"]), Resolve)
+
+
 def test_no_answer_and_a_bad_answer_end_the_call() -> None:
     """K8: with F no falling back; K22: #P of a response is 1."""
     caller, _ = offered()

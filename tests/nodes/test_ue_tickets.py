@@ -101,6 +101,47 @@ def test_an_answer_without_its_key_management_ends_the_call():
     assert pair.heard("B") == [] and 200 in pair.statuses("BYE")
 
 
+class Bidding(Pair):
+    """Somebody on the way changes the a=key-mgmt lines of an offer."""
+
+    change = staticmethod(lambda lines: lines)
+
+    def _changed(self, name, data):
+        if name == "A" and data.startswith(b"INVITE") and b"a=key-mgmt" in data:
+            head, _, body = data.partition(b"\r\n\r\n")
+            lines = body.split(b"\r\n")[:-1]
+            keyed = [line for line in lines if line.startswith(b"a=key-mgmt")]
+            body = b"".join(line + b"\r\n" for line in (
+                *(line for line in lines if line not in keyed), *self.change(keyed)))
+            kept = [line if not line.lower().startswith(b"content-length") else b"Content-Length: %d" % len(body)
+                    for line in head.split(b"\r\n")]
+            return b"\r\n".join(kept) + b"\r\n\r\n" + body
+        return data
+
+
+OTHER = "keyp1 c29tZXRoaW5nIHN0cm9uZ2Vy"
+
+
+@pytest.mark.parametrize(("change", "why"), [
+    (lambda lines: lines, ""), (lambda lines: lines[1:], "for an offer of keyp1, mikey, and came in one of mikey"),
+    (lambda lines: lines[::-1], "for an offer of keyp1, mikey, and came in one of mikey, keyp1"),
+    (lambda lines: [b"a=key-mgmt:keyp2 AAAA", *lines], "came in one of keyp2, keyp1, mikey"),
+    (lambda lines: lines[:1], "the offer's ticket")], ids=["as it was", "drop", "reorder", "add", "MIKEY gone"])
+def test_the_lines_of_an_offer_arrive_as_they_were_or_there_is_no_call(change, why):
+    """RFC 4567 §4.1.4: 488, no KMS is asked, and a person is told which lists differ."""
+    pair = Bidding(ue(A, before=(OTHER,)), ue(B), kms=center())
+    pair.change = change
+    pair.asks("A", Call(B)).until(2).asks("A", SendText("hello")).until(4)
+    if not why:
+        assert pair.heard("B") == ["hello"]
+        offered, answered = pair.described()
+        assert len(offered.attributes("key-mgmt")) == 2 and len(answered.attributes("key-mgmt")) == 1
+        return
+    assert 488 in pair.statuses("INVITE") and pair.heard("B") == []
+    assert any(why in note for note in pair.notes("B")), pair.notes("B")
+    assert [who for who, where in pair.opened() if where == AT] == ["A"]
+
+
 def test_keys_show_nowhere():
     """Neither in what nodes do nor in their settings."""
     pair = Pair(ue(A), ue(B), kms=center())

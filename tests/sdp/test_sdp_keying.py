@@ -33,3 +33,11 @@ def test_what_is_no_key_management_is_refused(value: str) -> None:
     with pytest.raises(MalformedMessageError) as caught:
         sdp.KeyManagement.decode(value)
     assert caught.value.clause == "RFC 4567 §3.1"
+
+
+def test_protocols_stand_in_the_order_of_their_lines():
+    """RFC 4567 §4.1.4: of the stream's own lines, else of the session's; names without case."""
+    media = "m=message 5004 TCP/TLS/MSRP *\r\na=key-mgmt:KEYP1 AA==\r\na=key-mgmt:mikey AQID\r\na=key-mgmt:\r\n"
+    described = sdp.decode((TEXT + media).encode())
+    assert [sdp.offered_protocols(described, one) for one in described.media] == [
+        ("mikey",), ("mikey",), ("keyp1", "mikey", "")]

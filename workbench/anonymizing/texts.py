@@ -51,8 +51,10 @@ _NUMBERS = frozenset((
     "cseq", "content-length", "l", "max-forwards", "expires", "timestamp", "rseq", "rack", "byte-range", "contact", "m",
     "min-expires", "session-expires", "x", "min-se", "retry-after", "status"))
 _SDP_LINE = re.compile(r"^[a-z]=")
-_SDP_WHOLE = re.compile(r"a=(?:ice-ufrag|ice-pwd|tls-id|dtls-id|msid|label|cname|ssrc|identity|key-mgmt|crypto"
-                        r"|file-selector|file-transfer-id|chatroom|T38VendorInfo):", re.IGNORECASE)
+# The name of a key management protocol stays: MIKEY messages list them (RFC 4567 §4.1.4).
+_SDP_WHOLE = re.compile(r"a=(?:(?:ice-ufrag|ice-pwd|tls-id|dtls-id|msid|label|cname|ssrc|identity|crypto"
+                        r"|file-selector|file-transfer-id|chatroom|T38VendorInfo):"
+                        r"|key-mgmt:(?:[a-z0-9-]{1,16}(?= ))?)", re.IGNORECASE)
 _MIKEY = re.compile(r"(a=key-mgmt:mikey +)([A-Za-z0-9+/]+=*)(\s*)", re.IGNORECASE)
 _KEPT_IN_KEYS = re.compile(
     r"(?i:AES_(?:CM_)?\d+_\w+|AEAD_AES_\w+|F8_128_\w+|\b(?:mikey|inline|cname|name|size|type|hash)\b)")

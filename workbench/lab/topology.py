@@ -207,6 +207,8 @@ class Alg(msgspec.Struct, frozen=True):
             weakens.
         strips: security attributes are taken out of SDP for the core (R-24.229-3); False weakens.
         coding: of H.248: text with long (`pretty`) or short (`compact`) tokens, or `binary`.
+        bids_down: a fault: the first a=key-mgmt of an offer is taken out (`drops`), or the last one comes first
+            (`reorders`).
     """
 
     name: str
@@ -234,6 +236,7 @@ class Alg(msgspec.Struct, frozen=True):
     end_to_end: Literal["through", "e2ae", "b2bua"] = "through"
     annex_d: bool = False
     coding: Literal["pretty", "compact", "binary"] = "pretty"
+    bids_down: Literal["", "drops", "reorders"] = ""
 
 
 class Agw(msgspec.Struct, frozen=True):
@@ -434,7 +437,7 @@ def build(topology: Topology, seed: int, epoch: float, *, packets: bool = True, 
     from workbench.nodes.hole_puncher import HolePuncher
     from workbench.nodes.ibcf import Ibcf as IbcfNode
     from workbench.nodes.ims_agw import ImsAgw, Merge, Stateless
-    from workbench.nodes.ims_alg import EndToEnd, ImsAlg, Msrp, PlainAnswer, StartsTcp, Tcp
+    from workbench.nodes.ims_alg import BidsDown, EndToEnd, ImsAlg, Msrp, PlainAnswer, StartsTcp, Tcp
     from workbench.nodes.stun_server import StunServer
     from workbench.nodes.trgw import TrGw
     from workbench.nodes.ue import UserEquipment
@@ -474,7 +477,7 @@ def build(topology: Topology, seed: int, epoch: float, *, packets: bool = True, 
                     bfcp_tls=BfcpClient(node.bfcp_tls), keeps_tls=node.keeps_tls, renews_dtls=node.renews_dtls,
                     refuses_downgrade=node.refuses_downgrade, patience=node.patience,
                     end_to_end=EndToEnd(node.end_to_end), annex_d=node.annex_d,
-                    alters=node.alters if isinstance(node, Ibcf) else "")
+                    alters=node.alters if isinstance(node, Ibcf) else "", bids_down=BidsDown(node.bids_down))
             case Kms():
                 nodes[node.name] = topology_kms.made(node, source, epoch)
             case Mrfc() | Mrfp():

@@ -5,6 +5,8 @@ Source: TS 33.328 §5.4.3, TS 23.333 §6.2.19 (the TEK is the pre-shared key), R
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from workbench.errors import PeerError
@@ -59,6 +61,7 @@ class Tickets(msgspec.Struct, frozen=True):
         target: where requests are posted to. Provisional.
         versions: of TLS.
         ahead: seconds by which its clock is.
+        before: values of a=key-mgmt of other protocols, which a UE's offers prefer to MIKEY.
     """
 
     kms: Endpoint
@@ -74,6 +77,7 @@ class Tickets(msgspec.Struct, frozen=True):
     target: str = "/keymanagement"
     versions: tuple[str, ...] = ("1.2",)
     ahead: float = 0.0
+    before: tuple[str, ...] = ()
 
     def own(self, uri: str, role: IdRole) -> Identity:
         """Its identity."""
@@ -173,10 +177,10 @@ def said(octets: bytes) -> str:
     return f"mikey {encode_base64(octets)}" if octets else ""
 
 
-def carried(value: str | None) -> bytes:
-    """The MIKEY message in a value of a=key-mgmt; empty where there is none that reads."""
+def carried(values: Sequence[str]) -> bytes:
+    """The MIKEY message in values of a=key-mgmt: the first one's for MIKEY; empty where there is none that reads."""
+    value = next((one for one in values if sdp.protocol_of(one) == sdp.MIKEY), None)
     try:
-        read = None if value is None else sdp.KeyManagement.decode(value)
+        return b"" if value is None else sdp.KeyManagement.decode(value).message
     except PeerError:
         return b""
-    return read.message if read is not None and read.protocol == "mikey" else b""

@@ -19,6 +19,8 @@ from workbench.scenarios.e2e_edge import A, B
 _AT_A, _AT_B = Endpoint("198.51.100.9", 80), Endpoint("198.51.100.109", 80)
 _KEY_A, _KEY_B = shared("btid-a@bsf.ims.example", b"\x0a" * 32), shared("btid-b@bsf.ims.example", b"\x0b" * 32)
 _ANOTHER = shared("btid-b@bsf.ims.example", b"\x0c" * 32)
+_PREFERRED = "keyp1 c29tZXRoaW5nIHN0cm9uZ2Vy"
+"""A protocol by the name that RFC 4567 §4.1.4 uses for one that is yet to be invented."""
 _OWN = shared("tpk-a", b"\x0d" * 16)
 _A, _B = Tickets(_AT_A, _KEY_A), Tickets(_AT_B, _KEY_B)
 _EDGES = tcp.two_edges(e2e.ue_a(offers="active", tickets=_A), e2e.ue_b(behind=None, tickets=_B))
@@ -43,6 +45,9 @@ scenario = Scenario(
             default="psk"),
         "keys": Knob("keys", "whether each responder gets keys of its own (forking, flag I)", {
             "one": {}, "forked": {A: {"tickets": {"forks": True}}}}, default="one"),
+        "protocols": Knob("protocols", (
+            "key management protocols in UE A's offer: MIKEY, or before it another one, which UE A prefers and UE B "
+            "does not know"), {"mikey": {}, "several": {A: {"tickets": {"before": (_PREFERRED,)}}}}, default="mikey"),
         "tls": Knob("tls", "TLS version between the UEs", {
             "1.2": {}, "1.3": {one: {"tickets": {"versions": ("1.3",)}} for one in (A, B)}}, default="1.2"),
     },
@@ -60,6 +65,12 @@ scenario = Scenario(
                  rules=("mikey-refused", "mikey-certificate")),
         Weakened("UE B's clock is ten minutes slow", {B: {"tickets": {"ahead": -600}}},
                  (e2e.CONFIRMED, e2e.CONFIRMED_TOO), drops=(SESSION.name,), rules=("sip-refused",)),
+        Weakened("IMS-ALG B takes out the protocol that UE A prefers", {"IMS-ALG B": {"bids_down": "drops"}},
+                 (e2e.CONFIRMED, e2e.CONFIRMED_TOO), drops=(SESSION.name,), knobs={"protocols": "several"},
+                 rules=("key-mgmt-list", "key-mgmt-changed")),
+        Weakened("IMS-ALG A puts the weaker protocol first", {"IMS-ALG A": {"bids_down": "reorders"}},
+                 (e2e.CONFIRMED, e2e.CONFIRMED_TOO), drops=(SESSION.name,), knobs={"protocols": "several"},
+                 rules=("key-mgmt-list", "key-mgmt-changed")),
         Weakened("UE A has no media plane security", {A: {"media_security": False}}, (SESSION.name, e2e.HIDDEN),
                  no_rule="the networks protect UE B's access by themselves (TS 33.328 §4.1)"),
     ),

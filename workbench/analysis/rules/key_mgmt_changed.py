@@ -64,16 +64,24 @@ def _changed(report: Report, came: Hop, went: Hop) -> Iterator[Evidence]:
     for index in dict.fromkeys(one.index for one in came):
         sent = [one for one in came if one.index == index and one.media.port]
         passed = [one for one in went if one.index == index and one.media.port]
-        known = {value for one in passed for value in _values(one)}
-        first = next((one for one in sent if _values(one) and not known.intersection(_values(one))), None)
+        known = {_values(one) for one in passed}
+        first = next((one for one in sent if _values(one) and _values(one) not in known), None)
         behind = next((one for one in passed if first is not None and one.draft.time >= first.draft.time), None)
         if first is None or behind is None:
             continue
-        what = "other octets in it" if known else "no a=key-mgmt at all"
+        what = _difference(_values(first), _values(behind))
         names = [report.names(end.host) for end in (first.draft.source, first.draft.destination, behind.draft.source)]
         yield Evidence((*first.draft.frames, *behind.draft.frames), (
             f"{names[0]} sends the {first.role} with a=key-mgmt to {names[1]}, and {names[2]} passes it on with {what}"
             ". The keys are between the two ends: the set-up has to fail, and nothing may go in the clear"))
+
+
+def _difference(came: tuple[str, ...], went: tuple[str, ...]) -> str:
+    if not went:
+        return "no a=key-mgmt at all"
+    if set(came) > set(went):
+        return f"{len(went)} of {len(came)} such lines"
+    return "such lines in another order" if sorted(came) == sorted(went) else "other octets in it"
 
 
 def _values(one: Described) -> tuple[str, ...]:

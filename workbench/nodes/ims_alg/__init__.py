@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from workbench.nodes.ims_alg.calls import Registration, Treatment
 from workbench.nodes.ims_alg.node import ImsAlg
-from workbench.nodes.ims_alg.settings import EndToEnd, Msrp, PlainAnswer, Settings, StartsTcp, Tcp
+from workbench.nodes.ims_alg.settings import BidsDown, EndToEnd, Msrp, PlainAnswer, Settings, StartsTcp, Tcp
 
-__all__ = ["EndToEnd", "ImsAlg", "Msrp", "PlainAnswer", "Registration", "Settings", "StartsTcp", "Tcp", "Treatment"]
+__all__ = ["BidsDown", "EndToEnd", "ImsAlg", "Msrp", "PlainAnswer", "Registration", "Settings", "StartsTcp", "Tcp",
+           "Treatment"]

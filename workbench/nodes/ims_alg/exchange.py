@@ -20,7 +20,7 @@ from workbench.nodes.ims_alg.calls import ACCESS, Anchor, Call, End, Leg, Reject
 from workbench.nodes.ims_alg.edge import Edge
 from workbench.nodes.ims_alg.orders import OPEN, is_bfcp, protected, through
 from workbench.nodes.ims_alg.roles import Row, Served, Situation
-from workbench.nodes.ims_alg.settings import Msrp, StartsTcp, Tcp
+from workbench.nodes.ims_alg.settings import BidsDown, Msrp, StartsTcp, Tcp
 from workbench.nodes.procedure import Await, Steps
 from workbench.protocols import sdp, sip
 from workbench.protocols.h248.message import Mode
@@ -186,6 +186,8 @@ class Establishment:
     ) -> sdp.SessionDescription:
         settings = self._edge.settings
         described = rewriting.sent_on(self.anchor, end, said, setup, is_offer=is_offer, strips=settings.strips)
+        if is_offer and settings.bids_down is not BidsDown.NO:
+            described = rewriting.bid_down(described, settings.bids_down)
         return rewriting.altered(described, settings.alters) if settings.alters else described
 
     def _order(self, order: Wait) -> Wait:

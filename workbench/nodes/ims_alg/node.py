@@ -27,7 +27,7 @@ from workbench.nodes.ims_alg.edge import Edge
 from workbench.nodes.ims_alg.judging import MECHANISMS
 from workbench.nodes.ims_alg.orders import IX_SIDES, Orders
 from workbench.nodes.ims_alg.reoffers import dialog_after, reoffered
-from workbench.nodes.ims_alg.settings import EndToEnd, Msrp, PlainAnswer, Settings, StartsTcp, Tcp
+from workbench.nodes.ims_alg.settings import BidsDown, EndToEnd, Msrp, PlainAnswer, Settings, StartsTcp, Tcp
 from workbench.nodes.ims_alg.signalling import Signalling
 from workbench.nodes.procedure import Await, Procedures, Steps, earliest
 from workbench.protocols import sdp, sip
@@ -46,7 +46,7 @@ class ImsAlg:
         control, gateway: H.248 endpoints of this controller and of its gateway.
         routes: SIP domain to the next hop beyond the core.
         strips, tcp, modifies_setup, narrows, starts_tcp, msrp, plain_answer, guards_e2e, refuses_downgrade,
-            patience, end_to_end, annex_d, border, alters: see `Settings`.
+            patience, end_to_end, annex_d, border, alters, bids_down: see `Settings`.
         coding: of H.248: text with long (`pretty`) or short (`compact`) tokens, or `binary`.
         transport: of H.248: `udp`, or `tcp`, where the gateway opens the connection.
         first_id: id of the first H.248 request; after a restart within LONG-TIMER it has to be another one.
@@ -80,6 +80,7 @@ class ImsAlg:
         annex_d: bool = False,
         border: bool = False,
         alters: str = "",
+        bids_down: BidsDown = BidsDown.NO,
         coding: Coding = "pretty",
         transport: Transport = "udp",
         first_id: int = 1001,
@@ -100,7 +101,8 @@ class ImsAlg:
             bfcp_tls=bfcp_tls, sides=IX_SIDES if border else None)
         settings = Settings(
             strips, tcp, modifies_setup, narrows, starts_tcp, msrp, plain_answer, guards_e2e,
-            bfcp_tls, keeps_tls, renews_dtls, refuses_downgrade, patience, end_to_end, annex_d, border, alters)
+            bfcp_tls, keeps_tls, renews_dtls, refuses_downgrade, patience, end_to_end, annex_d, border, alters,
+            bids_down)
         self._edge = Edge(settings, source, self._procedures, self._calls, self._sip, orders, routes)
         self._registrar = sip.registration.Registrar(
             realm="home.example", mechanisms=MECHANISMS, token=source.token,

@@ -11,6 +11,7 @@ from workbench.net.values import Endpoint
 from workbench.nodes.ims_alg import dtls_roles, msrp_paths
 from workbench.nodes.ims_alg.calls import ACCESS, Anchor, End, Said, Treatment
 from workbench.nodes.ims_alg.orders import protected
+from workbench.nodes.ims_alg.settings import BidsDown
 from workbench.protocols import sdp
 
 SECURITY_ATTRIBUTES = ("3ge2ae", "fingerprint", "tls-id")
@@ -61,6 +62,17 @@ def altered(described: sdp.SessionDescription, name: str) -> sdp.SessionDescript
     if not value:
         return described
     return described.with_media(0, media.with_attribute(name, value[:-1] + ("0" if value[-1] != "0" else "1")))
+
+
+def bid_down(described: sdp.SessionDescription, how: BidsDown) -> sdp.SessionDescription:
+    """A fault: the stream's a=key-mgmt lines without the first one, or with the last one first."""
+    media = described.media[0]
+    values = media.attributes("key-mgmt")
+    kept = values[1:] if how is BidsDown.DROPS else (*values[-1:], *values[:-1])
+    media = media.without_attribute("key-mgmt")
+    for value in kept:
+        media = media.and_attribute("key-mgmt", value)
+    return described.with_media(0, media)
 
 
 def versioned(former: sdp.SessionDescription | None, described: sdp.SessionDescription) -> sdp.SessionDescription:

@@ -49,6 +49,16 @@ class EndToEnd(enum.StrEnum):
     """The gateway ends TLS towards both sides: what the study weighs for two UEs behind NATs, and gives up (S5)."""
 
 
+class BidsDown(enum.StrEnum):
+    """A fault: what becomes of an offer's a=key-mgmt lines (what RFC 4567 §4.1.4 lets an answerer find)."""
+
+    NO = ""
+    DROPS = "drops"
+    """The first one is taken out."""
+    REORDERS = "reorders"
+    """The last one comes first."""
+
+
 class Settings(msgspec.Struct, frozen=True):
     """What an IMS-ALG does where the specifications leave a choice.
 
@@ -68,6 +78,7 @@ class Settings(msgspec.Struct, frozen=True):
             weakens: the stream goes on in the clear, or unchecked.
         end_to_end: see there.
         border: it is an IBCF: two networks, no UE of its own, no NAT; end-to-end TLS of MSRP needs a=msrp-cema (X9).
+        bids_down: see there.
         alters: a fault: an SDP attribute of which the last letter is changed on its way.
         annex_d: a UE that says so at registration opens TCP although it is passive, so that both sides come in and
             a=setup stays (TR 29.828 Annex D, which nobody has adopted).
@@ -91,3 +102,4 @@ class Settings(msgspec.Struct, frozen=True):
     annex_d: bool = False
     border: bool = False
     alters: str = ""
+    bids_down: BidsDown = BidsDown.NO

@@ -34,7 +34,8 @@ class Rejected(Exception):
 
 
 class Said(msgspec.Struct, frozen=True):
-    """What the conference needs of a UE's description: m= section, address, path, and its a=key-mgmt with TLS."""
+    """What the conference needs of a UE's description: m= section, address, path, and its MIKEY in a=key-mgmt with TLS.
+    """
 
     media: sdp.Media
     address: Endpoint
@@ -45,6 +46,11 @@ class Said(msgspec.Struct, frozen=True):
     def proto(self) -> str:
         """Of m=, in upper case."""
         return self.media.proto.upper()
+
+    @property
+    def protocols(self) -> tuple[str, ...]:
+        """Of all its a=key-mgmt lines, in order (RFC 4567 §4.1.4)."""
+        return tuple(map(sdp.protocol_of, self.media.attributes("key-mgmt")))
 
     @property
     def asks_floors(self) -> bool:
@@ -147,7 +153,8 @@ def read_answer(body: bytes, offered: bytes) -> Said:
 
 def _said(media: sdp.Media, address: Endpoint) -> Said:
     protected = media.proto.upper().startswith("TCP/TLS/")
-    key_mgmt = (media.attribute("key-mgmt") or "").strip() if protected else ""
+    values = (one.strip() for one in media.attributes("key-mgmt") if sdp.protocol_of(one) == sdp.MIKEY)
+    key_mgmt = next(values, "") if protected else ""
     return Said(media, address, " ".join((media.attribute("path") or "").split()), key_mgmt)
 
 

@@ -124,7 +124,7 @@ class Joining:
         """The key for TLS, from the offer's a=key-mgmt; None: no TLS. Raises Rejected: it is not valid (P10)."""
         if not offer.key_mgmt:
             return None
-        agreed = yield from self.keys.respond(room.uri, offer.key_mgmt)
+        agreed = yield from self.keys.respond(room.uri, offer.key_mgmt, offer.protocols)
         if isinstance(agreed, Without):
             raise Rejected(agreed.status, agreed.why)
         return agreed

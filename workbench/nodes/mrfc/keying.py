@@ -8,7 +8,7 @@ Source: TS 23.333 §6.2.19.2, R-6.2.19-1 to -6; RFC 4567 §3.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -49,8 +49,8 @@ Beginning = Generator[Command | Await, Any, Offering | Without | None]
 class KeyManagement(Protocol):
     """Both sides of it. A conference is known by its URI."""
 
-    def respond(self, conference: str, offered: str) -> Responding:
-        """Take the value of a=key-mgmt in an offer to the conference."""
+    def respond(self, conference: str, offered: str, protocols: Sequence[str]) -> Responding:
+        """Take the value of a=key-mgmt for MIKEY in an offer to the conference; `protocols`: of all such lines."""
 
     def offer(self, conference: str, called: str) -> Beginning:
         """Begin an exchange with somebody whom the conference calls; None: it calls without TLS."""
@@ -68,13 +68,13 @@ class Configured:
         self._known = dict(exchanges)
         self._behind = behind
 
-    def respond(self, conference: str, offered: str) -> Responding:
+    def respond(self, conference: str, offered: str, protocols: Sequence[str]) -> Responding:
         """As of `KeyManagement`."""
         known = self._known.get(offered)
         if known is not None:
             return known
         if self._behind is not None:
-            return (yield from self._behind.respond(conference, offered))
+            return (yield from self._behind.respond(conference, offered, protocols))
         return Without("a=key-mgmt of the offer leads to no key here [TS 23.333 §6.2.19]")
 
     def offer(self, conference: str, called: str) -> Beginning:

@@ -5,7 +5,7 @@ Source: TS 23.333 §6.2.19.2 (R-6.2.19-1 to -5), RFC 6043 §4, TS 33.328 §5.4.3
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 from workbench.net.values import (
@@ -21,6 +21,7 @@ from workbench.net.values import (
 from workbench.nodes.mrfc.keying import Agreed, Beginning, Responding, Without
 from workbench.nodes.procedure import Await, Procedures
 from workbench.nodes.tickets import PATIENCE_SECONDS, Question, Tickets, carried, key_of, responder, said
+from workbench.protocols import sdp
 from workbench.protocols.mikey import wire
 from workbench.security import tickets as mikey
 from workbench.security.source import Source
@@ -103,7 +104,7 @@ class Calling:
 
     def answered(self, value: str | None, now: float) -> Agreed | Without:
         """Without TRANSFER_RESP there is no call, if the ticket asks for it (RFC 6043 §4.2.2)."""
-        octets = carried(value)
+        octets = carried((value,) if value else ())
         found = (self._caller.receive_answer(octets, self._tickets.since_1900(now)) if octets
                  else self._caller.unanswered())
         return Agreed(value or "", key_of(found)) if isinstance(found, mikey.Keyed) else Without(
@@ -122,10 +123,10 @@ class Ticketed:
         self._tickets, self._questions, self._source = tickets, questions, source
         self._replays = mikey.Replays()
 
-    def respond(self, conference: str, offered: str) -> Responding:
+    def respond(self, conference: str, offered: str, protocols: Sequence[str]) -> Responding:
         """Have the offer's ticket resolved; the answer carries TRANSFER_RESP."""
         called = self._tickets.called(conference, self._source, self._replays)
-        found: object = called.receive_offer(carried(offered), self._now)
+        found: object = called.receive_offer(carried((offered,)), self._now, protocols)
         if isinstance(found, mikey.Resolve):
             resolved = yield from self._questions.ask(self._tickets, found.octets)
             if not resolved:
@@ -147,7 +148,7 @@ class Ticketed:
             found = caller.receive_response(answer, self._now) if answer else None
             if not isinstance(found, mikey.Granted):
                 return Without(f"no ticket: {found or 'the KMS did not answer'}")
-        return Calling(caller, caller.transfer(who, self._now), tickets)
+        return Calling(caller, caller.transfer(who, self._now, offered=(sdp.MIKEY,)), tickets)
 
     @property
     def _now(self) -> float:

@@ -64,7 +64,7 @@ class Description(msgspec.Struct, frozen=True):
         audio: payload types of an audio stream; with none of these it is MSRP.
         bare: a fault: TLS, and the fingerprint, or a=key-mgmt, is not written.
         beside: further m= lines.
-        key_mgmt: value of a=key-mgmt, with TLS by pre-shared key; empty: none.
+        key_mgmt: values of a=key-mgmt, with TLS by pre-shared key; empty: none.
     """
 
     number: int
@@ -84,7 +84,7 @@ class Description(msgspec.Struct, frozen=True):
     audio: tuple[int, ...] = ()
     bare: bool = False
     beside: tuple[str, ...] = ()
-    key_mgmt: str = ""
+    key_mgmt: tuple[str, ...] = ()
 
     def encode(self) -> bytes:
         """The octets. An active side writes port 9 (RFC 6135 §4.2.1); its path keeps the port it connects from."""
@@ -101,7 +101,7 @@ class Description(msgspec.Struct, frozen=True):
         lines += ["a=msrp-cema"] if self.cema else []
         lines += [f"a=3ge2ae:{self.e2ae}"] if self.e2ae else []
         lines += [f"a=fingerprint:{self.fingerprint}"] if self.fingerprint is not None and not self.bare else []
-        lines += [f"a=key-mgmt:{self.key_mgmt}"] if self.key_mgmt and not self.bare else []
+        lines += [f"a=key-mgmt:{value}" for value in self.key_mgmt if not self.bare]
         lines += [f"a=tls-id:{self.tls_id}"] if self.tls_id else []
         lines += self.beside
         return "".join(f"{line}\r\n" for line in lines).encode()

@@ -21,6 +21,7 @@ class Keyed(msgspec.Struct, frozen=True):
 
     Args:
         says: value of a=key-mgmt in our offer or answer, such as `mikey AQQF...`.
+        before: values of other protocols, whose lines stand before it.
         key: with its name; None: it comes later, over `StreamEndpoint.provide`, and TLS waits for it.
         versions: of TLS, `1.2` and `1.3`.
         suites: of TLS 1.2, in OpenSSL's words; empty: the usual ones.
@@ -30,6 +31,12 @@ class Keyed(msgspec.Struct, frozen=True):
     key: PreSharedKey | None = None
     versions: tuple[str, ...] = ("1.2",)
     suites: str = ""
+    before: tuple[str, ...] = ()
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Values of all a=key-mgmt lines, in order of preference."""
+        return (*self.before, self.says) if self.says else ()
 
     def session(self, client: bool) -> PskSession:
         """TLS over a connection."""

@@ -154,8 +154,8 @@ def _fingerprint(phone: Phone, bearer: Bearer) -> str | None:
     return identity.fingerprint().encode() if bearer.protected and bearer.keyed is None else None
 
 
-def _key_mgmt(bearer: Bearer) -> str:
-    return bearer.keyed.says if bearer.keyed is not None else ""
+def _key_mgmt(bearer: Bearer) -> tuple[str, ...]:
+    return bearer.keyed.lines if bearer.keyed is not None else ()
 
 
 def _versioned(call: Call, described: Description) -> Description:

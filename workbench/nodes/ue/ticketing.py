@@ -15,6 +15,7 @@ from workbench.nodes.procedure import Await, Topic
 from workbench.nodes.stream_endpoint import StreamEndpoint
 from workbench.nodes.tickets import PATIENCE_SECONDS, Question, Tickets, carried, key_of, responder, said
 from workbench.nodes.ue.keyed import Keyed
+from workbench.protocols import sdp
 from workbench.security import tickets as mikey
 
 if TYPE_CHECKING:
@@ -58,7 +59,9 @@ def offer(phone: Phone, bearer: Bearer, to: str) -> Agreed:
         if not isinstance(found, mikey.Granted):
             return f"no ticket: {found or 'the KMS did not answer'}"
     bearer.initiator = caller
-    bearer.keyed = Keyed(said(caller.transfer(called, tickets.since_1900(phone.now))), None, tickets.versions)
+    protocols = [*map(sdp.protocol_of, tickets.before), sdp.MIKEY]
+    octets = caller.transfer(called, tickets.since_1900(phone.now), offered=protocols)
+    bearer.keyed = Keyed(said(octets), None, tickets.versions, before=tickets.before)
     return ""
 
 
@@ -67,7 +70,7 @@ def answered(phone: Phone, bearer: Bearer, theirs: Peer) -> Agreed:
     tickets, caller = phone.settings.tickets, bearer.initiator
     if tickets is None or caller is None or bearer.keyed is None:
         return ""
-    octets = carried(theirs.media.attribute("key-mgmt"))
+    octets = carried(theirs.media.attributes("key-mgmt"))
     bearer.initiator = None
     found = caller.receive_answer(octets, tickets.since_1900(phone.now)) if octets else caller.unanswered()
     if isinstance(found, mikey.Refused):
@@ -86,8 +89,9 @@ def answer(phone: Phone, bearer: Bearer, offered: Peer) -> Agreed:
     if tickets is None or not offered.keyed or not bearer.protected:
         return ""
     called = tickets.called(phone.settings.uri, phone.source, phone.replays)
-    octets = carried(offered.media.attribute("key-mgmt"))
-    found: object = called.receive_offer(octets, tickets.since_1900(phone.now))
+    values = offered.media.attributes("key-mgmt")
+    found: object = called.receive_offer(
+        carried(values), tickets.since_1900(phone.now), [*map(sdp.protocol_of, values)])
     if isinstance(found, mikey.Resolve):
         resolved = yield from _ask(phone, tickets, found.octets)
         now = tickets.since_1900(phone.now)

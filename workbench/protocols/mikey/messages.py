@@ -5,11 +5,21 @@ Keys show in no repr. Source: RFC 3830 §6, RFC 4563, RFC 6043 §6.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
-from workbench.protocols.mikey.registry import Flag, IdRole, MapType, PayloadType, Prf, RandRole, TimestampRole
+from workbench.protocols.mikey.registry import (
+    ExtensionType,
+    Flag,
+    IdRole,
+    MapType,
+    PayloadType,
+    Prf,
+    RandRole,
+    TimestampRole,
+)
 
 
 class SrtpSession(msgspec.Struct, frozen=True):
@@ -292,6 +302,17 @@ class Message(msgspec.Struct, frozen=True):
     def rand(self, role: RandRole) -> Rand | None:
         """RANDR of this role; None where there is none."""
         return next((one for one in self.all(Rand) if one.role == role), None)
+
+
+def sdp_ids(protocols: Sequence[str]) -> Extension:
+    """The list of key management protocols that an offer has, in its order (RFC 3830 §6.15, RFC 4567 §4.1.4)."""
+    return Extension(ExtensionType.SDP_IDS, ";".join(protocols).encode())
+
+
+def listed(message: Message) -> tuple[str, ...] | None:
+    """The key management protocols that a message lists, in lower case; None: it has no list."""
+    found = next((one for one in message.all(Extension) if one.kind == ExtensionType.SDP_IDS), None)
+    return None if found is None else tuple(found.data.decode("ascii", "replace").lower().split(";"))
 
 
 def identities(policy: TicketPolicy, role: IdRole) -> tuple[Identity, ...]:

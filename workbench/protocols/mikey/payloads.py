@@ -206,6 +206,8 @@ def _failure(cursor: Cursor) -> Failure:
 
 def _extension(cursor: Cursor) -> Extension:
     kind = cursor.number("mikey.extension.type", 1, lambda number: named(number, r.ExtensionType))
+    if kind == r.ExtensionType.SDP_IDS:
+        return Extension(kind, cursor.opaque("mikey.extension.sdp_ids", 2, lambda octets: octets.decode("latin-1")))
     return Extension(kind, cursor.opaque("mikey.extension.data", 2, lambda octets: f"{len(octets)} octets"))
 
 

@@ -5,12 +5,14 @@ Each fault has the number by which an Error message would name it. Nothing is ra
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from workbench.errors import MalformedMessageError
 from workbench.protocols.mikey import registry as r
 from workbench.protocols.mikey import times, wire
-from workbench.protocols.mikey.messages import CryptoSession, Kemac, Message, Ticket, TicketPolicy, validity
+from workbench.protocols.mikey.messages import CryptoSession, Kemac, Message, Ticket, TicketPolicy, listed, validity
 from workbench.protocols.mikey.registry import DataType, Error, Flag, MapType, TimestampRole
 
 TRANSFER = (DataType.TRANSFER_INIT, DataType.TRANSFER_RESP)
@@ -74,6 +76,22 @@ def _has_key(octets: bytes) -> bool:
         return any(any(key.key) for key in wire.decode_keys(octets))
     except MalformedMessageError:
         return bool(octets)
+
+
+def list_fault(message: Message, offered: Sequence[str]) -> Fault | None:
+    """Another list of key management protocols in the message than in the offer that carries it (RFC 4567 §4.1.4).
+
+    A message without a list is no fault: RFC 6043 §4.2.2 has none in TRANSFER_INIT, and nobody can take one out of a
+    message, whose MAC covers it.
+
+    Args:
+        offered: protocols of the offer's a=key-mgmt lines, in order and in lower case.
+    """
+    named = listed(message)
+    if named is None or named == tuple(offered):
+        return None
+    what = f"the message was made for an offer of {', '.join(named)}, and came in one of {', '.join(offered)}"
+    return Fault(what, "RFC 4567 §4.1.4", Error.AUTHENTICATION_FAILURE)
 
 
 def time_fault(policy: TicketPolicy, seconds: float) -> Fault | None:

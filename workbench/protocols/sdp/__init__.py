@@ -11,7 +11,7 @@ from workbench.protocols.sdp.bfcp import (
     floor_control,
     version_of,
 )
-from workbench.protocols.sdp.keying import KeyManagement, key_management
+from workbench.protocols.sdp.keying import MIKEY, KeyManagement, key_management, offered_protocols, protocol_of
 from workbench.protocols.sdp.later import Party, renews_tls, tls_clients_after
 from workbench.protocols.sdp.model import (
     CHOOSE,
@@ -54,11 +54,12 @@ from workbench.protocols.sdp.text import decode, decode_groups, encode
 from workbench.protocols.sdp.transports import TRANSPORTS, Transport, transport_of
 
 __all__ = [
-    "CHOOSE", "TRANSPORTS", "BfcpClient", "BfcpStream", "Connection", "Direction", "E2ae", "ErrorCorrection",
+    "CHOOSE", "MIKEY", "TRANSPORTS", "BfcpClient", "BfcpStream", "Connection", "Direction", "E2ae", "ErrorCorrection",
     "Fingerprint", "FloorControl", "FloorStreams", "KeyManagement", "Line", "Media", "Origin", "Party",
     "RateManagement", "Reuse", "Roles", "SessionDescription", "Setup", "Side", "T38Stream", "Transport", "Violation",
     "check_answer", "check_answers", "check_labels", "check_later", "check_offer", "common_versions", "complement",
     "decode", "decode_groups", "encode", "fingerprint_choice", "floor_control", "is_msrp", "keeps_connection",
-    "key_management", "legal_answers", "renews_tls", "reuse_of", "roles", "setup_of_answer", "setup_of_offer",
-    "tcp_roles", "tls_client", "tls_clients_after", "transport_of", "valid_tls_id", "version_of", "written_setup",
+    "key_management", "legal_answers", "offered_protocols", "protocol_of", "renews_tls", "reuse_of", "roles",
+    "setup_of_answer", "setup_of_offer", "tcp_roles", "tls_client", "tls_clients_after", "transport_of",
+    "valid_tls_id", "version_of", "written_setup",
 ]

@@ -52,6 +52,16 @@ class KeyManagement(msgspec.Struct, frozen=True):
         return f"{self.protocol} {base64.b64encode(self.message).decode()}"
 
 
+def offered_protocols(description: SessionDescription, media: Media) -> tuple[str, ...]:
+    """The key management protocols of a stream in the order of its lines, in lower case (RFC 4567 §4.1.4)."""
+    return tuple(protocol_of(value) for value in key_management(description, media))
+
+
+def protocol_of(value: str) -> str:
+    """The protocol that the value of an a=key-mgmt begins with, in lower case; empty where there is none."""
+    return value.strip(" ").partition(" ")[0].lower()
+
+
 def key_management(description: SessionDescription, media: Media) -> tuple[str, ...]:
     """Values of a=key-mgmt that hold for a stream: its own, else those of the session (RFC 4567 §3)."""
     return media.attributes("key-mgmt") or description.attributes("key-mgmt")

@@ -6,6 +6,7 @@ One machine serves one call. Octets and `now` (seconds since 1900) come in; octe
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 
 import msgspec
 
@@ -27,6 +28,7 @@ from workbench.protocols.mikey.messages import (
     Ticket,
     TicketPolicy,
     Verification,
+    sdp_ids,
     validity,
 )
 from workbench.protocols.mikey.registry import (
@@ -179,8 +181,13 @@ class Initiator:
         self.granted, self.state = granted, State.TICKETED
         return granted
 
-    def transfer(self, responder: Identity, now: float, *, suite: Suite | None = None) -> bytes:
-        """TRANSFER_INIT for a=key-mgmt of an offer (RFC 6043 §4.2.2)."""
+    def transfer(self, responder: Identity, now: float, *, suite: Suite | None = None,
+                 offered: Sequence[str] = ()) -> bytes:
+        """TRANSFER_INIT for a=key-mgmt of an offer (RFC 6043 §4.2.2).
+
+        `offered`: protocols of all its a=key-mgmt lines, in order, for the list against bidding down (RFC 4567 §4.1.4);
+        empty: the message is in no SDP.
+        """
         self._only("transfer")
         assert self.granted is not None
         ticket, policy = self.granted.ticket, self.granted.ticket.policy
@@ -191,7 +198,7 @@ class Initiator:
         head = Header(DataType.TRANSFER_INIT, csb_id, algorithms.prf, policy.has(Flag.F), (session,),
                       MapType.GENERIC_ID, 1)
         chain: tuple[Payload, ...] = (stamp_of(now), Rand(rand, RandRole.INITIATOR), self._identity, responder,
-                                      Policy(0, self._protocol), ticket)
+                                      Policy(0, self._protocol), ticket, *([sdp_ids(offered)] if offered else []))
         self._sent = self._keys.seal(Message(head, chain), algorithms.mac, self._identity.data, responder.data)
         if policy.has(Flag.I):
             self._sent = _with_initiator_data(self._sent, self.granted)

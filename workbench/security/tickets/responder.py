@@ -36,7 +36,7 @@ from workbench.protocols.mikey.registry import (
     TicketType,
     TimestampRole,
 )
-from workbench.protocols.mikey.rules import flag_faults, key_faults, session_faults, time_fault
+from workbench.protocols.mikey.rules import flag_faults, key_faults, list_fault, session_faults, time_fault
 from workbench.security.source import Source
 from workbench.security.tickets.asking import question
 from workbench.security.tickets.protecting import (
@@ -97,10 +97,13 @@ class Responder:
         self._resolve = b""
         self._keys: Protection | None = None
 
-    def receive_offer(self, octets: bytes, now: float) -> Resolve | Keyed | Refused:
-        """Read TRANSFER_INIT of an offer. What is unacceptable is refused before the KMS hears of it (K20)."""
+    def receive_offer(self, octets: bytes, now: float, offered: Sequence[str] = ()) -> Resolve | Keyed | Refused:
+        """Read TRANSFER_INIT of an offer. What is unacceptable is refused before the KMS hears of it (K20).
+
+        `offered`: protocols of all its a=key-mgmt lines, in order; empty: the message was in no SDP.
+        """
         self._only("read TRANSFER_INIT")
-        found = reported(lambda: self._check(octets, now), now, octets)
+        found = reported(lambda: self._check(octets, now, offered), now, octets)
         if isinstance(found, Resolve):
             self.state = State.RESOLVING
         elif isinstance(found, Keyed):
@@ -120,8 +123,11 @@ class Responder:
         self.state = State.IDLE
         return Refused("the KMS did not answer", "RFC 6043 §4.2.3", Error.UNSPECIFIED)
 
-    def _check(self, octets: bytes, now: float) -> Resolve | Keyed:
+    def _check(self, octets: bytes, now: float, offered: Sequence[str]) -> Resolve | Keyed:
         message = read(octets, DataType.TRANSFER_INIT)
+        outbid = list_fault(message, offered) if offered else None
+        if outbid is not None:
+            raise refused(outbid.what, outbid.clause, outbid.error)
         ticket = _ticket(message)
         self._replays.check(message.timestamp(), _mark(octets), now)
         self._acceptable(message, ticket, now)
