@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from workbench.analysis.conferences import is_conference
 from workbench.analysis.rules.bearers import Attempt, attempts, reset_frames, syn_frames, where
 from workbench.analysis.rules.rule import Evidence, Rule
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 def _find(report: Report) -> Iterator[Evidence]:
     for call in report.calls:
+        if is_conference(call):
+            continue    # participants open connections to the MRFP, and not to each other
         ends = {end.local for context in call.contexts for end in context.terminations.values()}
         held = list(attempts(call))
         from_peers = [one for one in held if one.by_peer and one.client_end not in ends]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from workbench.analysis.conferences import is_conference
 from workbench.analysis.rules.bearers import Attempt, attempts, reset_frames, syn_frames, where
 from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.analysis.rules.syn_unanswered import waited_long
@@ -21,7 +22,7 @@ def _find(report: Report) -> Iterator[Evidence]:
         for one in held:
             key = (one.termination and id(one.termination), one.server_end)
             if key in told or not _is_refused(one) or waited_long(one, report.end) or (
-                    one.server_end.host in outside or not _is_cause(one, held)):
+                    one.server_end.host in outside or not _is_cause(one, held, is_conference(call))):
                 continue
             told.add(key)
             connection = one.connection
@@ -39,8 +40,12 @@ def _is_refused(one: Attempt) -> bool:
     return last and not one.answered and connection.refused
 
 
-def _is_cause(one: Attempt, held: list[Attempt]) -> bool:
-    """No other connection on this leg was taken before or later; and it is not refused for what fails elsewhere."""
+def _is_cause(one: Attempt, held: list[Attempt], hosted: bool) -> bool:
+    """No other connection on this leg was taken before or later; and it is not refused for what fails elsewhere.
+
+    Args:
+        hosted: media end at the gateway, so no leg depends on another one.
+    """
     here = one.termination
     beside = [other for other in held if other is not one and other.termination is here]
     if any(other.answered for other in beside):
@@ -49,7 +54,7 @@ def _is_cause(one: Attempt, held: list[Attempt]) -> bool:
         return True
     # The gateway itself says no: because it has let the call go, because it is to open, or because of the other leg.
     gone = here.subtracted is not None and here.subtracted <= one.connection.seen[0]
-    failed = any(not other.answered for other in held if other.termination is not here
+    failed = not hosted and any(not other.answered for other in held if other.termination is not here
                  and other.termination is not None and other.termination.context is here.context)
     return not gone and not failed and here.setup_at(one.connection.seen[0]) != "active"
 
