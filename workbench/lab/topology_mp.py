@@ -72,6 +72,7 @@ class Mrfp(msgspec.Struct, frozen=True):
         holders: of a floor, at most.
         passes_floors_on: a floor whose holder is gone goes to the next; False weakens.
         guard: seconds after which a connection that should be up is given up.
+        listens: connections are let in; False: its ports are closed.
         coding: of H.248, as its MRFC's.
     """
 
@@ -85,6 +86,7 @@ class Mrfp(msgspec.Struct, frozen=True):
     holders: int = 1
     passes_floors_on: bool = True
     guard: float = 30.0
+    listens: bool = True
     coding: Literal["pretty", "compact", "binary"] = "pretty"
 
 
@@ -119,7 +121,7 @@ def made(node: Mrfc | Mrfp, source: Source, epoch: float) -> Node:
     if isinstance(node, Mrfp):
         return mrfp.Mrfp(
             node.name, control=node.control, controller=node.controller, address=node.media, source=source,
-            tcp_guard=node.guard, distributes=node.distributes,
+            tcp_guard=node.guard, distributes=node.distributes, listens=node.listens,
             floors=mrfp.Rules(holders=node.holders, passes_on=node.passes_floors_on), log_keys=True,
             coding=node.coding, epoch=epoch)
     settings = mrfc.Settings(

@@ -25,9 +25,14 @@ class CallOut(msgspec.Struct, frozen=True):
 
 
 class SendText(msgspec.Struct, frozen=True):
-    """Say something in the running session; done when the other end has reported it delivered."""
+    """Say something in the running session; done when the other end has reported it delivered.
+
+    Args:
+        waits: False is done once it is said, so that more can be asked for at the same moment.
+    """
 
     text: str
+    waits: bool = True
 
 
 class HangUp(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from workbench.lab import seen
 from workbench.lab.expect import Eventually, Holds
 from workbench.lab.scenario import Knob, Scenario, Weakened, at
-from workbench.nodes.orders import Call, HangUp, SendFile, SendText
+from workbench.nodes.orders import Call, CloseMedia, HangUp, SendFile, SendText
 from workbench.scenarios import conference_edge as edge
 
 A = "UE A"
@@ -31,12 +31,20 @@ RELEASED = "all terminations are subtracted"
 ENDED = "the MRFP reports the failed connection; the MRFC ends UE B's call and subtracts its termination"
 STILL_A = "what UE A says still reaches UE C"
 STILL_C = "UE C's file still reaches UE A"
+SILENT = "the MRFP reports that UE B does not answer its SYN; the MRFC ends UE B's call and subtracts its termination"
+RESET = "each UE's SYN is reset by the MRFP, whose ports are closed"
+GIVEN_UP = "the MRFP reports that no connection came; the MRFC ends that call and subtracts the termination"
+LAST = "what UE C says with its FIN right behind it reaches UE A and UE B whole"
 WAITS = "the MRFP is told TCP/MSRP, address and path of the UE, its own path, and to wait"
 LEFT_OPEN = "each UE leaves it open who opens the connection, and the conference answers that the UE does"
 
 _A = edge.participant(A, "sip:alice@home1.example", 201)
 _B = edge.participant(B, "sip:bob@home2.example", 202)
 _C = edge.participant(C, "sip:carol@home3.example", 203)
+
+_LAST_WORDS = "I have to go now."
+_WORDS = (FROM_A, FROM_B, FROM_C)
+_STILL = (Holds(STILL_A, seen.sent_on(A, (C,))), Holds(STILL_C, seen.sent_on(C, (A,))))
 
 scenario = Scenario(
     id="mp-tcp-conference",
@@ -59,12 +67,26 @@ scenario = Scenario(
                               Holds(WAITS, seen.reserves("TCP/MSRP", "passive", starts=False)))},
             drops={"passive": (ROLES, TOLD, EARLY)}),
         "fault": Knob(
-            "fault", "what goes wrong: nothing, or UE B's port is closed",
-            {"none": {}, "closed": {B: {"listens": False}}}, default="none",
-            adds={"closed": (Holds(ENDED, seen.failure_ends_leg(edge.MEDIA, "MRFC")),
-                             Holds(STILL_A, seen.sent_on(A, (C,))), Holds(STILL_C, seen.sent_on(C, (A,))))},
-            drops={"closed": (FROM_A, FROM_B, FROM_C)}, shows={"closed": ("connection-refused",)},
-            conflicts={"closed": ("setup", "passive", "a UE that opens the connection itself needs no open port")}),
+            "fault", "what goes wrong: nothing; UE B's port is closed, or does not answer; the MRFP's ports are closed",
+            {"none": {}, "closed": {B: {"listens": False}}, "silent": {B: {"accepts_after": 200.0}},
+             "mrfp-closed": {"MRFP": {"listens": False}}}, default="none",
+            implies={"mrfp-closed": {"setup": "passive"}},
+            adds={"closed": (Holds(ENDED, seen.failure_ends_leg(edge.MEDIA, "MRFC")), *_STILL),
+                  "silent": (Holds(SILENT, seen.failure_ends_leg(edge.MEDIA, "MRFC")), *_STILL),
+                  "mrfp-closed": (Holds(RESET, seen.resets_each(edge.MEDIA)),
+                                  Holds(GIVEN_UP, seen.failure_ends_leg(edge.MEDIA, "MRFC")))},
+            drops={"closed": (*_WORDS, LAST), "silent": (*_WORDS, LAST),
+                   "mrfp-closed": (REACHED, *_WORDS, CONFIRMED, LAST)},
+            shows={"closed": ("connection-refused",), "silent": ("syn-unanswered",),
+                   "mrfp-closed": ("connection-refused",)},
+            conflicts={"closed": ("setup", "passive", "a UE that opens the connection itself needs no open port"),
+                       "silent": ("setup", "passive", "a UE that opens the connection itself gets no SYN"),
+                       "mrfp-closed": ("setup", "active", "an MRFP that opens the connection needs no open port")}),
+        "leaves": Knob(
+            "leaves", "how UE C leaves: with BYE, or with FIN right behind its last words", {"bye": {}, "fin": {}},
+            default="bye",
+            does={"fin": (at(40.0, C, SendText(_LAST_WORDS, waits=False)), at(40.0, C, CloseMedia("fin")))},
+            adds={"fin": (Holds(LAST, seen.last_words_reach(edge.MEDIA, C, (A, B))),)}),
         "tokens": edge.style_knob(),
     },
     script=(
@@ -105,6 +127,16 @@ scenario = Scenario(
         Weakened("the MRFC asks for no report of UE B's closed port", {"MRFC": {"reports": False}}, (ASKED, ENDED),
                  knobs={"fault": "closed"},
                  no_rule="nobody has asked for a report, so none is missing"),
+        Weakened("the MRFC asks for no report of UE B's silence", {"MRFC": {"reports": False}}, (ASKED, SILENT),
+                 knobs={"fault": "silent"}, no_rule="nobody has asked for a report, so none is missing"),
+        Weakened("the MRFP's ports are open after all", {"MRFP": {"listens": True}}, (RESET, GIVEN_UP),
+                 knobs={"fault": "mrfp-closed"}, no_rule="nothing is wrong then"),
+        Weakened("the MRFC asks for no report of connections that do not come", {"MRFC": {"reports": False}},
+                 (ASKED, GIVEN_UP), knobs={"fault": "mrfp-closed"},
+                 no_rule="nobody has asked for a report, so none is missing"),
+        Weakened("the MRFP sends nothing on of UE C's last words", {"MRFP": {"distributes": False}},
+                 (FROM_A, FROM_B, FROM_C, LAST), knobs={"leaves": "fin"},
+                 no_rule="each message is answered as it should be; whom it is for is the conference's business"),
         Weakened("the MRFC asks for no reports", {"MRFC": {"reports": False}}, (ASKED,),
                  no_rule="the event may be left out (R-6.2.20.1-2 is a step of a flow)"),
     ),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from workbench.lab.expect import Fact, Frames
-from workbench.lab.seen.connections import halves
+from workbench.lab.seen.connections import at, halves
 from workbench.lab.seen.reading import (
     Side,
     commands_once,
@@ -398,3 +398,43 @@ def refused_without_a_reservation(wire: str, caller: str, status: int, transport
         return added is None, answer[0].frames, f"an Add with {transport} is there"
 
     return Fact(f"{status} to the INVITE of {caller}, and no Add with {transport}", check)
+
+
+def resets_each(side: Side) -> Fact:
+    """Each connection that somebody opens to the media node is reset by it, and none is taken."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        found = [half for half in halves(report, side) if half.comes_in]
+        frames = tuple(frame for half in found for frame in half.frames)
+        taken = next((half for half in found if half.answered or not any(
+            one.kind == "RST" and one.sender == side.gateway for one in half.segments)), None)
+        if not found:
+            return (False, (1,), f"nobody opens a connection to {side.gateway}") if report.packets else None
+        return taken is None, frames, f"the SYN of {taken.remote} is not reset" if taken is not None else ""
+
+    return Fact(f"RST of {side.gateway} to each SYN on {side.wire}", check)
+
+
+def last_words_reach(side: Side, sender: str, others: tuple[str, ...]) -> Fact:
+    """What a participant says right before its FIN is sent on whole to all others.
+
+    Right before: nothing of the media node for it comes in between, so the words are not answered when it ends.
+    """
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        said = list(_messages(report, sender, side.gateway).items())
+        fin = next((one for one in at(report, side) if one.kind == "FIN" and one.sender == sender), None)
+        if not said or fin is None:
+            return None
+        words, frames = said[-1]
+        between = [one for one in at(report, side) if frames[-1] < one.frame < fin.frame and one.receiver == sender]
+        if between:
+            return False, (*frames, fin.frame), f"{sender} is answered before its FIN"
+        for other in others:
+            heard = _messages(report, side.gateway, other)
+            if words not in heard:
+                return False, (*frames, fin.frame), f"{words!r} does not reach {other}"
+            frames += heard[words][:_FIRST]
+        return True, (*frames, fin.frame), ""
+
+    return Fact(f"what {sender} says before its FIN, at {' and '.join(others)}", check)

@@ -302,7 +302,7 @@ class Bearer(Flow):
 
     def _listen(self) -> None:
         wanted = establishing.listens(self)
-        if wanted and not self.listening:
+        if wanted and not self.listening and self.means.policy.listens:
             if self.state in (State.IDLE, State.LISTENING) and not carriages.suits(self):
                 self.carriage = carriages.made_for(self)
             self.listening = True

@@ -178,6 +178,7 @@ class Policy(msgspec.Struct, frozen=True):
         renews_tls: an establish signal for TLS begins a new session although one is up; for showing what goes wrong.
         close_tls: close_notify goes out before FIN; False for showing what then goes wrong.
         release_linked: the end of TLS or TCP at one endpoint releases the other one; False likewise.
+        listens: connections are let in; False: its ports are closed, for showing what then goes wrong.
         takes_clear: what is no TLS is taken for payload where TLS should begin; for showing what then goes wrong.
         tampers_after: one octet of payload is changed once so many have come in at an endpoint; likewise; 0: never.
         presents: what its TLS shows, where that is not the certificate it tells of; likewise.
@@ -207,6 +208,7 @@ class Policy(msgspec.Struct, frozen=True):
     close_tls: bool = True
     renews_tls: bool = False
     release_linked: bool = True
+    listens: bool = True
     takes_clear: bool = False
     tampers_after: int = 0
     presents: Identity | None = None

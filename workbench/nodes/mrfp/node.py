@@ -45,6 +45,7 @@ class Mrfp(Gateway):
         bounds: what a participant can make a conference hold.
         distributes: see `Chat`.
         floors: how floors are given.
+        listens: connections are let in; False: its ports are closed, for showing what then goes wrong.
         log_keys: TLS keys go to the capture.
         limits, ports, port_step, profile, profile_file, coding, transport, version, waiting_delay, first_id, epoch,
             registry: as for an IMS-AGW.
@@ -64,6 +65,7 @@ class Mrfp(Gateway):
         bounds: Bounds | None = None,
         distributes: bool = True,
         floors: Rules | None = None,
+        listens: bool = True,
         log_keys: bool = False,
         limits: Limits | None = None,
         ports: tuple[int, int] = (40_000, 49_998),
@@ -89,7 +91,8 @@ class Mrfp(Gateway):
             addresses={realm: address},
             identity=identity or Identity.self_signed(name, source),
             registry=names,
-            policy=Policy(interlinkage=Interlinkage.ON_SIGNAL, tcp_guard=tcp_guard, log_keys=log_keys),
+            policy=Policy(interlinkage=Interlinkage.ON_SIGNAL, tcp_guard=tcp_guard, log_keys=log_keys,
+                          listens=listens),
             limits=limits or Limits(),
             ports=ports,
             port_step=port_step,

@@ -51,8 +51,8 @@ def do(phone: Phone, order: Order) -> Done:
             return "" if phone.registered else "not registered"
         case CallOrder(to=to):
             return (yield from _call(phone, to))
-        case SendText(text=text):
-            return (yield from _say(phone, text.encode(), "text/plain", repr(text)))
+        case SendText(text=text, waits=waits):
+            return (yield from _say(phone, text.encode(), "text/plain", repr(text), waits=waits))
         case SendFile(octets=octets, kind=kind, text=text):
             content = Content(octets, phone.source.octets(16), text=text)
             return (yield from _say(phone, content, kind, f"a file of {octets} octets"))
@@ -82,7 +82,7 @@ def _call(phone: Phone, to: str) -> Done:
     return "" if call is not None and call is not before and call.settled else f"no call to {to}"
 
 
-def _say(phone: Phone, body: Body, kind: str, what: str) -> Done:
+def _say(phone: Phone, body: Body, kind: str, what: str, *, waits: bool = True) -> Done:
     yield from phone.until(lambda: phone.call is not None, PATIENCE_SECONDS)
     call = phone.call
     if call is None:
@@ -101,6 +101,8 @@ def _say(phone: Phone, body: Body, kind: str, what: str) -> Done:
     message_id, commands = call.bearer.media.send(body, kind, phone.now)
     yield from commands
     yield from phone.media_news(call)
+    if not waits:
+        return ""
     patience = PATIENCE_SECONDS + len(body) / _SLOWEST
     if not (yield from phone.until(lambda: message_id in call.told or call.over, patience)):
         return (yield from failed(f"no report on {message_id} within {patience:.0f} s"))
