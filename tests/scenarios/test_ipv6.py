@@ -204,3 +204,14 @@ def test_tshark_finds_nothing_wrong(id: str, tmp_path):
     assert len(frames(run.capture, "ipv6")) == run.report.packets
     assert len(frames(run.capture, "tls.handshake.type == 20")) == 2
     assert len(frames(run.twin, "msrp")) > len(frames(run.capture, "msrp"))
+
+
+@pytest.mark.parametrize("id", ["ix-e2e-msrp", "ix-e2e-bfcp"])
+def test_a_border_over_ipv6_joins_networks_over_ipv4(id: str, tmp_path):
+    """TrGWs join two IP versions; on the border's wire there is no IPv4, on all others no IPv6."""
+    report = scenarios.get(id).run(seed=1, out=tmp_path, border="6").report
+    found: dict[str, set[int]] = {}
+    for number in range(1, report.packets + 1):
+        frame = report.frame(number)
+        found.setdefault(frame.wire, set()).add(packets.decode_ip(frame.octets).version)
+    assert found == {wire: {6 if wire == "Border" else 4} for wire in found} and "Border" in found

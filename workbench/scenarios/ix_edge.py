@@ -7,7 +7,8 @@ ranges (RFC 5737) and, behind a NAT, RFC 1918.
 from __future__ import annotations
 
 from workbench.lab import seen
-from workbench.lab.expect import Expectation, Holds
+from workbench.lab.expect import Expectation, Holds, InOrder
+from workbench.lab.scenario import Knob
 from workbench.lab.seen import Side
 from workbench.lab.topology import Agw, Alg, Ibcf, Topology, Trgw, Ue
 from workbench.net.interface import Wire
@@ -31,6 +32,10 @@ _IBCF_B = Endpoint("192.0.2.66", _SIP)
 _IBCF_B_CORE = Endpoint("192.0.2.130", _SIP)
 _ALG_B_CORE = Endpoint("192.0.2.131", _SIP)
 _ALG_B = Endpoint("198.51.100.105", _SIP)
+
+# The border over IPv6 (RFC 3849).
+_IBCF_A_V6 = Endpoint("2001:db8:b::65", _SIP)
+_IBCF_B_V6 = Endpoint("2001:db8:b::66", _SIP)
 
 _TRGW_A, _TRGW_B = Side(CORE_A, "TrGW A"), Side(CORE_B, "TrGW B")
 _BORDER_A, _BORDER_B = Side(BORDER, "TrGW A"), Side(BORDER, "TrGW B")
@@ -70,6 +75,24 @@ def two_operators(a: Ue, b: Ue) -> Topology:
             b,
         ),
     )
+
+
+def ip_knob() -> Knob:
+    """Which IP version the border has; TrGWs join it and the two networks."""
+    home_1, home_2 = "home1.example", "home2.example"
+    return Knob(
+        "border", "IP version at the border between the two networks, which have IPv4",
+        {"4": {}, "6": {
+            "IBCF A": {"core": _IBCF_A_V6, "routes": {home_2: _IBCF_B_V6, home_1: _ALG_A_CORE}},
+            "IBCF B": {"core": _IBCF_B_V6, "routes": {home_1: _IBCF_A_V6, home_2: _ALG_B_CORE}},
+            "TrGW A": {"core": "2001:db8:b::70"}, "TrGW B": {"core": "2001:db8:b::71"}}}, default="4")
+
+
+def triggered(name: str, *, by: str) -> Expectation:
+    """One SYN triggers the next, from that UE's side to the other."""
+    steps = [(tcp.ACCESS_A, seen.Side(CORE_A, "TrGW A"), seen.Side(BORDER, "TrGW B"), tcp.ACCESS_B),
+             (tcp.ACCESS_B, seen.Side(CORE_B, "TrGW B"), seen.Side(BORDER, "TrGW A"), tcp.ACCESS_A)][by == "UE B"]
+    return InOrder(name, (*(seen.comes(one, "SYN") for one in steps[:3]), seen.leaves(steps[3], "SYN")))
 
 
 def passed_on(name: str) -> Expectation:
