@@ -136,6 +136,20 @@ def test_flags_that_contradict_each_other(tmp_path: Path, take: int, give: int, 
     assert why in finding.explanation
 
 
+def test_forked_keys_of_which_no_response_tells(tmp_path: Path):
+    """I with a TGK and F=0, which a TP says; a ticket does not show which keys it has."""
+    asked = wire.decode(stored("request-init-psk"))
+    flags = Flag.D | Flag.E | Flag.H | Flag.I
+    chain = tuple(msgspec.structs.replace(one, flags=flags | Flag.G) if isinstance(one, m.TicketPolicy) else one
+                  for one in asked.payloads)
+    for change, why in ((chain, "G=1 without F=1; I=1 with a TGK, without F=1"), (asked.payloads, "")):
+        report = judged(tmp_path, exchange(wire.encode(m.Message(asked.header, change)), b"").frames)
+        assert [why in one.explanation for one in found(report, "ticket-flags")] == ([True] if why else [])
+    assert TICKET is not None
+    free = TICKET.policy.flags & ~(Flag.F | Flag.G) | Flag.H | Flag.I
+    assert found(judged(tmp_path, call(with_policy(flags=free), "")), "ticket-flags") == []
+
+
 def test_keys_that_can_be_read(tmp_path: Path):
     """K6, K7: a KEMAC in a granted ticket's policy, and one that encrypts nothing; zeros are no key."""
     assert TICKET is not None

@@ -17,7 +17,9 @@ from mikey_words import stored
 from programs import need
 from tickets_words import BY_CERTIFICATE, SIGNED
 
+from workbench import scenarios
 from workbench.lab import certificates
+from workbench.protocols.http.messages import Request
 
 RUNS = {"UE A": ("request-init-pk", b"sip:ue-a@ims.example", "request-resp-pk", 0xE0, b"\x10" + b"\xa1" * 16 + b"\0"),
         "UE B": ("resolve-init-pk", b"sip:conf-1@ims.example", "resolve-resp-pk", 0xE1, b"\0\x10" + b"\xe3" * 16)}
@@ -79,3 +81,19 @@ def test_openssl_builds_the_chain_and_chash_is_that_of_the_kms_certificate(tmp_p
     octets = stored(RUNS[who][0])
     assert all(one in octets for one in chain)
     assert b"\x02\x02" + hashlib.sha256(center.certificate).digest() + b"\x04\x01\x00" in octets
+
+
+def test_openssl_verifies_and_opens_what_a_live_run_put_on_the_wire(tmp_path: Path) -> None:
+    """Each request to the KMS in a capture of e2e-msrp-kms: its own certificate verifies it, the KMS's key opens it."""
+    report = scenarios.get("e2e-msrp-kms").run(seed=3, out=tmp_path, kms_auth="pk").report
+    asked = {one.source.node: one.value.body for one in report.messages_of("HTTP") if isinstance(one.value, Request)}
+    assert {"UE A", "UE B"} <= set(asked)
+    center = kept(tmp_path / "kms.der", certificates.authority().key)
+    for who, identity in (("UE A", b"sip:alice@home1.example"), ("UE B", b"sip:bob@home2.example")):
+        octets = asked[who]
+        start = octets.index(b"\x30\x82")            # the first certificate: a DER sequence with its length
+        own = octets[start : start + 4 + int.from_bytes(octets[start + 2 : start + 4])]
+        key = kept(tmp_path / "key.pem", openssl("x509", "-inform", "DER", "-pubkey", "-noout", given=own))
+        sign, said = kept(tmp_path / "sign", octets[-256:]), octets[:-256] + identity + b"kms@ims.example"
+        assert b"OK" in openssl("dgst", "-sha256", "-verify", key, "-signature", sign, given=said)
+        assert len(openssl("pkeyutl", "-decrypt", "-inkey", center, "-keyform", "DER", given=octets[-514:-258])) == 32

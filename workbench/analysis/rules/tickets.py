@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from workbench.analysis.rules.mikey_said import first_seen, keyed_dialogs, said_by
 from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.protocols.mikey import rules, times
-from workbench.protocols.mikey.messages import Message, Ticket, TicketPolicy
+from workbench.protocols.mikey.messages import Ticket, TicketPolicy
 from workbench.protocols.mikey.registry import DataType, Flag, flag_letters
 
 if TYPE_CHECKING:
@@ -16,14 +16,11 @@ if TYPE_CHECKING:
     from workbench.analysis.signalling import Described
 
 
-def _policies(message: Message) -> tuple[TicketPolicy, ...]:
-    return (*message.all(TicketPolicy), *(ticket.policy for ticket in message.all(Ticket)))
-
-
 def _flags(report: Report) -> Iterator[Evidence]:
     for one in first_seen(report):
-        for policy in _policies(one.message):
-            faults = rules.flag_faults(policy)
+        asked = [(policy, rules.asked_faults(policy)) for policy in one.message.all(TicketPolicy)]
+        made = [(ticket.policy, rules.flag_faults(ticket.policy)) for ticket in one.message.all(Ticket)]
+        for policy, faults in (*asked, *made):
             if faults:
                 yield Evidence(one.frames, (
                     f"{one.who} sends {one.keyed.name} with a ticket of flags {flag_letters(policy.flags)}: "

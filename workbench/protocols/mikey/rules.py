@@ -39,6 +39,26 @@ def flag_faults(policy: TicketPolicy) -> tuple[Fault, ...]:
     return tuple(Fault(what, "RFC 6043 §6.10", Error.INVALID_TP_PARAMETERS) for what in wrong)
 
 
+def asked_faults(policy: TicketPolicy) -> tuple[Fault, ...]:
+    """What a TP may not ask for: flags as of `flag_faults`, and forked keys of which the initiator never learns.
+
+    A TP without KEMAC asks for a TGK (RFC 6043 §4.2.1). Of a ticket only who opens it can tell.
+    """
+    kinds = next((_kinds(one.data) for one in policy.data if isinstance(one, Kemac)), (r.KeyType.TGK,))
+    faults = flag_faults(policy)
+    if policy.has(Flag.I) and not policy.has(Flag.F) and {r.KeyType.TGK, r.KeyType.TGK_SALT} & set(kinds):
+        what = "I=1 with a TGK, without F=1"
+        return (*faults, Fault(what, "RFC 6043 §6.10", Error.INVALID_TP_PARAMETERS))
+    return faults
+
+
+def _kinds(octets: bytes) -> tuple[int, ...]:
+    try:
+        return tuple(one.kind for one in wire.decode_keys(octets))
+    except MalformedMessageError:
+        return ()
+
+
 def session_faults(message: Message) -> tuple[Fault, ...]:
     """How a Transfer names its crypto sessions (K3, K22)."""
     head = message.header

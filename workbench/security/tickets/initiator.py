@@ -41,7 +41,7 @@ from workbench.protocols.mikey.registry import (
     RandRole,
     TimestampRole,
 )
-from workbench.protocols.mikey.rules import key_faults, session_faults
+from workbench.protocols.mikey.rules import asked_faults, key_faults, session_faults
 from workbench.security.source import Source
 from workbench.security.tickets.asking import question
 from workbench.security.tickets.protecting import (
@@ -171,6 +171,8 @@ class Initiator:
         rand, mpk, tgk = (self._source.octets(size) for size in sizes)
         held = (KeyData(KeyType.TGK, tgk, None, Spi(TGK_SPI)),)
         policy = wanted.policy(self._identity, self._kms, asked=False)
+        for fault in asked_faults(policy):
+            raise LocalProtocolError(f"{fault.what} ({fault.clause})")
         ticket = base_ticket(tpk, wanted.suite, policy, mpk, held, rand, now)
         mpki, mpkr = derived.protection_keys(policy.prf, mpk, rand)
         return self.use(Granted(ticket, mpki, held, mpkr))

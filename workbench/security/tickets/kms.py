@@ -40,7 +40,7 @@ from workbench.protocols.mikey.registry import (
     TimestampRole,
     TimestampType,
 )
-from workbench.protocols.mikey.rules import flag_faults, key_faults, time_fault
+from workbench.protocols.mikey.rules import asked_faults, flag_faults, key_faults, time_fault
 from workbench.security.source import Source
 from workbench.security.tickets.protecting import (
     OpenTicket,
@@ -127,7 +127,7 @@ class Kms:
 
     def _allowed(self, asked: TicketPolicy, user: User, now: float) -> tuple[Identity, ...]:
         """Whether this user may have what it asks for."""
-        for fault in flag_faults(asked):
+        for fault in asked_faults(asked):
             raise refused(fault.what, fault.clause, fault.error)
         if asked.kind != TicketType.MIKEY_BASE or not asked.has(Flag.D) or asked.has(Flag.K):
             raise refused("not a base ticket that the KMS makes", "RFC 6043 §6.10", Error.INVALID_TP_PARAMETERS)
