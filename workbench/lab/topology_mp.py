@@ -71,7 +71,7 @@ class Mrfp(msgspec.Struct, frozen=True):
         distributes: what one participant says is sent to the others; False weakens.
         holders: of a floor, at most.
         passes_floors_on: a floor whose holder is gone goes to the next; False weakens.
-        guard: seconds after which a connection that should be up is given up.
+        guard, tls_guard: seconds after which a connection, or TLS on it, that should be up is given up.
         listens: connections are let in; False: its ports are closed.
         coding: of H.248, as its MRFC's.
     """
@@ -86,6 +86,7 @@ class Mrfp(msgspec.Struct, frozen=True):
     holders: int = 1
     passes_floors_on: bool = True
     guard: float = 30.0
+    tls_guard: float = 10.0
     listens: bool = True
     coding: Literal["pretty", "compact", "binary"] = "pretty"
 
@@ -121,7 +122,7 @@ def made(node: Mrfc | Mrfp, source: Source, epoch: float) -> Node:
     if isinstance(node, Mrfp):
         return mrfp.Mrfp(
             node.name, control=node.control, controller=node.controller, address=node.media, source=source,
-            tcp_guard=node.guard, distributes=node.distributes, listens=node.listens,
+            tcp_guard=node.guard, tls_guard=node.tls_guard, distributes=node.distributes, listens=node.listens,
             floors=mrfp.Rules(holders=node.holders, passes_on=node.passes_floors_on), log_keys=True,
             coding=node.coding, epoch=epoch)
     settings = mrfc.Settings(

@@ -42,6 +42,11 @@ BOTH_OPEN = "UE A opens TCP, and is TLS client on it"
 TCP_REPORTED = "the MRFP reports that TCP failed; the MRFC ends UE A's call and subtracts its termination"
 TLS_REPORTED = "the MRFP reports that TLS failed; the MRFC ends UE A's call and subtracts its termination"
 
+PSK_TOO = "TLS of UE B is up by pre-shared key, too"
+CLEAR_TOO = "nothing of UE B's BFCP is in the clear"
+OWN = "each UE has a key of its own: the MRFP gets two, and TLS names each on its own connection"
+RESOLVED = "the MRFC asks the KMS to resolve a ticket, and the KMS does"
+
 _A = msgspec.structs.replace(
     edge.participant(A, URI_A, 201), media="bfcp", media_security=True, secures="e2e", keyed=keys.OF_UE)
 _B = msgspec.structs.replace(edge.participant(B, URI_B, 202), media="bfcp")
@@ -49,6 +54,7 @@ _B = msgspec.structs.replace(edge.participant(B, URI_B, 202), media="bfcp")
 _TRANSPORT = "TCP/TLS/BFCP"
 _OF_FLOOR = (GRANTED, QUEUED, PASSED, NEXT, FALLS)
 _OF_TLS = (INVERTED, PSK, CLEAR)
+_TOO = (PSK_TOO, CLEAR_TOO, OWN)
 
 scenario = Scenario(
     id="mp-bfcp-dial-in",
@@ -62,7 +68,7 @@ scenario = Scenario(
         "at a time has the floor: UE B waits, and gets it when UE A gives it back; and when UE B's connection ends, "
         "the floor does not end with it. UE B has no TLS, which is its own business."
     ),
-    topology=edge.conference(_A, _B).changed({
+    topology=keys.with_kms(edge.conference(_A, _B)).changed({
         "MRFC": {"keys": keys.OF_MRFC, "floors": {edge.CONFERENCE: FLOORS}}}),
     knobs={
         "setup": Knob(
@@ -70,6 +76,16 @@ scenario = Scenario(
             {"active": {}, "passive": {"MRFC": {"answers": "passive"}}}, default="active",
             adds={"passive": (Holds(BOTH_OPEN, seen.tls_client_of(A, "UE A")),)},
             drops={"passive": (ROLES, INVERTED)}),
+        "keyed": Knob(
+            "keyed", "who has TLS: UE A, with a key from configuration; or both, each with a ticket from a KMS",
+            {"one": {}, "both": {A: {"keyed": None, "tickets": keys.tickets(URI_A)},
+                                 B: {"media_security": True, "secures": "e2e", "tickets": keys.tickets(URI_B)},
+                                 "MRFC": {"keys": (), "tickets": keys.OF_CONFERENCE},
+                                 # Two handshakes have to come through bad wires.
+                                 "MRFP": {"tls_guard": 60.0}}}, default="one",
+            adds={"both": (Holds(RESOLVED, seen.kms_answers("MRFC", "RESOLVE")),
+                           Holds(PSK_TOO, seen.keyed_by_psk(B, "BFCP")), Holds(CLEAR_TOO, seen.bfcp_protected(B)),
+                           Holds(OWN, seen.own_keys(A, B)))}),
         "key": Knob(
             "key", "when the MRFP gets the key: with the reservation, or when the call is answered (TLS waits for it)",
             {"reserved": {}, "late": {"MRFC": {"keys_at": "answered"}}}, default="reserved"),
@@ -80,18 +96,19 @@ scenario = Scenario(
             adds={"wrong-key": (Holds(TLS_REPORTED, seen.failure_ends_leg(edge.MEDIA, "MRFC", layer="tls")),),
                   "closed": (Holds(TCP_REPORTED, seen.failure_ends_leg(edge.MEDIA, "MRFC")),),
                   "two-clients": (Holds(TLS_REPORTED, seen.failure_ends_leg(edge.MEDIA, "MRFC", layer="tls")),)},
-            drops={"wrong-key": (TOGETHER, PSK, CLEAR, *_OF_FLOOR), "closed": (TOGETHER, *_OF_TLS, *_OF_FLOOR),
-                   "two-clients": (TOGETHER, *_OF_TLS, *_OF_FLOOR)},
+            drops={"wrong-key": (TOGETHER, PSK, CLEAR, *_OF_FLOOR), "closed": (TOGETHER, *_OF_TLS, *_OF_FLOOR, *_TOO),
+                   "two-clients": (TOGETHER, *_OF_TLS, *_OF_FLOOR, *_TOO)},
             shows={"wrong-key": ("key-readable", "psk-wrong-key", "tls-alert"),
                    "closed": ("connection-refused", "key-readable"),
                    "two-clients": ("bfcp-tls-client", "both-tls-clients", "key-readable", "tls-alert")},
-            conflicts={"closed": ("setup", "passive", "a UE that opens the connection itself needs no open port")}),
+            conflicts={"wrong-key": ("keyed", "both", "both ends have the key of the ticket"),
+                       "closed": ("setup", "passive", "a UE that opens the connection itself needs no open port")}),
         "tokens": edge.style_knob(),
     },
     shows=("key-readable",),
     script=(
         at(8.0, A, Call(edge.CONFERENCE)),
-        at(9.0, B, Call(edge.CONFERENCE)),
+        at(16.0, B, Call(edge.CONFERENCE)),
         at(25.0, A, WatchFloor()),
         at(25.0, B, WatchFloor()),
         at(26.0, A, RequestFloor("slides")),
@@ -157,11 +174,22 @@ scenario = Scenario(
                  drops=(OFFERED, KEYED, ASKED, INVERTED, PSK), no_rule="nobody has asked for protection"),
         Weakened("UE A's offer has no key", {A: {"keyed": None}}, _OF_FLOOR,
                  drops=(OFFERED, NAMED, KEYED, ASKED, *_OF_TLS), rules=("sip-refused",)),
+        Weakened("UE B offers no TLS, and UE A does", {B: {"media_security": False, "tickets": None}},
+                 (CLEAR_TOO, OWN), drops=(PSK_TOO,), knobs={"keyed": "both"},
+                 no_rule="nobody has asked for protection there"),
+        Weakened("the MRFP never gets a key", {"MRFC": {"keys_at": "never"}},
+                 (KEYED, PSK, PSK_TOO, OWN, GRANTED, QUEUED, NEXT, FALLS),
+                 drops=(TOGETHER, INVERTED, CLEAR, CLEAR_TOO, PASSED), knobs={"keyed": "both"},
+                 rules=("handshake-unfinished",)),
+        Weakened("the KMS does not know the MRFC", {"MRFC": {"tickets": {"credential": keys.UNKNOWN}}},
+                 (RESOLVED, GRANTED, QUEUED, NEXT, FALLS),
+                 drops=(OFFERED, NAMED, ROLES, KEYED, ASKED, TOGETHER, *_OF_TLS, *_TOO, PASSED, RELEASED),
+                 knobs={"keyed": "both"}, rules=("mikey-refused", "sip-refused")),
         Weakened("the MRFC asks for no report of TLS that fails", {"MRFC": {"reports": False}}, (ASKED, TLS_REPORTED),
                  knobs={"fault": "wrong-key"}, no_rule="nobody has asked for a report, so none is missing"),
     ),
     provisional=(
         "how the Pre-Shared Key and what a floor control server has to know are said in H.248 (a stand-in package "
         "without number; SDP's own attributes in Local); reports of decisions and Confirm Media Update (TS 23.333 "
-        "§6.2.13.2.4, §8.49) are not here; the packages on Mp; keys come from configuration on both sides"),
+        "§6.2.13.2.4, §8.49) are not here; the packages on Mp; a key from configuration stands in for a ticket"),
 )

@@ -200,6 +200,38 @@ def msrp_protected(peer: str) -> Fact:
     return _protected(peer, "MSRP")
 
 
+def own_keys(*peers: str) -> Fact:
+    """Over H.248 the media node gets another key for each of these nodes, and TLS names each on its connection."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        names, frames = _keys_told(report)
+        if not frames:
+            return (False, (1,), "no key is given over H.248") if report.packets else None
+        legs = [_leg(report, peer) for peer in peers]
+        said = [leg.psk_identity for leg in legs if leg is not None]
+        used = tuple(frame for leg in legs if leg is not None for frame in leg.frames[:_FIRST])
+        held = len(set(names.values())) == len(names) >= len(peers) == len(set(said)) and set(said) <= set(names)
+        return held, (*frames, *used), f"{len(names)} keys are given, and TLS names {', '.join(said) or 'none'}"
+
+    return Fact(f"a key of its own for {' and '.join(peers)}", check)
+
+
+def _keys_told(report: Report) -> tuple[dict[str, str], Frames]:
+    """Names of pre-shared keys that were given over H.248, with the keys' digits; and the frames."""
+    name, key = (registry().wire_name(role).lower() for role in ("pre-shared-key-identity", "pre-shared-key"))
+    found: dict[str, str] = {}
+    frames: Frames = ()
+    for message, _, command in commands_once(report):
+        for one in command.descriptors:
+            for stream in one.streams if isinstance(one, h248.Media) else ():
+                told = {item.name.lower(): item.value for item in
+                        (stream.local_control.properties if stream.local_control is not None else ())}
+                if name in told and key in told:
+                    found[bytes.fromhex(told[name]).decode(errors="replace")] = told[key].upper()
+                    frames += message.frames
+    return found, frames
+
+
 def bfcp_protected(peer: str) -> Fact:
     """All BFCP to and from a node is inside TLS."""
     return _protected(peer, "BFCP")

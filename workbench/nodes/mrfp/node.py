@@ -41,7 +41,7 @@ class Mrfp(Gateway):
         realm: the IP realm that they are in.
         source: where random values come from, and its key if no `identity` is given.
         identity: certificate and key, for TLS by certificate.
-        tcp_guard: seconds after which a connection that should be up is given up.
+        tcp_guard, tls_guard: seconds after which a connection, or TLS on it, that should be up is given up.
         bounds: what a participant can make a conference hold.
         distributes: see `Chat`.
         floors: how floors are given.
@@ -62,6 +62,7 @@ class Mrfp(Gateway):
         realm: str = REALM,
         identity: Identity | None = None,
         tcp_guard: float = 30.0,
+        tls_guard: float = 10.0,
         bounds: Bounds | None = None,
         distributes: bool = True,
         floors: Rules | None = None,
@@ -91,8 +92,8 @@ class Mrfp(Gateway):
             addresses={realm: address},
             identity=identity or Identity.self_signed(name, source),
             registry=names,
-            policy=Policy(interlinkage=Interlinkage.ON_SIGNAL, tcp_guard=tcp_guard, log_keys=log_keys,
-                          listens=listens),
+            policy=Policy(interlinkage=Interlinkage.ON_SIGNAL, tcp_guard=tcp_guard, tls_guard=tls_guard,
+                          log_keys=log_keys, listens=listens),
             limits=limits or Limits(),
             ports=ports,
             port_step=port_step,
