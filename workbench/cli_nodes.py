@@ -107,15 +107,15 @@ def mrfc(
     config: Config, every: Every = False, log: LogFile = "", capture: Capture = None, size: Size = 1000,
     metrics: Metrics = "",
 ) -> None:
-    """An MRFC on this host, until Ctrl-C: conferences that are called by SIP over UDP, H.248 with one MRFP (Mp).
+    """An MRFC on this host, until Ctrl-C: conferences that are called, or call, over SIP; H.248 with one MRFP (Mp).
 
     Without a word about it in FILE everything is on loopback.
     """
     from workbench.lab.serving import Role, serve
-    from workbench.lab.settings.mrfc import mrfc, plan
+    from workbench.lab.settings.mrfc import mrfc, plan, script
 
     serve(Role(lambda source, epoch, *_: mrfc(config, source, epoch), lambda: plan(config)),
-          _options(every, log, capture, size, metrics=metrics))
+          _options(every, log, capture, size, metrics=metrics), script(config))
 
 
 def ue(

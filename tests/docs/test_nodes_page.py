@@ -16,6 +16,7 @@ from workbench.lab.settings.alg import AlgFile
 from workbench.lab.settings.ibcf import IbcfFile, ibcf
 from workbench.lab.settings.kms import KmsFile, kms
 from workbench.lab.settings.mrfc import MrfcFile, mrfc
+from workbench.lab.settings.mrfc import script as calls
 from workbench.lab.settings.mrfp import MrfpFile, mrfp
 from workbench.lab.settings.nat import NatFile, device
 from workbench.lab.settings.ue import UeFile, script
@@ -44,6 +45,8 @@ def test_the_files_of_the_page_are_accepted(kind: str, tmp_path: Path):
         assert make(file, Source(1, "x"), 0.0).name == tomllib.loads(text)["name"]
         if kind == "ue":
             script(file)
+        if kind == "mrfc":
+            assert calls(file)
         if kind == "nat":
             device(file)
 

@@ -14,6 +14,7 @@ from workbench.lab import settings
 from workbench.lab.alone import Alone
 from workbench.lab.settings.ibcf import ibcf
 from workbench.lab.settings.mrfc import mrfc
+from workbench.lab.settings.mrfc import script as calls
 from workbench.lab.settings.mrfp import mrfp
 from workbench.lab.spoken import Quit
 from workbench.net.interface import Arrival
@@ -272,16 +273,22 @@ def test_what_is_wrong_in_a_file_is_said_with_key_and_line(tmp_path: Path, text:
     (mrfc, '[floors."sip:conf-1@ims.example"]\npeople = { "sip:a@b" = 1, "sip:c@d" = 1 }',
      "line 2: people: each person has a user id of its own"),
     (mrfc, '[floors."sip:conf-1@ims.example"]\npeople = { }', "line 2: .*people: "),
+    (mrfc, '[tickets]\nkms = "127.0.0.50"\nkey_name = "mrfc-1"\nkey = "b0b1"', "line 4: key: .*2 octets, not 16"),
+    (mrfc, '[tickets]\nkms = "192.0.2.1"\nkey_name = "mrfc-1"\nkey = ""', "line 2: kms: 192.0.2.1:8080 can't be"),
+    (calls, 'calls = ["sip:conf-1@ims.example sip:bob@home2.example"]', r"line 1: calls\[0\]: .* is not a second"),
+    (calls, 'calls = ["5 sip:conf-2@ims.example sip:b@c"]', r"line 1: calls\[0\]: 'sip:conf-2@ims.example' is not one"),
+    (calls, 'calls = ["5 sip:conf-1@ims.example bob"]', r"line 1: calls\[0\]: 'bob': "),
     (mrfp, "floors.holders = 0", "line 1: floors.holders: "),
 ])
 def test_wrong_settings_of_controllers(tmp_path: Path, make: Callable[..., object], text: str, said: str):
     """With key and line; an empty file is a node on loopback."""
     file = tmp_path / "node.toml"
+    more = () if make is calls else (Source(1, "x"), 0.0)
     file.write_text("")
-    assert make(file, Source(1, "x"), 0.0)
+    assert make(file, *more) is not None
     file.write_text(text)
     with pytest.raises(SettingsError, match=said):
-        make(file, Source(1, "x"), 0.0)
+        make(file, *more)
 
 
 def test_a_controller_s_routes(tmp_path: Path):

@@ -95,15 +95,18 @@ class Role(msgspec.Struct, frozen=True):
     probes: Callable[[], Iterable[Endpoint]] = tuple
 
 
-def serve(role: Role, options: Options) -> None:
+def serve(role: Role, options: Options, script: Sequence[tuple[float, object]] = ()) -> None:
     """Make a node and run it on this host until Ctrl-C or SIGTERM; a second one ends it at once.
+
+    Args:
+        script: orders for the node, each with its second.
 
     Raises:
         WorkbenchError: the node can't be made, or this host does not give it an endpoint.
         KeyboardInterrupt: it was to end at once.
     """
     raise_limit()
-    with Serving(role, options) as serving:
+    with Serving(role, options, script) as serving:
         serving.run()
 
 

@@ -90,7 +90,7 @@ def kms(path: Path, source: Source, epoch: float) -> Node:
 
     file = File.read(path)
     told = file.settings(KmsFile)
-    own = _shared(file, "ticket_key", told.ticket_key_name, told.ticket_key or source.octets(32).hex())
+    own = shared(file, "ticket_key", told.ticket_key_name, told.ticket_key or source.octets(32).hex())
     center = Kms(Identity(IdType.NAI, told.identity.encode(), IdRole.KMS),
                  [_user(file, name, user) for name, user in told.users.items()], own, source,
                  replays=Replays(told.skew), longest=told.longest, authority=_authority(file, told))
@@ -101,7 +101,7 @@ def kms(path: Path, source: Source, epoch: float) -> Node:
 def _user(file: File, name: str, told: UserFile) -> User:
     from workbench.security.tickets import User
 
-    key = None if told.key is None else _shared(file, "key", name, told.key)
+    key = None if told.key is None else shared(file, "key", name, told.key)
     chain: tuple[bytes, ...] | None = () if told.certified else None
     if told.certificate is not None:
         chain = _certificates(file, "certificate", told.certificate, quoted=told.certificate)
@@ -110,7 +110,7 @@ def _user(file: File, name: str, told: UserFile) -> User:
         raise file.wrong("users", f"{name!r} has no key, and may not ask by certificate (certified = true)", head)
     tpk = None
     if told.ticket_key is not None:
-        tpk = _shared(file, "ticket_key", told.ticket_key_name or f"tpk {name}", told.ticket_key)
+        tpk = shared(file, "ticket_key", told.ticket_key_name or f"tpk {name}", told.ticket_key)
     may = None if told.may_call is None else tuple(uri.encode() for uri in told.may_call)
     return User(key, tuple(uri.encode() for uri in told.identities), tpk, may, chain)
 
@@ -172,7 +172,7 @@ def _octets(file: File, key: str, name: str, quoted: str | None = None) -> bytes
         raise file.wrong(key, f"{name}: {error.strerror or error}", quoted) from None
 
 
-def _shared(file: File, key: str, name: str, digits: str) -> Shared:
+def shared(file: File, key: str, name: str, digits: str) -> Shared:
     """A key of the file. Errors never quote it."""
     from workbench.protocols.mikey.messages import Identity
     from workbench.protocols.mikey.registry import IdRole, IdType
