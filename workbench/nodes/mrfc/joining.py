@@ -137,6 +137,7 @@ class Joining:
         return ConnectionPoint(
             INTERFACE if self._named else "", REALM, "message", proto, setup=sdp.Setup.ACTPASS,
             version=self.sip.local.version, watch_tcp=self.settings.reports,
+            watch_bearer=self.settings.reports,
             watch_tls=bool(name) and self.settings.reports, path=path, psk_name=name)
 
     def point(
@@ -148,6 +149,7 @@ class Joining:
             INTERFACE if self._named else "", REALM, said.media.media, said.proto, setup=role,
             version=said.address.version, remote=said.address, remote_setup=sdp.complement(role),
             mode=h248.Mode.SEND_RECEIVE, establish_tcp=starts, watch_tcp=self.settings.reports,
+            watch_bearer=self.settings.reports,
             path=path, remote_path=said.path, floor=floor,
             # With MSRP the TCP client is TLS client (RFC 4975 §14.4), with BFCP the offerer (RFC 8856 §8).
             establish_tls=agreed is not None and (

@@ -44,7 +44,7 @@ class Settings(msgspec.Struct, frozen=True):
         answers: a=setup in answers: `active` as TS 23.333 §6.2.20.1 has it, or `passive`: the MRFP waits.
         orders: a=setup that the MRFP is told; None: the answer's. Another one weakens.
         starts_tcp: see there.
-        reports: the MRFP is asked to report connections that do not come about; False weakens.
+        reports: the MRFP is asked to report connections that do not come about, or are lost; False weakens.
         keys_at: see `KeysAt`.
         floors: conferences with floors, by URI; a=confid, a=userid and a=floorid are theirs.
         routes: SIP domains, and where calls to people in them go to. A URI with an address needs none.
