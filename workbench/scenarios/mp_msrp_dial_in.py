@@ -10,7 +10,7 @@ import msgspec
 from workbench.lab import seen
 from workbench.lab.expect import Eventually, Holds
 from workbench.lab.scenario import Knob, Scenario, Weakened, at
-from workbench.nodes.orders import Call, HangUp, SendText
+from workbench.nodes.orders import Call, HangUp, SendText, SpeakClear
 from workbench.nodes.tickets import MODE_3
 from workbench.scenarios import conference_edge as edge
 from workbench.scenarios import conference_keys as keys
@@ -36,6 +36,8 @@ RELEASED = "all terminations are subtracted"
 SERVER = "UE A opens TCP to the MRFP, and is TLS client on it"
 REPORTED = "the MRFP reports that TLS failed; the MRFC ends UE A's call and subtracts its termination"
 
+ALERT = "a record that was not made with the key: the MRFP ends TLS with bad_record_mac, and both end TCP"
+LOST = "the MRFP reports that the bearer is lost; the MRFC ends UE A's call and subtracts its termination"
 REFUSED = "the MRFC refuses UE A's call with 488, and reserves nothing for it"
 UNANSWERED = "the MRFC refuses UE A's call with 500, and reserves nothing for it"
 
@@ -45,6 +47,8 @@ _A = msgspec.structs.replace(
 _B = edge.participant(B, "sip:bob@home2.example", 202)
 
 _TRANSPORT = "TCP/TLS/MSRP"
+_FORGED = bytes.fromhex("1703030020") + bytes(32)
+"""A record of TLS (RFC 5246 §6.2.3) that nobody who has the key has made, or whose octets were changed on the way."""
 _OF_TLS = (OFFERED, KEYED, ASKED, CLIENT, PSK)
 _WITHOUT_A = (RESOLVED, *_OF_TLS, FROM_A, FROM_B, CONFIRMED, CLEAR, SERVER)
 
@@ -80,20 +84,24 @@ scenario = Scenario(
                                        "MRFC": {"tickets": None, "keys": keys.OF_MRFC}}}, default="kms",
             drops={"configured": (GRANTED, RESOLVED)}),
         "fault": Knob(
-            "fault", "what goes wrong: nothing; UE A has another key than the MRFP; the KMS does not know the MRFC; or "
-            "does not answer it",
+            "fault", "what goes wrong: nothing; UE A has another key than the MRFP; a record of TLS is forged; the KMS "
+            "does not know the MRFC; or does not answer it",
             {"none": {}, "wrong-key": {A: {"keyed": keys.OF_UE_WRONG}},
-             "kms-refuses": {"MRFC": {"tickets": {"credential": keys.UNKNOWN}}},
+             "forged": {}, "kms-refuses": {"MRFC": {"tickets": {"credential": keys.UNKNOWN}}},
              "kms-silent": {"MRFC": {"tickets": {"kms": keys.NOBODY}}}}, default="none",
             implies={"wrong-key": {"keys": "configured"}},
             conflicts={"wrong-key": ("keys", "kms", "both ends have the key of the ticket"),
                        "kms-refuses": ("keys", "configured", "the KMS is not asked"),
                        "kms-silent": ("keys", "configured", "the KMS is not asked")},
+            does={"forged": (at(40.0, A, SpeakClear(_FORGED)),)},
             adds={"wrong-key": (Holds(REPORTED, seen.failure_ends_leg(edge.MEDIA, "MRFC", layer="tls")),),
+                  "forged": (Holds(ALERT, seen.alert_ends_tcp("bad_record_mac", edge.MEDIA, A)),
+                             Holds(LOST, seen.failure_ends_leg(edge.MEDIA, "MRFC", layer="bearer"))),
                   "kms-refuses": (_refused(REFUSED, 488),), "kms-silent": (_refused(UNANSWERED, 500),)},
             drops={"wrong-key": (TOGETHER, PSK, FROM_A, FROM_B, CONFIRMED, CLEAR),
                    "kms-refuses": _WITHOUT_A, "kms-silent": _WITHOUT_A},
             shows={"wrong-key": ("key-readable", "psk-wrong-key", "tls-alert"),
+                   "forged": ("key-readable", "tls-alert"),
                    "kms-refuses": ("mikey-refused", "sip-refused"), "kms-silent": ("sip-refused",)}),
         "tokens": edge.style_knob(),
     },
@@ -145,6 +153,11 @@ scenario = Scenario(
                  rules=("mikey-refused", "sip-refused")),
         Weakened("the MRFC knows no key for UE A's ticket", {"MRFC": {"keys": ()}}, (FROM_B, CONFIRMED),
                  drops=(*_OF_TLS, FROM_A, CLEAR), knobs={"keys": "configured"}, rules=("sip-refused",)),
+        Weakened("nothing protects UE A's stream", {A: {"media_security": False, "tickets": None}},
+                 (GRANTED, RESOLVED, CLEAR, ALERT), drops=_OF_TLS, knobs={"fault": "forged"},
+                 no_rule="nobody has asked for protection"),
+        Weakened("the MRFC asks for no report of a bearer that is lost", {"MRFC": {"reports": False}}, (ASKED, LOST),
+                 knobs={"fault": "forged"}, no_rule="nobody has asked for a report, so none is missing"),
         Weakened("the KMS knows the MRFC after all", {"MRFC": {"tickets": keys.OF_CONFERENCE}}, (REFUSED,),
                  knobs={"fault": "kms-refuses"}, rules=("key-readable",)),
         Weakened("the MRFC's KMS answers after all", {"MRFC": {"tickets": keys.OF_CONFERENCE}}, (UNANSWERED,),

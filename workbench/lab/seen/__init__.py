@@ -37,6 +37,7 @@ from workbench.lab.seen.bfcp import (
 )
 from workbench.lab.seen.combined import after, all_of, any_of, followed, in_order, in_turn, once, patience
 from workbench.lab.seen.conference import (
+    alert_ends_tcp,
     bfcp_protected,
     called_out,
     configured_by_answer,
@@ -170,6 +171,7 @@ __all__ = [
     "added",
     "after",
     "alert",
+    "alert_ends_tcp",
     "alert_of_peer",
     "all_of",
     "another",

@@ -251,10 +251,15 @@ def _protected(peer: str, protocol: str) -> Fact:
 
 
 def failure_ends_leg(side: Side, controller: str, *, layer: str = "tcp") -> Fact:
-    """The media node reports TCP or TLS that failed; the controller ends that call, and subtracts."""
+    """The media node reports TCP or TLS that failed, or a bearer that is lost; the controller ends that call.
+
+    Args:
+        side: where the calls are, and the media node.
+        layer: `tcp` or `tls`, which was not established, or `bearer`, which was.
+    """
 
     def check(report: Report) -> tuple[bool, Frames, str] | None:
-        wanted = registry().wire_name(f"{layer}-change").lower()
+        wanted = "g/cause" if layer == "bearer" else registry().wire_name(f"{layer}-change").lower()
         told = next(((message, command.terminations) for message, _, command in commands_once(report)
                      if command.kind is h248.Kind.NOTIFY and message.source.node == side.gateway
                      and any(event.name.lower() == wanted for one in command.descriptors
@@ -470,3 +475,27 @@ def last_words_reach(side: Side, sender: str, others: tuple[str, ...]) -> Fact:
         return True, (*frames, fin.frame), ""
 
     return Fact(f"what {sender} says before its FIN, at {' and '.join(others)}", check)
+
+
+def alert_ends_tcp(name: str, side: Side, peer: str) -> Fact:
+    """The media node ends TLS with a peer by this fatal alert, and behind it both send FIN.
+
+    Args:
+        name: as of RFC 8446 §6.
+        side: of the media node.
+        peer: name of the node.
+    """
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        alert = next((one for one in report.messages_of("TLS") if one.source.node == side.gateway
+                      and one.destination.node == peer and one.summary.startswith("Alert fatal")), None)
+        if alert is None:
+            return (False, (1,), f"{side.gateway} sends {peer} no alert") if report.packets else None
+        fins = {one.sender: one.frame for one in at(report, side) if one.kind == "FIN" and one.frame >= alert.frames[0]
+                and peer in (one.sender, one.receiver)}
+        frames = (*alert.frames, *fins.values())
+        if name not in alert.summary:
+            return False, frames, alert.summary
+        return {peer, side.gateway} <= set(fins), frames, f"FIN of {', '.join(fins) or 'nobody'} alone"
+
+    return Fact(f"{name} of {side.gateway} to {peer}, and FIN of both", check)
