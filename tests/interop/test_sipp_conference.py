@@ -97,6 +97,37 @@ def test_messages(programs: Children, until_end: ExitStack):
     assert "SIP:" not in mrfc.text
 
 
+def test_who_starts_again(programs: Children, until_end: ExitStack):
+    """An MRFC asks its MRFP, which obeys it still, audits what that holds, and releases what belongs to no call.
+
+    A participant of before has no connection any more; a new call gets a context. An MRFP registers with Restart, so
+    its MRFC says BYE on calls of before (H.248.1 §11.5).
+    """
+    mrfc, mrfp = conference(programs, "passive")
+    here = programs.address
+
+    def joins(name: str) -> tuple[MsrpEnd, Child]:
+        offer = msrp(9, "active", host=BEHIND)
+        sipp = dials_in(programs, name, ALICE, CHAT, 5070 + len(name), offer, "a=setup:passive")
+        answer = told(programs, name, r"SIP/2\.0 200 [\s\S]*?m=message (4\d+) [\s\S]*?a=path:(\S+)[\s\S]*?ACK sip")
+        line = OnSocket(until_end.enter_context(socket.create_connection((here, int(answer[1])), PATIENCE)))
+        return MsrpEnd(line, f"msrp://{BEHIND}:2855/s111271a9;tcp", answer[2]), sipp
+
+    alice, _ = joins("alice")
+    assert alice.send().what == "200 OK"
+    mrfc.kill()
+    again = programs.start(*mrfc.words)
+    again.says("context 1 belongs to no call: released")
+    assert isinstance(alice.line, OnSocket) and alice.line.connection.recv(100) == b""
+    holds(mrfp, 0)
+    bob, sipp = joins("bob")
+    assert bob.send().what == "200 OK"
+    holds(mrfp, 1)
+    mrfp.kill()
+    programs.start(*mrfp.words).says("registered with the controller")
+    played(sipp, programs, "bob")
+
+
 def test_floors(programs: Children, libre: Path):
     """Two may have the floor, as the MRFP's settings say: the third whose libre asks waits, and gets it afterwards.
 

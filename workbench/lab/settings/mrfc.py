@@ -129,7 +129,7 @@ def mrfc(path: Path, source: Source, epoch: float) -> Node:
     return Mrfc(
         told.name, local=local, control=control, tickets=_tickets(file, told.tickets, local, epoch),
         mrfp=file.peer("mrfp", told.mrfp, port, control), settings=settings, source=source, coding=told.coding,
-        transport=told.transport, first_id=source.number(1, 0x7FFFFFFF))
+        transport=told.transport, first_id=source.number(1, 0x7FFFFFFF), looks=True)
 
 
 def script(path: Path) -> tuple[tuple[float, CallOut], ...]:

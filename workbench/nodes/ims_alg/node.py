@@ -18,10 +18,11 @@ from workbench.net.values import (
     Started,
     Woke,
 )
+from workbench.nodes.controller import recovering
 from workbench.nodes.controller.association import Association, Said, Stray, Transport
 from workbench.nodes.controller.engine import Engine, Told
 from workbench.nodes.controller.indications import ServiceChanged, ends_bearer
-from workbench.nodes.ims_alg import recovering, releasing, sessions
+from workbench.nodes.ims_alg import releasing, sessions
 from workbench.nodes.ims_alg.calls import ACCESS, CORE, Call, Calls, Registration, Rejected
 from workbench.nodes.ims_alg.edge import Edge
 from workbench.nodes.ims_alg.judging import MECHANISMS
@@ -218,8 +219,13 @@ class ImsAlg:
 
     def _recover(self) -> Steps:
         """What the gateway has brought is compared with the calls: what either has alone is given up."""
-        for context in sorted((yield from recovering.recovered(self._edge))):
+        gone = yield from recovering.recovered(self._engine, self._contexts, lambda: not len(self._calls))
+        for context in sorted(gone):
             yield from self._lost(context)
+
+    def _contexts(self) -> set[int]:
+        return {anchor.context for call in self._calls for anchor in (call.anchor, call.coming)
+                if anchor is not None and anchor.context is not None}
 
     def _lost(self, context: int | None) -> list[Command]:
         """A context is gone, or with None all are: its call ends, unless the stream is being replaced."""

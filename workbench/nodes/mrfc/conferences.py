@@ -68,6 +68,10 @@ class Conferences:
         return [(room, one) for room in self._by_uri.values() if room.context == context for one in room.participants
                 if whole or (one.reserved is not None and one.reserved.termination.lower() == termination.lower())]
 
+    def contexts(self) -> set[int]:
+        """Those that conferences have."""
+        return {room.context for room in self._by_uri.values() if room.context is not None}
+
     def all(self) -> list[tuple[Conference, Participant]]:
         """Everybody."""
         return [(room, one) for room in self._by_uri.values() for one in room.participants]

@@ -236,10 +236,12 @@ class Joining:
         yield from self.order(self.engine.release_termination(
             context, termination, why="a termination that hangs is released"))
 
-    def forget(self) -> Steps:
-        """The MRFP has lost all contexts: whoever had one can't go on."""
-        for room, who in self.conferences.all():
+    def forget(self, context: int | None = None) -> Steps:
+        """The MRFP has lost a context, or with None all: whoever had one can't go on."""
+        lost = [(room, who) for room, who in self.conferences.all() if context in (None, room.context)]
+        for room, _ in lost:
             room.context = None
+        for room, who in lost:
             yield from self.over(room, who, "the MRFP has begun anew: the call is released")
 
 

@@ -20,6 +20,7 @@ from workbench.net.values import (
     Started,
     Woke,
 )
+from workbench.nodes.controller import recovering
 from workbench.nodes.controller.association import Association, Said, Stray, Transport
 from workbench.nodes.controller.engine import Engine, Told
 from workbench.nodes.controller.indications import ServiceChanged, ends_bearer
@@ -53,7 +54,7 @@ class Mrfc:
         tickets: how tickets are resolved at the KMS, and got or made for calls of the conference; None: TLS is refused
             unless `keys` know of it, and calls of the conference have none.
         source: where tags, session-ids and numbers come from.
-        coding, transport, first_id: of H.248, as for an IMS-ALG.
+        coding, transport, first_id, looks: of H.248, as for an IMS-ALG.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Mrfc:
         coding: Coding = "pretty",
         transport: Transport = "udp",
         first_id: int = 1001,
+        looks: bool = False,
     ) -> None:
         self.name = name
         self._mrfp = mrfp
@@ -77,8 +79,8 @@ class Mrfc:
         self._conferences = Conferences(settings.conferences)
         self._sip = Signalling(local, source, self._procedures, self._obey)
         self._engine = Engine(
-            Association(control, mrfp, coding=coding, transport=transport, first_id=first_id), self._procedures,
-            self._told)
+            Association(control, mrfp, coding=coding, transport=transport, first_id=first_id, looks=looks),
+            self._procedures, self._told)
         self._questions = Questions(local.host, source, self._procedures)
         ticketed = None if tickets is None else Ticketed(tickets, self._questions, source)
         # In binary, names of terminations are octets of the gateway's own choice.
@@ -157,6 +159,8 @@ class Mrfc:
     def _told(self, event: Told, now: float) -> list[Command]:
         """What the MRFP says unasked: a connection that failed or is gone ends its leg."""
         match event:
+            case Changed(meaning=Meaning.BACK | Meaning.TAKEN_OVER as meaning):
+                return [Note(meaning), *self._procedures.start(self._recover(), now)]
             case Changed(meaning=meaning, reason=reason):
                 commands: list[Command] = [Note(f"{meaning} {reason}".rstrip())]
                 return commands + (self._procedures.start(self._joining.forget(), now) if meaning in _ANEW else [])
@@ -168,3 +172,10 @@ class Mrfc:
             case Stray(context=context, termination=termination):
                 return self._procedures.start(self._joining.let_go(context, termination), now)
         return []
+
+    def _recover(self) -> Steps:
+        """What the MRFP has brought is compared with the conferences: what either has alone is given up."""
+        gone = yield from recovering.recovered(
+            self._engine, self._conferences.contexts, lambda: not len(self._conferences))
+        for context in sorted(gone):
+            yield from self._joining.forget(context)
