@@ -168,6 +168,12 @@ def envelope(message: m.Message) -> bytes:
     return found.data
 
 
+def test_somebody_else_s_certificate_does_not_serve_with_one_s_own_key() -> None:
+    """The certificate is sound, and who has it did not sign."""
+    stolen = msgspec.structs.replace(UE, key=CONFERENCE.key)
+    assert error(asks(stolen)) == (Error.AUTHENTICATION_FAILURE, "the signature is wrong")
+
+
 def test_a_replayed_message_is_refused_and_a_late_one() -> None:
     """RFC 3830 §5.4: error 1, as with a pre-shared key."""
     center = certifying()
@@ -300,7 +306,8 @@ TOP, OWN = made("root", "root", CA), made("UE A", "issuer")
       made("issuer", "root", CA)), "a critical extension 1.2.3, which is not known"),
     ((made("UE A", "issuer", own=ec.generate_private_key(ec.SECP256R1()).public_key()), made("issuer", "root", CA)),
      "not RSA with 2048 bits"),
-    ((b"\x30\x00",), "does not decode")])
+    ((b"\x30\x00",), "does not decode"),
+    ((OWN.replace(b"\x02\x01\x09", b"\x02\x01\x00", 1), made("issuer", "root", CA)), "does not decode")])
 def test_a_chain_leads_to_an_anchor_or_is_refused_with_the_reason(chain: tuple[bytes, ...], what: str) -> None:
     """RFC 5280 §6.1: signatures, times, who may certify, how deep, and critical extensions (§4.2)."""
     now = SIGNED + 2 * 365 * 86_400

@@ -6,20 +6,25 @@ from typing import Any
 
 import msgspec
 import pytest
+from tickets_words import MODE_3, TPK_A, uri
 
 from workbench import scenarios
 from workbench.lab.run import LiveRun
 from workbench.lab.scenario import Scenario, at
-from workbench.net.values import Endpoint, Note, SendDatagram, Stream, StreamData, StreamEnded, StreamFailed
+from workbench.net.values import Endpoint, Note, OpenStream, SendDatagram, Stream, StreamData, StreamEnded, StreamFailed
+from workbench.nodes import tickets
 from workbench.nodes.mrfc.describing import Rejected, offer, read_answer
-from workbench.nodes.mrfc.ticketing import Questions
+from workbench.nodes.mrfc.ticketing import Questions, Ticketed
 from workbench.nodes.orders import Call, CallOut, HangUp
 from workbench.nodes.procedure import Procedures
 from workbench.protocols import sip
 from workbench.protocols.http import messages as http
 from workbench.protocols.http import wire as http_wire
+from workbench.protocols.mikey.registry import IdRole
+from workbench.protocols.mikey.times import UNIX_EPOCH
 from workbench.scenarios import conference_keys as keys
 from workbench.security.source import Source
+from workbench.security.tickets import Initiator, Wanted
 
 DIAL_OUT = scenarios.get("mp-msrp-dial-out")
 CONFERENCE, BOB = "sip:conf-1@ims.example", "sip:bob@home2.example"
@@ -182,6 +187,21 @@ def test_a_relay_is_no_conference(id: str, knobs: dict[str, str], tmp_path: Any)
 
     report = scenarios.get(id).run(out=tmp_path, **knobs).report
     assert conference_nodes(report.signalling.contexts, report.signalling.dialogs.values()) == {}
+
+
+def test_a_conference_takes_no_offer_whose_key_management_was_bid_down():
+    """RFC 4567 §4.1.4: the lines of the offer are those that UE A's TRANSFER_INIT lists; no KMS is asked else."""
+    ue, conference = uri("sip:ue-a@ims.example", IdRole.INITIATOR), uri(CONFERENCE, IdRole.RESPONDER)
+    caller = Initiator(ue, keys.OF_CONFERENCE.center, None, Source(1, "UE A"))
+    caller.make(Wanted((conference,), UNIX_EPOCH, UNIX_EPOCH + 99, MODE_3), TPK_A, UNIX_EPOCH)
+    value = tickets.said(caller.transfer(conference, UNIX_EPOCH, offered=("keyp1", "mikey")))
+    for protocols, asks in ((("mikey",), False), (("mikey", "keyp1"), False), (("keyp1", "mikey"), True)):
+        questions = Questions("192.0.2.150", Source(1, "MRFC"), Procedures())
+        responding = Ticketed(keys.OF_CONFERENCE, questions, Source(1, "MRFC")).respond(CONFERENCE, value, protocols)
+        try:
+            assert isinstance(next(responding), OpenStream) and asks
+        except StopIteration as end:
+            assert not asks and "for an offer of keyp1, mikey" in end.value.why
 
 
 def test_what_a_kms_can_make_the_mrfc_hold():

@@ -7,6 +7,7 @@ in an anonymized capture none does. That a signature has the hash of the message
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -60,7 +61,9 @@ def _read(octets: bytes) -> x509.Certificate | None:
     from cryptography import x509
 
     try:
-        found = x509.load_der_x509_certificate(octets)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")      # a serial number that is not positive (RFC 5280 §4.1.2.2)
+            found = x509.load_der_x509_certificate(octets)
         _names(found)
     except Exception:       # the library has a dozen kinds of errors for what does not decode
         return None

@@ -7,6 +7,7 @@ extension that is not known here refuses the certificate, as §4.2 there says.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -66,9 +67,9 @@ def trusted(chain: Sequence[bytes], anchors: Sequence[bytes], now: float) -> Hol
     if not 1 <= len(chain) <= MOST_CERTIFICATES:
         raise _refused("no certificate" if not chain else f"{len(chain)} certificates; {MOST_CERTIFICATES} are read")
     try:
-        path = [x509.load_der_x509_certificate(one) for one in chain]
+        path = [_read(one) for one in chain]
         if chain[-1] not in anchors:
-            path.append(_anchor(path[-1], [x509.load_der_x509_certificate(one) for one in anchors]))
+            path.append(_anchor(path[-1], [_read(one) for one in anchors]))
         _checked(path, now)
         key = path[0].public_key()
         if not isinstance(key, RSAPublicKey) or key.key_size < LEAST_BITS:
@@ -76,7 +77,7 @@ def trusted(chain: Sequence[bytes], anchors: Sequence[bytes], now: float) -> Hol
         return Holder(tuple(_names(path[0])), key)
     except TicketRefusedError:
         raise
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension,
+    except (ValueError, TypeError, Warning, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension,
             x509.UnsupportedGeneralNameType):
         raise _refused("a certificate that does not decode") from None
 
@@ -90,6 +91,15 @@ def public_key(certificate: bytes) -> RSAPublicKey:
     if not isinstance(key, RSAPublicKey):
         raise ValueError("not a certificate of an RSA key")
     return key
+
+
+def _read(certificate: bytes) -> x509.Certificate:
+    """What the library only warns of is refused: a serial number that is not positive (RFC 5280 §4.1.2.2)."""
+    from cryptography import x509
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return x509.load_der_x509_certificate(certificate)
 
 
 def _anchor(last: x509.Certificate, anchors: Sequence[x509.Certificate]) -> x509.Certificate:
