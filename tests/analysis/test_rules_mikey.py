@@ -150,6 +150,18 @@ def test_forked_keys_of_which_no_response_tells(tmp_path: Path):
     assert found(judged(tmp_path, call(with_policy(flags=free), "")), "ticket-flags") == []
 
 
+def test_keys_of_an_initiator_that_may_supply_none(tmp_path: Path):
+    """KEMAC in TRANSFER_INIT with L=0; with L it may stand there."""
+    assert TICKET is not None
+    for flags, why in ((TICKET.policy.flags, "keys of the initiator, and the ticket has L=0"),
+                       (TICKET.policy.flags | Flag.L, "")):
+        ticket = msgspec.structs.replace(TICKET, policy=msgspec.structs.replace(TICKET.policy, flags=flags))
+        chain = [ticket if isinstance(one, m.Ticket) else one for one in SENT.payloads]
+        octets = wire.encode(m.Message(SENT.header, (*chain[:-1], m.Kemac(1, bytes(40)), chain[-1])))
+        findings = found(judged(tmp_path, call(value(octets))), "ticket-flags")
+        assert [why in one.explanation for one in findings] == ([True] if why else [])
+
+
 def test_keys_that_can_be_read(tmp_path: Path):
     """K6, K7: a KEMAC in a granted ticket's policy, and one that encrypts nothing; zeros are no key."""
     assert TICKET is not None

@@ -281,6 +281,99 @@ def test_a_key_that_the_ticket_gives_is_used_as_it_is() -> None:
     assert isinstance(here, Keyed) and here.tek == there.tek == found.keys[0].key
 
 
+def key(kind: KeyType, octet: int, spi: int) -> m.KeyData:
+    return m.KeyData(kind, bytes((octet,)) * 16, None, m.Spi(bytes((spi,))))
+
+
+@pytest.mark.parametrize("forks", [0, Flag.I])
+def test_an_initiator_supplies_a_key_where_the_ticket_lets_it(forks: int) -> None:
+    """Flag L: KEMAC in TRANSFER_INIT under MPKi, named by its SPI; the ticket's own keys are not used."""
+    caller, center = initiator(), kms()
+    answer = center.receive(caller.request(wanted(USUAL | Flag.L | forks), ASKED), ASKED)
+    assert isinstance(answer, Answered) and isinstance(caller.receive_response(answer.octets, ASKED), Granted)
+    octets = caller.transfer(CONF, TRANSFERRED, supplies=[key(KeyType.TEK, 0x5E, 9)])
+    assert b"\x5e" * 4 not in octets and wire.decode(octets).first(m.Kemac) is not None
+    there = keyed(responder(), octets, center)
+    here = caller.receive_answer(there.answer, TRANSFERRED)
+    assert isinstance(here, Keyed) and here.tek == there.tek == b"\x5e" * 16
+
+
+def test_a_responder_supplies_a_key_where_the_ticket_lets_it() -> None:
+    """Flag M: KEMAC in TRANSFER_RESP (RFC 6043 §8, what is encrypted already); without M it keeps its key."""
+    own = key(KeyType.TEK, 0x5F, 8)
+    for flags, same in ((USUAL | Flag.M, True), (USUAL, False)):
+        caller, octets = offered(flags)
+        caller._sent = octets
+        called = Responder(CONF, KMS_ID, MRFC, Told(), replays=Replays(), supplies=(own,))
+        there = keyed(called, octets)
+        here = caller.receive_answer(there.answer, TRANSFERRED)
+        assert isinstance(here, Keyed) and here.tek == there.tek
+        assert (here.tek == own.key, b"\x5f" * 4 in there.answer) == (same, False)
+
+
+def test_keys_that_nobody_may_supply_are_refused() -> None:
+    """L=0: our initiator does not, and another's is refused before the KMS hears of it (14); M=0: the same in the
+    answer."""
+    caller, octets = offered()
+    again = initiator()
+    assert caller.granted is not None and caller._keys is not None
+    again.use(caller.granted)
+    with pytest.raises(LocalProtocolError, match="L=0"):
+        again.transfer(CONF, TRANSFERRED, supplies=[key(KeyType.TGK, 1, 9)])
+    stamp = m.Timestamp(0, TRANSFERRED << 32)
+    sealed = caller._keys.wrap(Encryption.AES_CM_128, stamp, [key(KeyType.TGK, 1, 9)])
+    _, wrong = offered(change=lambda chain: (*chain, sealed))
+    assert refusal(responder().receive_offer(wrong, TRANSFERRED)) == (
+        Error.INVALID_TICKET, "keys of the initiator, and the ticket has L=0")
+    caller._sent = octets
+    there = keyed(responder(), octets)
+    message = wire.decode(there.answer)
+    rand = message.rand(RandRole.RESPONDER)
+    assert rand is not None
+    wrong = resealed(caller._keys.response(rand_r=rand.data), there.answer, octets,
+                     change=lambda chain: (*chain, sealed))
+    assert refusal(caller.receive_answer(wrong, TRANSFERRED)) == (
+        Error.INVALID_TICKET, "keys of the responder, and the ticket has M=0")
+
+
+def test_the_key_is_the_one_that_the_crypto_session_names() -> None:
+    """RFC 6043 §6.1.1: by its SPI, of several in the ticket; one that is not there is refused."""
+    def two(chain: Chain) -> Chain:
+        return in_policy(chain, lambda tp: msgspec.structs.replace(tp, data=tuple(
+            kemac(KeyType.TEK, KeyType.TEK) if isinstance(one, m.Kemac) else one for one in tp.data)))
+
+    for spi, found in ((b"\x02", 0), (b"\x03", 1), (b"\x77", None)):
+        caller, center = initiator(), kms()
+        octets = caller.request(wanted(), ASKED)
+        assert caller._keys is not None
+        caller._sent = resealed(caller._keys, octets, A.data, KMS_ID.data, change=two)
+        answer = center.receive(caller._sent, ASKED)
+        assert isinstance(answer, Answered)
+        ticket = caller.receive_response(answer.octets, ASKED)
+        assert isinstance(ticket, Granted) and len(ticket.keys) == 2
+        caller._sent = named(caller, spi)
+        called = responder()
+        resolve = called.receive_offer(caller._sent, TRANSFERRED)
+        assert isinstance(resolve, Resolve)
+        resolved = center.receive(resolve.octets, TRANSFERRED)
+        assert isinstance(resolved, Answered)
+        there = called.receive_resolved(resolved.octets, TRANSFERRED)
+        if found is None:
+            assert "no key for traffic of SPI 77" in refusal(there)[1]
+            continue
+        assert isinstance(there, Keyed) and there.tek == ticket.keys[found].key
+        here = caller.receive_answer(there.answer, TRANSFERRED)
+        assert isinstance(here, Keyed) and here.tek == there.tek
+
+
+def named(caller: Initiator, spi: bytes) -> bytes:
+    """A TRANSFER_INIT whose crypto session names the key of that SPI."""
+    octets = caller.transfer(CONF, TRANSFERRED)
+    assert caller._keys is not None
+    return resealed(caller._keys, octets, A.data, CONF.data,
+                    head={"sessions": (m.CryptoSession(1, 241, (0,), b"", spi),)})
+
+
 def test_a_kms_that_refuses_or_is_silent_ends_the_responder_s_call() -> None:
     """State table, RESOLVING: an Error, no answer; then IDLE."""
     _, octets = offered()

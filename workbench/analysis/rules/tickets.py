@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 def _flags(report: Report) -> Iterator[Evidence]:
     for one in first_seen(report):
         asked = [(policy, rules.asked_faults(policy)) for policy in one.message.all(TicketPolicy)]
-        made = [(ticket.policy, rules.flag_faults(ticket.policy)) for ticket in one.message.all(Ticket)]
+        made = [(ticket.policy, (*rules.flag_faults(ticket.policy), *rules.supply_faults(one.message, ticket.policy)))
+                for ticket in one.message.all(Ticket)]
         for policy, faults in (*asked, *made):
             if faults:
                 yield Evidence(one.frames, (
@@ -69,7 +70,8 @@ def _replayed(report: Report) -> Iterator[Evidence]:
 
 
 flags_rule = Rule(
-    "ticket-flags", "RFC 6043 §6.10", "error", "The flags of a ticket agree with each other", _flags,
+    "ticket-flags", "RFC 6043 §6.10", "error",
+    "The flags of a ticket agree with each other, and with who supplies keys", _flags,
     next="What the initiator asked for in REQUEST_INIT and what the KMS granted (flag K), in the exchange before the "
          "call.")
 keys_rule = Rule(

@@ -24,6 +24,10 @@ _IMPLIED = ((Flag.D, False, Flag.L), (Flag.G, True, Flag.F), (Flag.G, False, Fla
             (Flag.I, True, Flag.E), (Flag.K, True, Flag.D), (Flag.M, True, Flag.F))
 
 
+_SUPPLIERS: dict[int, tuple[str, Flag]] = {
+    DataType.TRANSFER_INIT: ("initiator", Flag.L), DataType.TRANSFER_RESP: ("responder", Flag.M)}
+
+
 class Fault(msgspec.Struct, frozen=True):
     """What is wrong: in words, where that stands, and the number for ERR."""
 
@@ -89,6 +93,15 @@ def key_faults(message: Message) -> tuple[Fault, ...]:
     if any(kemac.encryption == r.Encryption.NULL and _has_key(kemac.data) for kemac in carried):
         found.append(Fault("a key that nothing encrypts", "RFC 6043 §6.6, §6.10", Error.INVALID_TP_PARAMETERS))
     return tuple(found)
+
+
+def supply_faults(message: Message, policy: TicketPolicy) -> tuple[Fault, ...]:
+    """Keys in a Transfer of somebody whom the ticket does not let supply any (L, M)."""
+    sender, flag = _SUPPLIERS.get(message.header.data_type, ("", None))
+    if flag is None or message.first(Kemac) is None or policy.has(flag):
+        return ()
+    what = f"keys of the {sender}, and the ticket has {flag.name}=0"
+    return (Fault(what, "RFC 6043 §6.10", Error.INVALID_TICKET),)
 
 
 def _has_key(octets: bytes) -> bool:

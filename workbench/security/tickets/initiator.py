@@ -41,7 +41,7 @@ from workbench.protocols.mikey.registry import (
     RandRole,
     TimestampRole,
 )
-from workbench.protocols.mikey.rules import asked_faults, key_faults, session_faults
+from workbench.protocols.mikey.rules import asked_faults, key_faults, session_faults, supply_faults
 from workbench.security.source import Source
 from workbench.security.tickets.asking import question
 from workbench.security.tickets.protecting import (
@@ -120,6 +120,7 @@ class Initiator:
         self._sent = b""
         self._wanted: Wanted | None = None
         self._keys: Protection | None = None
+        self._supplied: tuple[KeyData, ...] = ()
 
     def request(self, wanted: Wanted, now: float) -> bytes:
         """REQUEST_INIT_PSK or REQUEST_INIT_PK: ask the KMS for a ticket (RFC 6043 §4.2.1)."""
@@ -184,11 +185,13 @@ class Initiator:
         return granted
 
     def transfer(self, responder: Identity, now: float, *, suite: Suite | None = None,
-                 offered: Sequence[str] = ()) -> bytes:
+                 offered: Sequence[str] = (), supplies: Sequence[KeyData] = ()) -> bytes:
         """TRANSFER_INIT for a=key-mgmt of an offer (RFC 6043 §4.2.2).
 
-        `offered`: protocols of all its a=key-mgmt lines, in order, for the list against bidding down (RFC 4567 §4.1.4);
-        empty: the message is in no SDP.
+        Args:
+            offered: protocols of all its a=key-mgmt lines, in order, for the list against bidding down (RFC 4567
+                §4.1.4); empty: the message is in no SDP.
+            supplies: keys, each with an SPI, in place of those of the ticket, which has to have flag L.
         """
         self._only("transfer")
         assert self.granted is not None
@@ -196,11 +199,17 @@ class Initiator:
         algorithms = suite or suite_of(policy.prf)
         csb_id, rand = self._draw()
         self._keys = Protection(algorithms.prf, self.granted.mpki, Direction.INIT, csb_id, rand)
-        session = CryptoSession(1, self._protocol, (0,), b"", first_spi(self.granted.keys))
+        if supplies and not policy.has(Flag.L):
+            raise LocalProtocolError("keys of the initiator, and the ticket has L=0 (RFC 6043 §6.10)")
+        self._supplied = tuple(supplies)
+        session = CryptoSession(1, self._protocol, (0,), b"", first_spi([*supplies, *self.granted.keys]))
         head = Header(DataType.TRANSFER_INIT, csb_id, algorithms.prf, policy.has(Flag.F), (session,),
                       MapType.GENERIC_ID, 1)
-        chain: tuple[Payload, ...] = (stamp_of(now), Rand(rand, RandRole.INITIATOR), self._identity, responder,
-                                      Policy(0, self._protocol), ticket, *([sdp_ids(offered)] if offered else []))
+        stamp = stamp_of(now)
+        chain: tuple[Payload, ...] = (
+            stamp, Rand(rand, RandRole.INITIATOR), self._identity, responder, Policy(0, self._protocol), ticket,
+            *([self._keys.wrap(algorithms.encryption, stamp, supplies)] if supplies else []),
+            *([sdp_ids(offered)] if offered else []))
         self._sent = self._keys.seal(Message(head, chain), algorithms.mac, self._identity.data, responder.data)
         if policy.has(Flag.I):
             self._sent = _with_initiator_data(self._sent, self.granted)
@@ -222,7 +231,7 @@ class Initiator:
         if self.state is State.KEYED and not policy.has(Flag.I):
             raise refused("a second answer, and keys are not forked", "RFC 6043 §5.1.1", Error.UNSPECIFIED)
         _answers(message, self._keys)
-        for fault in session_faults(message):
+        for fault in (*session_faults(message), *supply_faults(message, policy)):
             raise refused(fault.what, fault.clause, fault.error)
         rand = message.rand(RandRole.RESPONDER)
         if policy.has(Flag.G) and rand is None:
@@ -231,9 +240,11 @@ class Initiator:
         if len(self._keys.rand_i) + len(rand_r) < self._tek_octets:
             raise refused("RANDRi and RANDRr are shorter than the key", "RFC 6043 §12.1", Error.UNSPECIFIED)
         master, keys = self._of(message)
-        self._keys.response(key=master, rand_r=rand_r).check(octets, message, self._sent)
+        response = self._keys.response(key=master, rand_r=rand_r)
+        response.check(octets, message, self._sent)
         self._replays.check(message.timestamp(), octets[-20:], now)
         self._replays.keep(octets[-20:], now)
+        keys = (*response.supplied(message), *self._supplied, *keys)
         tek = traffic(message, policy, keys, 1, self._tek_octets, self._keys.rand_i, rand_r)
         return Keyed(tek, message.header.csb_id, 1, message.identity(IdRole.RESPONDER))
 
@@ -258,7 +269,8 @@ class Initiator:
             self.state = State.FAILED
             return Refused("no TRANSFER_RESP, and the ticket asks for it", "RFC 6043 §4.2.2", Error.UNSPECIFIED)
         self.state = State.KEYED
-        tek = traffic(wire.decode(self._sent), policy, self.granted.keys, 1, self._tek_octets, self._keys.rand_i, b"")
+        keys = (*self._supplied, *self.granted.keys)
+        tek = traffic(wire.decode(self._sent), policy, keys, 1, self._tek_octets, self._keys.rand_i, b"")
         return Keyed(tek, self._keys.csb_id, 1, None)
 
     def _draw(self) -> tuple[int, bytes]:

@@ -14,6 +14,7 @@ from workbench.protocols.mikey import coverage, times, wire
 from workbench.protocols.mikey import keys as derived
 from workbench.protocols.mikey.keys import Constant, Direction
 from workbench.protocols.mikey.messages import (
+    CryptoSession,
     Header,
     Identity,
     Kemac,
@@ -91,6 +92,10 @@ class Protection(msgspec.Struct, frozen=True):
         made = kemac.encrypt(encryption, *self._cipher(encryption), self.csb_id, coverage.iv_timestamp(stamp),
                              wire.encode_keys(keys))
         return Kemac(encryption, made)
+
+    def supplied(self, message: Message) -> tuple[KeyData, ...]:
+        """Keys that a Transfer brings beside those of the ticket; most bring none. Raises as `unwrap`."""
+        return () if message.first(Kemac) is None else self.unwrap(message)
 
     def unwrap(self, message: Message) -> tuple[KeyData, ...]:
         """Keys that the other end sent. Raises TicketRefusedError."""
@@ -230,17 +235,25 @@ def opened(ticket: Ticket, tpk: Shared) -> OpenTicket:
 
 def traffic(message: Message, policy: TicketPolicy, keys: Sequence[KeyData], session: int, size: int,
             rand_i: bytes, rand_r: bytes) -> bytes:
-    """The TEK of a crypto session: derived from the first TGK or GTGK, or as the ticket gives it."""
+    """The TEK of a crypto session: derived from a TGK or GTGK, or as it is given.
+
+    It comes of the key that the session names by its SPI in this message; of the first one where it names none.
+    """
     from workbench.protocols.mikey.registry import Flag
 
+    named = next((one.spi for one in message.header.sessions
+                  if isinstance(one, CryptoSession) and one.number == session), b"")
     for one in keys:
+        if named and (not isinstance(one.validity, Spi) or one.validity.data != named):
+            continue
         if one.kind in (KeyType.TEK, KeyType.TEK_SALT):
             return one.key
         if one.kind in (KeyType.TGK, KeyType.TGK_SALT, KeyType.GTGK, KeyType.GTGK_SALT) and one.key:
             return derived.traffic_key(message.header.prf, one.key, session, size,
                                        rand_i=rand_i if policy.has(Flag.H) else b"",
                                        rand_r=rand_r if policy.has(Flag.G) else b"")
-    raise refused("no key for traffic", "RFC 6043 §5.1.3", Error.INVALID_TICKET)
+    what = f"no key for traffic of SPI {named.hex()}" if named else "no key for traffic"
+    raise refused(what, "RFC 6043 §5.1.3, §6.1.1", Error.INVALID_TICKET)
 
 
 def split(keys: Sequence[KeyData]) -> tuple[bytes, bytes, tuple[KeyData, ...]]:

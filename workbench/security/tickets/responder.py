@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from workbench.errors import LocalProtocolError
-from workbench.protocols.mikey import times
+from workbench.protocols.mikey import times, wire
 from workbench.protocols.mikey.keys import Direction
 from workbench.protocols.mikey.messages import (
     CryptoSession,
@@ -36,7 +36,14 @@ from workbench.protocols.mikey.registry import (
     TicketType,
     TimestampRole,
 )
-from workbench.protocols.mikey.rules import flag_faults, key_faults, list_fault, session_faults, time_fault
+from workbench.protocols.mikey.rules import (
+    flag_faults,
+    key_faults,
+    list_fault,
+    session_faults,
+    supply_faults,
+    time_fault,
+)
 from workbench.security.source import Source
 from workbench.security.tickets.asking import question
 from workbench.security.tickets.protecting import (
@@ -83,16 +90,18 @@ class Responder:
         replays: what this node accepted before.
         groups: identities of groups that it answers for.
         tpks: ticket protection keys that it holds, by the data of their IDRpsk (modes 2 and 4).
+        supplies: keys, each with an SPI, that it prefers to those of a ticket with flag M.
     """
 
     def __init__(self, identity: Identity, kms: Identity, credential: Credential | None, source: Source, *,
                  replays: Replays, groups: Sequence[Identity] = (), tpks: Mapping[bytes, Shared] | None = None,
-                 tek_octets: int = 16, protocols: frozenset[int] = frozenset({TLS_PROTOCOL})) -> None:
+                 tek_octets: int = 16, protocols: frozenset[int] = frozenset({TLS_PROTOCOL}),
+                 supplies: tuple[KeyData, ...] = ()) -> None:
         self.state = State.IDLE
         self._identity, self._kms, self._credential, self._source = identity, kms, credential, source
         self._replays, self._tpks, self._protocols = replays, tpks or {}, protocols
         self._named = {identity.data, *(one.data for one in groups)}
-        self._tek_octets = tek_octets
+        self._tek_octets, self._supplies = tek_octets, supplies
         self._offer = b""
         self._resolve = b""
         self._keys: Protection | None = None
@@ -140,7 +149,8 @@ class Responder:
         return self._verified(held.mpki, b"", held.keys, None, None, now)
 
     def _acceptable(self, message: Message, ticket: Ticket, now: float) -> None:
-        for fault in (*session_faults(message), *flag_faults(ticket.policy), *key_faults(message)):
+        for fault in (*session_faults(message), *flag_faults(ticket.policy), *key_faults(message),
+                      *supply_faults(message, ticket.policy)):
             raise refused(fault.what, fault.clause, fault.error)
         if ticket.policy.kind != TicketType.MIKEY_BASE:
             raise refused(f"ticket type {ticket.policy.kind}", "RFC 6043 §6.10", Error.INVALID_TICKET)
@@ -200,25 +210,33 @@ class Responder:
             raise refused("Vi is not V, or the KMS forked no keys", "RFC 6043 §4.2.3.4", Error.AUTHENTICATION_FAILURE)
         self._remember(ticket, now)
         rand_r = self._source.octets(RAND_OCTETS) if policy.has(Flag.G) else b""
-        tek = traffic(message, policy, keys, 1, self._tek_octets, rand.data, rand_r)
-        answer = b""
-        if policy.has(Flag.F):
-            response = init.response(key=mpkr if policy.has(Flag.I) else mpki, rand_r=rand_r)
-            answer = self._answer(message, response, keys, who or called, rand_kms, now)
+        own = self._supplies if policy.has(Flag.M) else ()
+        keys = (*own, *init.supplied(message), *keys)
+        if not policy.has(Flag.F):
+            tek = traffic(message, policy, keys, 1, self._tek_octets, rand.data, rand_r)
+            return Keyed(tek, message.header.csb_id, 1, caller)
+        response = init.response(key=mpkr if policy.has(Flag.I) else mpki, rand_r=rand_r)
+        answer = self._answer(message, response, keys, own, who or called, rand_kms, now)
+        tek = traffic(wire.decode(answer), policy, keys, 1, self._tek_octets, rand.data, rand_r)
         return Keyed(tek, message.header.csb_id, 1, caller, answer)
 
-    def _answer(self, message: Message, response: Protection, keys: Sequence[KeyData], who: Identity | None,
-                rand_kms: Rand | None, now: float) -> bytes:
-        """TRANSFER_RESP: each crypto session has one policy and one key."""
-        sessions = tuple(msgspec.structs.replace(one, policies=one.policies[:1] or (0,), spi=one.spi or first_spi(keys))
-                         for one in message.header.sessions if isinstance(one, CryptoSession))
+    def _answer(self, message: Message, response: Protection, keys: Sequence[KeyData], own: Sequence[KeyData],
+                who: Identity | None, rand_kms: Rand | None, now: float) -> bytes:
+        """TRANSFER_RESP: each crypto session has one policy and one key; `own`: those that come with it."""
+        sessions = tuple(
+            msgspec.structs.replace(one, policies=one.policies[:1] or (0,),
+                                    spi=first_spi(own) if own else one.spi or first_spi(keys))
+            for one in message.header.sessions if isinstance(one, CryptoSession))
         head = Header(DataType.TRANSFER_RESP, message.header.csb_id, message.header.prf, False, sessions,
                       MapType.GENERIC_ID, len(sessions))
-        chain: list[Payload] = [stamp_of(now)]
+        stamp = stamp_of(now)
+        chain: list[Payload] = [stamp]
         chain += [Rand(response.rand_r, RandRole.RESPONDER)] if response.rand_r else []
         chain += [one for one in (who, rand_kms) if one is not None]
         last = message.payloads[-1]
         assert isinstance(last, Verification)
+        suite = suite_of(message.header.prf, last.algorithm)
+        chain += [response.wrap(suite.encryption, stamp, own)] if own else []
         return response.seal(Message(head, tuple(chain)), last.algorithm, self._offer)
 
     def _remember(self, ticket: Ticket, now: float) -> None:
