@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from workbench import scenarios
+from workbench.lab.run import LiveRun
 from workbench.lab.scenario import Scenario, at
-from workbench.net.values import Endpoint
+from workbench.net.values import Endpoint, StreamData
 from workbench.nodes.mrfc.describing import Rejected, answer, of_floors, of_messages, path_of, read_offer
 from workbench.nodes.mrfp import mp_profile
 from workbench.nodes.orders import Call, SendText
@@ -184,3 +185,28 @@ def test_end_to_end_ends_at_the_mrfp(id: str, security: str, said: str, tmp_path
         main()
     assert said in capsys.readouterr().out
     assert f"<td>{said.rpartition(', ')[2]}</td>" in page.read_text()
+
+
+class Forged(LiveRun):
+    """Right behind the first octets for a node after 25 s comes a record of TLS that was not made with the key."""
+
+    victim = ""
+
+    def _hand(self, name: str, happened: Any) -> Any:
+        if name == self.victim and isinstance(happened, StreamData) and self.now > 25:
+            self.victim = ""
+            happened = StreamData(happened.stream, happened.data + bytes.fromhex("1703030020") + bytes(32))
+        return super()._hand(name, happened)
+
+
+@pytest.mark.parametrize(("id", "victim"), [
+    ("mp-msrp-dial-in", "MRFP"), ("mp-msrp-dial-out", "UE B"), ("mp-bfcp-dial-in", "MRFP")])
+def test_a_forged_record_right_behind_one_that_is_to_be_answered(id: str, victim: str, tmp_path: Any):
+    """Both come with one segment: TLS ends with bad_record_mac, and nothing more is sent on it (RFC 5246 §7.2.2)."""
+    live = Forged(scenarios.get(id), "virtual", 1, tmp_path, None, {}, {})
+    live.victim = victim
+    report = live.finish().report
+    (alert,) = (m for m in report.messages_of("TLS") if m.summary.startswith("Alert fatal"))
+    assert "bad_record_mac" in alert.summary and alert.source.node == victim
+    after = [m for m in report.messages if m.index > alert.index and m.protected and m.source == alert.source]
+    assert [m for m in after if m.destination == alert.destination] == []

@@ -260,6 +260,8 @@ class DatagramEndpoint:
         association = former if former is not None and newest is not None and not newest.sure else newest
         if not self.up or association is None or not association.up:
             return []
+        if association.session is not None and not association.session.sends:
+            return []
         if association.session is not None:
             return self._protected(association.session.send(octets), now, association, f"{why}, in DTLS")
         return [SendDatagram(association.local, association.remote, octets, why)]

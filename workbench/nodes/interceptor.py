@@ -197,7 +197,7 @@ class Interceptor:
                     commands.append(LogKeys(line))
                 case tls.Verified():
                     waiting, half.waiting = half.waiting, []
-                    for octets in waiting:
+                    for octets in waiting if half.session.sends else ():
                         commands += self._read(half, half.session.send(octets))
                     commands += self._end(half) if half.other.over else self._begin(half.other)
                 case tls.Data(octets=octets):

@@ -280,11 +280,11 @@ class StreamEndpoint:
     # For a subclass
 
     def _say(self, octets: bytes, why: str, now: float) -> list[Command]:
-        """Octets for the other end, protected where there is TLS; none once FIN or RST has left."""
+        """Octets for the other end, protected where there is TLS; none once FIN or RST has left, or TLS has failed."""
         if self._closing or self._silent or self.over or self._stream is None:
             return []
         if self._tls is not None:
-            return self._protected(self._tls.send(octets), now)
+            return self._protected(self._tls.send(octets), now) if self._tls.sends else []
         return [SendStream(self._stream, octets, why)]
 
     @property

@@ -125,8 +125,13 @@ class Session:
 
     # Payload and its end
 
+    @property
+    def sends(self) -> bool:
+        """Payload can be sent. Events that came together are dealt with one by one: the last may have ended it."""
+        return self.state in (State.UP, State.PEER_CLOSED)
+
     def _ready(self, what: str) -> None:
-        if self.state not in (State.UP, State.PEER_CLOSED):
+        if not self.sends:
             raise LocalProtocolError(f"payload on a {what} session that is {self.state.name}")
 
     def _checked(self) -> list[Event]:

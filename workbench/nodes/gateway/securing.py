@@ -81,8 +81,9 @@ class Secured:
             self._happened(self._session.provide(key), now)
 
     def send(self, data: bytes, now: float, why: str) -> None:
-        """Payload for the peer."""
-        self._happened(self._session.send(data), now, why)
+        """Payload for the peer; none where a record behind what is answered here has ended the session."""
+        if self._session.sends:
+            self._happened(self._session.send(data), now, why)
 
     def ended(self, now: float) -> None:
         """The connection brings nothing more."""
