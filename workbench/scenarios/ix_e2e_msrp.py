@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from workbench.lab import seen
 from workbench.lab.expect import Eventually, Holds, Never
-from workbench.lab.scenario import Knob, Scenario, Weakened
+from workbench.lab.scenario import Knob, Scenario, Weakened, at
+from workbench.nodes.orders import CloseMedia, SendText
 from workbench.scenarios import e2e_edge as e2e
 from workbench.scenarios import ix_edge as ix
 from workbench.scenarios.e2e_edge import A, B
@@ -21,6 +22,13 @@ SESSION_BACK = "one TLS session runs from UE to UE over five wires, and UE B is 
 SESSION = "one TLS session runs from UE to UE over five wires, and UE A is its client"
 PASSED = "both TrGWs pass every octet as it came, in both directions"
 HIDDEN = "MSRP is on all five wires, and never in the clear"
+
+ALERT = "an octet was changed: the UE that gets it ends TLS with bad_record_mac, and TrGW A ends TCP on both sides"
+FLUSHED = "UE A's last words are in flight at TrGW A when its FIN comes, and leave whole before TrGW A's FIN"
+UNANSWERED = "TrGW B reports that nobody answers its SYN, and by itself resets the connection on its other side"
+
+_CONFIRMED = (e2e.CONFIRMED, e2e.CONFIRMED_TOO)
+_LAST_WORDS = "And with that I am gone."
 
 scenario = Scenario(
     id="ix-e2e-msrp",
@@ -47,6 +55,22 @@ scenario = Scenario(
                            Holds(SESSION_BACK, seen.one_tls_session(*ix.WIRES[::-1])))},
             drops={"UE B": (TRIGGERED, SESSION)}),
         "border": ix.ip_knob(),
+        "fault": Knob(
+            "fault", "what goes wrong: nothing; TrGW A changes an octet; UE A ends TCP with its last words in flight; "
+            "TrGW B's SYN is never answered",
+            {"none": {}, "tampered": {"TrGW A": {"tampers_after": 2400}}, "fin": {},
+             "silent": {B: {"accepts_after": 200.0}, "IMS-AGW B": {"holds_incoming": True}, "TrGW B": {"guard": 10.0}}},
+            default="none",
+            does={"fin": (at(30.0, A, SendText(_LAST_WORDS, waits=False)), at(30.0, A, CloseMedia("fin")))},
+            adds={"tampered": (ix.alert_ends_both(ALERT),), "fin": (ix.flushed(FLUSHED),),
+                  "silent": (ix.unanswered_is_reported(UNANSWERED),)},
+            # BYE may be faster than the last words: what comes to the gateways behind it has nowhere to go.
+            drops={"tampered": (PASSED, HIDDEN, *_CONFIRMED), "fin": (PASSED,),
+                   "silent": (TRIGGERED, SESSION, PASSED, e2e.CHECKED, HIDDEN, *_CONFIRMED)},
+            shows={"tampered": ("tls-alert",), "silent": ("handshake-unfinished", "syn-unanswered")},
+            implies={"tampered": {"tls": "1.3"}},
+            conflicts={"tampered": ("tls", "1.2", "which octet is changed is counted behind the handshake of TLS 1.3"),
+                       "silent": ("opens", "UE B", "a UE that opens the connection itself gets no SYN")}),
     },
     script=e2e.TALK,
     expect=(
@@ -70,6 +94,13 @@ scenario = Scenario(
                  rules=("e2e-attribute-changed", "fingerprint-mismatch", "tls-alert")),
         Weakened("TrGW A changes an octet", {"TrGW A": {"tampers_after": 2000}},
                  (PASSED, e2e.CONFIRMED, e2e.CONFIRMED_TOO), rules=("tls-alert",)),
+        Weakened("TrGW A changes no octet after all", {"TrGW A": {"tampers_after": 0}}, (ALERT,),
+                 knobs={"fault": "tampered"}, no_rule="nothing is wrong then"),
+        Weakened("TrGW A changes an octet of UE A's last words", {"TrGW A": {"tampers_after": 3000}},
+                 (FLUSHED,), knobs={"fault": "fin"}, rules=("tls-alert",)),
+        Weakened("nobody gives up a connection that does not come",
+                 {"TrGW B": {"guard": 200.0}, "IMS-AGW B": {"guard": 200.0}}, (UNANSWERED,),
+                 knobs={"fault": "silent"}, no_rule="the UEs end the call before anybody is late with a report"),
         Weakened("IBCF B ends TLS at its TrGW, which can't", {"IBCF B": {"end_to_end": "b2bua"}},
                  (UNTOLD, e2e.CONFIRMED, e2e.CONFIRMED_TOO, e2e.ANSWERED), rules=("h248-error", "sip-refused")),
         Weakened("UE A asks for security at its edge", {A: {"secures": "e2ae"}},

@@ -106,3 +106,22 @@ def plain_at_border(name: str) -> Expectation:
     """Both TrGWs are told TCP on both sides."""
     return Holds(name, seen.in_turn(*(
         seen.transports({"core": "TCP", "border": "TCP"}, gateway=one) for one in BORDER_GATEWAYS)))
+
+
+def alert_ends_both(name: str) -> Expectation:
+    """A UE finds a record that was changed (X6): its alert, and FIN of TrGW A on both sides."""
+    alert = seen.any_of(seen.alert("bad_record_mac", ACCESS_B, "UE B"), seen.alert("bad_record_mac", ACCESS_A, "UE A"))
+    return Holds(name, seen.all_of(
+        alert, seen.after(alert, seen.leaves(_TRGW_A, "FIN")), seen.after(alert, seen.leaves(_BORDER_A, "FIN"))))
+
+
+def flushed(name: str) -> Expectation:
+    """What came in on one side of TrGW A before FIN leaves on the other before its FIN (X11)."""
+    return Holds(name, seen.flushed_in_flight(_TRGW_A, _BORDER_A))
+
+
+def unanswered_is_reported(name: str) -> Expectation:
+    """TrGW B's SYN into its own network stays unanswered (X12): a report, and by itself RST on the other side."""
+    return Holds(name, seen.in_turn(
+        seen.all_of(seen.failure_reported("core", gateway="TrGW B")),
+        seen.in_order(seen.leaves(_BORDER_B, "RST"), seen.subtracted(gateway="TrGW B"))))

@@ -14,6 +14,8 @@ from workbench.net.packets import ACK, SYN
 if TYPE_CHECKING:
     from workbench.analysis.report import Report
 
+_FOLD = 0xFFFFFFFF
+
 Kind = Literal["SYN", "SYN-ACK", "ACK", "payload", "FIN", "RST"]
 Handling = Literal["relay", "proxy", "merge by proxy", "merge by translation"]
 
@@ -322,3 +324,23 @@ def flushed_then_ended(a: Side, b: Side) -> Fact:
             else f"{len(whole[0])} octets came in before FIN, {len(whole[1])} left")
 
     return Fact(f"FIN on {a}, what came before it, and FIN on {b}", check)
+
+
+def flushed_in_flight(a: Side, b: Side) -> Fact:
+    """The same, where the peer on the other side has not acknowledged everything when FIN comes in."""
+    whole = flushed_then_ended(a, b)
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        fin = next((one.frame for one in at(report, a) if one.kind == "FIN" and one.receiver == a.gateway), None)
+        found = at(report, b)
+        sent = [one for one in found if one.sender == b.gateway and one.tcp.payload]
+        if fin is None or not sent:
+            return None
+        start = sent[0].tcp.sequence
+        acknowledged = max((one.tcp.acknowledgment - start & _FOLD for one in found if one.receiver == b.gateway
+                            and sent[0].frame < one.frame < fin), default=0)
+        if acknowledged >= max((one.tcp.sequence - start & _FOLD) + len(one.tcp.payload) for one in sent):
+            return None
+        return whole.check(report)
+
+    return Fact(f"{whole.what}, with octets in flight", check)
