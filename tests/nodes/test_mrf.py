@@ -114,7 +114,10 @@ def test_nodes_are_named_by_what_they_do(tmp_path: Any):
     relayed = scenarios.get("msrp-cema").run(out=tmp_path).report
     assert conference_nodes(relayed.signalling.contexts, relayed.signalling.dialogs.values()) == {}
     keyed = scenarios.get("mp-msrp-dial-in").run(out=tmp_path, keys="configured").report
-    for report, alone in ((found, {"192.0.2.40": []}), (keyed, {"192.0.2.40": []}), (relayed, {})):
+    two = changed(script=CONFERENCE.script[:2], expect=(), weakened=()).run(out=tmp_path).report
+    aware = scenarios.get("msrp-aware-plain").run(out=tmp_path).report
+    conference = {"192.0.2.40": []}
+    for report, alone in ((found, conference), (keyed, conference), (two, conference), (relayed, {}), (aware, {})):
         assert conference_nodes(report.signalling.contexts, ()) == alone
         assert hosts(report.signalling.contexts, ()) is bool(alone)
     legs = [leg.name for leg in found.sessions[0].legs]

@@ -71,8 +71,13 @@ def hosts(contexts: Iterable[ContextSeen], dialogs: Iterable[DialogSeen]) -> boo
 def looks_hosted(context: ContextSeen) -> bool:
     """A context is a conference, by H.248 alone (TS 23.333 §6.2.19, §6.2.20)."""
     ends = [end for end in context.terminations.values() if end.locals]
-    return any(end.keyed for end in ends) or (
-        len(ends) >= _MANY and len({end.realm for end in ends}) == 1 and not any(end.side for end in ends))
+    if any(end.keyed for end in ends):
+        return True
+    # The two ends of a relayed stream are in two realms, as a rule; what is in one may be such a stream all the same
+    # unless it is of an application, which a relay is told of in few modes only.
+    told = ends and all(end.realm and end.bearer.upper().endswith(("/MSRP", "/BFCP")) for end in ends)
+    return (len(ends) >= (2 if told else _MANY) and len({end.realm for end in ends}) == 1
+            and not any(end.side for end in ends))
 
 
 def conference_nodes(contexts: Iterable[ContextSeen], dialogs: Iterable[DialogSeen]) -> dict[str, list[str]]:
