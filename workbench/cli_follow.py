@@ -18,8 +18,8 @@ from workbench.cli_words import complain, say_line, wrong
 from workbench.errors import CaptureError
 
 if TYPE_CHECKING:
-    from workbench.analysis.following import Came
-    from workbench.analysis.growing import Growing
+    from workbench.analysis.files.following import Came
+    from workbench.analysis.files.growing import Growing
 
 Follow = Annotated[bool, typer.Option(
     "--follow", help="Show messages of a capture that is being written, as they come; - is standard input.")]
@@ -52,8 +52,8 @@ def followed(
 
 
 def _follow(path: Path, spool: Path | None, keylog: Path | None, seconds: float | None, quiet: bool) -> None:
-    from workbench.analysis.following import follow
-    from workbench.analysis.growing import Growing
+    from workbench.analysis.files.following import follow
+    from workbench.analysis.files.growing import Growing
 
     until = None if seconds is None else time.monotonic() + seconds
 
@@ -97,7 +97,7 @@ def _opened(path: Path) -> BinaryIO:
 
 
 def _tell_dropped(growing: Growing) -> None:
-    from workbench.analysis.growing import MOST_SPOOLED
+    from workbench.analysis.files.growing import MOST_SPOOLED
 
     if growing.dropped:
         complain(f"{growing.dropped} octets behind the first {MOST_SPOOLED} were shown and not kept: "

@@ -9,8 +9,8 @@ from workbench.cli_words import say_line
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from workbench.analysis.context_values import ContextHistory
-    from workbench.analysis.joined_values import Dialog, Fax, Floor, Joined, JoinedLeg, Passage
+    from workbench.analysis.calls.context_values import ContextHistory
+    from workbench.analysis.calls.joined_values import Dialog, Fax, Floor, Joined, JoinedLeg, Passage
     from workbench.analysis.report import Report
 
 _MOST_CONTEXTS = 20

@@ -9,7 +9,7 @@ from capturing import Frame, write
 from crafted_signalling import NAMES, down, reserved, stream, subtracted, termination, up
 
 from workbench.analysis.analyzing import analyze
-from workbench.analysis.context_values import ContextHistory, StreamState, TerminationState
+from workbench.analysis.calls.context_values import ContextHistory, StreamState, TerminationState
 
 CAPTURES = Path(__file__).parents[2] / "captures"
 

@@ -13,10 +13,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from workbench.analysis.analyzing import analyze
+from workbench.analysis.carried.tls_stream import KeyLog
 from workbench.analysis.dissect import Dissector
 from workbench.analysis.pcapng import RAW, Packet
 from workbench.analysis.report import Report
-from workbench.analysis.tls_stream import KeyLog
 from workbench.net.sctp import ABORT, HEARTBEAT, Chunk, encode_sctp
 from workbench.net.values import Endpoint
 from workbench.protocols.h248.tpkt import Framing, spans

@@ -11,8 +11,8 @@ from dtls_pair import AGW, STRANGER, Pair, client, server
 from dtls_pair import UE as UE_IDENTITY
 
 from workbench.analysis.analyzing import analyze
+from workbench.analysis.files.twin import write_twin
 from workbench.analysis.report import Report
-from workbench.analysis.twin import write_twin
 from workbench.net.values import Endpoint
 from workbench.protocols.t38 import ifp, udptl
 from workbench.protocols.t38.messages import Indicator, UdptlPacket, indication

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.analysis.analyzing import analyze
+from workbench.analysis.carried.tls_stream import KeyLog
 from workbench.analysis.dissect import Dissector
 from workbench.analysis.pcapng import RAW, Packet
 from workbench.analysis.report import Report
-from workbench.analysis.tls_stream import KeyLog
 from workbench.net.packets import FIN, PSH, SYN, decode_ip, encode_unreachable
 from workbench.net.values import Endpoint
 

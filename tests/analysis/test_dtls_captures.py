@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.analysis.analyzing import analyze
-from workbench.analysis.carried_udptl import BY_CONTENT
+from workbench.analysis.carried.dtls_stream import DtlsObserver
+from workbench.analysis.carried.tls_stream import KeyLog
+from workbench.analysis.carried.udptl import BY_CONTENT
 from workbench.analysis.dissect import Dissector
-from workbench.analysis.dtls_stream import DtlsObserver
 from workbench.analysis.explain import coverage, explain_frame, explain_message
+from workbench.analysis.files.twin import write_twin
 from workbench.analysis.pcapng import RAW, Packet
 from workbench.analysis.report import Report
-from workbench.analysis.tls_stream import KeyLog
-from workbench.analysis.twin import write_twin
 from workbench.protocols.t38 import ifp, udptl
 from workbench.protocols.t38.messages import Indicator, UdptlPacket, indication
 

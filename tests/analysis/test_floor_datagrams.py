@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.analysis.analyzing import analyze
+from workbench.analysis.carried.tls_stream import KeyLog
 from workbench.analysis.dissect import Dissector
 from workbench.analysis.explain import coverage, explain_frame
 from workbench.analysis.pcapng import RAW, Packet
 from workbench.analysis.report import Report
-from workbench.analysis.tls_stream import KeyLog
 from workbench.net.values import Endpoint
 from workbench.protocols.bfcp import wire
 from workbench.protocols.bfcp.floors import Floor

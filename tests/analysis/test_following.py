@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from workbench.analysis.analyzing import analyze
-from workbench.analysis.following import Came, follow
-from workbench.analysis.growing import Growing
+from workbench.analysis.files.following import Came, follow
+from workbench.analysis.files.growing import Growing
 from workbench.analysis.pcapng import Reader
 from workbench.errors import CaptureError
 

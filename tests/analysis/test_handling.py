@@ -61,8 +61,8 @@ def test_a_relay_is_seen_without_any_control(tmp_path: Path):
     report = Box("relay").run(tmp_path, control=False, names=False)
     assert {content.connection.streams[0].initial for content in report.contents} == {
         report.contents[0].connection.streams[0].initial}
-    from workbench.analysis.handling import relayed
-    from workbench.analysis.spans import find_spans
+    from workbench.analysis.calls.handling import relayed
+    from workbench.analysis.calls.spans import find_spans
 
     told = relayed(find_spans(report.contents))
     assert told is not None and told.handling == "relay" and len(told.frames) == 2

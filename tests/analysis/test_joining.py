@@ -12,7 +12,17 @@ from capturing import write
 from crafted_signalling import NAMES, asks, described, reserved, responds
 
 from workbench.analysis.analyzing import analyze
-from workbench.analysis.joined_values import Fax, FaxPage, Floor, Holding, Joined, MsrpSession, NatSide, Owner, Passage
+from workbench.analysis.calls.joined_values import (
+    Fax,
+    FaxPage,
+    Floor,
+    Holding,
+    Joined,
+    MsrpSession,
+    NatSide,
+    Owner,
+    Passage,
+)
 from workbench.analysis.report import Report
 from workbench.analysis.values import Place
 

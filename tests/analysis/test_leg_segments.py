@@ -7,7 +7,7 @@ from pathlib import Path
 from capturing import Talk, sdp, sip, udp, write
 
 from workbench.analysis.analyzing import analyze
-from workbench.analysis.segments import leg_segments
+from workbench.analysis.calls.segments import leg_segments
 from workbench.net.values import Endpoint
 
 ALICE, BOB = Endpoint("192.0.2.1", 5060), Endpoint("192.0.2.2", 5060)

@@ -10,7 +10,7 @@ from crafted_calls import PEER, UE, Crafted, send
 
 from workbench import scenarios
 from workbench.analysis.analyzing import analyze
-from workbench.analysis.marks_bearers import SCENARIOS
+from workbench.analysis.marks.bearers import SCENARIOS
 
 OURS = [scenario.id for scenario in scenarios.all() if scenario.id in SCENARIOS]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from workbench import scenarios
-from workbench.analysis import marks_fax
+from workbench.analysis.marks import fax
 
 FAXES = [scenario for scenario in scenarios.all() if scenario.family == "e2ae DTLS"]
 SOUND = ("t38-dtls-terminating", "t38-dtls-originating")
@@ -33,8 +33,8 @@ def test_so_it_is_with_other_settings(id, knobs, tmp_path):
 @pytest.mark.parametrize("knobs", [{"fault": value} for value in ("none", "silence", "stalls", "clear")], ids=str)
 def test_each_failure_is_one(knobs, tmp_path):
     """Whatever keeps DTLS from coming up."""
-    found = scenarios.get(marks_fax.FAILURE).run(seed=2, out=tmp_path, **knobs).report.scenario
-    assert found is not None and (found.id, found.score) == (marks_fax.FAILURE, 1.0)
+    found = scenarios.get(fax.FAILURE).run(seed=2, out=tmp_path, **knobs).report.scenario
+    assert found is not None and (found.id, found.score) == (fax.FAILURE, 1.0)
 
 
 @pytest.mark.parametrize(("id", "weakened"), WEAKENED, ids=str)

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from workbench import analyze
 from workbench.analysis.analyzing import analyze_merged
-from workbench.analysis.merging import Merged, Origin
+from workbench.analysis.files.merging import Merged, Origin
 from workbench.analysis.pcapng import Packet, Reader, Writer, scan
 from workbench.cli import app
 from workbench.errors import CaptureError
@@ -89,7 +89,7 @@ def test_files_are_read_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             opened.append(Path(source).name)
             super().__init__(source)
 
-    monkeypatch.setattr("workbench.analysis.merging.Reader", Counted)
+    monkeypatch.setattr("workbench.analysis.files.merging.Reader", Counted)
     monkeypatch.setattr("workbench.analysis.pcapng.Reader", Counted)
     whole = write(tmp_path / "whole.pcapng", packets()[:30])
     broken = broken_packet_in_front_of_names(tmp_path / "broken.pcapng")

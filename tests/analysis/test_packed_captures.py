@@ -11,8 +11,8 @@ import pytest
 import zstandard
 
 from workbench import analyze
-from workbench.analysis import sources
 from workbench.analysis.explain import explain_frame
+from workbench.analysis.files import sources
 from workbench.analysis.pcapng import Reader
 from workbench.errors import CaptureError
 

@@ -13,10 +13,10 @@ from psk_sessions import STRANGE, TEK, WRONG, Recorded
 from test_rules import offer_and_answer
 
 from workbench.analysis.analyzing import analyze
+from workbench.analysis.carried.record_protection import expand_label, prf
+from workbench.analysis.carried.tls_stream import KeyLog, TlsObserver
 from workbench.analysis.explain import coverage, explain_frame, explain_message
-from workbench.analysis.record_protection import expand_label, prf
 from workbench.analysis.report import Report
-from workbench.analysis.tls_stream import KeyLog, TlsObserver
 from workbench.protocols.tls import wire
 from workbench.protocols.tls.messages import ClientHello
 

@@ -13,9 +13,9 @@ from programs import need
 
 from workbench import scenarios
 from workbench.analysis.analyzing import analyze
+from workbench.analysis.files.twin import write_twin
 from workbench.analysis.pcapng import Reader, scan
 from workbench.analysis.report import Report
-from workbench.analysis.twin import write_twin
 from workbench.errors import CaptureError
 
 IDS = ("e2ae-msrp-originating", "e2ae-msrp-terminating")

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from live_calls import two_edges
 
+from workbench.analysis.calls.rewriting import rewritten
 from workbench.analysis.explain import explain_message
 from workbench.analysis.report import Report
-from workbench.analysis.rewriting import rewritten
 from workbench.protocols.msrp import messages as msrp
 
 

@@ -10,11 +10,11 @@ from capturing import A, B, Packet, Talk, edited, sdp, sip, udp, write
 
 from workbench import scenarios
 from workbench.analysis.analyzing import analyze
-from workbench.analysis.certificates import held_against
+from workbench.analysis.calls.certificates import held_against
+from workbench.analysis.files.twin import write_twin
 from workbench.analysis.flows import payload_of
 from workbench.analysis.report import Report
 from workbench.analysis.rules import RULES
-from workbench.analysis.twin import write_twin
 from workbench.analysis.values import Finding
 from workbench.net.packets import FIN, TCP, UDP, decode_tcp, decode_udp
 from workbench.net.values import Endpoint

@@ -10,8 +10,8 @@ from msgspec import structs
 
 from workbench import scenarios
 from workbench.analysis.analyzing import analyze
+from workbench.analysis.files.twin import write_twin
 from workbench.analysis.report import Report
-from workbench.analysis.twin import write_twin
 from workbench.analysis.values import Finding
 from workbench.net.packets import ACK, PSH
 from workbench.net.values import Endpoint

@@ -10,8 +10,8 @@ from test_rules import offer_and_answer
 
 from workbench import scenarios
 from workbench.analysis.analyzing import analyze
+from workbench.analysis.files.twin import write_twin
 from workbench.analysis.report import Report
-from workbench.analysis.twin import write_twin
 from workbench.analysis.values import Finding
 
 ENDS, FAILS, DIFFERS = "e2ae-tls-release", "e2ae-handshake-timeout", "e2ae-fingerprint-mismatch"

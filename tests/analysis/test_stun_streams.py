@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.analysis.analyzing import analyze
+from workbench.analysis.carried.tls_stream import KeyLog
 from workbench.analysis.dissect import Dissector
 from workbench.analysis.explain import coverage, explain_frame
 from workbench.analysis.pcapng import RAW, Packet
-from workbench.analysis.tls_stream import KeyLog
 from workbench.lab import reachability
 from workbench.protocols import stun
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tls_sessions import Recorded, identity
 
-from workbench.analysis.tls_stream import KeyLog, RecordRead, TlsObserver
+from workbench.analysis.carried.tls_stream import KeyLog, RecordRead, TlsObserver
 from workbench.protocols.layout import uncovered
 from workbench.protocols.tls.layout import plaintext_spans
 from workbench.protocols.tls.messages import AlertMessage, ChangeCipherSpec, Handshake

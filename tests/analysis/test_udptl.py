@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.analysis.analyzing import analyze
-from workbench.analysis.carried_udptl import BY_CONTENT
+from workbench.analysis.carried.tls_stream import KeyLog
+from workbench.analysis.carried.udptl import BY_CONTENT
 from workbench.analysis.dissect import Dissector
 from workbench.analysis.explain import coverage, explain_frame, explain_message
 from workbench.analysis.pcapng import RAW, Packet
 from workbench.analysis.report import Report
-from workbench.analysis.tls_stream import KeyLog
 from workbench.analysis.values import Message
 from workbench.net.values import Endpoint
 from workbench.protocols.h248 import coding
@@ -249,8 +249,8 @@ def test_what_is_held_is_bounded(tmp_path):
 
 def test_flows_are_bounded(tmp_path, monkeypatch):
     """What is beyond the most flows, or the most messages, is still told, and nothing is held for it."""
-    monkeypatch.setattr("workbench.analysis.clear_flows._MOST_LIVE_FLOWS", 2)
-    monkeypatch.setattr("workbench.analysis.clear_flows._MOST_FLOWS", 3)
+    monkeypatch.setattr("workbench.analysis.carried.clear_flows._MOST_LIVE_FLOWS", 2)
+    monkeypatch.setattr("workbench.analysis.carried.clear_flows._MOST_FLOWS", 3)
     monkeypatch.setattr("workbench.analysis.dissect.MOST_MESSAGES", 5)
     places = [Endpoint(f"192.0.2.{number}", 4000) for number in range(10, 15)]
     frames = [udp(1.0, SIP_B, SIP_A, offer()), *(udp(2.0 + n, place, B, packet(0)) for n, place in enumerate(places))]

@@ -8,10 +8,10 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from workbench.analysis.carried.tls_stream import KeyLog
 from workbench.analysis.explain.connection import connect, protocol_of
 from workbench.analysis.explain.octets import fields_between
 from workbench.analysis.explain.streams import Segment, put_together
-from workbench.analysis.tls_stream import KeyLog
 from workbench.net.packets import ACK, SYN, Tcp
 from workbench.net.values import Endpoint
 from workbench.protocols.layout import Span

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from workbench import analyze, views
 from workbench.analysis.explain import explain_frame
+from workbench.analysis.files.twin import write_twin
 from workbench.analysis.pcapng import Packet, Reader, Writer, scan
-from workbench.analysis.twin import write_twin
 from workbench.errors import CaptureError
 from workbench.net import packets
 

@@ -15,9 +15,9 @@ from tls_sessions import Recorded
 
 from workbench import analyze, scenarios, views
 from workbench.analysis.explain import explain_frame
+from workbench.analysis.files.twin import write_twin
 from workbench.analysis.pcapng import Packet, Reader, Writer
 from workbench.analysis.report import Report
-from workbench.analysis.twin import write_twin
 from workbench.lab.scenario import At
 from workbench.net import packets
 from workbench.net.values import Endpoint

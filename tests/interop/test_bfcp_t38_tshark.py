@@ -11,8 +11,8 @@ from capturing import A, Talk, edited, udp, write
 from programs import need
 
 from workbench.analysis.analyzing import analyze
+from workbench.analysis.files.twin import write_twin
 from workbench.analysis.report import Report
-from workbench.analysis.twin import write_twin
 from workbench.lab.scenario import Scenario
 from workbench.net.values import Endpoint
 from workbench.protocols.bfcp import wire

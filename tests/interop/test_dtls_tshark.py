@@ -11,8 +11,8 @@ from dtls_pair import Pair, client, lossy, perfect, server
 from programs import need
 
 from workbench.analysis.analyzing import analyze
+from workbench.analysis.files.twin import write_twin
 from workbench.analysis.report import Report
-from workbench.analysis.twin import write_twin
 from workbench.protocols.t38 import ifp, udptl
 from workbench.protocols.t38.messages import Indicator, UdptlPacket, indication
 from workbench.protocols.tls.messages import Handshake

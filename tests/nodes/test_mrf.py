@@ -106,7 +106,7 @@ def test_words_before_others_came_are_not_told_them(tmp_path: Any):
 
 def test_nodes_are_named_by_what_they_do(tmp_path: Any):
     """Without names in the capture MRFC and MRFP are told apart from IMS-ALG and IMS-AGW; without SIP, too."""
-    from workbench.analysis.conferences import conference_nodes, hosts
+    from workbench.analysis.calls.conferences import conference_nodes, hosts
 
     found = CONFERENCE.run(out=tmp_path).report
     assert conference_nodes(found.signalling.contexts, found.signalling.dialogs.values()) == {

@@ -169,7 +169,7 @@ def test_answers_that_are_of_no_use(body: bytes):
     ids=["usual", "two at once", "while somebody calls"])
 def test_a_conference_that_calls_is_no_relay(script: Any, tmp_path: Any):
     """Its address is in offers, too; but nobody waits for them in another dialog of the same call."""
-    from workbench.analysis.conferences import conference_nodes
+    from workbench.analysis.calls.conferences import conference_nodes
 
     report = msgspec.structs.replace(DIAL_OUT, script=script, expect=(), weakened=()).run(out=tmp_path).report
     assert conference_nodes(report.signalling.contexts, report.signalling.dialogs.values()) == {
@@ -183,7 +183,7 @@ def test_a_conference_that_calls_is_no_relay(script: Any, tmp_path: Any):
     ("e2ae-fingerprint-mismatch", {"wrong": "none"}), ("e2ae-msrp-terminating", {})], ids=str)
 def test_a_relay_is_no_conference(id: str, knobs: dict[str, str], tmp_path: Any):
     """Whoever offers again, and whatever comes of the call: an offer that is handed on has somebody who waits."""
-    from workbench.analysis.conferences import conference_nodes
+    from workbench.analysis.calls.conferences import conference_nodes
 
     report = scenarios.get(id).run(out=tmp_path, **knobs).report
     assert conference_nodes(report.signalling.contexts, report.signalling.dialogs.values()) == {}

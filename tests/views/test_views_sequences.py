@@ -10,7 +10,7 @@ import pytest
 from view_samples import report as sample
 
 from workbench import scenarios
-from workbench.analysis.segments import LegSegment
+from workbench.analysis.calls.segments import LegSegment
 from workbench.analysis.values import Handling, Session
 from workbench.views.palette import COLOURS, TEXT_COLOURS
 from workbench.views.sequences import (

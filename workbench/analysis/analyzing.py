@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from workbench.analysis.carried.tls_stream import KeyLog
 from workbench.analysis.dissect import Dissector
+from workbench.analysis.files.merging import Merged
+from workbench.analysis.files.sources import unpacked
 from workbench.analysis.matching import match
-from workbench.analysis.merging import Merged
 from workbench.analysis.pcapng import Packet, Reader, scan
 from workbench.analysis.report import Report
 from workbench.analysis.rules import check
-from workbench.analysis.sources import unpacked
-from workbench.analysis.tls_stream import KeyLog
 from workbench.errors import CaptureError
 
 # Frames are kept in memory up to this many octets, so that `Report.frame` need not read the file again.

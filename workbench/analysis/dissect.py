@@ -11,20 +11,20 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from workbench.analysis import drafts, summaries
-from workbench.analysis.announced import Announced
 from workbench.analysis.associations import Associations, UserMessage
-from workbench.analysis.carried import CONTROL_PORTS, Recogniser
-from workbench.analysis.carried_dtls import DtlsFlow
-from workbench.analysis.carried_floors import FloorReader
-from workbench.analysis.carried_rtp import SoundReader
-from workbench.analysis.carried_udptl import FaxReader
-from workbench.analysis.carriers import Layer
+from workbench.analysis.carried.announced import Announced
+from workbench.analysis.carried.base import Layer
+from workbench.analysis.carried.dtls import DtlsFlow
+from workbench.analysis.carried.floors import FloorReader
+from workbench.analysis.carried.recogniser import CONTROL_PORTS, Recogniser
+from workbench.analysis.carried.rtp import SoundReader
+from workbench.analysis.carried.tls_stream import KeyLog
+from workbench.analysis.carried.udptl import FaxReader
 from workbench.analysis.drafts import Content, Draft, counted
 from workbench.analysis.flows import Connection, Fragments, inside, is_cut, payload_of
 from workbench.analysis.links import MOST_TUNNELS, without_ip
 from workbench.analysis.pcapng import Packet
 from workbench.analysis.reassembly import Piece
-from workbench.analysis.tls_stream import KeyLog
 from workbench.analysis.unread import Ledger
 from workbench.errors import MalformedMessageError
 from workbench.net.packets import (

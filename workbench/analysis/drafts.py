@@ -7,8 +7,8 @@ from itertools import islice
 from typing import Any
 
 from workbench.analysis.associations import Association
+from workbench.analysis.carried.tls_stream import TlsObserver
 from workbench.analysis.flows import Connection
-from workbench.analysis.tls_stream import TlsObserver
 from workbench.net.values import Endpoint
 
 MOST_CONTENT_OCTETS = 8 * 2**20

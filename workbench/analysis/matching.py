@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbench.analysis import marks_bearers, marks_e2ae, marks_e2e, marks_ends, marks_fax, marks_mp
+from workbench.analysis.marks import bearers, e2ae, e2e, ends, fax, mp
 from workbench.analysis.values import ScenarioMatch
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.sessions import Call
     from workbench.analysis.report import Report
-    from workbench.analysis.sessions import Call
 
 ENOUGH = 0.4
 # A capture of very many calls is no scenario; the first ones tell as much as all.
@@ -23,7 +23,7 @@ _MOST_CALLS = 50
 def match(report: Report) -> ScenarioMatch | None:
     """The scenario that fits best; None where none fits by more than two marks in five."""
     calls = [call for call in report.calls
-             if call.session.kind in ("msrp", "bfcp") or marks_fax.is_fax(call)][:_MOST_CALLS]
+             if call.session.kind in ("msrp", "bfcp") or fax.is_fax(call)][:_MOST_CALLS]
     best: tuple[float, int] = (0.0, 0)
     held: list[ScenarioMatch] = []
     for call in calls:
@@ -42,13 +42,13 @@ def match(report: Report) -> ScenarioMatch | None:
 
 def _marks(report: Report, call: Call) -> list[tuple[str, list[tuple[bool, str]]]]:
     """What a call may be, with the marks of each."""
-    if conference := marks_mp.marks(report, call):
+    if conference := mp.marks(report, call):
         return conference
-    if through := marks_e2e.marks(report, call):
+    if through := e2e.marks(report, call):
         return through
-    if marks_fax.is_fax(call):
-        protected = marks_fax.marks(report, call)
+    if fax.is_fax(call):
+        protected = fax.marks(report, call)
         return [] if protected is None else [protected]
-    protected = marks_e2ae.marks(report, call)
-    found = [protected] if protected is not None else marks_bearers.marks(report, call)
-    return [*found, *marks_ends.marks(report, call, protected)]
+    protected = e2ae.marks(report, call)
+    found = [protected] if protected is not None else bearers.marks(report, call)
+    return [*found, *ends.marks(report, call, protected)]

@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from workbench.analysis.sources import Unpacked, is_packed, unpacked
+from workbench.analysis.files.sources import Unpacked, is_packed, unpacked
 from workbench.errors import CaptureError, LocalProtocolError
 
 # Link types (the LINKTYPE_ registry).

@@ -12,24 +12,24 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 
-from workbench.analysis.bindings import Bindings, behaviours
+from workbench.analysis.calls.bindings import Bindings, behaviours
+from workbench.analysis.calls.context_values import ContextHistory
+from workbench.analysis.calls.contexts import histories
+from workbench.analysis.calls.joined_values import Joined
+from workbench.analysis.calls.joining import join
+from workbench.analysis.calls.legs import make_sessions, with_bindings
+from workbench.analysis.calls.naming import Names
+from workbench.analysis.calls.sessions import Call, find_calls
+from workbench.analysis.calls.signalling import Signalling
+from workbench.analysis.calls.spans import Span, find_spans
+from workbench.analysis.carried.tls_stream import KeyLog
 from workbench.analysis.chunks import Chunk
-from workbench.analysis.context_values import ContextHistory
-from workbench.analysis.contexts import histories
 from workbench.analysis.dissect import Content, Dissector
+from workbench.analysis.files.merging import Merged, Origin
 from workbench.analysis.flows import Connection
-from workbench.analysis.joined_values import Joined
-from workbench.analysis.joining import join
-from workbench.analysis.legs import make_sessions, with_bindings
-from workbench.analysis.merging import Merged, Origin
-from workbench.analysis.naming import Names
 from workbench.analysis.pcapng import Packet, Reader
-from workbench.analysis.sessions import Call, find_calls
-from workbench.analysis.signalling import Signalling
-from workbench.analysis.spans import Span, find_spans
 from workbench.analysis.summaries import shortened
 from workbench.analysis.table import Held, Table
-from workbench.analysis.tls_stream import KeyLog
 from workbench.analysis.values import Finding, Leg, Message, NatBehaviour, Node, ScenarioMatch, Session
 from workbench.errors import CaptureError
 from workbench.net.values import Endpoint

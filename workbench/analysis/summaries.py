@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
-from workbench.analysis.pre_shared import shown
+from workbench.analysis.carried.pre_shared import shown
 from workbench.errors import PeerError
 from workbench.net.packets import ICMP, TCP, UDP, Icmp, decode_quoted
 from workbench.net.values import Endpoint

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from workbench.protocols import sip
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.signalling import Order
     from workbench.analysis.report import Report
-    from workbench.analysis.signalling import Order
 
 Rows = Iterator[tuple[Any, ...]]
 

@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from workbench.analysis.foreign import told
+from workbench.analysis.carried.foreign import told
 from workbench.analysis.values import Unread
 
 if TYPE_CHECKING:

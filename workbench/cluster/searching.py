@@ -7,8 +7,8 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from workbench.analysis.files.sources import is_packed
 from workbench.analysis.pcapng import BEGINS
-from workbench.analysis.sources import is_packed
 from workbench.errors import CaptureError
 
 MOST_CAPTURES = 100_000

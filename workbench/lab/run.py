@@ -259,7 +259,7 @@ class Run:
     @cached_property
     def twin(self) -> Path:
         """The decrypted twin of the capture, written when first asked for."""
-        from workbench.analysis.twin import write_twin
+        from workbench.analysis.files.twin import write_twin
 
         path = self.capture.with_name(self.capture.stem + "-decrypted.pcapng")
         write_twin(self.report, path)

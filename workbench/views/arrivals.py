@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from workbench.analysis.fax_pages import Arrival, FaxDirection, fax_directions
+from workbench.analysis.calls.fax_pages import Arrival, FaxDirection, fax_directions
 from workbench.protocols.t38.events import Way
 from workbench.views.palette import escape, plain, themed
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from workbench.analysis.fax_pages import FaxDirection, fax_directions
+from workbench.analysis.calls.fax_pages import FaxDirection, fax_directions
 from workbench.protocols.t38.messages import DataType, Field, FieldType, Indicator
 from workbench.protocols.t38.pages import TRAININGS
 from workbench.protocols.t38.t30 import MEANINGS

@@ -9,7 +9,7 @@ from workbench.views.html_sessions import cut, left_html, table_html
 from workbench.views.palette import escape
 
 if TYPE_CHECKING:
-    from workbench.analysis.joined_values import Joined, JoinedLeg, Passage
+    from workbench.analysis.calls.joined_values import Joined, JoinedLeg, Passage
     from workbench.analysis.report import Report
 
 MOST_JOINED = 1000      # sessions of a capture whose calls are joined for a page

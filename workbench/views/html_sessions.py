@@ -10,7 +10,7 @@ from workbench.views.palette import escape
 from workbench.views.roles import roles_html
 
 if TYPE_CHECKING:
-    from workbench.analysis.context_values import ContextHistory, ContextState
+    from workbench.analysis.calls.context_values import ContextHistory, ContextState
     from workbench.analysis.report import Report
     from workbench.analysis.values import Leg, Session
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from workbench.analysis.fax_pages import FaxDirection, fax_directions
+from workbench.analysis.calls.fax_pages import FaxDirection, fax_directions
 from workbench.views.bitmap import Bitmap, Gap, draw, png
 from workbench.views.palette import escape, plain, themed
 

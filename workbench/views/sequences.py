@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from workbench.analysis.segments import LegSegment, leg_segments
+from workbench.analysis.calls.segments import LegSegment, leg_segments
 from workbench.views.palette import escape, plain, themed
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from workbench.analysis.fax_pages import FaxDirection, fax_directions
+from workbench.analysis.calls.fax_pages import FaxDirection, fax_directions
 from workbench.protocols.t38.lines import Line, lines_of
 from workbench.views.arrivals import LOST, REBUILT, REPEATED, way_of
 from workbench.views.conversation import PHASES, conversation_rows

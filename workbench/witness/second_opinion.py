@@ -179,7 +179,7 @@ class _Witness:
         if not hidden:
             return
         from workbench.analysis.analyzing import analyze
-        from workbench.analysis.twin import write_twin
+        from workbench.analysis.files.twin import write_twin
 
         with tempfile.TemporaryDirectory(prefix="workbench-witness-") as folder:
             path = Path(folder) / "twin.pcapng"

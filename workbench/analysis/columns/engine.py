@@ -28,7 +28,7 @@ from workbench.net.packets import ACK, unpack_address
 from workbench.net.values import Endpoint
 
 if TYPE_CHECKING:
-    from workbench.analysis.carriers import Bulk
+    from workbench.analysis.carried.base import Bulk
     from workbench.analysis.dissect import Dissector
     from workbench.analysis.drafts import Content
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from workbench.analysis import summaries
-from workbench.analysis.carried import unreadable
+from workbench.analysis.carried.recogniser import unreadable
 from workbench.analysis.chunks import Chunk, chunk_of
 from workbench.analysis.columns import parting
 from workbench.analysis.drafts import Content, Draft

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from workbench.analysis.carried_http import carries_mikey
+from workbench.analysis.carried.http import carries_mikey
+from workbench.analysis.carried.tls_stream import KeyLog, RecordRead, TlsObserver
 from workbench.analysis.explain.octets import spans_of
 from workbench.analysis.explain.streams import Direction, Segment, put_together
-from workbench.analysis.tls_stream import KeyLog, RecordRead, TlsObserver
 from workbench.net.packets import SYN, Tcp
 from workbench.protocols.bfcp.wire import looks_like_bfcp
 from workbench.protocols.h248 import tpkt

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from workbench.analysis.carried_dtls import DtlsFlow
+from workbench.analysis.carried.dtls import DtlsFlow
+from workbench.analysis.carried.fax import reads_in
 from workbench.analysis.explain.fields import Layer
 from workbench.analysis.explain.octets import fields_of, spans_of
-from workbench.analysis.fax import reads_in
 from workbench.protocols.layout import Span
 from workbench.protocols.t38 import layout as t38_layout
 from workbench.protocols.tls import datagram_layout, datagrams

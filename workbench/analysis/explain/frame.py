@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from workbench.analysis.carried_dtls import DtlsFlow
-from workbench.analysis.dtls_stream import DTLS_1_2
+from workbench.analysis.calls.rewriting import rewritten
+from workbench.analysis.carried.dtls import DtlsFlow
+from workbench.analysis.carried.dtls_stream import DTLS_1_2
+from workbench.analysis.carried.tls_stream import TLS_1_3, RecordRead
 from workbench.analysis.explain.connection import Connection, Side, connect, protocol_of
 from workbench.analysis.explain.datagram import fax_spans, flow_of, plaintexts, record_spans
 from workbench.analysis.explain.fields import Explained, Field, Layer
@@ -19,8 +21,6 @@ from workbench.analysis.explain.meanings import catalogue
 from workbench.analysis.explain.octets import fields_between, fields_of, opened, spans_of
 from workbench.analysis.flows import innermost
 from workbench.analysis.pcapng import ETHERNET, LINUX_SLL, LINUX_SLL2, NULL, Packet, Reader
-from workbench.analysis.rewriting import rewritten
-from workbench.analysis.tls_stream import TLS_1_3, RecordRead
 from workbench.errors import MalformedMessageError
 from workbench.net import packets_layout
 from workbench.net.packets import TCP, Ip, Tcp, decode_tcp, decode_udp, pack_address

@@ -9,8 +9,8 @@ from workbench.analysis.rules.offers import answered
 from workbench.analysis.rules.rule import Evidence, Rule, is_tls
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.signalling import Described
     from workbench.analysis.report import Report
-    from workbench.analysis.signalling import Described
 
 
 def _find(report: Report) -> Iterator[Evidence]:

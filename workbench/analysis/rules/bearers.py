@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from workbench.analysis.conferences import is_conference
+from workbench.analysis.calls.conferences import is_conference
+from workbench.analysis.calls.signalling import TerminationSeen
+from workbench.analysis.calls.spans import Span
 from workbench.analysis.dissect import Content
 from workbench.analysis.flows import Connection
-from workbench.analysis.signalling import TerminationSeen
-from workbench.analysis.spans import Span
 from workbench.net.packets import ACK, RST, SYN
 from workbench.net.values import Endpoint
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.sessions import Call
     from workbench.analysis.report import Report
-    from workbench.analysis.sessions import Call
 
 
 # A call has a handful of connections; what is made to look like one with thousands is not looked at to the end.

@@ -11,8 +11,8 @@ from workbench.protocols import sdp
 from workbench.protocols.bfcp import messages as bfcp
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.sessions import Call
     from workbench.analysis.report import Report
-    from workbench.analysis.sessions import Call
 
 
 def _find(report: Report) -> Iterator[Evidence]:

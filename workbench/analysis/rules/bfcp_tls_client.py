@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from workbench.analysis.legs import said_on
+from workbench.analysis.calls.legs import said_on
 from workbench.analysis.rules.rule import Evidence, Rule, is_tls
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.signalling import Described
     from workbench.analysis.report import Report
-    from workbench.analysis.signalling import Described
     from workbench.analysis.values import Leg, Message
 
 _PATIENCE_SECONDS = 5.0

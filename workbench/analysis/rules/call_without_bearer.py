@@ -11,8 +11,8 @@ from workbench.protocols import sip
 from workbench.protocols.sdp import transport_of
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.sessions import Call
     from workbench.analysis.report import Report
-    from workbench.analysis.sessions import Call
 
 # How long it may take until somebody ends the call, or makes a new offer.
 _PATIENCE = 10.0

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from workbench.analysis.conferences import is_conference
-from workbench.analysis.legs import said_on
+from workbench.analysis.calls.conferences import is_conference
+from workbench.analysis.calls.legs import said_on
 from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.protocols.sdp import transport_of
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.sessions import Call
+    from workbench.analysis.calls.signalling import Described, TerminationSeen
     from workbench.analysis.report import Report
-    from workbench.analysis.sessions import Call
-    from workbench.analysis.signalling import Described, TerminationSeen
 
 
 def _find(report: Report) -> Iterator[Evidence]:

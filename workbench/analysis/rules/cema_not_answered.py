@@ -11,8 +11,8 @@ from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.protocols.sdp import Side, roles
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.signalling import Described, DialogSeen
     from workbench.analysis.report import Report
-    from workbench.analysis.signalling import Described, DialogSeen
 
 
 def _find(report: Report) -> Iterator[Evidence]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from workbench.analysis.carried_udptl import STRAY
+from workbench.analysis.carried.udptl import STRAY
 from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.protocols.sdp import transport_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from workbench.analysis.carried import NO_RECORD
+from workbench.analysis.carried.recogniser import NO_RECORD
 from workbench.analysis.rules.rule import Evidence, Rule, is_tls
 from workbench.protocols.sdp import transport_of
 

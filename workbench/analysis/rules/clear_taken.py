@@ -10,8 +10,8 @@ from workbench.analysis.rules.rule import Evidence, Rule, is_tls
 from workbench.analysis.rules.secured import gateways
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.sessions import Call
     from workbench.analysis.report import Report
-    from workbench.analysis.sessions import Call
     from workbench.analysis.values import Leg, Message
 
 _CARRIED = ("MSRP", "BFCP", "UDPTL", "unknown")

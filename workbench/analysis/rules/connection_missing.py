@@ -9,7 +9,7 @@ from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.errors import PeerError
 
 if TYPE_CHECKING:
-    from workbench.analysis.dialogs import Described
+    from workbench.analysis.calls.dialogs import Described
     from workbench.analysis.report import Report
 
 

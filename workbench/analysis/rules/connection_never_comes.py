@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from workbench.analysis.legs import said_on
+from workbench.analysis.calls.legs import said_on
+from workbench.analysis.calls.signalling import TerminationSeen
 from workbench.analysis.rules.bearers import Attempt, attempts, is_watched
 from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.analysis.rules.watching import failure
-from workbench.analysis.signalling import TerminationSeen
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.sessions import Call
     from workbench.analysis.report import Report
-    from workbench.analysis.sessions import Call
 
 def _find(report: Report) -> Iterator[Evidence]:
     for call in report.calls:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from workbench.analysis.conferences import is_conference
+from workbench.analysis.calls.conferences import is_conference
 from workbench.analysis.rules.bearers import Attempt, attempts, reset_frames, syn_frames, where
 from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.analysis.rules.syn_unanswered import waited_long

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from workbench.analysis.rules.rule import Evidence, Rule
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.terminations import ContextSeen
     from workbench.analysis.report import Report
-    from workbench.analysis.terminations import ContextSeen
 
 # What was under way when the last termination went away is nobody's fault.
 _CROSSING = 1.0

@@ -9,8 +9,8 @@ from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.protocols.h248 import message as h248
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.terminations import ContextSeen, Order
     from workbench.analysis.report import Report
-    from workbench.analysis.terminations import ContextSeen, Order
 
 _LOST = (h248.Method.RESTART, h248.Method.FORCED)
 _BACK = (h248.Method.DISCONNECTED, h248.Method.FAILOVER)

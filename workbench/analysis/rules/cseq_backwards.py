@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from workbench.analysis.rules.rule import Evidence, Rule
 
 if TYPE_CHECKING:
-    from workbench.analysis.dialogs import Transaction
+    from workbench.analysis.calls.dialogs import Transaction
     from workbench.analysis.report import Report
 
 

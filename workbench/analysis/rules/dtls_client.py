@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from workbench.analysis.carried_dtls import DtlsFlow
+from workbench.analysis.carried.dtls import DtlsFlow
 from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.protocols.sdp import transport_of
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.sessions import Call
+    from workbench.analysis.calls.signalling import Described
     from workbench.analysis.report import Report
-    from workbench.analysis.sessions import Call
-    from workbench.analysis.signalling import Described
     from workbench.analysis.values import Leg
     from workbench.net.values import Endpoint
 

@@ -9,9 +9,9 @@ from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.analysis.rules.secured import associations
 
 if TYPE_CHECKING:
-    from workbench.analysis.carried_dtls import DtlsFlow
+    from workbench.analysis.calls.signalling import TerminationSeen
+    from workbench.analysis.carried.dtls import DtlsFlow
     from workbench.analysis.report import Report
-    from workbench.analysis.signalling import TerminationSeen
 
 
 def _find(report: Report) -> Iterator[Evidence]:

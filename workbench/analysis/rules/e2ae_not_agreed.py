@@ -12,8 +12,8 @@ from workbench.protocols.sdp import transport_of
 from workbench.protocols.sip.registration import agreement
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.signalling import Described
     from workbench.analysis.report import Report
-    from workbench.analysis.signalling import Described
     from workbench.net.values import Endpoint
 
 _MECHANISMS = {"msrp": "msrp-tls", "bfcp": "bfcp-tls", "udptl": "udptl-dtls"}

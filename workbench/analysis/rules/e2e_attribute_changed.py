@@ -10,8 +10,8 @@ from workbench.analysis.rules.e2e_tls_opened import offered
 from workbench.analysis.rules.rule import Evidence, Rule, is_tls
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.signalling import Described
     from workbench.analysis.report import Report
-    from workbench.analysis.signalling import Described
 
 _MOST_DIALOGS = 16
 _MOST_DESCRIBED = 64

@@ -9,9 +9,9 @@ from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.protocols.h248 import message as h248
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.terminations import TerminationSeen
     from workbench.analysis.drafts import Draft
     from workbench.analysis.report import Report
-    from workbench.analysis.terminations import TerminationSeen
 
 # g/sc tells that a signal has ended, where the signal itself asks for it (NotifyCompletion).
 _FREE = ("g/sc",)

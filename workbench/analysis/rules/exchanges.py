@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from workbench.analysis.rules.offers import hop
 
 if TYPE_CHECKING:
-    from workbench.analysis.dialogs import Described, DialogSeen
+    from workbench.analysis.calls.dialogs import Described, DialogSeen
 
 Sent = list["Described"]
 """The m= lines of one description, as far as they are kept."""

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from workbench.analysis.calls.signalling import TerminationSeen
 from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.analysis.rules.watching import PATIENCE
-from workbench.analysis.signalling import TerminationSeen
 from workbench.protocols.h248 import message as h248
 from workbench.protocols.h248.packages import registry
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.sessions import Call
     from workbench.analysis.drafts import Draft
     from workbench.analysis.report import Report
-    from workbench.analysis.sessions import Call
 
 
 def _find(report: Report) -> Iterator[Evidence]:

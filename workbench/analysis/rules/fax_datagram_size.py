@@ -11,8 +11,8 @@ from workbench.net.values import Endpoint
 from workbench.protocols.sdp import T38Stream
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.sessions import Call
     from workbench.analysis.report import Report
-    from workbench.analysis.sessions import Call
     from workbench.analysis.values import Message
 
 _MOST_FRAMES = 6

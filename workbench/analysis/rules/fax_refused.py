@@ -10,9 +10,9 @@ from workbench.protocols import sip
 from workbench.protocols.sdp import transport_of
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.signalling import Described, DialogSeen
     from workbench.analysis.drafts import Draft
     from workbench.analysis.report import Report
-    from workbench.analysis.signalling import Described, DialogSeen
 
 _REFUSALS = (406, 415, 488, 606)
 

@@ -10,8 +10,8 @@ from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.protocols.sdp import Violation, check_answer, check_offer, transport_of
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.signalling import Described
     from workbench.analysis.report import Report
-    from workbench.analysis.signalling import Described
 
 _TOLD_ELSEWHERE = ("same-transport", "fingerprint-present")
 """What `answer-drops-security` says of an answer."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from workbench.analysis.calls.signalling import Described
 from workbench.analysis.rules.rule import Evidence, Rule, is_tls
-from workbench.analysis.signalling import Described
 from workbench.protocols.sip import Request, Response
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from workbench.protocols.bfcp import messages as bfcp
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.sessions import Call
     from workbench.analysis.report import Report
-    from workbench.analysis.sessions import Call
     from workbench.analysis.values import Leg, Message
 
 _MOST = 20_000

@@ -9,7 +9,7 @@ from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.analysis.rules.secured import associations, ended
 
 if TYPE_CHECKING:
-    from workbench.analysis.carried_dtls import DtlsFlow
+    from workbench.analysis.carried.dtls import DtlsFlow
     from workbench.analysis.report import Report
 
 _PATIENCE_SECONDS = 2.0

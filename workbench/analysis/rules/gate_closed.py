@@ -10,10 +10,10 @@ from workbench.protocols.h248 import message as h248
 from workbench.protocols.sdp import Direction
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.sessions import Call
+    from workbench.analysis.calls.terminations import TerminationSeen
     from workbench.analysis.drafts import Draft
     from workbench.analysis.report import Report
-    from workbench.analysis.sessions import Call
-    from workbench.analysis.terminations import TerminationSeen
 
 _PATIENCE = 5.0
 _OPEN = (h248.Mode.SEND_RECEIVE, h248.Mode.LOOP_BACK)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from workbench.analysis.legs import said_on
+from workbench.analysis.calls.legs import said_on
 from workbench.analysis.rules.offers import hop
 from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.protocols.sdp import Side, roles
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.sessions import Call
+    from workbench.analysis.calls.signalling import Described, TerminationSeen
     from workbench.analysis.report import Report
-    from workbench.analysis.sessions import Call
-    from workbench.analysis.signalling import Described, TerminationSeen
 
 _MOST_DESCRIBED = 64
 

@@ -14,9 +14,9 @@ from workbench.analysis.rules.watching import failure, order
 from workbench.protocols.h248.packages import registry
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.sessions import Call
+    from workbench.analysis.calls.terminations import TerminationSeen
     from workbench.analysis.report import Report
-    from workbench.analysis.sessions import Call
-    from workbench.analysis.terminations import TerminationSeen
 
 _GIVES_UP = 60.0
 _OPENS = 10.0

@@ -10,8 +10,8 @@ from workbench.protocols.h248 import message as h248
 from workbench.protocols.h248.codes import error_meaning
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.terminations import Order
     from workbench.analysis.report import Report
-    from workbench.analysis.terminations import Order
 
 # What usually lies behind a code, where it says more than the code's meaning.
 _CAUSES = {

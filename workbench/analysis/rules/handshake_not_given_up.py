@@ -11,10 +11,10 @@ from workbench.analysis.rules.watching import awaited_since, tls_failure
 from workbench.protocols.sdp import transport_of
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.sessions import Call
+    from workbench.analysis.calls.signalling import TerminationSeen
+    from workbench.analysis.calls.spans import Span
     from workbench.analysis.report import Report
-    from workbench.analysis.sessions import Call
-    from workbench.analysis.signalling import TerminationSeen
-    from workbench.analysis.spans import Span
     from workbench.analysis.values import Leg
 
 _PATIENCE_SECONDS = 15.0

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from workbench.analysis.legs import said_on
+from workbench.analysis.calls.legs import said_on
 from workbench.analysis.rules.rule import Evidence, Rule, is_tls
 from workbench.protocols.sdp import transport_of
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.sessions import Call
+    from workbench.analysis.calls.signalling import TerminationSeen
+    from workbench.analysis.calls.spans import Span
     from workbench.analysis.report import Report
-    from workbench.analysis.sessions import Call
-    from workbench.analysis.signalling import TerminationSeen
-    from workbench.analysis.spans import Span
     from workbench.analysis.values import Leg, Message
 
 _PATIENCE_SECONDS = 5.0

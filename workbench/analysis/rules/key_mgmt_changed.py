@@ -12,9 +12,9 @@ from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.protocols import sdp
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.sessions import Call
+    from workbench.analysis.calls.signalling import Described
     from workbench.analysis.report import Report
-    from workbench.analysis.sessions import Call
-    from workbench.analysis.signalling import Described
 
 Hop = list["Described"]
 

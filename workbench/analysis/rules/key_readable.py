@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from workbench.analysis.pre_shared import shown
+from workbench.analysis.carried.pre_shared import shown
 from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.protocols.h248 import message as h248
 from workbench.protocols.h248.packages import registry

@@ -10,8 +10,8 @@ from workbench.protocols.h248 import message as h248
 from workbench.protocols.sdp import SessionDescription
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.terminations import Order
     from workbench.analysis.report import Report
-    from workbench.analysis.terminations import Order
 
 
 def _find(report: Report) -> Iterator[Evidence]:

@@ -9,7 +9,7 @@ from workbench.analysis.rules.bearers import where
 from workbench.analysis.rules.rule import Evidence, Rule
 
 if TYPE_CHECKING:
-    from workbench.analysis.datagram_legs import Flow
+    from workbench.analysis.calls.datagram_legs import Flow
     from workbench.analysis.report import Report
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from workbench.analysis.rules.rule import Evidence, Rule, up_between
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.sessions import Call
+    from workbench.analysis.calls.terminations import TerminationSeen
     from workbench.analysis.report import Report
-    from workbench.analysis.sessions import Call
-    from workbench.analysis.terminations import TerminationSeen
     from workbench.analysis.values import Leg
 
 _PATIENCE = 10.0

@@ -17,8 +17,8 @@ from workbench.protocols.mikey import wire
 from workbench.protocols.mikey.messages import Message
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.signalling import Described, DialogSeen
     from workbench.analysis.report import Report
-    from workbench.analysis.signalling import Described, DialogSeen
 
 _MOST_DESCRIBED = 256
 _DIALOGS: weakref.WeakKeyDictionary[Report, dict[str, DialogSeen]] = weakref.WeakKeyDictionary()

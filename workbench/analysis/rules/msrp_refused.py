@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from workbench.analysis.legs import said_on
+from workbench.analysis.calls.legs import said_on
+from workbench.analysis.calls.spans import Span
 from workbench.analysis.rules.msrp_said import Asked, said
 from workbench.analysis.rules.rule import Evidence, Rule
-from workbench.analysis.spans import Span
 from workbench.errors import PeerError
 from workbench.protocols.msrp.uri import Path, decode_path, equal
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.sessions import Call
     from workbench.analysis.report import Report
-    from workbench.analysis.sessions import Call
 
 _NO_SESSION = 481
 _ASKS_FOR_PASSWORD = 401

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from workbench.analysis.calls.spans import Span
 from workbench.analysis.chunks import Chunk
-from workbench.analysis.spans import Span
 from workbench.analysis.values import Leg
 from workbench.errors import PeerError
 from workbench.net.values import Endpoint
@@ -18,9 +18,9 @@ from workbench.protocols.msrp import messages as msrp
 from workbench.protocols.msrp.uri import decode_path
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.sessions import Call
+    from workbench.analysis.calls.signalling import Described
     from workbench.analysis.report import Report
-    from workbench.analysis.sessions import Call
-    from workbench.analysis.signalling import Described
 
 MOST_MESSAGES = 2000
 """Of one leg that are looked at."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from workbench.analysis.signalling import Described, DialogSeen
+    from workbench.analysis.calls.signalling import Described, DialogSeen
 
 
 def hop(one: Described) -> frozenset[str]:

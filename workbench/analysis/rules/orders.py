@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.analysis.signalling import TerminationSeen
+from workbench.analysis.calls.signalling import TerminationSeen
 from workbench.protocols.h248 import message as h248
 
 _MOST_DRAFTS = 256

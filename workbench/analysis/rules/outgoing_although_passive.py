@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from workbench.analysis.calls.signalling import TerminationSeen
 from workbench.analysis.rules.bearers import attempts, syn_frames, where
 from workbench.analysis.rules.rule import Evidence, Rule
-from workbench.analysis.signalling import TerminationSeen
 
 if TYPE_CHECKING:
     from workbench.analysis.report import Report

@@ -6,18 +6,18 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from workbench.analysis.calls.signalling import Described, DialogSeen
 from workbench.analysis.dissect import Content
 from workbench.analysis.flows import Connection
 from workbench.analysis.rules.bearers import attempts, syn_frames, where
 from workbench.analysis.rules.msrp_said import path_place
 from workbench.analysis.rules.rule import Evidence, Rule
-from workbench.analysis.signalling import Described, DialogSeen
 from workbench.net.values import Endpoint
 from workbench.protocols.sdp import Side, roles
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.sessions import Call
     from workbench.analysis.report import Report
-    from workbench.analysis.sessions import Call
 
 # How long a connection may take to come.
 _PATIENCE = 5.0

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from workbench.analysis.calls.legs import said_on
+from workbench.analysis.calls.signalling import Described
 from workbench.analysis.chunks import Chunk
-from workbench.analysis.legs import said_on
 from workbench.analysis.rules.msrp_said import said
 from workbench.analysis.rules.rule import Evidence, Rule
-from workbench.analysis.signalling import Described
 from workbench.analysis.values import Leg
 from workbench.errors import PeerError
 from workbench.protocols.msrp.uri import Matching, Path, Uri, decode_path, equal
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.sessions import Call
     from workbench.analysis.report import Report
-    from workbench.analysis.sessions import Call
 
 _NO_SESSION = 481
 _MOST_LEGS, _MOST_DESCRIBED, _MOST_ASKED, _MOST_KNOWN = 64, 32, 10_000, 1000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from workbench.analysis.legs import said_on
+from workbench.analysis.calls.legs import said_on
 from workbench.analysis.rules.psk_refused import named_in
 from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.analysis.rules.secured import MOST, is_up
@@ -14,8 +14,8 @@ from workbench.protocols.tls.registry import Alert
 from workbench.protocols.tls.suites import CIPHER_SUITES
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.signalling import Described
     from workbench.analysis.report import Report
-    from workbench.analysis.signalling import Described
     from workbench.analysis.values import Leg, Message
 
 _NO_WAY = (Alert.HANDSHAKE_FAILURE, Alert.INSUFFICIENT_SECURITY)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from workbench.analysis.pre_shared import shown
+from workbench.analysis.carried.pre_shared import shown
 from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.analysis.rules.secured import MOST
 from workbench.protocols.tls import messages as tls

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from workbench.analysis.calls.signalling import ContextSeen
 from workbench.analysis.rules.orders import is_ordered
 from workbench.analysis.rules.rule import Evidence, Rule
-from workbench.analysis.signalling import ContextSeen
 from workbench.protocols.h248.packages import registry
 from workbench.protocols.sdp import transport_of
 

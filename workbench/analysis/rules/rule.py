@@ -10,10 +10,10 @@ import msgspec
 from workbench.protocols.sdp import transport_of
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.sessions import Call
+    from workbench.analysis.calls.signalling import Described
     from workbench.analysis.drafts import Draft
     from workbench.analysis.report import Report
-    from workbench.analysis.sessions import Call
-    from workbench.analysis.signalling import Described
 
 SECURITY_ATTRIBUTES = ("3ge2ae", "fingerprint", "tls-id", "crypto", "key-mgmt")
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from workbench.analysis.carried_dtls import DtlsFlow
+from workbench.analysis.carried.dtls import DtlsFlow
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.sessions import Call
+    from workbench.analysis.calls.signalling import Described, TerminationSeen
     from workbench.analysis.report import Report
-    from workbench.analysis.sessions import Call
-    from workbench.analysis.signalling import Described, TerminationSeen
     from workbench.analysis.values import Leg, Message
 
 MOST = 4096

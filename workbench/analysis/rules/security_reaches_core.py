@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from workbench.analysis.rules.rule import SECURITY_ATTRIBUTES, Evidence, Rule, core_descriptions, is_tls, wants_e2ae
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.sessions import Call
     from workbench.analysis.report import Report
-    from workbench.analysis.sessions import Call
 
 
 def _find(report: Report) -> Iterator[Evidence]:

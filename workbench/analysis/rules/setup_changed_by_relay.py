@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from workbench.analysis.legs import said_on
+from workbench.analysis.calls.legs import said_on
 from workbench.analysis.rules.relay_ends_tcp import is_stateless
 from workbench.analysis.rules.rule import Evidence, Rule
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.signalling import Described
     from workbench.analysis.report import Report
-    from workbench.analysis.signalling import Described
 
 
 def _find(report: Report) -> Iterator[Evidence]:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from workbench.analysis.calls.signalling import Described
 from workbench.analysis.rules.rule import Evidence, Rule, is_tls
-from workbench.analysis.signalling import Described
 
 if TYPE_CHECKING:
     from workbench.analysis.report import Report

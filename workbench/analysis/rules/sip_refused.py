@@ -9,7 +9,7 @@ from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.protocols.sip.messages import REASONS
 
 if TYPE_CHECKING:
-    from workbench.analysis.dialogs import Transaction
+    from workbench.analysis.calls.dialogs import Transaction
     from workbench.analysis.report import Report
 
 # A challenge, a call that its caller ended, and two that are tried again belong to how SIP works.

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from workbench.analysis.clear_flows import ClearFlow
+from workbench.analysis.carried.clear_flows import ClearFlow
 from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.analysis.rules.secured import said_in_sip
 from workbench.protocols.sdp import transport_of
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.sessions import Call
+    from workbench.analysis.calls.signalling import Described
     from workbench.analysis.report import Report
-    from workbench.analysis.sessions import Call
-    from workbench.analysis.signalling import Described
 
 _GRACE_SECONDS = 1.0
 """How long sound may still be on its way."""

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from workbench.analysis.calls.naming import NAT
 from workbench.analysis.dissect import Content
-from workbench.analysis.naming import NAT
 from workbench.analysis.rules.bearers import reset_frames, syn_frames, where
 from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.analysis.values import NatBinding
 from workbench.net.values import Endpoint
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.sessions import Call
     from workbench.analysis.report import Report
-    from workbench.analysis.sessions import Call
 
 
 # A SYN may be on its way through the NAT when the capture ends.

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from workbench.analysis.rules.rule import Evidence, Rule, draft_time
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.sessions import Call
     from workbench.analysis.drafts import Draft
     from workbench.analysis.report import Report
-    from workbench.analysis.sessions import Call
 
 _PATIENCE = 5.0
 

@@ -9,8 +9,8 @@ from workbench.analysis.rules.rule import Evidence, Rule
 from workbench.protocols.h248 import message as h248
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.terminations import ContextSeen, Order
     from workbench.analysis.report import Report
-    from workbench.analysis.terminations import ContextSeen, Order
 
 _CROSSING = 1.0
 _MOVES = (h248.Kind.ADD, h248.Kind.MOVE)

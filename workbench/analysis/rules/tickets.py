@@ -12,8 +12,8 @@ from workbench.protocols.mikey.messages import Ticket, TicketPolicy
 from workbench.protocols.mikey.registry import DataType, Flag, flag_letters
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.signalling import Described
     from workbench.analysis.report import Report
-    from workbench.analysis.signalling import Described
 
 
 def _flags(report: Report) -> Iterator[Evidence]:

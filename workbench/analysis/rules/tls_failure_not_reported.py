@@ -10,8 +10,8 @@ from workbench.analysis.rules.watching import order, still_there
 from workbench.protocols.h248.packages import registry
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.signalling import TerminationSeen
     from workbench.analysis.report import Report
-    from workbench.analysis.signalling import TerminationSeen
     from workbench.analysis.values import Leg, Message
 
 _CAUSE = "g/cause"

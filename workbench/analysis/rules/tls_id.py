@@ -11,9 +11,9 @@ from workbench.analysis.rules.secured import of_network
 from workbench.protocols.sdp import transport_of
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.sessions import Call
+    from workbench.analysis.calls.signalling import Described, DialogSeen
     from workbench.analysis.report import Report
-    from workbench.analysis.sessions import Call
-    from workbench.analysis.signalling import Described, DialogSeen
 
 _Pair = tuple["Described", "Described | None", "Described", "Described | None"]
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from workbench.analysis.rules.rule import Evidence, Rule
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.terminations import Order
     from workbench.analysis.report import Report
-    from workbench.analysis.terminations import Order
 
 
 def _find(report: Report) -> Iterator[Evidence]:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbench.analysis.legs import said_on
+from workbench.analysis.calls.legs import said_on
+from workbench.analysis.calls.signalling import TerminationSeen
 from workbench.analysis.rules.rule import is_tls
-from workbench.analysis.signalling import TerminationSeen
 from workbench.protocols.h248 import message as h248
 from workbench.protocols.h248.packages import registry
 from workbench.protocols.sdp import transport_of
 
 if TYPE_CHECKING:
+    from workbench.analysis.calls.sessions import Call
+    from workbench.analysis.calls.spans import Span
     from workbench.analysis.drafts import Draft
-    from workbench.analysis.sessions import Call
-    from workbench.analysis.spans import Span
     from workbench.analysis.values import Leg
 
 CAUSE = "g/cause"

@@ -11,10 +11,10 @@ from workbench.analysis.rules.offers import hop
 from workbench.analysis.rules.rule import Evidence, Rule
 
 if TYPE_CHECKING:
-    from workbench.analysis.dialogs import DialogSeen
+    from workbench.analysis.calls.dialogs import DialogSeen
+    from workbench.analysis.calls.sessions import Call
     from workbench.analysis.drafts import Draft
     from workbench.analysis.report import Report
-    from workbench.analysis.sessions import Call
     from workbench.net.values import Endpoint
 
 _PATIENCE = 5.0

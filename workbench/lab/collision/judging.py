@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from workbench.analysis.carried.tls_stream import KeyLog
 from workbench.analysis.dissect import Dissector, Draft
 from workbench.analysis.pcapng import Reader
-from workbench.analysis.tls_stream import KeyLog
 from workbench.lab.collision.calls import REPLY
 from workbench.lab.collision.values import Cell, Outcome
 from workbench.lab.reachability.calls import ACCESS_A, ACCESS_B, AGW_A, AGW_B, CORE

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from workbench.analysis.carried.tls_stream import KeyLog
 from workbench.analysis.dissect import Dissector, Draft
 from workbench.analysis.pcapng import Reader
-from workbench.analysis.tls_stream import KeyLog
 from workbench.lab.reachability.calls import HOME_A, HOME_B, INSIDE_A, INSIDE_B, OUTSIDE_A, OUTSIDE_B
 from workbench.lab.reachability.values import TEXT, A, B, Cell
 from workbench.net.packets import TCP

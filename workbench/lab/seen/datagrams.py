@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from workbench.analysis.carried_dtls import DtlsFlow
-from workbench.analysis.sessions import Call
-from workbench.analysis.signalling import TerminationSeen
+from workbench.analysis.calls.sessions import Call
+from workbench.analysis.calls.signalling import TerminationSeen
+from workbench.analysis.carried.dtls import DtlsFlow
 from workbench.analysis.values import Leg, Message
 from workbench.lab.seen.reading import is_sound, session_of
 from workbench.net.values import Endpoint

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbench.analysis.carried_dtls import DtlsFlow
-from workbench.analysis.legs import said_on
-from workbench.analysis.signalling import Described
+from workbench.analysis.calls.legs import said_on
+from workbench.analysis.calls.signalling import Described
+from workbench.analysis.carried.dtls import DtlsFlow
 from workbench.lab.expect import Fact, Frames, Seen
 from workbench.lab.seen.datagrams import DatagramLeg, End, datagram_leg
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
-from workbench.analysis.carried_dtls import DtlsFlow
+from workbench.analysis.carried.dtls import DtlsFlow
 from workbench.lab.expect import Fact, Frames, Seen
 from workbench.lab.seen.datagrams import End, datagram_leg
 from workbench.lab.seen.reading import (

@@ -1,0 +1,1 @@
+"""Captures as files: packed, merged, still growing, and written anew with TLS taken off."""
