@@ -58,6 +58,11 @@ def orders(count: int) -> list[Frame]:
           for after in (0.0, 0.5)), up(number + 0.6, f"Reply = {number} {{ Context = - {{ AuditValue = ROOT }} }}"))]
 
 
+def at_two_places(frames: list[Frame]) -> list[Frame]:
+    """What comes half a second later was captured at another place, and is not sent again."""
+    return [(at, "there" if at % 1 == 0.5 else wire, octets) for at, wire, octets in frames]
+
+
 BROKEN: list[tuple[str, str, list[Frame], str]] = [
     ("malformed", "SIP", [udp(1.0, ALICE, ALG, b"INVITE sip:b@home2.example SIP/2.0\r\nCSeq: what\r\n\r\n", "SIP")],
      "UE A sends SIP that does not decode"),
@@ -146,6 +151,8 @@ KEPT: list[tuple[str, str, list[Frame], float]] = [
     ("connection-missing", "to be chosen", reserved(), GONE_ON),
     ("repeated", "now and then", lossy(5, 2), GONE_ON),
     ("repeated", "of very many", lossy(80, 3), 90.0),
+    ("repeated", "SIP at two places", at_two_places(lossy(5, 5)), GONE_ON),
+    ("repeated", "H.248 at two places", at_two_places(orders(5)), GONE_ON),
 ]
 
 

@@ -122,6 +122,8 @@ def test_nodes_are_named_by_what_they_do(tmp_path: Any):
         assert hosts(report.signalling.contexts, ()) is bool(alone)
     legs = [leg.name for leg in found.sessions[0].legs]
     assert legs == ["participant 1", "participant 2", "participant 3"]
+    # Both paths were told, though the answer of who opens the connection names no port.
+    assert [one.told for leg in found.joined[0].legs for one in leg.msrp] == [(True, True)] * 3
 
 
 def test_an_mrfp_of_a_file(tmp_path: Any):

@@ -20,6 +20,7 @@ from workbench.analysis.frames import Frames
 from workbench.analysis.values import TO_MRFP, Certificate, Handling, Leg, Session
 from workbench.protocols.sdp import transport_of
 
+_DISCARD = 9
 _LEG_ORDER = {"access": 0, "access A": 0, "end to end": 1, "elsewhere": 1, "core": 2, "core A": 2, "core B": 3,
               "access B": 5, "border": 3}
 
@@ -343,7 +344,13 @@ def said_on(call: Call, termination: TerminationSeen | None,
     if not theirs and termination is not None:
         # The gateway's address was never told in SIP: the peer's SDP is what the controller passed on as Remote.
         remotes = {one.endpoint for one in termination.remotes if one.endpoint is not None}
-        theirs = [one for dialog in call.dialogs for one in dialog.described if one.endpoint in remotes]
+        hosts = {one.host for one in mine}
+        for dialog in call.dialogs:
+            held = [one for one in dialog.described if one.endpoint in remotes]
+            theirs += held
+            # Who opens the connection says no port of its own (RFC 4145 §4.1).
+            ours += [one for one in dialog.described if held and one.endpoint is not None
+                     and one.endpoint.port == _DISCARD and one.endpoint.host in hosts]
     return ours, theirs
 
 

@@ -124,7 +124,7 @@ class Signalling:
         known = self._open.get(key)
         if known is not None and known.request == request:
             known.drafts.append(draft)
-            known.repeats += 1
+            known.repeats += draft.wire == known.draft.wire     # on another one it is seen at another place
             return
         kinds = [command.kind for action in request.actions for command in action.commands]
         upwards = bool(kinds) and all(kind in _FROM_GATEWAY for kind in kinds)

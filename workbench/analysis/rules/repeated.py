@@ -31,7 +31,7 @@ def _find(report: Report) -> Iterator[Evidence]:
         for one in dialog.transactions:
             hop = ("SIP", one.request.source.host, one.request.destination.host)
             asked[hop] += 1
-            if len(one.requests) > 1 and (one.finals or one.provisional):
+            if sum(draft.wire == one.request.wire for draft in one.requests) > 1 and (one.finals or one.provisional):
                 again[hop].append(one.request)
     for hop, drafts in again.items():
         if len(drafts) >= _MANY and len(drafts) >= _SHARE * asked[hop]:
