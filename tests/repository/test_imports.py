@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -34,12 +35,18 @@ ALLOWED = table("imports")
 PROTOCOL_ROOMS = table("protocol rooms")
 
 
+@cache
 def modules() -> list[Path]:
     return sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 
 
-def imported(path: Path) -> Iterator[tuple[int, str]]:
+@cache
+def imported(path: Path) -> list[tuple[int, str]]:
     """Every module that a file names in an import, wherever it stands; `from a import b` names a.b and so a."""
+    return list(_imported(path))
+
+
+def _imported(path: Path) -> Iterator[tuple[int, str]]:
     here = path.relative_to(ROOT).with_suffix("").parts
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -58,39 +65,51 @@ def covers(allowed: str, name: str) -> bool:
     return name == allowed or name.startswith(allowed + ".")
 
 
-@pytest.mark.parametrize("path", modules(), ids=dotted)
-def test_imports_follow_the_table(path: Path) -> None:
+ROOMS = sorted({dotted(path).partition(".")[0] for path in modules()})
+
+
+def of(room: str) -> list[Path]:
+    """The modules of a room, such as `nodes` or `protocols.sip`."""
+    return [path for path in modules() if covers(room, dotted(path))]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_imports_follow_the_table(room: str) -> None:
     """No module imports a room that the table does not give it."""
-    room = dotted(path).partition(".")[0]
     assert room in ALLOWED, f"{room} is in no row of the table in CONTRIBUTING.md"
-    allowed = ALLOWED[room] + ALLOWED.get(path.relative_to(PACKAGE).with_suffix("").as_posix(), [])
-    for line, name in imported(path):
-        if not covers("workbench", name):
-            continue
-        target = name.removeprefix("workbench").removeprefix(".")
-        if target == "__version__" or covers(room, target):
-            continue
-        # `from workbench.lab import trace` names lab.trace: the whole dotted name has to be allowed.
-        may = any(covers(room_or_module, target) for room_or_module in allowed)
-        assert may, f"{path}:{line}: {room} may not import {target}"
+    wrong = []
+    for path in of(room):
+        allowed = ALLOWED[room] + ALLOWED.get(path.relative_to(PACKAGE).with_suffix("").as_posix(), [])
+        for line, name in imported(path):
+            target = name.removeprefix("workbench").removeprefix(".")
+            if not covers("workbench", name) or target == "__version__" or covers(room, target):
+                continue
+            # `from workbench.lab import trace` names lab.trace: the whole dotted name has to be allowed.
+            if not any(covers(room_or_module, target) for room_or_module in allowed):
+                wrong.append(f"{path}:{line}: {room} may not import {target}")
+    assert not wrong
 
 
-@pytest.mark.parametrize("path", [p for p in modules() if dotted(p).startswith("protocols.")], ids=dotted)
-def test_protocol_rooms_meet_only_where_a_specification_says_so(path: Path) -> None:
+@pytest.mark.parametrize("room", sorted(path.name for path in (PACKAGE / "protocols").iterdir() if path.is_dir()))
+def test_protocol_rooms_meet_only_where_a_specification_says_so(room: str) -> None:
     """A protocol's room imports no other protocol's room but those of the second table."""
-    room = dotted(path).split(".")[1]
-    for line, name in imported(path):
-        parts = name.split(".")
-        if parts[:2] != ["workbench", "protocols"] or len(parts) < 3 or not (PACKAGE / "protocols" / parts[2]).is_dir():
-            continue
-        assert parts[2] in [room, *PROTOCOL_ROOMS.get(room, [])], f"{path}:{line}: {room} may not import {parts[2]}"
+    wrong = []
+    for path in of(f"protocols.{room}"):
+        for line, name in imported(path):
+            parts = name.split(".")
+            if parts[:2] != ["workbench", "protocols"] or len(parts) < 3 or not (
+                    PACKAGE / "protocols" / parts[2]).is_dir():
+                continue
+            if parts[2] not in [room, *PROTOCOL_ROOMS.get(room, [])]:
+                wrong.append(f"{path}:{line}: {room} may not import {parts[2]}")
+    assert not wrong
 
 
-@pytest.mark.parametrize("path", [p for p in modules() if dotted(p).partition(".")[0] in PURE], ids=dotted)
-def test_protocols_security_and_nodes_touch_no_socket_clock_or_chance(path: Path) -> None:
+@pytest.mark.parametrize("room", PURE)
+def test_protocols_security_and_nodes_touch_no_socket_clock_or_chance(room: str) -> None:
     """Octets in, octets out: time is an argument, chance a seeded source, and nothing is logged."""
-    for line, name in imported(path):
-        assert name.partition(".")[0] not in OUTSIDE, f"{path}:{line}: {name} in a pure room"
+    assert not [f"{path}:{line}: {name} in a pure room" for path in of(room) for line, name in imported(path)
+                if name.partition(".")[0] in OUTSIDE]
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:

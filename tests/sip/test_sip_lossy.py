@@ -55,9 +55,15 @@ class Channel:
             yield from events
 
 
-@pytest.mark.parametrize("seed", range(200))
-def test_each_message_reaches_the_user_once(seed):
+@pytest.mark.parametrize("start", range(0, 200, 20))
+def test_each_message_reaches_the_user_once(start):
     """REGISTER, a refused INVITE, a call with ACK, and BYE: whatever the channel does, nothing is told twice."""
+    for seed in range(start, start + 20):
+        once_each(seed)
+
+
+def once_each(seed):
+    """One bad channel."""
     channel = Channel(seed)
     alice, proxy = channel.machines[ALICE], channel.machines[PROXY]
     told = {ALICE: [], PROXY: []}
