@@ -13,7 +13,7 @@ from workbench.lab.scenario import Scenario, at
 from workbench.net.values import Endpoint, StreamData
 from workbench.nodes.mrfc.describing import Rejected, answer, of_floors, of_messages, path_of, read_offer
 from workbench.nodes.mrfp import mp_profile
-from workbench.nodes.orders import Call, SendText
+from workbench.nodes.orders import Call, HangUp, SendText
 from workbench.protocols import sdp, sip
 from workbench.protocols.h248.packages import Registry
 
@@ -215,3 +215,11 @@ def test_a_forged_record_right_behind_one_that_is_to_be_answered(id: str, victim
     assert "bad_record_mac" in alert.summary and alert.source.node == victim
     after = [m for m in report.messages if m.index > alert.index and m.protected and m.source == alert.source]
     assert [m for m in after if m.destination == alert.destination] == []
+
+
+def test_the_last_one_of_a_conference_may_wait(tmp_path: Any):
+    """A context with one termination left is no finding where media end at the gateway; one of who has left is."""
+    script = (at(8.0, "UE A", Call("sip:conf-1@ims.example")), at(9.0, "UE B", Call("sip:conf-1@ims.example")),
+              at(20.0, "UE B", HangUp()), at(30.0, "UE A", SendText("nobody")))
+    report = changed(script=script, expect=(), weakened=()).run(out=tmp_path).report
+    assert [finding.rule for finding in report.findings] == []

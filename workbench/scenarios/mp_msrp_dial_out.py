@@ -141,8 +141,7 @@ scenario = Scenario(
         Weakened("the MRFC makes the ticket itself", {"MRFC": {"tickets": keys.MADE_BY_CONFERENCE}}, (GRANTED,),
                  knobs={"ticket": "kms"}, no_rule="it may (TS 23.333 §6.2.19.2.2)"),
         Weakened("the MRFC keeps the termination of who refuses", {"MRFC": {"lets_go": False}}, (LET_GO, RELEASED),
-                 knobs={"fault": "refused"},
-                 no_rule="the context is there for others, and nobody says how long it may keep one end more"),
+                 knobs={"fault": "refused"}, rules=("termination-left",)),
     ),
     provisional=(
         "how the Pre-Shared Key is coded in H.248 (a stand-in package without number), the PSK identity in TLS, the "

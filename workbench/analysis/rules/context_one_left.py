@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from workbench.analysis.calls.conferences import is_conference
 from workbench.analysis.rules.rule import Evidence, Rule
 
 if TYPE_CHECKING:
@@ -14,7 +15,11 @@ _PATIENCE = 5.0
 
 
 def _find(report: Report) -> Iterator[Evidence]:
+    # In a conference the last one may wait for others.
+    hosted = {id(context) for call in report.calls if is_conference(call) for context in call.contexts}
     for context in report.signalling.contexts:
+        if id(context) in hosted:
+            continue
         gone = [one.subtracted for one in context.terminations.values() if one.subtracted is not None]
         left = [one for one in context.terminations.values() if one.subtracted is None and one.added is not None]
         if len(left) != 1 or not gone:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from workbench.analysis.calls.conferences import is_conference
 from workbench.analysis.rules.rule import Evidence, Rule, draft_time
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ _PATIENCE = 5.0
 
 def _find(report: Report) -> Iterator[Evidence]:
     for call in report.calls:
+        if is_conference(call):
+            yield from _participants(report, call)
+            continue
         last = over(call)
         if last is None or report.end - last.time < _PATIENCE:
             continue
@@ -31,6 +35,25 @@ def _find(report: Report) -> Iterator[Evidence]:
                     f"{report.end - last.time:.1f} s later nobody subtracts {', '.join(one.name for one in left[:8])} "
                     f"from context {context.number}: ports and resources of "
                     f"{report.names(context.gateway.host)} stay taken"))
+
+
+def _participants(report: Report, call: Call) -> Iterator[Evidence]:
+    """Of a conference each termination goes with its own dialog."""
+    ends = {end.local: end for context in call.contexts if context.emptied is None
+            for end in context.terminations.values() if end.subtracted is None and end.added is not None}
+    named = [(dialog, {one.endpoint for one in dialog.described if one.endpoint is not None})
+             for dialog in call.dialogs]
+    running = {place for dialog, places in named if dialog.over is None for place in places}
+    for dialog, places in named:
+        last = dialog.over
+        if last is None or report.end - last.time < _PATIENCE:
+            continue
+        for end in (ends[place] for place in places - running if place in ends):
+            assert end.added is not None
+            yield Evidence((*end.added.frames, *last.frames), (
+                f"the call of a participant ends at {last.time:.3f} s ({last.summary}), and until the end of the "
+                f"capture {report.end - last.time:.1f} s later nobody subtracts {end.name} from context "
+                f"{end.context.number}: its port at {report.names(end.context.gateway.host)} stays taken"))
 
 
 def over(call: Call) -> Draft | None:
