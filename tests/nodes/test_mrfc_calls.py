@@ -204,6 +204,23 @@ def test_a_conference_takes_no_offer_whose_key_management_was_bid_down():
             assert not asks and "for an offer of keyp1, mikey" in end.value.why
 
 
+@pytest.mark.parametrize("resolves", [False, True], ids=["silent", "answers"])
+def test_who_gives_up_while_the_kms_is_asked(resolves: bool, tmp_path: Any):
+    """200 for the CANCEL at once; 487, and not what the KMS leads to, when that is known; nothing is reserved."""
+    dial_in = scenarios.get("mp-msrp-dial-in")
+    alone = msgspec.structs.replace(dial_in, script=(at(8.0, "UE A", Call(CONFERENCE)),), expect=(), weakened=(),
+                                    topology=dial_in.topology.changed({"KMS": {"resolves": resolves}}))
+    live = LiveRun(alone, "virtual", 1, tmp_path, None, {}, {})
+    assert live.until(lambda one: one.node == "MRFC" and isinstance(one.what, OpenStream)) is not None
+    sent = next(one.what.data for one in live.trace if one.node == "UE A" and isinstance(one.what, SendDatagram))
+    head = sent.replace(b"INVITE sip", b"CANCEL sip").replace(b"1 INVITE", b"1 CANCEL").partition(b"\r\n\r\n")[0]
+    lines = [line for line in head.split(b"\r\n") if not line.startswith(b"Content")]
+    live.inject("UE A", SendDatagram(Endpoint("192.0.2.201", 5060), MRFC, b"\r\n".join([*lines, b"", b""]), ""))
+    shown = said(live.finish())
+    assert [one for one in shown if one.startswith("MRFC: ")][:2] == ["MRFC: 200 OK", "MRFC: 487 Request Terminated"]
+    assert not any("Add" in one for one in shown)
+
+
 def test_what_a_kms_can_make_the_mrfc_hold():
     """So many questions wait at a time; a KMS that keeps its side open, or answers with no MIKEY, holds none."""
     procedures = Procedures()

@@ -47,6 +47,7 @@ class Kms(msgspec.Struct, frozen=True):
         users: who may ask.
         identity: IDRkms.
         certified: it has a certificate, and users may ask by theirs (`certificates`).
+        resolves: False: who asks it to resolve a ticket gets no answer.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Kms(msgspec.Struct, frozen=True):
     users: tuple[KmsUser, ...]
     identity: str = "kms@ims.example"
     certified: bool = False
+    resolves: bool = True
 
 
 def shared(name: str, key: bytes) -> Shared:
@@ -76,7 +78,8 @@ def made(node: Kms, source: Source, epoch: float) -> Node:
                     shared("tpk-1", source.octets(32)), source,
                     authority=certificates.authority() if node.certified else None)
     first, *also = (place for _, place in node.feet)
-    return KeyManagementService(node.name, address=first, also=tuple(also), kms=center, epoch=epoch)
+    return KeyManagementService(node.name, address=first, also=tuple(also), kms=center, epoch=epoch,
+                                resolves=node.resolves)
 
 
 def tickets(node: Ue, epoch: float) -> Tickets | None:

@@ -31,9 +31,11 @@ from workbench.net.values import (
 )
 from workbench.protocols.http import messages as http
 from workbench.protocols.http import wire
+from workbench.protocols.mikey.registry import DataType
 from workbench.protocols.mikey.times import UNIX_EPOCH
 from workbench.security.tickets import Answered, Kms
 
+_RESOLVE = {bytes([kind]) for kind in (DataType.RESOLVE_INIT_PSK, DataType.RESOLVE_INIT_PK)}
 PORT = 80
 """Where a KMS listens unless told otherwise. Provisional."""
 
@@ -60,12 +62,14 @@ class KeyManagementService:
         epoch: Unix seconds at which the node's time is 0.
         also: further endpoints, on other sides.
         most: connections at a time; one more is refused.
+        resolves: False: who asks it to resolve a ticket gets no answer, for showing what then goes wrong.
     """
 
     def __init__(self, name: str, *, address: Endpoint, kms: Kms, epoch: float, transport: Transport | None = None,
-                 also: tuple[Endpoint, ...] = (), most: int = 1024) -> None:
+                 also: tuple[Endpoint, ...] = (), most: int = 1024, resolves: bool = True) -> None:
         self.name = name
         self._addresses, self._kms, self._most = (address, *also), kms, most
+        self._resolves = resolves
         self._transport = transport or Transport()
         self._since_1900 = epoch + UNIX_EPOCH
         self._streams: dict[Stream, wire.Inbox] = {}
@@ -115,6 +119,8 @@ class KeyManagementService:
 
     def _asked(self, stream: Stream, octets: bytes, now: float) -> list[Command]:
         """A MIKEY message. An Error message is an answer like any other, so its status is 200 too."""
+        if not self._resolves and octets[1:2] in _RESOLVE:
+            return [Note("who wants a ticket resolved gets no answer here")]
         found = self._kms.receive(octets, self._since_1900 + now)
         if isinstance(found, Answered):
             why = f"KMS: {found.what} [RFC 6043 §4.2]"

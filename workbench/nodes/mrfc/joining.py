@@ -93,7 +93,7 @@ class Joining:
     def _join(
         self, room: Conference, who: Participant, key: str, invite: sip.Request, tag: str, offer: Said
     ) -> Wait:
-        agreed = yield from self._agreed(room, offer)
+        agreed = yield from self._agreed(room, who, offer)
         path = "" if who.floor is not None else describing.path_of(
             self.settings.host, self._source.token(16), protected=agreed is not None)
         point = self.point(offer, self.settings.role, path, who.floor, agreed)
@@ -120,11 +120,19 @@ class Joining:
             yield from self.order(self.engine.configure(
                 given, known, why="the key of TLS comes late [TS 23.333 §6.2.19]"))
 
-    def _agreed(self, room: Conference, offer: Said) -> Generator[Command | Await, Any, Agreed | None]:
-        """The key for TLS, from the offer's a=key-mgmt; None: no TLS. Raises Rejected: it is not valid (P10)."""
+    def _agreed(
+        self, room: Conference, who: Participant, offer: Said
+    ) -> Generator[Command | Await, Any, Agreed | None]:
+        """The key for TLS, from the offer's a=key-mgmt; None: no TLS.
+
+        Raises:
+            Rejected: it is not valid (P10), or the caller has given up meanwhile.
+        """
         if not offer.key_mgmt:
             return None
         agreed = yield from self.keys.respond(room.uri, offer.key_mgmt, offer.protocols)
+        if who.withdrawn:
+            raise Rejected(487, "the caller gave up")
         if isinstance(agreed, Without):
             raise Rejected(agreed.status, agreed.why)
         return agreed
