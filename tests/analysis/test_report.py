@@ -95,6 +95,22 @@ def test_without_names_nodes_are_told_by_behaviour(captures, tmp_path: Path):
     assert report.scenario.id == "e2ae-msrp-originating" and not report.findings
 
 
+@pytest.mark.parametrize(("id", "knobs", "kinds"), [
+    ("ix-e2e-msrp", {"nat": "none"}, {
+        "192.0.2.193": "IMS-AGW", "192.0.2.192": "IMS-ALG", "192.0.2.197": "TrGW", "192.0.2.70": "TrGW",
+        "192.0.2.196": "IBCF", "192.0.2.65": "IBCF", "192.0.2.201": "TrGW", "192.0.2.200": "IBCF"}),
+    ("mp-tcp-conference", {"setup": "passive"}, {
+        "192.0.2.40": "MRFP", "192.0.2.160": "MRFP", "192.0.2.30": "MRFC", "192.0.2.150": "MRFC"})])
+def test_nodes_at_a_border_and_of_a_conference_are_told_by_behaviour(
+    id: str, knobs: dict[str, str], kinds: dict[str, str], tmp_path: Path,
+):
+    """A gateway with a side at a border is a TrGW, one at which calls end an MRFP; their controllers go by that."""
+    run = scenarios.get(id).run(seed=1, out=tmp_path, **knobs)
+    report = analyze(edited(run.capture, tmp_path / "a.pcapng", lambda packets: packets, names=False))
+    told = {address: node.kind for node in report.nodes for address in node.addresses}
+    assert {address: told[address] for address in kinds} == kinds
+
+
 @pytest.mark.parametrize("id", IDS)
 def test_each_scenario_is_recognised_as_itself(captures, id: str):
     """Every mark of the call flow is there, and none deviates."""

@@ -274,5 +274,5 @@ class Node(msgspec.Struct, frozen=True):
 
     name: str
     addresses: tuple[str, ...]
-    kind: str = ""  # "UE", "IMS-ALG", "IMS-AGW", "NAT", "peer" or ""
+    kind: str = ""  # "UE", "IMS-ALG", "IMS-AGW", "IBCF", "TrGW", "MRFC", "MRFP", "NAT", "peer" or ""
     named: bool = False

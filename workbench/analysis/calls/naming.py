@@ -12,7 +12,8 @@ from workbench.analysis.values import Node
 from workbench.protocols import sip
 
 UE, ALG, AGW, NAT, PEER = "UE", "IMS-ALG", "IMS-AGW", "NAT", "peer"
-MRFC, MRFP = "MRFC", "MRFP"
+MRFC, MRFP, IBCF, TRGW = "MRFC", "MRFP", "IBCF", "TrGW"
+_OF_MEDIA: dict[str, str] = {AGW: ALG, MRFP: MRFC, TRGW: IBCF}     # and its controller
 
 
 class Names:
@@ -48,27 +49,28 @@ class Names:
     def _tell(self, signalling: Signalling, twins: list[list[Content]]) -> None:
         ours = {}       # the gateways' media addresses
         conferences = conference_nodes(signalling.contexts, signalling.dialogs.values())
+        kinds = _gateways(signalling, conferences)
         for context in signalling.contexts:
             gateway = [context.gateway.host]
             for termination in context.terminations.values():
                 gateway += [one.endpoint.host for one in termination.locals if one.endpoint is not None]
                 for one in termination.locals:
                     if one.endpoint is not None:
-                        ours[one.endpoint] = context.controller.host
-            hosts_it = context.gateway.host in conferences
-            self._group(MRFP if hosts_it else AGW, gateway)
-            self._group(MRFC if hosts_it else ALG, [context.controller.host])
+                        ours[one.endpoint] = context.controller.host, _OF_MEDIA[kinds[context.gateway.host]]
+            self._group(kinds[context.gateway.host], gateway)
+            self._group(_OF_MEDIA[kinds[context.gateway.host]], [context.controller.host])
         for gateway_end, controller in signalling.control:
-            hosts_it = gateway_end.host in conferences
-            self._group(MRFP if hosts_it else AGW, [gateway_end.host])
-            self._group(MRFC if hosts_it else ALG, [controller.host])
+            kind = kinds.get(gateway_end.host, AGW)
+            self._group(kind, [gateway_end.host])
+            self._group(_OF_MEDIA[kind], [controller.host])
         for gateway_host, answering in conferences.items():
             controllers = [one.controller.host for one in signalling.contexts if one.gateway.host == gateway_host]
             self._group(MRFC, [*controllers[:1], *answering])
         for dialog in signalling.dialogs.values():
             for one in dialog.described:
                 if one.endpoint in ours:
-                    self._group(ALG, [ours[one.endpoint], one.draft.source.host])
+                    host, kind = ours[one.endpoint]
+                    self._group(kind, [host, one.draft.source.host])
         for group in twins:
             hosts = [{side.host for side in content.connection.sides} for content in group]
             # The one that is first to carry the client's SYN is inside.
@@ -117,7 +119,7 @@ class Names:
             name = self._given.get(address) or self._inferred(address)
             addresses.setdefault(name, []).append(address)
             self._name_of[address] = name
-        order = (UE, NAT, ALG, AGW, MRFC, MRFP, "", PEER)
+        order = (UE, NAT, ALG, AGW, IBCF, TRGW, MRFC, MRFP, "", PEER)
         nodes = []
         for name, held in addresses.items():
             kinds = [self._kinds[address] for address in held if address in self._kinds]
@@ -130,3 +132,17 @@ class Names:
         named = next((self._given[other] for other in group[:64] if other in self._given), "")
         kind = self._kinds.get(address, "")
         return named or (f"{kind} {group[0]}" if kind else address)
+
+
+def _gateways(signalling: Signalling, conferences: Mapping[str, object]) -> dict[str, str]:
+    """What each gateway is, by its host: the MRFP of conferences, a TrGW at a border, or an IMS-AGW."""
+    found: dict[str, str] = {}
+    for context in signalling.contexts:
+        host = context.gateway.host
+        if host in conferences:
+            found[host] = MRFP
+        elif any(end.side == "border" for end in context.terminations.values()):
+            found[host] = TRGW
+        else:
+            found.setdefault(host, AGW)
+    return found
