@@ -150,8 +150,9 @@ def test_floors(programs: Children, libre: Path):
     alice.write(b"\n")
     alice.says(f"^FloorRequestStatus {Status.RELEASED}$")
     carol.says(granted)
-    for name, peer, sipp in people:
+    for _, peer, _ in people:
         peer.kill()
+    for name, _, sipp in people:
         played(sipp, programs, name)
     holds(mrfp, 0)
 

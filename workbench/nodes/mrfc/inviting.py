@@ -27,6 +27,7 @@ from workbench.protocols import sdp, sip
 from workbench.security.source import Source
 
 CLAUSE = "[TS 23.333 §6.2.19.2.2]"
+_MOST_WAITING = 100
 _FURTHER_SECONDS = 32.0
 """How long other branches of a forked INVITE may answer (RFC 3261 §13.2.2.4: 64 * T1)."""
 
@@ -44,9 +45,14 @@ class Inviting:
         self._joining = joining
         self._sip = joining.sip
         self._source = source
+        self._waiting: list[CallOut] = []
 
     def call(self, order: CallOut) -> Steps:
         """Have a conference call somebody."""
+        if not self._joining.engine.in_service and len(self._waiting) < _MOST_WAITING:
+            self._waiting.append(order)
+            yield Note(f"{order.to} is not called yet: the MRFP has not registered")
+            return
         room, hop = self._joining.conferences.called(order.conference), self._route(order.to)
         why = self._obstacle(order, room, hop)
         if room is None or hop is None or why:
@@ -60,6 +66,11 @@ class Inviting:
             yield Note(f"{order.to} is not in the conference: {rejected.why}")
             if self._joining.settings.lets_go:
                 yield from self._joining.release(room, who)
+
+    def waiting(self) -> list[CallOut]:
+        """Calls that waited for the MRFP, once."""
+        found, self._waiting = self._waiting, []
+        return found
 
     def _obstacle(self, order: CallOut, room: Conference | None, hop: sip.Address | None) -> str:
         if room is None:

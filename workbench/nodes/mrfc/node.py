@@ -160,10 +160,11 @@ class Mrfc:
         """What the MRFP says unasked: a connection that failed or is gone ends its leg."""
         match event:
             case Changed(meaning=Meaning.BACK | Meaning.TAKEN_OVER as meaning):
-                return [Note(meaning), *self._procedures.start(self._recover(), now)]
+                return [Note(meaning), *self._procedures.start(self._recover(), now), *self._waited(now)]
             case Changed(meaning=meaning, reason=reason):
                 commands: list[Command] = [Note(f"{meaning} {reason}".rstrip())]
-                return commands + (self._procedures.start(self._joining.forget(), now) if meaning in _ANEW else [])
+                forgotten = self._procedures.start(self._joining.forget(), now) if meaning in _ANEW else []
+                return [*commands, *forgotten, *self._waited(now)]
             case Said(indication=indication) if ends_bearer(indication):
                 at = indication if isinstance(indication, ServiceChanged) else indication.at
                 return [command for room, who in self._conferences.at(at.context, at.termination)
@@ -172,6 +173,11 @@ class Mrfc:
             case Stray(context=context, termination=termination):
                 return self._procedures.start(self._joining.let_go(context, termination), now)
         return []
+
+    def _waited(self, now: float) -> list[Command]:
+        """Calls that waited until there is an MRFP."""
+        orders = self._inviting.waiting() if self._engine.in_service else []
+        return [command for order in orders for command in self._procedures.start(self._inviting.call(order), now)]
 
     def _recover(self) -> Steps:
         """What the MRFP has brought is compared with the conferences: what either has alone is given up."""
