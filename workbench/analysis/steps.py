@@ -263,6 +263,7 @@ _ONLY_HERE: tuple[tuple[re.Pattern[str], str], ...] = tuple((re.compile(pattern)
     (r"^([am]=\w+) (?!0\b|9\b)\d+", r"\1 ~"),
     (r"\b\d{8}T\d{8}\b", "~"),
     (r"\bmikey-[0-9a-f]{8}-(\d+)\b", r"mikey-~-\1"),    # the CSB ID, a random number
+    (r"(?i)\b(\w+/pski?) *= *[0-9a-f]{2,}", r"\1 = ~"),    # a key that comes of random numbers, and its name
     (r"\b(Transaction|Reply|Pending|Context|Events|ObservedEvents|RequestID) *= *\d+", r"\1 = ~"),
     (r"\b(in|Context) \d+\b", r"\1 ~"),
     (r"(?<![\w.])\d{4,}\b", "~"),
