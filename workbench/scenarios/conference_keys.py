@@ -37,6 +37,7 @@ ANSWERED = f"mikey {b64encode(_TRANSFER_RESP).decode()}"
 
 OF_UE = keyed(OFFERED, _NAME, _TEK)
 OF_UE_WRONG = keyed(OFFERED, _NAME, bytes(16))
+OF_UE_RENAMED = keyed(OFFERED, b"cs2", _TEK)
 OF_MRFC = (agreed(OFFERED, ANSWERED, _NAME, _TEK),)
 OF_MRFC_ECHO = (agreed(OFFERED, OFFERED, _NAME, _TEK),)
 

@@ -38,6 +38,7 @@ REPORTED = "the MRFP reports that TLS failed; the MRFC ends UE A's call and subt
 
 ALERT = "a record that was not made with the key: the MRFP ends TLS with bad_record_mac, and both end TCP"
 LOST = "the MRFP reports that the bearer is lost; the MRFC ends UE A's call and subtracts its termination"
+UNKNOWN = "the TLS server does not know the name of the key, and says so: unknown_psk_identity"
 REFUSED = "the MRFC refuses UE A's call with 488, and reserves nothing for it"
 UNANSWERED = "the MRFC refuses UE A's call with 500, and reserves nothing for it"
 
@@ -50,6 +51,7 @@ _TRANSPORT = "TCP/TLS/MSRP"
 _FORGED = bytes.fromhex("1703030020") + bytes(32)
 """A record of TLS (RFC 5246 §6.2.3) that nobody who has the key has made, or whose octets were changed on the way."""
 _OF_TLS = (OFFERED, KEYED, ASKED, CLIENT, PSK)
+_FAILED = (Holds(REPORTED, seen.failure_ends_leg(edge.MEDIA, "MRFC", layer="tls")),)
 _WITHOUT_A = (RESOLVED, *_OF_TLS, FROM_A, FROM_B, CONFIRMED, CLEAR, SERVER)
 
 
@@ -84,23 +86,27 @@ scenario = Scenario(
                                        "MRFC": {"tickets": None, "keys": keys.OF_MRFC}}}, default="kms",
             drops={"configured": (GRANTED, RESOLVED)}),
         "fault": Knob(
-            "fault", "what goes wrong: nothing; UE A has another key than the MRFP; a record of TLS is forged; the KMS "
-            "does not know the MRFC; or does not answer it",
+            "fault", "what goes wrong: nothing; UE A has another key than the MRFP, or another name for it; a record "
+            "of TLS is forged; the KMS does not know the MRFC, or does not answer it",
             {"none": {}, "wrong-key": {A: {"keyed": keys.OF_UE_WRONG}},
+             "wrong-name": {A: {"keyed": keys.OF_UE_RENAMED}},
              "forged": {}, "kms-refuses": {"MRFC": {"tickets": {"credential": keys.UNKNOWN}}},
              "kms-silent": {"KMS": {"resolves": False}}}, default="none",
-            implies={"wrong-key": {"keys": "configured"}},
+            implies={"wrong-key": {"keys": "configured"}, "wrong-name": {"keys": "configured"}},
             conflicts={"wrong-key": ("keys", "kms", "both ends have the key of the ticket"),
+                       "wrong-name": ("keys", "kms", "both ends name it after the ticket"),
                        "kms-refuses": ("keys", "configured", "the KMS is not asked"),
                        "kms-silent": ("keys", "configured", "the KMS is not asked")},
             does={"forged": (at(40.0, A, SpeakClear(_FORGED)),)},
-            adds={"wrong-key": (Holds(REPORTED, seen.failure_ends_leg(edge.MEDIA, "MRFC", layer="tls")),),
+            adds={"wrong-key": _FAILED, "wrong-name": (*_FAILED, Holds(UNKNOWN, seen.name_unknown(A))),
                   "forged": (Holds(ALERT, seen.alert_ends_tcp("bad_record_mac", edge.MEDIA, A)),
                              Holds(LOST, seen.failure_ends_leg(edge.MEDIA, "MRFC", layer="bearer"))),
                   "kms-refuses": (_refused(REFUSED, 488),), "kms-silent": (_refused(UNANSWERED, 500),)},
             drops={"wrong-key": (TOGETHER, PSK, FROM_A, FROM_B, CONFIRMED, CLEAR),
+                   "wrong-name": (TOGETHER, PSK, FROM_A, FROM_B, CONFIRMED, CLEAR),
                    "kms-refuses": _WITHOUT_A, "kms-silent": _WITHOUT_A},
             shows={"wrong-key": ("key-readable", "psk-wrong-key", "tls-alert"),
+                   "wrong-name": ("key-readable", "psk-identity-unknown", "tls-alert"),
                    "forged": ("key-readable", "tls-alert"),
                    "kms-refuses": ("mikey-refused", "sip-refused"), "kms-silent": ("sip-refused",)}),
         "tokens": edge.style_knob(),
@@ -153,6 +159,8 @@ scenario = Scenario(
                  rules=("mikey-refused", "sip-refused")),
         Weakened("the MRFC knows no key for UE A's ticket", {"MRFC": {"keys": ()}}, (FROM_B, CONFIRMED),
                  drops=(*_OF_TLS, FROM_A, CLEAR), knobs={"keys": "configured"}, rules=("sip-refused",)),
+        Weakened("UE A has the name and another key", {A: {"keyed": keys.OF_UE_WRONG}}, (UNKNOWN,),
+                 knobs={"fault": "wrong-name"}, rules=("psk-wrong-key",)),
         Weakened("nothing protects UE A's stream", {A: {"media_security": False, "tickets": None}},
                  (GRANTED, RESOLVED, CLEAR, ALERT), drops=_OF_TLS, knobs={"fault": "forged"},
                  no_rule="nobody has asked for protection"),

@@ -499,3 +499,16 @@ def alert_ends_tcp(name: str, side: Side, peer: str) -> Fact:
         return {peer, side.gateway} <= set(fins), frames, f"FIN of {', '.join(fins) or 'nobody'} alone"
 
     return Fact(f"{name} of {side.gateway} to {peer}, and FIN of both", check)
+
+
+def name_unknown(peer: str) -> Fact:
+    """TLS with a peer fails since its server does not know the name of the client's key (RFC 4279 §2: alert 115)."""
+
+    def check(report: Report) -> tuple[bool, Frames, str] | None:
+        alert = next((one for one in report.messages_of("TLS") if peer in (one.source.node, one.destination.node)
+                      and one.summary.startswith("Alert fatal")), None)
+        if alert is None:
+            return None
+        return "unknown_psk_identity" in alert.summary, alert.frames, f"{alert.source.node} sends {alert.summary}"
+
+    return Fact(f"unknown_psk_identity on the connection of {peer}", check)
