@@ -40,13 +40,11 @@ CASES: list[tuple[str, str, str]] = [
 
 
 @pytest.mark.parametrize(("rule", "id", "control"), CASES, ids=[case[0] for case in CASES])
-def test_a_control_breaks_the_rule_and_the_case_keeps_it(tmp_path, rule, id, control):
-    """The finding has frames, says what happened, and what to check next."""
+def test_a_control_is_said_to_break_the_rule_that_the_case_keeps(rule, id, control):
+    """`tests/scenarios/test_catalogue.py` runs every control and every case, and holds them to what they say here."""
     scenario = scenarios.get(id)
     weak = next(one for one in scenario.weakened if one.name == control)
-    (told, *_) = found(scenario.run("virtual", 1, tmp_path, control).report, rule)
-    assert told.frames and told.explanation and told.next
-    assert found(scenario.run("virtual", 1, tmp_path, **weak.knobs).report, rule) == []
+    assert rule in weak.rules and rule not in scenario.shown(weak.knobs)
 
 
 @pytest.mark.parametrize(("wrong", "broken"), [("unagreed", True), ("another", False)])

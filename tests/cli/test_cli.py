@@ -94,11 +94,13 @@ def test_what_a_reader_knows_of_packages(command: Command, tmp_path: Path) -> No
     assert said.status == 2 and "wrong.toml" in said.err and said.err.count("\n") == 1
 
 
-def test_run_all_as_json_is_one_document(command: Command, tmp_path: Path) -> None:
-    """Every scenario passes, and its capture is where the document says."""
+def test_run_all_as_json_is_one_document(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every scenario passes, in a catalogue of each tenth, and its capture is where the document says."""
+    ids = scenarios.IDS[::10]
+    monkeypatch.setattr(scenarios, "IDS", ids)
     said = command("run", "--all", "--json", "--seed", "3", "--out", tmp_path)
     assert (said.status, said.err) == (0, "")
-    assert [entry["id"] for entry in said.document] == list(scenarios.IDS)
+    assert [entry["id"] for entry in said.document] == list(ids)
     for entry in said.document:
         assert entry["passed"] and (entry["network"], entry["seed"]) == ("virtual", 3)
         assert Path(entry["capture"]) == tmp_path / f"{entry['id']}.pcapng" and Path(entry["capture"]).is_file()

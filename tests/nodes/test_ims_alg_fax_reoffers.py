@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from fax_stage import FAX, PEER, A, Edge
+from portions import one_in_three
 
 from workbench.lab.scenario import at
 from workbench.lab.topology import Behind
@@ -27,8 +28,9 @@ def orders_after(there: Edge, moment: float) -> list[str]:
     return [one.summary for one in found if "Reply" not in one.summary and "Subtract" not in one.summary]
 
 
-@pytest.mark.parametrize(("caller", "answers"), [(A, "passive"), (PEER, "active"), (PEER, "passive")])
-@pytest.mark.parametrize("offerer", [A, PEER])
+@pytest.mark.parametrize(("caller", "answers", "offerer"), one_in_three(
+    pytest.param(caller, answers, offerer) for caller, answers in ((A, "passive"), (PEER, "active"), (PEER, "passive"))
+    for offerer in (PEER, A)))
 def test_the_same_association_goes_on_and_nothing_is_ordered(tmp_path, caller, answers, offerer):
     """Session refresh in the middle of the page, from both sides and in both roles: one handshake, all of the fax."""
     there = Edge(tmp_path, caller, ue={"answers": answers}, more=(at(15.0, offerer, ReOffer("existing")),))
@@ -59,10 +61,10 @@ def ids(there: Edge) -> list[str | None]:
     return [one.attribute("tls-id") for one in there.streams("access")]
 
 
-@pytest.mark.parametrize("order", [
-    ReOffer("new"), ReOffer(certificate=True), ReOffer("new", certificate=True), ReOffer("new", port=True),
-    ReOffer("new", setup="passive"), ReOffer(setup="passive"),
-], ids=["tls-id", "certificate", "both", "port", "role", "role alone"])
+@pytest.mark.parametrize("order", one_in_three(pytest.param(order, id=name) for name, order in (
+    ("tls-id", ReOffer("new")), ("certificate", ReOffer(certificate=True)),
+    ("both", ReOffer("new", certificate=True)), ("role", ReOffer("new", setup="passive")),
+    ("port", ReOffer("new", port=True)), ("role alone", ReOffer(setup="passive")))))
 def test_the_ue_offers_a_new_association(tmp_path, order):
     """Another handshake in the middle of the page, an own a=tls-id of the edge's, one order, and the page is whole."""
     there = Edge(tmp_path, A, more=(at(15.0, A, order),))
@@ -75,9 +77,10 @@ def test_the_ue_offers_a_new_association(tmp_path, order):
     assert (first == third) == (order.connection == "existing")
 
 
-@pytest.mark.parametrize("answers", ["active", "passive"])
-@pytest.mark.parametrize("order", [AnswerAnew(), AnswerAnew(port=True), AnswerAnew(certificate=True)],
-                         ids=["tls-id", "port", "certificate"])
+@pytest.mark.parametrize(("order", "answers"), one_in_three(
+    pytest.param(order, answers, id=f"{name} {answers}") for name, order in (
+        ("tls-id", AnswerAnew()), ("port", AnswerAnew(port=True)), ("certificate", AnswerAnew(certificate=True)))
+    for answers in ("active", "passive")))
 def test_the_ue_answers_with_a_new_association(tmp_path, answers, order):
     """The core holds the call as it is, the UE's answer asks for a new one: the edge's a=tls-id stays as offered."""
     there = Edge(tmp_path, PEER, ue={"answers": answers},

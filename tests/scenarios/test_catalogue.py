@@ -127,6 +127,7 @@ def test_a_weakened_variant_breaks_what_it_names(variant, tmp_path):
     assert sorted(run.broken) == sorted(weakened.breaks)
     assert not run.passed
     assert run.as_declared
+    assert all(finding.frames and finding.explanation and finding.next for finding in run.report.findings)
     assert bool(weakened.rules) != bool(weakened.no_rule), "it says neither what it breaks nor why nothing"
     new = found(run) - set(scenario.shown(weakened.knobs))
     assert set(weakened.rules) <= new
