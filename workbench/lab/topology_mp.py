@@ -37,6 +37,8 @@ class Mrfc(msgspec.Struct, frozen=True):
         routes: SIP domains, and where its calls to people in them go to.
         lets_go: the termination of a call that came to nothing is released; False weakens.
         floors: conferences with floors, by URI.
+        tells_floors, confirms: the MRFP is told over H.248 which floors there are, and grants that it reports are confirmed;
+            False weakens.
         begins_tls: the MRFP is told to be TLS client with BFCP, too, which weakens.
         coding: of H.248: text with long (`pretty`) or short (`compact`) tokens, or `binary`.
     """
@@ -58,6 +60,8 @@ class Mrfc(msgspec.Struct, frozen=True):
     routes: dict[str, Endpoint] = {}
     lets_go: bool = True
     floors: dict[str, Conference] = {}
+    tells_floors: bool = True
+    confirms: bool = True
     begins_tls: bool = False
     coding: Literal["pretty", "compact", "binary"] = "pretty"
 
@@ -69,7 +73,8 @@ class Mrfp(msgspec.Struct, frozen=True):
         control, control_wire: its H.248 endpoint; `controller` is its MRFC's.
         media, media_wire: its media address.
         distributes: what one participant says is sent to the others; False weakens.
-        holders: of a floor, at most.
+        holders: of a floor, at most, where H.248 does not say.
+        waits_for_media: who gets a floor hears so behind Confirm Media Update; False weakens.
         passes_floors_on: a floor whose holder is gone goes to the next; False weakens.
         guard, tls_guard: seconds after which a connection, or TLS on it, that should be up is given up.
         listens: connections are let in; False: its ports are closed.
@@ -84,6 +89,7 @@ class Mrfp(msgspec.Struct, frozen=True):
     media_wire: str
     distributes: bool = True
     holders: int = 1
+    waits_for_media: bool = True
     passes_floors_on: bool = True
     guard: float = 30.0
     tls_guard: float = 10.0
@@ -123,12 +129,13 @@ def made(node: Mrfc | Mrfp, source: Source, epoch: float) -> Node:
         return mrfp.Mrfp(
             node.name, control=node.control, controller=node.controller, address=node.media, source=source,
             tcp_guard=node.guard, tls_guard=node.tls_guard, distributes=node.distributes, listens=node.listens,
-            floors=mrfp.Rules(holders=node.holders, passes_on=node.passes_floors_on), log_keys=True,
+            floors=mrfp.Rules(
+                holders=node.holders, passes_on=node.passes_floors_on, waits=node.waits_for_media), log_keys=True,
             coding=node.coding, epoch=epoch)
     settings = mrfc.Settings(
         node.conferences, answers=Setup(node.answers), orders=Setup(node.orders) if node.orders else None,
         starts_tcp=mrfc.StartsTcp(node.starts_tcp), reports=node.reports, keys_at=mrfc.KeysAt(node.keys_at),
-        floors=node.floors, begins_tls=node.begins_tls, routes=node.routes, lets_go=node.lets_go)
+        floors=node.floors, tells_floors=node.tells_floors, confirms=node.confirms, begins_tls=node.begins_tls, routes=node.routes, lets_go=node.lets_go)
     return mrfc.Mrfc(
         node.name, local=node.sip, control=node.control, mrfp=node.mrfp, settings=settings, source=source,
         keys=node.keys, coding=node.coding,

@@ -28,18 +28,20 @@ class Conference(msgspec.Struct, frozen=True):
         floor: its one floor, a=floorid.
         people: SIP URIs of those who may take part, and their a=userid.
         chair: the URI of who decides on the floor; empty: nobody has to.
+        holders: how many may have the floor at the same time.
     """
 
     number: int = 4321
     floor: int = 543
     people: dict[str, int] = {}
     chair: str = ""
+    holders: int = 1
 
     def server(self) -> FloorControlServer:
         """A server with nobody connected."""
         users = [User(number, uri=uri) for uri, number in self.people.items()]
         return FloorControlServer(
-            self.number, users, [Floor(self.floor, Policy(chair=self.people.get(self.chair)))])
+            self.number, users, [Floor(self.floor, Policy(self.holders, chair=self.people.get(self.chair)))])
 
 
 class Room:

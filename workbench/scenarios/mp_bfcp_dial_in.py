@@ -1,6 +1,6 @@
 """A UE asks a conference for a floor: BFCP over TLS whose key comes from MIKEY-TICKET; at the MRFP that TLS ends.
 
-Source: TS 23.333 §5.20, §6.2.13, §6.2.19.3.1, §8.44, §8.45; RFC 8856 §8.
+Source: TS 23.333 §5.20, §6.2.13, §6.2.19.3.1, §8.44 to §8.49; RFC 8856 §8.
 """
 
 from __future__ import annotations
@@ -35,6 +35,10 @@ QUEUED = "UE B has to wait while UE A has the floor"
 PASSED = "the floor goes from UE A to UE B, and never has two holders"
 NEXT = "UE B hears that it has the floor when UE A gives it back"
 FALLS = "UE A gets the floor again when UE B's connection ends"
+TOLD = "with each termination the MRFP is told which floors there are, and asked to report decisions"
+REPORTED = "the MRFP reports a grant before the user hears of it"
+WAITED = "no user hears of a grant before Confirm Media Update has come for it"
+CONFIRMED = "the MRFC confirms each grant that is reported"
 ANSWERED = "every H.248 request is answered without error"
 RELEASED = "all terminations are subtracted"
 
@@ -53,6 +57,7 @@ _B = msgspec.structs.replace(edge.participant(B, URI_B, 202), media="bfcp")
 
 _TRANSPORT = "TCP/TLS/BFCP"
 _OF_FLOOR = (GRANTED, QUEUED, PASSED, NEXT, FALLS)
+_OF_REPORTS = (REPORTED, WAITED, CONFIRMED)
 _OF_TLS = (INVERTED, PSK, CLEAR)
 _TOO = (PSK_TOO, CLEAR_TOO, OWN)
 
@@ -66,7 +71,9 @@ scenario = Scenario(
         "The floor control server of a conference is in the MRFP. With MSRP who opens TCP is TLS client, too; with "
         "BFCP the offerer is, so here the MRFP opens the connection and waits on it for UE A's ClientHello. One user "
         "at a time has the floor: UE B waits, and gets it when UE A gives it back; and when UE B's connection ends, "
-        "the floor does not end with it. UE B has no TLS, which is its own business."
+        "the floor does not end with it. UE B has no TLS, which is its own business. Which floors there are the MRFC has "
+        "told the MRFP with each termination; a grant is reported to it, and only when it has confirmed that media "
+        "follow, the user hears of it: until then the request is Accepted."
     ),
     topology=keys.with_kms(edge.conference(_A, _B)).changed({
         "MRFC": {"keys": keys.OF_MRFC, "floors": {edge.CONFERENCE: FLOORS}}}),
@@ -96,8 +103,9 @@ scenario = Scenario(
             adds={"wrong-key": (Holds(TLS_REPORTED, seen.failure_ends_leg(edge.MEDIA, "MRFC", layer="tls")),),
                   "closed": (Holds(TCP_REPORTED, seen.failure_ends_leg(edge.MEDIA, "MRFC")),),
                   "two-clients": (Holds(TLS_REPORTED, seen.failure_ends_leg(edge.MEDIA, "MRFC", layer="tls")),)},
-            drops={"wrong-key": (TOGETHER, PSK, CLEAR, *_OF_FLOOR), "closed": (TOGETHER, *_OF_TLS, *_OF_FLOOR, *_TOO),
-                   "two-clients": (TOGETHER, *_OF_TLS, *_OF_FLOOR, *_TOO)},
+            drops={"wrong-key": (TOGETHER, PSK, CLEAR, *_OF_FLOOR, *_OF_REPORTS),
+                   "closed": (TOGETHER, *_OF_TLS, *_OF_FLOOR, *_OF_REPORTS, *_TOO),
+                   "two-clients": (TOGETHER, *_OF_TLS, *_OF_FLOOR, *_OF_REPORTS, *_TOO)},
             shows={"wrong-key": ("key-readable", "psk-wrong-key", "tls-alert"),
                    "closed": ("connection-refused", "key-readable"),
                    "two-clients": ("bfcp-tls-client", "both-tls-clients", "key-readable", "tls-alert")},
@@ -134,7 +142,7 @@ scenario = Scenario(
         Eventually(GRANTED, seen.floor_status(USER_A, Status.GRANTED, edge.CORE, protected=True)),
         Holds(QUEUED, seen.in_order(
             seen.floor_status(USER_A, Status.GRANTED, edge.CORE),
-            seen.floor_status(USER_B, Status.ACCEPTED, edge.CORE),
+            seen.floor_status(USER_B, Status.ACCEPTED, edge.CORE, queued=True),
             seen.floor_status(USER_B, Status.GRANTED, edge.CORE))),
         Holds(PASSED, seen.floor_passes(edge.CORE, (USER_A, USER_B))),
         Eventually(NEXT, seen.after(
@@ -142,15 +150,26 @@ scenario = Scenario(
             seen.floor_status(USER_B, Status.GRANTED, edge.CORE))),
         Eventually(FALLS, seen.after(
             seen.comes(edge.MEDIA, "FIN"), seen.floor_status(USER_A, Status.GRANTED, edge.CORE))),
+        Holds(TOLD, seen.floors_told(4321, FLOOR)),
+        Holds(REPORTED, seen.granted_behind_report(edge.CORE)),
+        Holds(WAITED, seen.granted_behind_confirmation(edge.CORE)),
+        Holds(CONFIRMED, seen.grants_confirmed()),
         Holds(ANSWERED, seen.every_order_is_answered()),
         Holds(RELEASED, seen.context_is_released()),
     ),
     weakened=(
         Weakened("the MRFP is told to be TLS client, too", {"MRFC": {"begins_tls": True}},
-                 (INVERTED, PSK, *_OF_FLOOR), drops=(TOGETHER, CLEAR),
+                 (INVERTED, PSK, *_OF_FLOOR), drops=(TOGETHER, CLEAR, *_OF_REPORTS),
                  rules=("bfcp-tls-client", "both-tls-clients", "tls-alert")),
-        Weakened("the MRFP gives the floor to two at a time", {"MRFP": {"holders": 2}}, (QUEUED, PASSED, NEXT, FALLS),
+        Weakened("the MRFC lets two have the floor at a time",
+                 {"MRFC": {"floors": {edge.CONFERENCE: msgspec.structs.replace(FLOORS, holders=2)}}}, (TOLD, QUEUED, PASSED, NEXT, FALLS),
                  rules=("bfcp-refused", "floor-two-holders")),
+        Weakened("the MRFP grants before it is confirmed", {"MRFP": {"waits_for_media": False}},
+                 (REPORTED, WAITED), rules=("floor-granted-unconfirmed",)),
+        Weakened("the MRFC never confirms", {"MRFC": {"confirms": False}}, (CONFIRMED, *_OF_FLOOR),
+                 drops=(REPORTED, WAITED), no_rule="the MRFP denies in the end, and a user may be denied"),
+        Weakened("the MRFC tells no floors", {"MRFC": {"tells_floors": False}}, (TOLD, REPORTED, WAITED),
+                 drops=(CONFIRMED,), no_rule="floors may be the MRFP's own, and nobody has asked for reports"),
         Weakened("the MRFP leaves the floor with somebody who is gone", {"MRFP": {"passes_floors_on": False}},
                  (FALLS,), no_rule="UE A waits behind a holder, as anybody does, and how long is no matter of a rule"),
         Weakened("the MRFC knows UE A by another number",
@@ -162,34 +181,39 @@ scenario = Scenario(
         Weakened("the MRFC sends the offer's a=key-mgmt back", {"MRFC": {"keys": keys.OF_MRFC_ECHO}}, (OFFERED,),
                  rules=("transfer-response-missing",)),
         Weakened("the MRFP never gets the key", {"MRFC": {"keys_at": "never"}}, (KEYED, PSK, *_OF_FLOOR),
-                 drops=(TOGETHER, INVERTED, CLEAR),
+                 drops=(TOGETHER, INVERTED, CLEAR, *_OF_REPORTS),
                  rules=("handshake-unfinished",)),
         Weakened("the MRFC answers passive", {"MRFC": {"answers": "passive"}}, (ROLES, INVERTED),
                  no_rule="it may; then UE A opens TCP, and is TLS client as before"),
-        Weakened("UE A has another key", {A: {"keyed": keys.OF_UE_WRONG}}, (TOGETHER, PSK, *_OF_FLOOR), drops=(CLEAR,),
+        Weakened("UE A has another key", {A: {"keyed": keys.OF_UE_WRONG}}, (TOGETHER, PSK, *_OF_FLOOR),
+                 drops=(CLEAR, *_OF_REPORTS),
                  rules=("psk-wrong-key", "tls-alert")),
-        Weakened("UE A's port is closed", {A: {"listens": False}}, _OF_FLOOR, drops=(TOGETHER, *_OF_TLS),
+        Weakened("UE A's port is closed", {A: {"listens": False}}, _OF_FLOOR,
+                 drops=(TOGETHER, *_OF_TLS, *_OF_REPORTS),
                  rules=("connection-refused",)),
         Weakened("UE A offers no TLS", {A: {"media_security": False, "keyed": None}}, (CLEAR, GRANTED),
                  drops=(OFFERED, KEYED, ASKED, INVERTED, PSK), no_rule="nobody has asked for protection"),
         Weakened("UE A's offer has no key", {A: {"keyed": None}}, _OF_FLOOR,
-                 drops=(OFFERED, NAMED, KEYED, ASKED, *_OF_TLS), rules=("sip-refused",)),
+                 drops=(OFFERED, NAMED, KEYED, ASKED, *_OF_TLS, *_OF_REPORTS), rules=("sip-refused",)),
         Weakened("UE B offers no TLS, and UE A does", {B: {"media_security": False, "tickets": None}},
                  (CLEAR_TOO, OWN), drops=(PSK_TOO,), knobs={"keyed": "both"},
                  no_rule="nobody has asked for protection there"),
         Weakened("the MRFP never gets a key", {"MRFC": {"keys_at": "never"}},
                  (KEYED, PSK, PSK_TOO, OWN, GRANTED, QUEUED, NEXT, FALLS),
-                 drops=(TOGETHER, INVERTED, CLEAR, CLEAR_TOO, PASSED), knobs={"keyed": "both"},
+                 drops=(TOGETHER, INVERTED, CLEAR, CLEAR_TOO, PASSED, *_OF_REPORTS),
+                 knobs={"keyed": "both"},
                  rules=("handshake-unfinished",)),
         Weakened("the KMS does not know the MRFC", {"MRFC": {"tickets": {"credential": keys.UNKNOWN}}},
                  (RESOLVED, GRANTED, QUEUED, NEXT, FALLS),
-                 drops=(OFFERED, NAMED, ROLES, KEYED, ASKED, TOGETHER, *_OF_TLS, *_TOO, PASSED, RELEASED),
+                 drops=(OFFERED, NAMED, ROLES, KEYED, ASKED, TOGETHER, *_OF_TLS, *_TOO, PASSED, RELEASED,
+                        TOLD, *_OF_REPORTS),
                  knobs={"keyed": "both"}, rules=("mikey-refused", "sip-refused")),
         Weakened("the MRFC asks for no report of TLS that fails", {"MRFC": {"reports": False}}, (ASKED, TLS_REPORTED),
                  knobs={"fault": "wrong-key"}, no_rule="nobody has asked for a report, so none is missing"),
     ),
     provisional=(
         "how the Pre-Shared Key and what a floor control server has to know are said in H.248 (a stand-in package "
-        "without number; SDP's own attributes in Local); reports of decisions and Confirm Media Update (TS 23.333 "
-        "§6.2.13.2.4, §8.49) are not here; the packages on Mp; a key from configuration stands in for a ticket"),
+        "without number each; SDP's own attributes in Local); that only grants are confirmed, and that a request whose "
+        "grant is not confirmed within 10 s is denied (TS 23.333 §8.49 was not read); the packages on Mp; a key from "
+        "configuration stands in for a ticket"),
 )

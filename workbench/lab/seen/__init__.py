@@ -36,6 +36,12 @@ from workbench.lab.seen.bfcp import (
     no_handshake_since,
     tls_client_follows,
 )
+from workbench.lab.seen.floor_reports import (
+    floors_told,
+    granted_behind_confirmation,
+    granted_behind_report,
+    grants_confirmed,
+)
 from workbench.lab.seen.combined import after, all_of, any_of, followed, in_order, in_turn, once, patience
 from workbench.lab.seen.conference import (
     alert_ends_tcp,
@@ -222,6 +228,10 @@ __all__ = [
     "floor_message",
     "floor_passes",
     "floor_status",
+    "floors_told",
+    "granted_behind_confirmation",
+    "granted_behind_report",
+    "grants_confirmed",
     "flushed_in_flight",
     "flushed_then_ended",
     "followed",

@@ -28,14 +28,17 @@ def floor_message(primitive: Primitive, user: int, wire: str, *, protected: bool
         if (value.primitive, value.user) == (primitive, user) and protected in (None, message.protected)])
 
 
-def floor_status(user: int, status: Status, wire: str, *, protected: bool | None = None) -> Seen:
-    """The server tells a user on a wire that its own floor request stands like this."""
+def floor_status(
+    user: int, status: Status, wire: str, *, protected: bool | None = None, queued: bool = False,
+) -> Seen:
+    """The server tells a user on a wire that its own floor request stands like this; `queued`: at a place in a queue."""
 
     def find(report: Report) -> list[Frames]:
         return [message.frames for message, value in _bfcp(report, wire)
                 if value.primitive == Primitive.FLOOR_REQUEST_STATUS and value.user == user
                 and protected in (None, message.protected)
-                and any(request.status == status for request in value.requests)]
+                and any(request.status == status and (request.position > 0 or not queued)
+                        for request in value.requests)]
 
     return Seen(f"user {user} hears {status.name.lower()} on {wire}", find)
 

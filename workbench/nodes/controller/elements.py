@@ -1,8 +1,8 @@
 """Stage-2 information elements of Iq as values: what a controller says of one stream of a termination, and of ROOT.
 
 Which descriptor carries which element stands in `iq`, once. One element is not here, since no readable specification
-gives its form: Interlinkage (a gateway's default rule for state-aware TCP stands in for it); of Pre-Shared Key the
-package registry says which stand-in is written for it.
+gives its form: Interlinkage (a gateway's default rule for state-aware TCP stands in for it); of Pre-Shared Key and of
+floor control the package registry says which stand-in is written for it.
 
 Source: TS 23.334 §8.2 to §8.5, §8.10 ff. (elements of the procedures).
 """
@@ -14,6 +14,7 @@ import enum
 import msgspec
 
 from workbench.net.values import Endpoint
+from workbench.nodes.floor_control import Configuration
 from workbench.protocols.h248.message import ContextProperties, Mode
 from workbench.protocols.sdp import BfcpStream, Fingerprint
 from workbench.security.psk import PreSharedKey
@@ -92,6 +93,9 @@ class ConnectionPoint(msgspec.Struct, frozen=True):
         path: MSRP path (local): what the gateway is on this leg; "" where it does not interwork MSRP.
         remote_path: MSRP path (remote): what the peer of this leg said of itself, complete.
         floor: conference, user and floors, where the gateway is floor control server (Mp); None: no floors.
+        floor_control: Configure Conference For Floor Control (Mp); None: not told.
+        chairs: Designate Floor Chair: the floors that the user decides on (Mp).
+        watch_floors: Report Floor Request Decision is asked for (Mp).
         pre_shared_key: Pre-Shared Key of TLS that ends here (Mp); None: by certificate.
         psk_name: its name, where the key itself follows later.
         stream: its number.
@@ -130,6 +134,9 @@ class ConnectionPoint(msgspec.Struct, frozen=True):
     path: str = ""
     remote_path: str = ""
     floor: BfcpStream | None = None
+    floor_control: Configuration | None = None
+    chairs: tuple[int, ...] = ()
+    watch_floors: bool = False
     pre_shared_key: PreSharedKey | None = None
     psk_name: bytes = b""
     stream: int = 1

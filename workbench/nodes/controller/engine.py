@@ -129,6 +129,13 @@ class Engine:
         action = iq.start_tls(reserved.context, reserved.termination, *points, request_id=self.next_request_id())
         return (yield from self._do(action, why or f"Start (D)TLS session establishment {_CLAUSE}"))
 
+    def confirm_media_update(
+        self, context: int, termination: str, request: int, stream: int = 1
+    ) -> Generator[Command | Await, Any, Done | Refused | Unanswered]:
+        """Confirm Media Update for the decision on a floor request. Raises PeerError."""
+        action = iq.confirm_media_update(context, termination, request, stream)
+        return (yield from self._do(action, f"Confirm Media Update: floor request {request} [TS 23.333 §8.49]"))
+
     def release(self, context: int, *, why: str = "") -> Generator[Command | Await, Any, Done | Refused | Unanswered]:
         """Release AGW Termination: the whole context. Raises PeerError."""
         return (yield from self._do(iq.release(context), why or "Release AGW Termination, all of it [TS 23.334 §8.5]"))

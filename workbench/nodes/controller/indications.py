@@ -15,6 +15,7 @@ from functools import lru_cache
 import msgspec
 
 from workbench.net.values import Endpoint
+from workbench.nodes.floor_control import Decided, Names
 from workbench.protocols.h248 import message as h248
 from workbench.protocols.h248.packages import Registry, registry
 
@@ -117,6 +118,14 @@ class SignalCompleted(msgspec.Struct, frozen=True):
     method: str
 
 
+class FloorDecided(msgspec.Struct, frozen=True):
+    """Report Floor Request Decision (TS 23.333 §6.2.13.2.4); None: it can't be read."""
+
+    at: Where
+    stream: int | None
+    decided: Decided | None
+
+
 class OtherEvent(msgspec.Struct, frozen=True):
     """An event that this controller does not know."""
 
@@ -147,7 +156,7 @@ class ServiceChanged(msgspec.Struct, frozen=True):
 
 Indication = (
     TerminationHeartbeat | BearerReleased | TcpChanged | TlsChanged | MediaInactive | SourceChanged | RealmsChanged
-    | Congestion | Overload | InactivityTimeout | SignalCompleted | OtherEvent | ServiceChanged
+    | Congestion | Overload | InactivityTimeout | SignalCompleted | FloorDecided | OtherEvent | ServiceChanged
 )
 
 _Reader = Callable[[Where, h248.ObservedEvent], Indication]
@@ -207,6 +216,8 @@ def _readers() -> Mapping[str, _Reader]:
             at, event.stream, _change(names, "tcp", event)),
         names.wire_name("tls-change").lower(): lambda at, event: TlsChanged(
             at, event.stream, _change(names, "tls", event)),
+        names.wire_name("floor-decision").lower(): lambda at, event: FloorDecided(
+            at, event.stream, Names(names).decided(event)),
     }
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from workbench.errors import LocalProtocolError
 from workbench.net.values import Endpoint
+from workbench.nodes import floor_control
 from workbench.nodes.controller.elements import ConnectionPoint, GatewayWatch, Latching, Priority
 from workbench.protocols.h248 import message as h248
 from workbench.protocols.h248.packages import registry
@@ -90,6 +91,12 @@ def start_tls(
 ) -> h248.Action:
     """Start (D)TLS session establishment at these streams, which are configured already."""
     return _start(context, termination, "tls-establish", points, request_id)
+
+
+def confirm_media_update(context: int, termination: str, request: int, stream: int = 1) -> h248.Action:
+    """Confirm Media Update (TS 23.333 §8.49): media follow the decision on a floor request."""
+    signal = floor_control.Names(registry()).confirmation(request, stream)
+    return _modify(context, termination, h248.Signals((signal,)))
 
 
 def release(context: int) -> h248.Action:
@@ -243,6 +250,8 @@ def _events(points: Sequence[ConnectionPoint], request_id: int) -> h248.Events:
             after = (h248.Property("dt", (str(point.watch_inactivity.seconds),)),
                      h248.Property("dir", (point.watch_inactivity.direction,)))
             watched.append(h248.Event("adid/ipstop", stream=point.stream, parameters=after))
+        if point.watch_floors:
+            watched.append(floor_control.Names(registry()).asks(point.stream))
         if point.watch_source:
             watched.append(h248.Event("adr/rsac", stream=point.stream))
     return h248.Events(request_id, tuple(watched))
@@ -265,6 +274,11 @@ def _control(point: ConnectionPoint, *, adding: bool) -> h248.LocalControl:
     if point.pre_shared_key is not None:
         say(registry().wire_name("pre-shared-key-identity"), point.pre_shared_key.identity.hex().upper())
         say(registry().wire_name("pre-shared-key"), point.pre_shared_key.key.hex().upper())
+    floors = floor_control.Names(registry())
+    if point.floor_control is not None:
+        properties += floors.configuration(point.floor_control)
+    if point.chairs:
+        properties.append(floors.chair(point.chairs))
     if point.policing is not None:
         limits = point.policing
         say("tman/pol", "ON")
@@ -291,7 +305,7 @@ def _local(point: ConnectionPoint) -> SessionDescription:
         lines.append(f"a=fingerprint:SHA-256 {CHOOSE}")
     if point.path:
         lines.append(f"a=path:{point.path}")
-    # Provisional: TS 23.333 §8.44 and §8.45 name the elements; which items of package fcp carry them is not readable.
+    # Provisional: TS 23.333 §8.44 names conference and user; which items of package fcp carry them is not readable.
     lines += point.floor.names if point.floor is not None else []
     lines += _association(point.tls_id)
     return _description(point, point.local, lines)

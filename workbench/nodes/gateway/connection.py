@@ -14,6 +14,7 @@ from workbench.nodes.gateway.settings import Change, Means, Observed, Setting
 from workbench.nodes.gateway.states import State
 
 if TYPE_CHECKING:
+    from workbench.nodes.floor_control import Decided
     from workbench.nodes.gateway.carriages import Carriage
     from workbench.nodes.gateway.joints import Joint
 
@@ -83,9 +84,9 @@ class Connection:
             if self.carriage is None or not self.carriage.carry(command):
                 self.means.out.order(command)
 
-    def observe(self, change: Change, source: Endpoint | None = None) -> None:
+    def observe(self, change: Change, source: Endpoint | None = None, decided: Decided | None = None) -> None:
         """Something that the controller may want to know."""
-        self.means.out.observed.append(Observed(self.context, self.termination, self.number, change, source))
+        self.means.out.observed.append(Observed(self.context, self.termination, self.number, change, source, decided))
 
     def write(self, octets: bytes, why: str) -> None:
         """Octets for the peer."""

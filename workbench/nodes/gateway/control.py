@@ -325,7 +325,7 @@ class Control:
         self.contexts.room(context)
         media = command.descriptor(h248.Media) or h248.Media()
         termination = Termination("", "", now)
-        plan = self._planner.plan(command, termination, prefix)
+        plan = self._planner.plan(command, termination, prefix, context)
         termination.realm = plan.realm
         if context is None:
             context = self.contexts.new_context()
@@ -346,7 +346,7 @@ class Control:
             plan = self._planner.root(command, termination)
             self._carry_out(plan, None, termination, now)
             return self._audited(command, termination, now)
-        plan = self._planner.plan(command, termination, self._addresses.interface(termination.name))
+        plan = self._planner.plan(command, termination, self._addresses.interface(termination.name), context)
         self._carry_out(plan, context, termination, now)
         shown = [stream for stream in plan.streams if _left_open(media, stream)]
         return [*_described(media, shown), *self._audited(command, termination, now)]
@@ -358,7 +358,7 @@ class Control:
             raise Refused(521, f"{termination.name} goes out of service")
         self.contexts.room(target, new=False)
         media = command.descriptor(h248.Media) or h248.Media()
-        plan = self._planner.plan(command, termination, self._addresses.interface(termination.name))
+        plan = self._planner.plan(command, termination, self._addresses.interface(termination.name), target)
         if target is None:
             target = self.contexts.new_context()
         termination.spoken_of = now
@@ -507,6 +507,8 @@ class Control:
                 bearer.establish_tcp(now)
             case "tls-establish":
                 bearer.establish_tls(now)
+            case "floor-confirm" if isinstance(bearer, Bearer) and self._means.host is not None:
+                self._means.host.confirmed(bearer, order.request, now)
             case "tcp-release" | "tls-release":
                 bearer.release(now, f"release signal at {bearer.termination}", reset=order.reset)
                 if bearer.partner is not None and self._policy.release_linked:

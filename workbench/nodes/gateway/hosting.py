@@ -28,5 +28,8 @@ class Host(Protocol):
     def woken(self, bearer: Flow, now: float) -> None:
         """The endpoint's timer `TIMER` has run out."""
 
+    def confirmed(self, bearer: Flow, request: int, now: float) -> None:
+        """The controller confirms that media follow the decision on a floor request (TS 23.333 §8.49)."""
+
     def left(self, bearer: Flow) -> None:
         """The endpoint's connection is over, or is being released."""

@@ -12,10 +12,11 @@ import re
 
 import msgspec
 
+from workbench.errors import PeerError
 from workbench.net.values import Endpoint
 from workbench.nodes.gateway import describing, keying
 from workbench.nodes.gateway.addresses import Addresses
-from workbench.nodes.gateway.contexts import AnyBearer, StreamEnd, Termination
+from workbench.nodes.gateway.contexts import AnyBearer, Context, StreamEnd, Termination
 from workbench.nodes.gateway.settings import Gate, Limits, Profile, Refused, Role, Setting, is_datagrams
 from workbench.nodes.gateway.vocabulary import (
     LOCAL_CONTROL,
@@ -51,6 +52,7 @@ class PlannedStream(msgspec.Struct):
         counted: statistics of the stream that are counted anew; None: as before.
         latch_only: nothing is new but whether the endpoint latches.
         key: the pre-shared key that was given.
+        told_floors: something was said of floors.
     """
 
     number: int
@@ -65,6 +67,7 @@ class PlannedStream(msgspec.Struct):
     counted: tuple[str, ...] | None = None
     latch_only: bool = False
     key: keying.Given = keying.Given()
+    told_floors: bool = False
 
     @property
     def underspecified(self) -> bool:
@@ -104,8 +107,12 @@ class Planner:
         self._addresses = addresses
         self._identity = identity
 
-    def plan(self, command: h248.Command, termination: Termination, prefix: str) -> Plan:
-        """What a command makes of a termination. `prefix` is what stands before the number in its TerminationID.
+    def plan(
+        self, command: h248.Command, termination: Termination, prefix: str, context: Context | None = None,
+    ) -> Plan:
+        """What a command makes of a termination in a context (None: a new one).
+
+        `prefix` is what stands before the number in its TerminationID.
 
         Addresses are taken (`reserve`) when everything else is known to be right; nothing else is changed.
         """
@@ -116,6 +123,7 @@ class Planner:
         self._orders(command, termination, plan)
         if not plan.realm and not prefix:
             raise Refused(472, REALM)
+        self._check_chairs(plan, termination, context)
         self.reserve(plan, termination)
         return plan
 
@@ -210,6 +218,8 @@ class Planner:
             role = describing.settled(role, peer)
         setting = msgspec.structs.replace(setting, mode=mode, role=role, gate=_gate(stream.properties))
         setting = keying.applied(setting, stream.key)
+        if stream.told_floors:
+            setting = self._with_floors(setting, stream.properties)
         self._check_version(stream, setting)
         stream.setting = setting
         return stream
@@ -228,6 +238,7 @@ class Planner:
             if item.name.lower() in _RTCP and is_on(item):
                 raise Refused(473, f"{item.name} = ON: a TCP stream has no RTCP")
         stream.properties = _merged(stream.properties, given)
+        stream.told_floors = self._vocabulary.floors.tells(given)
         stream.chosen = tuple(
             item for item, wanted in zip(given, asked, strict=True) if item is not wanted)
         if control.reserved_value is not None or control.reserved_group is not None:
@@ -236,6 +247,31 @@ class Planner:
                 value if control.reserved_value is None else control.reserved_value,
                 group if control.reserved_group is None else control.reserved_group)
         return control.mode or before
+
+    def _with_floors(self, setting: Setting, items: tuple[h248.Property, ...]) -> Setting:
+        """The setting with floors of its conference, and those that its user decides on (TS 23.333 §8.45, §8.46)."""
+        try:
+            told, chairs = self._vocabulary.floors.read(items)
+        except PeerError as error:
+            raise Refused(449, str(error)) from None
+        if setting.floor is None:
+            raise Refused(473, f"floors, and Local of {setting.proto} has no a=confid")
+        if told is not None and told.conference != setting.floor.conference:
+            raise Refused(473, f"conference {told.conference}, and a=confid:{setting.floor.conference} in Local")
+        if told is not None and not set(chairs) <= {one.floor for one in told.floors}:
+            raise Refused(473, "the chair of a floor that the conference does not have")
+        return msgspec.structs.replace(setting, floor_control=told, chairs=chairs)
+
+    @staticmethod
+    def _check_chairs(plan: Plan, termination: Termination, context: Context | None) -> None:
+        """A floor has one chair in a context (H.248 error 479)."""
+        wanted = {floor for stream in plan.streams if stream.setting is not None for floor in stream.setting.chairs}
+        if not wanted or context is None:
+            return
+        taken = {floor for one in context.terminations if one is not termination
+                 for bearer in one.bearers.values() for floor in bearer.setting.chairs}
+        if wanted & taken:
+            raise Refused(479, f"floor {min(wanted & taken)} has a chair")
 
     def _settle_realm(self, stream: PlannedStream, prefix: str, plan: Plan) -> None:
         item = next((one for one in stream.properties if one.name.lower() == REALM), None)

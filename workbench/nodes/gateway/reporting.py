@@ -10,6 +10,7 @@ import functools
 
 import msgspec
 
+from workbench.nodes import floor_control
 from workbench.nodes.gateway.settings import Change, Observed, Profile
 from workbench.protocols.h248.message import Event, ObservedEvent, Property
 from workbench.protocols.h248.packages import Registry
@@ -67,6 +68,9 @@ def detected(observed: Observed, profile: Profile, registry: Registry, time: str
         assert source is not None
         parameters = (Property("nrsa", (f"[{source.host}]",)), Property("nrsp", (str(source.port),)))
         return [Detected(ObservedEvent(SOURCE_CHANGED, time, observed.stream, parameters), observed.stream)]
+    if observed.decided is not None:
+        name, said = floor_control.Names(registry).report(observed.decided)
+        return [Detected(ObservedEvent(name, time, observed.stream, said), observed.stream)]
     _, kind, cause = _CHANGES[observed.change]
     name, type_name, label = _words(observed.change, registry)
     found = [Detected(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from workbench.net.values import Command, Endpoint
+from workbench.nodes import floor_control
 from workbench.nodes.gateway.agenda import Agenda
 from workbench.protocols.h248.message import Kind, Mode, TopologyDirection
 from workbench.protocols.msrp.uri import Path
@@ -115,6 +116,8 @@ class Setting(msgspec.Struct, frozen=True, gc=False):
         gate: which sources are let in; None: as Remote says.
         path, remote_path: `a=path` in Local and in Remote: advertised to the peer, and by the peer.
         floor: conference, user and floors in Local of a BFCP endpoint that ends here; None: not said.
+        floor_control: what floors the conference has, and how they are given; None: not told over H.248.
+        chairs: the floors that the user of the endpoint decides on.
         tls_id, remote_tls_id: `a=tls-id` there: which DTLS association is meant; empty: not told.
         keyed: TLS that ends here is by pre-shared key, not by certificate (TS 23.333 §6.2.19).
         pre_shared_key: that key; None while the controller has not said, then TLS waits for it.
@@ -136,6 +139,8 @@ class Setting(msgspec.Struct, frozen=True, gc=False):
     keyed: bool = False
     pre_shared_key: PreSharedKey | None = None
     floor: BfcpStream | None = None
+    floor_control: floor_control.Configuration | None = None
+    chairs: tuple[int, ...] = ()
 
     def refusal(self, source: Endpoint) -> str:
         """Why nothing is taken from that source; empty if it is (R-5.4-4, R-5.4-6)."""
@@ -317,6 +322,7 @@ class Change(enum.StrEnum):
     RELEASED = "released in order"
     LOST = "lost"
     SOURCE = "from another address than Remote says"
+    FLOOR = "a decision on a floor request"
 
 
 class Observed(msgspec.Struct, frozen=True):
@@ -327,6 +333,7 @@ class Observed(msgspec.Struct, frozen=True):
     stream: int
     change: Change
     source: Endpoint | None = None
+    decided: floor_control.Decided | None = None
 
 
 class Outbox:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from workbench.net.values import Note
+from workbench.nodes import floor_control
 from workbench.nodes.gateway import keying
 from workbench.nodes.gateway.settings import Outbox, Profile, Refused
 from workbench.protocols.h248 import message as h248
@@ -26,7 +27,7 @@ TERMINATION_STATE = "TerminationState"
 ROOT_STATE = "TerminationState of ROOT"
 CONTEXT = "Context"
 _MISSING = {ItemKind.PROPERTY: 450, ItemKind.EVENT: 451, ItemKind.SIGNAL: 452, ItemKind.STATISTIC: 453}
-_ROLES = ("tcp-establish", "tcp-release", "tls-establish", "tls-release")
+_ROLES = ("tcp-establish", "tcp-release", "tls-establish", "tls-release", "floor-confirm")
 _PATTERNS = {
     "boolean": re.compile(r"on|off|true|false", re.I),
     "integer": re.compile(r"[0-9]{1,9}"),
@@ -36,11 +37,15 @@ _PATTERNS = {
 
 
 class SignalOrder(msgspec.Struct, frozen=True):
-    """A signal that orders something, and the stream it is for; `role` is what, such as `tls-establish` or `latch`."""
+    """A signal that orders something, and the stream it is for; `role` is what, such as `tls-establish` or `latch`.
+
+    `request` is the floor request that `floor-confirm` is about.
+    """
 
     role: str
     number: int
     reset: bool = False
+    request: int = 0
 
 
 def is_on(item: Property | None) -> bool:
@@ -56,6 +61,7 @@ class Vocabulary:
         self._registry = registry
         self._out = out
         self.keys = keying.Names(registry)
+        self.floors = floor_control.Names(registry)
         self._roles = {registry.wire_name(role).lower(): role for role in _ROLES}
 
     # Properties
@@ -194,7 +200,7 @@ class Vocabulary:
             napt = signal.parameter("napt")
             off = napt is not None and napt.value.upper() in ("OFF", "0")
             return SignalOrder("unlatch" if off else "latch", number)
-        return SignalOrder(role, number, is_on(signal.parameter("reset")))
+        return SignalOrder(role, number, is_on(signal.parameter("reset")), self.floors.confirmed(signal) or 0)
 
     def type_of(self, name: str) -> h248.SignalType:
         """How long a signal lasts whose SignalType the controller leaves out."""

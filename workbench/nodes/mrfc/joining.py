@@ -14,7 +14,9 @@ from workbench.errors import PeerError
 from workbench.net.values import Command, Note
 from workbench.nodes.controller.elements import ConnectionPoint
 from workbench.nodes.controller.engine import Engine
+from workbench.nodes.controller.indications import Where
 from workbench.nodes.controller.readings import Refused, Reserved, Unanswered
+from workbench.nodes.floor_control import Configuration, Decided, Decision
 from workbench.nodes.mrfc import describing
 from workbench.nodes.mrfc.conferences import Conference, Conferences, Participant
 from workbench.nodes.mrfc.describing import Rejected, Said
@@ -96,7 +98,7 @@ class Joining:
         agreed = yield from self._agreed(room, who, offer)
         path = "" if who.floor is not None else describing.path_of(
             self.settings.host, self._source.token(16), protected=agreed is not None)
-        point = self.point(offer, self.settings.role, path, who.floor, agreed)
+        point = self._with_floors(room, who, self.point(offer, self.settings.role, path, who.floor, agreed))
         late = agreed is not None and self.settings.keys_at is not KeysAt.RESERVED
         given = yield from self.reserve(
             room, who, without_key(point) if late else point, f"Reserve and Configure IMS Resources {CLAUSE}")
@@ -164,6 +166,28 @@ class Joining:
                 role is sdp.Setup.ACTIVE if floor is None else self.settings.begins_tls),
             watch_tls=agreed is not None and self.settings.reports,
             pre_shared_key=agreed.key if agreed is not None else None)
+
+    def _with_floors(self, room: Conference, who: Participant, point: ConnectionPoint) -> ConnectionPoint:
+        """Configure Conference For Floor Control, and Designate Floor Chair where this is the chair (§8.45, §8.46).
+
+        Each termination is told, so that it is no matter whose connection comes up first. In binary it can't be said: the
+        items have no numbers.
+        """
+        told = self.settings.floors.get(room.uri)
+        if who.floor is None or told is None or not self.settings.tells_floors or not self._named:
+            return point
+        floors = who.floor.floors
+        chairs = told.people.get(told.chair) == who.floor.user
+        return msgspec.structs.replace(
+            point, floor_control=Configuration(told.number, floors, holders=told.holders), watch_floors=True,
+            chairs=tuple(one.floor for one in floors) if chairs else ())
+
+    def decided(self, at: Where, stream: int | None, decided: Decided) -> Steps:
+        """Report Floor Request Decision. No media depend on a floor here, so they follow as they are."""
+        yield Note(f"floor request {decided.request} of user {decided.user} is {decided.decision}")
+        if decided.decision is Decision.GRANTED and self.settings.confirms:
+            yield from self.order(self.engine.confirm_media_update(
+                at.context, at.termination, decided.request, stream or 1))
 
     def reserve(
         self, room: Conference, who: Participant, point: ConnectionPoint, why: str

@@ -23,7 +23,7 @@ from workbench.net.values import (
 from workbench.nodes.controller import recovering
 from workbench.nodes.controller.association import Association, Said, Stray, Transport
 from workbench.nodes.controller.engine import Engine, Told
-from workbench.nodes.controller.indications import ServiceChanged, ends_bearer
+from workbench.nodes.controller.indications import FloorDecided, ServiceChanged, ends_bearer
 from workbench.nodes.mrfc.conferences import Conferences
 from workbench.nodes.mrfc.inviting import Inviting
 from workbench.nodes.mrfc.joining import Joining
@@ -170,6 +170,8 @@ class Mrfc:
                 return [command for room, who in self._conferences.at(at.context, at.termination)
                         for command in self._procedures.start(self._joining.over(
                             room, who, "the MRFP reports that the connection failed or is gone"), now)]
+            case Said(indication=FloorDecided(at=at, stream=stream, decided=decided)) if decided is not None:
+                return self._procedures.start(self._joining.decided(at, stream, decided), now)
             case Stray(context=context, termination=termination):
                 return self._procedures.start(self._joining.let_go(context, termination), now)
         return []

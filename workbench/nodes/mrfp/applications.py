@@ -33,6 +33,10 @@ class Applications:
         """As of `Host`."""
         self._of(bearer).woken(bearer, now)
 
+    def confirmed(self, bearer: Flow, request: int, now: float) -> None:
+        """As of `Host`."""
+        self._of(bearer).confirmed(bearer, request, now)
+
     def left(self, bearer: Flow) -> None:
         """As of `Host`."""
         self._of(bearer).left(bearer)

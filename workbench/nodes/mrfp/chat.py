@@ -85,6 +85,9 @@ class Chat:
         if session is not None:
             self._happened(bearer, session.wake(now), now)
 
+    def confirmed(self, bearer: Flow, request: int, now: float) -> None:
+        """Nobody asks for floors here."""
+
     def left(self, bearer: Flow) -> None:
         """Somebody is gone; the others go on."""
         room = self._rooms.get(bearer.context)

@@ -1,11 +1,14 @@
 """Floor control in an MRFP: each context has a floor control server, and each termination with BFCP is its client.
 
-Conference, user and floors are what the controller said in Local. A floor goes on when its holder gives it back, and
-when the holder's connection ends or its termination is subtracted. That decisions are reported to the controller, which
-changes the media and confirms before the user hears (TS 23.333 §6.2.13.2.4, §8.49), is not here: no readable
-specification gives the H.248 items, and no media here depend on a floor.
+Conference and user are what the controller said in Local. A floor goes on when its holder gives it back, and when the
+holder's connection ends or its termination is subtracted.
 
-Source: TS 23.333 §6.2.13, §8.44, §8.45; RFC 8855 §13.
+Where the controller configures the conference (§8.45), each decision is reported to it, and who gets a floor is told so
+only when it has confirmed that media follow (§6.2.13.2.4, §8.49); until then the request is Accepted, and nobody else
+gets the floor. Without confirmation it is denied in the end [provisional: no readable text says what becomes of it].
+Where it does not configure the conference, floors are those in Local, given as `Rules` say, and nothing is reported.
+
+Source: TS 23.333 §6.2.13, §8.44 to §8.46, §8.49; RFC 8855 §13.
 """
 
 from __future__ import annotations
@@ -17,32 +20,40 @@ import msgspec
 
 from workbench.errors import LocalProtocolError
 from workbench.net.values import Note
+from workbench.nodes.floor_control import Configuration, Decided, Decision
 from workbench.nodes.gateway.flow import Flow
+from workbench.nodes.gateway.hosting import TIMER
 from workbench.nodes.gateway.settings import Change
 from workbench.protocols.bfcp import events as bfcp
 from workbench.protocols.bfcp.floors import Floor, Policy
-from workbench.protocols.bfcp.messages import User
-from workbench.protocols.bfcp.registry import status_name
+from workbench.protocols.bfcp.messages import Request, User
+from workbench.protocols.bfcp.registry import Status, status_name
 from workbench.protocols.bfcp.server import FloorControlServer
 from workbench.protocols.sdp import BfcpStream
 
 CLAUSE = "TS 23.333 §6.2.13"
+_DECISIONS = {Status.GRANTED: Decision.GRANTED, Status.RELEASED: Decision.RELEASED, Status.REVOKED: Decision.REVOKED,
+              Status.DENIED: Decision.DENIED}
 
 
 class Rules(msgspec.Struct, frozen=True):
-    """How floors are given. Stage 2 has the controller say so (TS 23.333 §8.45); in H.248 there is no word for it yet.
+    """How floors are given.
 
     Args:
-        holders: Maximum Floor Holder Number.
+        holders: Maximum Floor Holder Number, where the controller does not say (TS 23.333 §8.45).
         queue: how many may wait for a floor.
         clients: of one conference, at most.
         passes_on: a floor whose holder is gone goes to the next; False: nobody notices, for showing what goes wrong.
+        waits: who gets a floor hears so behind Confirm Media Update; False: at once, likewise.
+        patience: seconds that a decision waits for it; then the request is denied. Provisional.
     """
 
     holders: int = 1
     queue: int = 16
     clients: int = 256
     passes_on: bool = True
+    waits: bool = True
+    patience: float = 10.0
 
 
 class Floors:
@@ -51,8 +62,10 @@ class Floors:
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
         self._rooms: dict[int, FloorControlServer] = {}
-        self._present: dict[int, set[Flow]] = {}
-        self._due: deque[tuple[bfcp.ServerEvent, bfcp.Peer]] = deque()
+        self._present: dict[int, dict[Flow, None]] = {}
+        self._told: dict[int, Configuration] = {}
+        self._waiting: dict[int, dict[int, float]] = {}
+        self._due: deque[tuple[bfcp.ServerEvent, bfcp.Peer, int]] = deque()
         self._now = 0.0
 
     def __len__(self) -> int:
@@ -64,6 +77,8 @@ class Floors:
         """Somebody is a client as soon as there is a connection, and it is known whose it is."""
         self._now = now
         told = bearer.setting.floor
+        if bearer.setting.chairs and bearer in self._present.get(bearer.context, ()):
+            self._designate(bearer)
         if told is None or bearer in self._present.get(bearer.context, ()) or bearer.leaving or not bearer.takes:
             return
         try:
@@ -75,22 +90,42 @@ class Floors:
         """Octets of a client."""
         self._now = now
         if bearer in self._present.get(bearer.context, ()):
-            self._happened(self._rooms[bearer.context].receive_data(bearer, octets, now))
+            self._happened(bearer.context, self._rooms[bearer.context].receive_data(bearer, octets, now))
 
     def woken(self, bearer: Flow, now: float) -> None:
-        """Over TCP nothing is repeated, so no timer runs (RFC 8855 §8.3)."""
+        """Decisions that were not confirmed in time. Over TCP nothing is repeated (RFC 8855 §8.3)."""
+        self._now = now
+        due = [one for one, moment in self._waiting.get(bearer.context, {}).items() if moment <= now]
+        for request in due:
+            if self._waiting.get(bearer.context, {}).pop(request, None) is not None:
+                bearer.order(Note(f"the decision on floor request {request} is not confirmed: it is denied"))
+                self._happened(bearer.context, self._rooms[bearer.context].give_up(
+                    request, now, "the media update is not confirmed"))
+        self._schedule(bearer.context)
+
+    def confirmed(self, bearer: Flow, request: int, now: float) -> None:
+        """Media follow the decision: who gets the floor is told so."""
+        self._now = now
+        if self._waiting.get(bearer.context, {}).pop(request, None) is None:
+            bearer.order(Note(f"{bearer.termination}: no decision on floor request {request} waits to be confirmed"))
+            return
+        self._happened(bearer.context, self._rooms[bearer.context].confirm(request, now))
+        self._schedule(bearer.context)
 
     def left(self, bearer: Flow) -> None:
         """Somebody is gone: what it held or waited for goes to others."""
-        present = self._present.get(bearer.context, set())
+        present = self._present.get(bearer.context, {})
         if bearer not in present:
             return
-        present.remove(bearer)
+        del present[bearer]
         bearer.order(Note(f"{bearer.termination}: has left floor control, {len(present)} remain"))
         if not present:
-            del self._present[bearer.context], self._rooms[bearer.context]
-        elif self._rules.passes_on:
-            self._happened(self._rooms[bearer.context].ended(bearer, self._now))
+            for kept in (self._present, self._rooms, self._told, self._waiting):
+                kept.pop(bearer.context, None)
+            return
+        if self._rules.passes_on:
+            self._happened(bearer.context, self._rooms[bearer.context].ended(bearer, self._now))
+        self._schedule(bearer.context)
 
     # The conference
 
@@ -98,30 +133,69 @@ class Floors:
         """One more client. Raises LocalProtocolError: it is of another conference, or there are too many."""
         if told.conference is None or told.user is None:
             raise LocalProtocolError("Local says no a=confid or a=userid")
-        room = self._rooms.get(bearer.context) or self._room(told.conference, told)
+        configured = bearer.setting.floor_control
+        room = self._rooms.get(bearer.context) or self._room(told.conference, told, configured)
+        if configured not in (None, self._told.get(bearer.context, configured)):
+            raise LocalProtocolError("other floors than the conference has")
         if room.conference != told.conference:
             raise LocalProtocolError(f"conference {told.conference} in the context of conference {room.conference}")
         room.users.setdefault(told.user, User(told.user))
         room.opened(bearer, secured=bearer.setting.tls, users=frozenset({told.user}))
         self._rooms[bearer.context] = room
-        self._present.setdefault(bearer.context, set()).add(bearer)
+        self._present.setdefault(bearer.context, {})[bearer] = None
+        if configured is not None:
+            self._told[bearer.context] = configured
+        self._designate(bearer)
         bearer.order(Note(f"{bearer.termination}: user {told.user} may ask for floors [{CLAUSE}]"))
 
-    def _room(self, conference: int, told: BfcpStream) -> FloorControlServer:
+    def _room(
+        self, conference: int, told: BfcpStream, configured: Configuration | None,
+    ) -> FloorControlServer:
         policy = Policy(holders=self._rules.holders, queue=self._rules.queue)
+        floors = told.floors
+        if configured is not None:
+            policy = Policy(holders=configured.holders, queue=self._rules.queue, order=configured.order)
+            floors = configured.floors
         return FloorControlServer(
-            conference, (), [Floor(one.floor, policy) for one in told.floors], max_clients=self._rules.clients)
+            conference, (), [Floor(one.floor, policy) for one in floors], max_clients=self._rules.clients,
+            confirmed=configured is not None and self._rules.waits)
 
-    def _happened(self, events: Sequence[bfcp.ServerEvent]) -> None:
+    def _designate(self, bearer: Flow) -> None:
+        """The user of a termination decides on floors (TS 23.333 §8.46)."""
+        room, told = self._rooms[bearer.context], bearer.setting.floor
+        for floor in bearer.setting.chairs:
+            if told is not None and told.user is not None and floor in room.floors.policies:
+                room.designate(floor, told.user)
+
+    def _schedule(self, context: int) -> None:
+        """The first decision that is to be given up wakes somebody who is there."""
+        present = self._present.get(context, {})
+        moment = min(self._waiting.get(context, {}).values(), default=None)
+        for one in present:
+            one.disarm(TIMER)
+        if present and moment is not None:
+            next(iter(present)).arm(TIMER, moment)
+
+    def _report(self, context: int, request: Request, holder: int, decision: Decision) -> None:
+        """Report Floor Request Decision, at the termination of the user; if that is gone, at one that is there."""
+        present = self._present.get(context, {})
+        if context not in self._told or not present:
+            return
+        peer = self._rooms[context].peer_of(holder)
+        bearer = peer if isinstance(peer, Flow) and peer in present else next(iter(present))
+        floors = tuple(one.floor for one in request.floors)
+        bearer.observe(Change.FLOOR, decided=Decided(request.request, holder, floors, decision))
+
+    def _happened(self, context: int, events: Sequence[bfcp.ServerEvent]) -> None:
         """Do what the events ask for, in order: what comes of it meanwhile waits behind them."""
         witness = next((one.peer for one in events if isinstance(one, bfcp.TransmitTo)), None)
         idle = not self._due
-        self._due += [(one, witness) for one in events]
+        self._due += [(one, witness, context) for one in events]
         while idle and self._due:
             self._carry_out(*self._due[0])
             self._due.popleft()
 
-    def _carry_out(self, event: bfcp.ServerEvent, witness: bfcp.Peer) -> None:
+    def _carry_out(self, event: bfcp.ServerEvent, witness: bfcp.Peer, context: int) -> None:
         match event:
             case bfcp.TransmitTo(peer=Flow() as bearer, octets=octets):
                 self._say(bearer, octets)
@@ -129,9 +203,19 @@ class Floors:
                 self._give_up(bearer, f"BFCP can't be read: {error} [RFC 8855 §6.1]", self._now)
             case bfcp.MessageRefused(peer=Flow() as bearer, error=error):
                 bearer.order(Note(f"{bearer.termination}: BFCP is refused: {error}"))
-            case bfcp.FloorRequestChanged(request=request, holder=holder) if isinstance(witness, Flow):
-                status = status_name(request.status or 0)
-                witness.order(Note(f"floor request {request.request} of user {holder} is {status}"))
+            case bfcp.GrantDecided(request=request, holder=holder) if context in self._rooms:
+                self._waiting.setdefault(context, {})[request.request] = self._now + self._rules.patience
+                self._report(context, request, holder, Decision.GRANTED)
+                self._schedule(context)
+            case bfcp.FloorRequestChanged(request=request, holder=holder):
+                if isinstance(witness, Flow):
+                    status = status_name(request.status or 0)
+                    witness.order(Note(f"floor request {request.request} of user {holder} is {status}"))
+                decision = _DECISIONS.get(request.status or 0)
+                if decision is not None and (decision is not Decision.GRANTED or not self._rules.waits):
+                    self._report(context, request, holder, decision)
+                if Status.GRANTED < (request.status or 0):
+                    self._waiting.get(context, {}).pop(request.request, None)
 
     def _say(self, bearer: Flow, octets: bytes) -> None:
         """Who does not read what it is told is given up, so that nothing piles up for it."""

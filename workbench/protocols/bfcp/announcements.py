@@ -9,6 +9,7 @@ from workbench.protocols.bfcp.clients import Client, describe, floor_status
 from workbench.protocols.bfcp.events import (
     ClientLeft,
     FloorRequestChanged,
+    GrantDecided,
     HoldersChanged,
     MessageRefused,
     Peer,
@@ -137,6 +138,7 @@ class Announcements:
                 self._holders[floor] = holders
                 events.append(HoldersChanged(floor, holders))
             events += self._tell_subscribers(floor, now)
+        events += [GrantDecided(describe(self.floors, self.users, one), one.holder) for one in self.floors.decisions()]
         return events
 
     def _tell_subscribers(self, floor: int, now: float) -> list[ServerEvent]:

@@ -111,6 +111,13 @@ class FloorRequestChanged(msgspec.Struct, frozen=True):
     holder: int
 
 
+class GrantDecided(msgspec.Struct, frozen=True):
+    """A floor request is to be granted, and waits until the server's owner confirms it; `holder` gets the floors."""
+
+    request: Request
+    holder: int
+
+
 class HoldersChanged(msgspec.Struct, frozen=True):
     """These users hold a floor now: what media has to follow."""
 
@@ -141,5 +148,6 @@ class ClientViolation(msgspec.Struct, frozen=True):
     error: PeerError
 
 
-ServerEvent = TransmitTo | FloorRequestChanged | HoldersChanged | MessageRefused | ClientLeft | ClientViolation
+ServerEvent = (TransmitTo | FloorRequestChanged | GrantDecided | HoldersChanged | MessageRefused | ClientLeft
+               | ClientViolation)
 """What a floor control server tells."""

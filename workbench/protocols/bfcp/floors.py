@@ -82,6 +82,7 @@ class Asked(msgspec.Struct):
         arrival: counts up, to tell who came first.
         status: of the whole.
         info: why it is at its end, in words.
+        decided: it gets the floors, and is told so as soon as that is confirmed; until then it is Accepted.
     """
 
     request: int
@@ -93,6 +94,17 @@ class Asked(msgspec.Struct):
     arrival: int
     status: Status = Status.PENDING
     info: str = ""
+    decided: bool = False
+
+    @property
+    def waits(self) -> bool:
+        """It is in queues, and not decided."""
+        return self.status is Status.ACCEPTED and not self.decided
+
+    @property
+    def occupies(self) -> bool:
+        """Nobody else can have its floors."""
+        return self.status is Status.GRANTED or (self.status is Status.ACCEPTED and self.decided)
 
 
 class Floors:
@@ -101,16 +113,19 @@ class Floors:
     Args:
         floors: which, and how each is given.
         max_requests: the most requests at a time.
+        confirmed: a request that is to be granted waits for `confirm` (TS 23.333 §8.49).
     """
 
     MOST_FLOORS = 16
     """The most floors in one request: FLOOR-REQUEST-INFORMATION has no room for more with their texts."""
 
-    def __init__(self, floors: Iterable[Floor], *, max_requests: int = 256) -> None:
+    def __init__(self, floors: Iterable[Floor], *, max_requests: int = 256, confirmed: bool = False) -> None:
         self.policies: dict[int, Policy] = {one.floor: one.policy for one in floors}
         self.requests: dict[int, Asked] = {}
         """Requests that are not at their end, oldest first."""
         self._max_requests = max_requests
+        self._confirmed = confirmed
+        self._decisions: list[Asked] = []
         self._queues: dict[int, list[Asked]] = {floor: [] for floor in self.policies}
         self._told: dict[int, object] = {}
         self._last = 0
@@ -193,6 +208,34 @@ class Floors:
         self._end(request, Cause.TAKEN_AWAY)
         return self._settle()
 
+    def confirm(self, request_id: int) -> list[Asked]:
+        """The media follow the decision: the request is granted (TS 23.333 §8.49).
+
+        Raises:
+            Refusal: no such request (7), or nothing of it waits to be confirmed (5).
+        """
+        request = self._decided_one(request_id)
+        self._move(request, Cause.TURN)
+        return self._settle()
+
+    def give_up(self, request_id: int, info: str) -> list[Asked]:
+        """The decision is not confirmed: the request is denied, the floors go to the next. Raises as of `confirm`."""
+        request = self._decided_one(request_id)
+        request.info = info
+        self._end(request, Cause.REFUSED)
+        return self._settle()
+
+    def decisions(self) -> list[Asked]:
+        """The requests that wait for `confirm` and that this has not told before."""
+        found, self._decisions = self._decisions, []
+        return [one for one in found if one.status is Status.ACCEPTED]
+
+    def designate(self, floor: int, chair: int) -> None:
+        """Who decides on a floor from now on (TS 23.333 §8.46). Raises Refusal: no such floor (6)."""
+        if floor not in self.policies:
+            raise Refusal(ErrorCode.INVALID_FLOOR_ID, f"no floor {floor}")
+        self.policies[floor] = msgspec.structs.replace(self.policies[floor], chair=chair)
+
     def gone(self, user: int) -> list[Asked]:
         """A user is no longer there: what it holds is revoked, what it waits for cancelled (TS 23.333 §6.2.13)."""
         for request in [one for one in self.requests.values() if one.holder == user]:
@@ -223,7 +266,8 @@ class Floors:
         waiting = [one for one in self.requests.values()
                    if floor in one.floors and one.status is Status.PENDING and pending]
         queue = [one for one in self._queues[floor] if one.status is Status.ACCEPTED]
-        return [*self._granted(floor), *queue, *waiting]
+        decided = [one for one in self._taken(floor) if one.decided]
+        return [*self._granted(floor), *decided, *queue, *waiting]
 
     def statuses(self, request: Asked) -> tuple[FloorStatus, ...]:
         """How a request stands on each of its floors."""
@@ -240,6 +284,13 @@ class Floors:
 
     # Inside
 
+    def _decided_one(self, request_id: int) -> Asked:
+        request = self.find(request_id)
+        if not request.decided:
+            raise Refusal(ErrorCode.UNAUTHORIZED_OPERATION, f"request {request_id} does not wait to be confirmed")
+        request.decided = False
+        return request
+
     def _next_id(self) -> int:
         while True:
             self._last = self._last % 0xFFFF + 1
@@ -250,7 +301,10 @@ class Floors:
         return sum(one.holder == holder and floor in one.floors for one in self.requests.values())
 
     def _granted(self, floor: int) -> list[Asked]:
-        found = [one for one in self.requests.values() if floor in one.floors and one.status is Status.GRANTED]
+        return [one for one in self._taken(floor) if one.status is Status.GRANTED]
+
+    def _taken(self, floor: int) -> list[Asked]:
+        found = [one for one in self.requests.values() if floor in one.floors and one.occupies]
         return sorted(found, key=lambda one: one.arrival)
 
     def _place(self, floor: int, request: Asked) -> int:
@@ -260,7 +314,7 @@ class Floors:
     def _first_word(self, request: Asked, floor: int, present: frozenset[int]) -> None:
         """What is said of a new request before any chair can say something."""
         policy = self.policies[floor]
-        if len(self._queues[floor]) >= policy.queue and len(self._granted(floor)) >= policy.holders:
+        if len(self._queues[floor]) >= policy.queue and len(self._taken(floor)) >= policy.holders:
             request.info = "too many wait for this floor"
             self._end(request, Cause.REFUSED)
         elif policy.chair is None:
@@ -285,9 +339,9 @@ class Floors:
                 self._end(request, Cause.REFUSED)
             case Status.REVOKED:
                 self._end(request, Cause.TAKEN_AWAY)
-            case Status.ACCEPTED:
+            case Status.ACCEPTED if not request.decided:
                 self._approve(request, decision.floor, decision.position)
-            case Status.GRANTED if request.status is not Status.GRANTED:
+            case Status.GRANTED if not request.occupies:
                 self._approve(request, decision.floor, 1)
 
     def _approve(self, request: Asked, floor: int, place: int = 0) -> None:
@@ -316,15 +370,19 @@ class Floors:
 
     def _grantable(self) -> Asked | None:
         """The accepted request whose floors are all free and that stands furthest in front."""
-        free = {floor: policy.holders - len(self._granted(floor)) for floor, policy in self.policies.items()}
+        free = {floor: policy.holders - len(self._taken(floor)) for floor, policy in self.policies.items()}
         ready = [one for one in self.requests.values()
-                 if one.status is Status.ACCEPTED and all(free[floor] > 0 for floor in one.floors)]
+                 if one.waits and all(free[floor] > 0 for floor in one.floors)]
         return min(ready, key=lambda one: (self.position(one), one.arrival), default=None)
 
     def _settle(self, first: Asked | None = None) -> list[Asked]:
         """Grant what can be granted, and tell which requests stand otherwise than before; `first` is always told."""
         while (request := self._grantable()) is not None:
-            self._move(request, Cause.TURN)
+            if self._confirmed:
+                request.decided = True
+                self._decisions.append(request)
+            else:
+                self._move(request, Cause.TURN)
             for floor in request.floors:
                 self._queues[floor].remove(request)
         changed = [] if first is None else [first]

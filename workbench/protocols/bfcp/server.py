@@ -52,15 +52,17 @@ class FloorControlServer(Announcements):
         max_datagram: the longest datagram that is sent.
         max_clients: the most clients at a time.
         max_requests: the most floor requests at a time.
+        confirmed: who is to get a floor is told so only once the owner has confirmed it (`GrantDecided`, `confirm`).
     """
 
     def __init__(
         self, conference: int, users: Iterable[User], floors: Iterable[Floor], *, version: int = RELIABLE,
         needs_security: bool = False, third_parties: frozenset[int] = frozenset(), t1: float = T1,
         max_octets: int = MAX_MESSAGE_OCTETS, max_datagram: int = DATAGRAM_OCTETS, max_clients: int = 256,
-        max_requests: int = 256,
+        max_requests: int = 256, confirmed: bool = False,
     ) -> None:
-        super().__init__(conference, users, Floors(floors, max_requests=max_requests), version, max_datagram)
+        asked = Floors(floors, max_requests=max_requests, confirmed=confirmed)
+        super().__init__(conference, users, asked, version, max_datagram)
         chairs = {one.chair for one in self.floors.policies.values() if one.chair is not None}
         self._third_parties = third_parties | chairs
         self._needs_security = needs_security
@@ -133,6 +135,34 @@ class FloorControlServer(Announcements):
         except Refusal as refusal:
             raise LocalProtocolError(refusal.what) from None
         return self._all(self._tell(changed, now), now)
+
+    def confirm(self, request: int, now: float) -> list[ServerEvent]:
+        """Grant a request that was decided, now that media follow (TS 23.333 §8.49).
+
+        Raises:
+            LocalProtocolError: there is no such request, or nothing of it waits.
+        """
+        try:
+            changed = self.floors.confirm(request)
+        except Refusal as refusal:
+            raise LocalProtocolError(refusal.what) from None
+        return self._all(self._tell(changed, now), now)
+
+    def give_up(self, request: int, now: float, info: str) -> list[ServerEvent]:
+        """Deny a request that was decided and is not confirmed. Raises as of `confirm`."""
+        try:
+            changed = self.floors.give_up(request, info)
+        except Refusal as refusal:
+            raise LocalProtocolError(refusal.what) from None
+        return self._all(self._tell(changed, now), now)
+
+    def designate(self, floor: int, chair: int) -> None:
+        """Who decides on a floor from now on. Raises LocalProtocolError: there is no such floor."""
+        try:
+            self.floors.designate(floor, chair)
+        except Refusal as refusal:
+            raise LocalProtocolError(refusal.what) from None
+        self._third_parties |= {chair}
 
     def send_goodbye(self, peer: Peer, user: int, now: float) -> list[ServerEvent]:
         """End the association with a client over datagrams (RFC 8855 §5.3.16)."""
