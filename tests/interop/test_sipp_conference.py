@@ -27,8 +27,8 @@ SIP = 5060
 ENDS = [hears("BYE"), reply(200, "OK", inside=True)]
 
 
-def conference(programs: Children, answers: str, floors: str = "") -> tuple[Child, Child]:
-    """MRFC and MRFP, the one registered with the other."""
+def conference(programs: Children, answers: str, holders: int = 1) -> tuple[Child, Child]:
+    """MRFC and MRFP, the one registered with the other; so many may have a floor."""
     here = programs.address
     mrfc = programs.workbench("mrfc", "mrfc", textwrap.dedent(f"""
         control = "{here}:2950"
@@ -38,13 +38,13 @@ def conference(programs: Children, answers: str, floors: str = "") -> tuple[Chil
         conferences = ["{CHAT}", "{FLOORS}"]
         [floors."{FLOORS}"]
         people = {{ {", ".join(f'"{uri}" = {user}' for user, uri in PEOPLE.items())} }}
+        holders = {holders}
     """))
     mrfc.says(f"at {here}:2950")
     mrfp = programs.workbench("mrfp", "mrfp", textwrap.dedent(f"""
         control = "{here}:2944"
         controller = "{here}:2950"
         media = "{here}"
-        {floors}
     """))
     mrfp.says("registered with the controller")
     return mrfc, mrfp
@@ -129,11 +129,11 @@ def test_who_starts_again(programs: Children, until_end: ExitStack):
 
 
 def test_floors(programs: Children, libre: Path):
-    """Two may have the floor, as the MRFP's settings say: the third whose libre asks waits, and gets it afterwards.
+    """Two may have the floor, as the MRFC tells the MRFP: the third whose libre asks waits, and gets it afterwards.
 
     The answers say who each is to the floor control server; its connections come in (a=setup:passive).
     """
-    _, mrfp = conference(programs, "passive", "floors.holders = 2")
+    _, mrfp = conference(programs, "passive", holders=2)
     people = []
     for user, uri in PEOPLE.items():
         answer = (rf"m=application 4[0-9]+ TCP/BFCP (.*\r?\n)*a=setup:passive\r?\n(.*\r?\n)*a=floorctrl:s-only\r?\n"

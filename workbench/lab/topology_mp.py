@@ -37,8 +37,8 @@ class Mrfc(msgspec.Struct, frozen=True):
         routes: SIP domains, and where its calls to people in them go to.
         lets_go: the termination of a call that came to nothing is released; False weakens.
         floors: conferences with floors, by URI.
-        tells_floors, confirms: the MRFP is told over H.248 which floors there are, and grants that it reports are confirmed;
-            False weakens.
+        tells_floors, confirms: the MRFP is told over H.248 which floors there are, and grants that it reports are
+            confirmed; False weakens.
         begins_tls: the MRFP is told to be TLS client with BFCP, too, which weakens.
         coding: of H.248: text with long (`pretty`) or short (`compact`) tokens, or `binary`.
     """
@@ -135,7 +135,8 @@ def made(node: Mrfc | Mrfp, source: Source, epoch: float) -> Node:
     settings = mrfc.Settings(
         node.conferences, answers=Setup(node.answers), orders=Setup(node.orders) if node.orders else None,
         starts_tcp=mrfc.StartsTcp(node.starts_tcp), reports=node.reports, keys_at=mrfc.KeysAt(node.keys_at),
-        floors=node.floors, tells_floors=node.tells_floors, confirms=node.confirms, begins_tls=node.begins_tls, routes=node.routes, lets_go=node.lets_go)
+        floors=node.floors, tells_floors=node.tells_floors, confirms=node.confirms,
+        begins_tls=node.begins_tls, routes=node.routes, lets_go=node.lets_go)
     return mrfc.Mrfc(
         node.name, local=node.sip, control=node.control, mrfp=node.mrfp, settings=settings, source=source,
         keys=node.keys, coding=node.coding,

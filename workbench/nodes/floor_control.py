@@ -108,13 +108,15 @@ class Names:
         if len(read) > MOST_FLOORS or len({one.floor for one in read}) < len(read):
             raise MalformedMessageError(f"{len(read)} floors: each once, {MOST_FLOORS} at most",
                                         clause="TS 23.333 §8.45")
-        algorithm = (*values("floor-algorithm"), "")[0].lower()
-        order = next((one for one, role in _ORDERS.items() if algorithm == self._names.wire_name(role).lower()),
-                     Order.PRIORITY)
+        words = {self._names.wire_name(role).lower(): one for one, role in _ORDERS.items()}
+        algorithm = (*values("floor-algorithm"), self._names.wire_name("floor-order-priority"))[0].lower()
+        if algorithm not in words:
+            raise MalformedMessageError(f"floor control algorithm {algorithm[:20]!r}", clause="TS 23.333 §8.45")
         holders = _number((*values("floor-holders"), "1")[0], MOST_HOLDERS, "number of holders")
         if not holders:
             raise MalformedMessageError("a floor that nobody may hold", clause="TS 23.333 §8.45")
-        return Configuration(_number(conference[0], _CONFERENCE_MOST, "conference"), read, order, holders), chairs
+        number = _number(conference[0], _CONFERENCE_MOST, "conference")
+        return Configuration(number, read, words[algorithm], holders), chairs
 
     # Decisions
 

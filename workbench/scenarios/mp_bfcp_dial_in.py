@@ -71,8 +71,8 @@ scenario = Scenario(
         "The floor control server of a conference is in the MRFP. With MSRP who opens TCP is TLS client, too; with "
         "BFCP the offerer is, so here the MRFP opens the connection and waits on it for UE A's ClientHello. One user "
         "at a time has the floor: UE B waits, and gets it when UE A gives it back; and when UE B's connection ends, "
-        "the floor does not end with it. UE B has no TLS, which is its own business. Which floors there are the MRFC has "
-        "told the MRFP with each termination; a grant is reported to it, and only when it has confirmed that media "
+        "the floor does not end with it. UE B has no TLS, which is its own business. Which floors there are the MRFC "
+        "has told the MRFP with each termination; a grant is reported to it, and only when it has confirmed that media "
         "follow, the user hears of it: until then the request is Accepted."
     ),
     topology=keys.with_kms(edge.conference(_A, _B)).changed({
@@ -162,7 +162,8 @@ scenario = Scenario(
                  (INVERTED, PSK, *_OF_FLOOR), drops=(TOGETHER, CLEAR, *_OF_REPORTS),
                  rules=("bfcp-tls-client", "both-tls-clients", "tls-alert")),
         Weakened("the MRFC lets two have the floor at a time",
-                 {"MRFC": {"floors": {edge.CONFERENCE: msgspec.structs.replace(FLOORS, holders=2)}}}, (TOLD, QUEUED, PASSED, NEXT, FALLS),
+                 {"MRFC": {"floors": {edge.CONFERENCE: msgspec.structs.replace(FLOORS, holders=2)}}},
+                 (TOLD, QUEUED, PASSED, NEXT, FALLS),
                  rules=("bfcp-refused", "floor-two-holders")),
         Weakened("the MRFP grants before it is confirmed", {"MRFP": {"waits_for_media": False}},
                  (REPORTED, WAITED), rules=("floor-granted-unconfirmed",)),

@@ -43,6 +43,7 @@ from workbench.analysis.rules import (
     fax_sdp,
     fingerprint_changed,
     fingerprint_mismatch,
+    floor_granted_unconfirmed,
     floor_two_holders,
     floor_undecided,
     former_association_dropped,
@@ -243,6 +244,7 @@ RULES: tuple[Rule, ...] = (
     bfcp_unanswered.rule,
     floor_undecided.rule,
     floor_two_holders.rule,
+    floor_granted_unconfirmed.rule,
     sound_beside_fax.rule,
     fax_refused.rule,
 )

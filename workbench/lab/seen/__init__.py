@@ -36,12 +36,6 @@ from workbench.lab.seen.bfcp import (
     no_handshake_since,
     tls_client_follows,
 )
-from workbench.lab.seen.floor_reports import (
-    floors_told,
-    granted_behind_confirmation,
-    granted_behind_report,
-    grants_confirmed,
-)
 from workbench.lab.seen.combined import after, all_of, any_of, followed, in_order, in_turn, once, patience
 from workbench.lab.seen.conference import (
     alert_ends_tcp,
@@ -119,6 +113,12 @@ from workbench.lab.seen.fax import (
     t30_in_order,
     t30_said,
     whole_without_help,
+)
+from workbench.lab.seen.floor_reports import (
+    floors_told,
+    granted_behind_confirmation,
+    granted_behind_report,
+    grants_confirmed,
 )
 from workbench.lab.seen.msrp import delivered, messages, path_passes, paths_as_told, response
 from workbench.lab.seen.reading import Side

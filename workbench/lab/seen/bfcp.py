@@ -31,7 +31,7 @@ def floor_message(primitive: Primitive, user: int, wire: str, *, protected: bool
 def floor_status(
     user: int, status: Status, wire: str, *, protected: bool | None = None, queued: bool = False,
 ) -> Seen:
-    """The server tells a user on a wire that its own floor request stands like this; `queued`: at a place in a queue."""
+    """The server tells a user on a wire that its own floor request stands like this; `queued`: with a place."""
 
     def find(report: Report) -> list[Frames]:
         return [message.frames for message, value in _bfcp(report, wire)

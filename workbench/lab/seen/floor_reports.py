@@ -22,7 +22,8 @@ def floors_told(conference: int, floor: int, holders: int = 1) -> Fact:
     """With each termination of BFCP the MRFP is told conference, floor and most holders, and asked for decisions."""
 
     def check(report: Report) -> tuple[bool, Frames, str] | None:
-        names, frames = Names(registry()), ()
+        names = Names(registry())
+        frames: Frames = ()
         asks = names.asks(1).name.lower()
         for message, _, command in commands_once(report):
             if command.kind is not h248.Kind.ADD or not any(
@@ -79,7 +80,8 @@ def grants_confirmed() -> Fact:
 
 def _behind(wire: str, what: str, missing: str) -> Fact:
     def check(report: Report) -> tuple[bool, Frames, str] | None:
-        told, frames = _told(report, what), ()
+        told = _told(report, what)
+        frames: Frames = ()
         for request, heard in _grants(report, wire):
             if request not in told or told[request][0] > heard[0]:
                 return False, heard, f"request {request} is granted, and {missing}"

@@ -31,11 +31,15 @@ class Floors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         people: SIP URIs of those who may take part, each with its a=userid.
         number: a=confid.
         floor: its one floor, a=floorid.
+        holders: who may have it at the same time, at most.
+        chair: the SIP URI of who decides on it, one of `people`; empty: nobody has to.
     """
 
     people: Annotated[dict[str, Annotated[int, msgspec.Meta(ge=1, le=65_535)]], msgspec.Meta(min_length=1)]
     number: Annotated[int, msgspec.Meta(ge=0, le=0xFFFF_FFFF)] = 4321
     floor: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 543
+    holders: Annotated[int, msgspec.Meta(ge=1, le=256)] = 1
+    chair: str = ""
 
 
 class TicketsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,6 +83,8 @@ class MrfcFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         host: who the conference is in a=path: a name, since CEMA is assumed.
         answers: a=setup in its answers: `active`, the MRFP opens the connections, or `passive`.
         reports: the MRFP is asked to report connections that do not come about.
+        tells_floors: the MRFP is told over H.248 which floors there are, and asked to report decisions (stand-in items,
+            in text only); False: for an MRFP that does not know them.
         packages: a file that is laid over the package registry.
         floors: conferences with floors, by URI.
         tickets: where keys of TLS come from; without it TLS is refused.
@@ -97,6 +103,7 @@ class MrfcFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     host: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.-]{1,253}$")] = "conference.ims.example"
     answers: Literal["active", "passive"] = "active"
     reports: bool = True
+    tells_floors: bool = True
     packages: str | None = None
     floors: dict[str, Floors] = {}
     tickets: TicketsFile | None = None
@@ -123,9 +130,10 @@ def mrfc(path: Path, source: Source, epoch: float) -> Node:
     local = file.endpoint("sip", told.sip, 5060)
     settings = Settings(
         told.conferences, participants=told.participants, host=told.host, answers=Setup(told.answers),
-        reports=told.reports,
+        reports=told.reports, tells_floors=told.tells_floors,
         routes={domain: file.peer(f"routes.{domain}", hop, 5060, local) for domain, hop in told.routes.items()},
-        floors={uri: Conference(one.number, one.floor, one.people) for uri, one in told.floors.items()})
+        floors={uri: Conference(one.number, one.floor, one.people, one.chair, one.holders)
+                for uri, one in told.floors.items()})
     return Mrfc(
         told.name, local=local, control=control, tickets=_tickets(file, told.tickets, local, epoch),
         mrfp=file.peer("mrfp", told.mrfp, port, control), settings=settings, source=source, coding=told.coding,
@@ -185,6 +193,8 @@ def _check_floors(file: File, told: MrfcFile, uri: str, floors: Floors) -> None:
         _check_uri(file, "people", one)
     if len(set(floors.people.values())) < len(floors.people):
         raise file.wrong("people", "each person has a user id of its own")
+    if floors.chair and floors.chair not in floors.people:
+        raise file.wrong("chair", f"{floors.chair!r} is not one of people", quoted=floors.chair)
 
 
 def plan(path: Path) -> Plan:

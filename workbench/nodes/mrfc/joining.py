@@ -170,8 +170,8 @@ class Joining:
     def _with_floors(self, room: Conference, who: Participant, point: ConnectionPoint) -> ConnectionPoint:
         """Configure Conference For Floor Control, and Designate Floor Chair where this is the chair (§8.45, §8.46).
 
-        Each termination is told, so that it is no matter whose connection comes up first. In binary it can't be said: the
-        items have no numbers.
+        Each termination is told, so that it is no matter whose connection comes up first. In binary it can't be said:
+        the items have no numbers.
         """
         told = self.settings.floors.get(room.uri)
         if who.floor is None or told is None or not self.settings.tells_floors or not self._named:

@@ -49,8 +49,8 @@ class Settings(msgspec.Struct, frozen=True):
         floors: conferences with floors, by URI; a=confid, a=userid and a=floorid are theirs.
         routes: SIP domains, and where calls to people in them go to. A URI with an address needs none.
         lets_go: the termination of a call that came to nothing is released; False weakens.
-        tells_floors: the MRFP is told over H.248 which floors there are, how they are given and who is chair, and asked to
-            report decisions (TS 23.333 §8.45, §8.46); False weakens.
+        tells_floors: the MRFP is told over H.248 which floors there are, how they are given and who is chair, and asked
+            to report decisions (TS 23.333 §8.45, §8.46); False weakens.
         confirms: a reported grant is confirmed, so that the user hears of it (TS 23.333 §8.49); False weakens.
         begins_tls: with BFCP, too, the MRFP is told to be TLS client. Weakens: that is the offerer (RFC 8856 §8).
     """

@@ -32,8 +32,9 @@ from workbench.protocols.bfcp.server import FloorControlServer
 from workbench.protocols.sdp import BfcpStream
 
 CLAUSE = "TS 23.333 §6.2.13"
-_DECISIONS = {Status.GRANTED: Decision.GRANTED, Status.RELEASED: Decision.RELEASED, Status.REVOKED: Decision.REVOKED,
-              Status.DENIED: Decision.DENIED}
+_DECISIONS: dict[int, Decision] = {
+    Status.GRANTED: Decision.GRANTED, Status.RELEASED: Decision.RELEASED, Status.REVOKED: Decision.REVOKED,
+    Status.DENIED: Decision.DENIED}
 
 
 class Rules(msgspec.Struct, frozen=True):
@@ -64,7 +65,9 @@ class Floors:
         self._rooms: dict[int, FloorControlServer] = {}
         self._present: dict[int, dict[Flow, None]] = {}
         self._told: dict[int, Configuration] = {}
-        self._waiting: dict[int, dict[int, float]] = {}
+        # When each decision is given up; None: to be set when the clock is next told, since `left` is told no time.
+        self._waiting: dict[int, dict[int, float | None]] = {}
+        self._timeless = False
         self._due: deque[tuple[bfcp.ServerEvent, bfcp.Peer, int]] = deque()
         self._now = 0.0
 
@@ -95,7 +98,11 @@ class Floors:
     def woken(self, bearer: Flow, now: float) -> None:
         """Decisions that were not confirmed in time. Over TCP nothing is repeated (RFC 8855 §8.3)."""
         self._now = now
-        due = [one for one, moment in self._waiting.get(bearer.context, {}).items() if moment <= now]
+        waiting = self._waiting.get(bearer.context, {})
+        for request, moment in waiting.items():
+            if moment is None:
+                waiting[request] = now + self._rules.patience
+        due = [one for one, moment in waiting.items() if moment is not None and moment <= now]
         for request in due:
             if self._waiting.get(bearer.context, {}).pop(request, None) is not None:
                 bearer.order(Note(f"the decision on floor request {request} is not confirmed: it is denied"))
@@ -124,7 +131,9 @@ class Floors:
                 kept.pop(bearer.context, None)
             return
         if self._rules.passes_on:
+            before, self._timeless = self._timeless, True
             self._happened(bearer.context, self._rooms[bearer.context].ended(bearer, self._now))
+            self._timeless = before
         self._schedule(bearer.context)
 
     # The conference
@@ -170,11 +179,11 @@ class Floors:
     def _schedule(self, context: int) -> None:
         """The first decision that is to be given up wakes somebody who is there."""
         present = self._present.get(context, {})
-        moment = min(self._waiting.get(context, {}).values(), default=None)
+        moments = [self._now if one is None else one for one in self._waiting.get(context, {}).values()]
         for one in present:
             one.disarm(TIMER)
-        if present and moment is not None:
-            next(iter(present)).arm(TIMER, moment)
+        if present and moments:
+            next(iter(present)).arm(TIMER, min(moments))
 
     def _report(self, context: int, request: Request, holder: int, decision: Decision) -> None:
         """Report Floor Request Decision, at the termination of the user; if that is gone, at one that is there."""
@@ -204,7 +213,8 @@ class Floors:
             case bfcp.MessageRefused(peer=Flow() as bearer, error=error):
                 bearer.order(Note(f"{bearer.termination}: BFCP is refused: {error}"))
             case bfcp.GrantDecided(request=request, holder=holder) if context in self._rooms:
-                self._waiting.setdefault(context, {})[request.request] = self._now + self._rules.patience
+                self._waiting.setdefault(context, {})[request.request] = (
+                    None if self._timeless else self._now + self._rules.patience)
                 self._report(context, request, holder, Decision.GRANTED)
                 self._schedule(context)
             case bfcp.FloorRequestChanged(request=request, holder=holder):
@@ -214,7 +224,7 @@ class Floors:
                 decision = _DECISIONS.get(request.status or 0)
                 if decision is not None and (decision is not Decision.GRANTED or not self._rules.waits):
                     self._report(context, request, holder, decision)
-                if Status.GRANTED < (request.status or 0):
+                if (request.status or 0) > Status.GRANTED:
                     self._waiting.get(context, {}).pop(request.request, None)
 
     def _say(self, bearer: Flow, octets: bytes) -> None:
