@@ -9,9 +9,14 @@ import pytest
 from _pytest.mark import ParameterSet
 
 
+def one_in(many: int, cases: Iterable[Any]) -> list[Any]:
+    """The cases, all but the first of so many marked as long."""
+    return [case if at % many == 0 else _long(case) for at, case in enumerate(cases)]
+
+
 def one_in_three(cases: Iterable[Any]) -> list[Any]:
     """The cases, two of three marked as long."""
-    return [case if at % 3 == 0 else _long(case) for at, case in enumerate(cases)]
+    return one_in(3, cases)
 
 
 def _long(case: Any) -> Any:

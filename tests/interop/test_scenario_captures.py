@@ -6,6 +6,7 @@ import subprocess
 from collections import Counter
 
 import pytest
+from portions import one_in_three
 from programs import need
 
 from workbench import scenarios
@@ -168,7 +169,7 @@ def named(case):
     return " ".join((case[0], *(f"{name}={value}" for name, value in case[1].items())))
 
 
-@pytest.fixture(scope="module", params=PLAIN, ids=named)
+@pytest.fixture(scope="module", params=one_in_three(pytest.param(case, id=named(case)) for case in PLAIN))
 def plain(request, tmp_path_factory):
     """A run of each scenario without TLS, and what tshark says of each of its frames."""
     id, knobs = request.param

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from kernel_stage import Stage, needs_namespaces
+from portions import one_in_three
 from programs import need
 
 from workbench.analysis.analyzing import analyze
@@ -71,9 +72,10 @@ class Home(Stage):
 
 
 @needs_namespaces
-@pytest.mark.parametrize("version", [4, 6])
-@pytest.mark.parametrize(("random_ports", "mapping"), [
-    (False, "endpoint-independent or address-dependent"), (True, "address-and-port-dependent")])
+@pytest.mark.parametrize(("random_ports", "mapping", "version"), one_in_three(
+    pytest.param(*kind, version) for kind in (
+        (False, "endpoint-independent or address-dependent"), (True, "address-and-port-dependent"))
+    for version in (4, 6)))
 def test_the_analysis_recognises_it(version, random_ports, mapping, tmp_path):
     """The capture shows the mapping that was asked for, and that it filters by address and port."""
     with Home(version, random_ports=random_ports) as stage:

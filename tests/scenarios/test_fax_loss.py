@@ -11,7 +11,7 @@ from workbench.scenarios import fax_edge as fax
 IDS = ("t38-dtls-terminating", "t38-dtls-originating")
 SWITCH = "t38-dtls-switch"
 LOSS = {fax.ACCESS: {"loss": 0.10}}
-SEEDS, SEEDS_A_TEST, AT_ONCE = 100, 5, 10
+SEEDS, SEEDS_A_TEST, AT_ONCE = 100, 5, 5
 PORTIONS = [pytest.param(start, marks=pytest.mark.long if start > AT_ONCE else ())
             for start in range(1, SEEDS + 1, SEEDS_A_TEST)]
 PAIRS = [1, pytest.param(3, marks=pytest.mark.long)]
