@@ -53,27 +53,29 @@ class FloorReader:
     def record(self, wire: str, source: Endpoint, destination: Endpoint, data: bytes, frames: tuple[int, ...],
                time: float) -> Draft | None:
         """What a record of DTLS holds; None: it is no BFCP."""
-        if not self._is_bfcp(wire, source, destination, data):
+        is_version_2 = looks_like_bfcp_datagram(data)
+        if not is_version_2 and not looks_like_bfcp(data):
             return None
-        draft = self._dissector.emit("BFCP", frames, time, wire, source, destination, "")
-        draft.octets = self._dissector.keep(data)
+        known = self._dissector.announced.floors_between(source, destination) or (
+            is_version_2 and self._goes_on(wire, source, destination))
+        whole, why = None, ""
         try:
             found = decode_datagram(data)
-            whole = self._reassembly(wire, source, destination).receive(data, time)
+            if not known and not (is_version_2 and _can_only_be(found)):
+                return None
+            whole = self._reassembly(wire, source, destination).take(found, time)
+            summary = _told(found, whole)
         except PeerError as error:
-            draft.summary = f"{primitive_name(data[1])} that does not decode, {counted(len(data))}"
-            draft.error = str(error)
-            return draft
-        draft.value = whole
-        draft.summary = _told(found, whole)
+            if not known:
+                return None
+            summary, why = f"{primitive_name(data[1])} that does not decode, {counted(len(data))}", str(error)
+        draft = self._dissector.emit("BFCP", frames, time, wire, source, destination, summary)
+        draft.octets, draft.value, draft.error = self._dissector.keep(data), whole, why
         return draft
 
-    def _is_bfcp(self, wire: str, source: Endpoint, destination: Endpoint, data: bytes) -> bool:
-        if not looks_like_bfcp_datagram(data):
-            return looks_like_bfcp(data) and self._dissector.announced.floors_between(source, destination)
-        if (wire, source, destination) in self._fragments or (wire, destination, source) in self._fragments:
-            return True
-        return self._dissector.announced.floors_between(source, destination) or _can_only_be(data)
+    def _goes_on(self, wire: str, source: Endpoint, destination: Endpoint) -> bool:
+        """There has been BFCP between these places."""
+        return (wire, source, destination) in self._fragments or (wire, destination, source) in self._fragments
 
     def _reassembly(self, *way: *Way) -> Reassembly:
         reassembly = self._fragments.setdefault(way, Reassembly(_HOLD_SECONDS))
@@ -83,12 +85,8 @@ class FloorReader:
         return reassembly
 
 
-def _can_only_be(data: bytes) -> bool:
+def _can_only_be(found: Message | Fragment) -> bool:
     """A whole message with attributes: a header alone is too little to tell by."""
-    try:
-        found = decode_datagram(data)
-    except PeerError:
-        return False
     return isinstance(found, Message) and bool(found.attributes)
 
 

@@ -107,7 +107,14 @@ class Reassembly:
             RefusedMessageError: it does not decode, or contradicts the fragments that are here.
         """
         self.wake(now)
-        found = decode_datagram(datagram)
+        return self._put(decode_datagram(datagram), now)
+
+    def take(self, found: Message | Fragment, now: float) -> Message | None:
+        """As `receive`, of a datagram that is decoded already."""
+        self.wake(now)
+        return self._put(found, now)
+
+    def _put(self, found: Message | Fragment, now: float) -> Message | None:
         if isinstance(found, Message):
             return found
         header = found.header
